@@ -1,0 +1,35 @@
+/** Host arrays: the one shape in which numbers enter and leave graphs, files and workers. */
+
+export interface DataOf {
+  float32: Float32Array;
+  float64: Float64Array;
+  int32: Int32Array;
+  bool: Uint8Array;
+}
+export type DType = keyof DataOf;
+
+/** A dense row-major array. `data.length` is the product of `shape`; a scalar has shape `[]`. Booleans are 0 or 1. */
+export type NDArray<D extends DType = DType> = {
+  [P in D]: { readonly dtype: P; readonly shape: readonly number[]; readonly data: DataOf[P] };
+}[D];
+
+/** A plain nested object with leaves of type `T`: parameters, optimiser state, inputs. */
+export type Tree<T> = T | { readonly [key: string]: Tree<T> };
+
+export function sizeOf(shape: readonly number[]): number {
+  let n = 1;
+  for (const d of shape) n *= d;
+  return n;
+}
+
+export function float32(data: Float32Array | readonly number[], shape: readonly number[]): NDArray<'float32'> {
+  return { dtype: 'float32', shape, data: data instanceof Float32Array ? data : Float32Array.from(data) };
+}
+
+export function int32(data: Int32Array | readonly number[], shape: readonly number[]): NDArray<'int32'> {
+  return { dtype: 'int32', shape, data: data instanceof Int32Array ? data : Int32Array.from(data) };
+}
+
+export function scalar(value: number): NDArray<'float32'> {
+  return { dtype: 'float32', shape: [], data: Float32Array.of(value) };
+}
