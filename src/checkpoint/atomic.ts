@@ -1,0 +1,102 @@
+/** Files that are either whole or absent: written beside their place, flushed to the disk, then renamed over it. */
+import fs from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { threadId } from 'node:worker_threads';
+import { fileError, systemCode } from './file-errors.ts';
+
+/** `.NAME.PID-THREAD.tmp`: the writer's identity tells a sweep whether the writer may still be at work. */
+const TEMPORARY = /^\..+\.(\d+)-(\d+)\.tmp$/;
+
+/**
+ * Writes `data` (text as UTF-8, bytes, or chunks of bytes, which are pulled one by one) to `path`, replacing what is
+ * there. A reader, a crash or a kill at any moment sees the old file or the new one, never a part.
+ *
+ * @throws UserError when the disk refuses (full, missing folder, permissions); nothing is left behind then. Any other
+ * error, such as one thrown by the chunks, passes through unchanged after the same clean-up.
+ */
+export function writeFileAtomic(path: string, data: string | Uint8Array | Iterable<Uint8Array>): void {
+  const folder = dirname(path);
+  const temporary = join(folder, `.${basename(path)}.${process.pid}-${threadId}.tmp`);
+  try {
+    writeAndFlush(temporary, chunksOf(data));
+    fs.renameSync(temporary, path);
+    flushFolder(folder);
+  } catch (error) {
+    removeQuietly(temporary);
+    throw systemCode(error) === undefined ? error : fileError('write', path, error);
+  }
+}
+
+/**
+ * Removes from `folder` what killed runs left half-written, and returns the removed names. Temporaries of other
+ * processes that are still alive stay. A missing folder holds none.
+ *
+ * @throws UserError when the folder or a leftover cannot be touched.
+ */
+export function sweepTemporaries(folder: string): string[] {
+  try {
+    const leftovers = fs.readdirSync(folder).filter(isLeftover);
+    for (const name of leftovers) fs.rmSync(join(folder, name), { force: true });
+    return leftovers;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw fileError('clean up', folder, error);
+  }
+}
+
+/** After a failure: the first error is the one to report. */
+function removeQuietly(path: string): void {
+  try {
+    fs.rmSync(path, { force: true });
+  } catch {
+    // What cannot be removed now, a sweep removes later.
+  }
+}
+
+function isLeftover(name: string): boolean {
+  const [, pid, thread] = TEMPORARY.exec(name) ?? [];
+  if (pid === undefined) return false;
+  // Writes are synchronous: while this thread sweeps, it is not writing, so the file comes from an earlier namesake.
+  if (Number(pid) === process.pid) return Number(thread) === threadId;
+  try {
+    process.kill(Number(pid), 0);
+    return false;
+  } catch (error) {
+    return systemCode(error) === 'ESRCH';
+  }
+}
+
+function chunksOf(data: string | Uint8Array | Iterable<Uint8Array>): Iterable<Uint8Array> {
+  if (typeof data === 'string') return [Buffer.from(data)];
+  return data instanceof Uint8Array ? [data] : data;
+}
+
+function writeAndFlush(path: string, chunks: Iterable<Uint8Array>): void {
+  const file = fs.openSync(path, 'w');
+  try {
+    for (const chunk of chunks) writeFully(file, chunk);
+    fs.fsyncSync(file);
+  } finally {
+    fs.closeSync(file);
+  }
+}
+
+/** One call may write less than asked (and never more than 2 GiB), so it is repeated until all is out. */
+function writeFully(file: number, bytes: Uint8Array): void {
+  const most = 2 ** 30;
+  for (let at = 0; at < bytes.length; ) at += fs.writeSync(file, bytes, at, Math.min(most, bytes.length - at));
+}
+
+/** Makes the rename itself survive a power cut. Windows and some file systems cannot flush folders: they go without. */
+function flushFolder(folder: string): void {
+  try {
+    const handle = fs.openSync(folder, 'r');
+    try {
+      fs.fsyncSync(handle);
+    } finally {
+      fs.closeSync(handle);
+    }
+  } catch (error) {
+    if (!['EISDIR', 'EINVAL', 'EPERM', 'EACCES', 'ENOTSUP'].includes(systemCode(error) ?? '')) throw error;
+  }
+}

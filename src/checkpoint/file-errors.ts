@@ -1,0 +1,28 @@
+/** What the operating system refused, as one line a user can act on. */
+import { messageOf, UserError } from '../errors.ts';
+
+const CAUSES: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file or folder; check the path',
+  ENOTDIR: 'a part of the path is a file, not a folder; check the path',
+  EISDIR: 'this is a folder; give a file',
+  EACCES: 'permission denied; change the permissions or give another path',
+  EPERM: 'not permitted; change the permissions or give another path',
+  EROFS: 'the file system is read-only; give another path',
+  ENOSPC: 'no space left on the disk; free some and run again',
+  EDQUOT: 'the disk quota is used up; free some and run again',
+  EFBIG: 'the file is too large for this file system or limit; give another path',
+  ENAMETOOLONG: 'the name is too long; give a shorter one',
+  EMFILE: 'too many files are open; close some and run again',
+};
+
+/** The `code` of an error of the operating system ("ENOENT"), or undefined for anything else. */
+export function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error && 'syscall' in error && 'code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** "cannot read PATH: cause; remedy" for a failed file operation. `action` is what was tried: "read", "write". */
+export function fileError(action: string, path: string, error: unknown): UserError {
+  const cause = CAUSES[systemCode(error) ?? ''] ?? messageOf(error).replaceAll(/\s+/g, ' ');
+  return new UserError(`cannot ${action} ${path}: ${cause}`, { cause: error });
+}

@@ -1,0 +1,57 @@
+/** The condition vector on the host: pseudo text embeddings (LAFITE, arXiv 2111.13792) and the null condition of guidance. */
+
+/**
+ * Turns image embeddings into stand-ins for text embeddings: h' = f + alpha * noise / |noise|, h = h' / |h'|, row by row.
+ *
+ * @param features f, unit CLIP image embeddings `[batch, dim]`.
+ * @param noise standard normal, `[batch, dim]`.
+ * @param alpha length of the perturbation relative to f; 0.5 on FFHQ, 0.25 on COCO.
+ * @returns h, unit rows `[batch, dim]`.
+ */
+export function pseudoText(
+  features: ArrayLike<number>,
+  noise: ArrayLike<number>,
+  alpha: number,
+  dim: number,
+): Float32Array<ArrayBuffer> {
+  if (features.length !== noise.length) {
+    throw new RangeError(`pseudoText: ${features.length} features and ${noise.length} noise values do not match`);
+  }
+  const direction = unitRows(noise, dim);
+  const moved = direction.map((d, i) => features[i]! + alpha * d);
+  return Float32Array.from(unitRows(moved, dim));
+}
+
+/**
+ * Replaces the condition of dropped samples by the null condition n / |n|, which guidance contrasts with at sampling time.
+ *
+ * @param condition `[batch, dim]`.
+ * @param nullEmbedding n, the learned vector `[dim]`, of any length.
+ * @param dropped `[batch]`, nonzero where the condition is dropped.
+ * @returns a new array `[batch, dim]`.
+ */
+export function dropCondition(
+  condition: Float32Array,
+  nullEmbedding: ArrayLike<number>,
+  dropped: ArrayLike<number>,
+): Float32Array<ArrayBuffer> {
+  const dim = nullEmbedding.length;
+  if (condition.length !== dropped.length * dim) {
+    throw new RangeError(`dropCondition: ${condition.length} values are not ${dropped.length} rows of ${dim}`);
+  }
+  const unit = unitRows(nullEmbedding, dim);
+  const result = condition.slice();
+  for (let b = 0; b < dropped.length; b++) if (dropped[b]) result.set(unit, b * dim);
+  return result;
+}
+
+/** Each row of `[rows, dim]` divided by its Euclidean length, in float64. */
+function unitRows(values: ArrayLike<number>, dim: number): Float64Array {
+  const result = Float64Array.from(values);
+  for (let start = 0; start < result.length; start += dim) {
+    const row = result.subarray(start, start + dim);
+    const length = Math.hypot(...row);
+    for (let i = 0; i < row.length; i++) row[i] = row[i]! / length;
+  }
+  return result;
+}

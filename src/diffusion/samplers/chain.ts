@@ -1,0 +1,79 @@
+/** The walk from all masks to clean tokens that ancestral samplers share; they differ in how a step is drawn. */
+import { UserError } from '../../errors.ts';
+import { type ReverseStep, reverseStep } from '../reverse.ts';
+import { truncateTopR } from '../truncation.ts';
+import type { Denoiser, SamplerOptions } from './sampler.ts';
+
+/** What a rule needs to draw x_s from x_t. */
+export interface StepContext {
+  /** Counts reverse steps from 0. */
+  readonly index: number;
+  readonly step: ReverseStep;
+  /** x_t, `[batch, tokens]`. */
+  readonly tokens: Int32Array;
+  /**
+   * p_theta(x_0 | x_t) of one position in 0 .. batch * tokens - 1, truncated but not renormalised, `[K]`.
+   * The next call overwrites the array; positions nobody asks about cost nothing.
+   */
+  readonly predict: (position: number) => Float64Array;
+}
+
+/** Draws x_s, `[batch, tokens]`. */
+export type DrawRule = (context: StepContext) => Int32Array<ArrayBuffer>;
+
+/**
+ * Starts from all masks at t = T - 1 and draws down to x_0 over `options.steps` exact reverse steps.
+ *
+ * @throws UserError for an impossible number of steps; rejects with the signal's reason when aborted.
+ */
+export async function reverseChain(
+  denoise: Denoiser,
+  options: SamplerOptions,
+  draw: DrawRule,
+): Promise<Int32Array<ArrayBuffer>> {
+  const { schedule, steps, signal } = options;
+  if (options.noise.samples.length !== options.batch) {
+    throw new RangeError(`${options.noise.samples.length} sample indices for a batch of ${options.batch}`);
+  }
+  const times = reverseTimes(schedule.steps, steps);
+  let tokens = new Int32Array(options.batch * options.tokens).fill(schedule.codes);
+  for (let index = 0; index < steps; index++) {
+    signal?.throwIfAborted();
+    const t = times[index]!;
+    const s = times[index + 1]!;
+    const predict = predictor(await denoise(tokens, t), tokens.length, options);
+    tokens = draw({ index, step: reverseStep(schedule, s, t), tokens, predict });
+    options.onStep?.({ step: index + 1, steps, time: s, tokens });
+  }
+  return tokens;
+}
+
+/**
+ * The times a chain visits, `[steps + 1]`: evenly spaced from `total - 1` down to -1 (clean), rounded to whole times.
+ * With `steps = total` that is every time.
+ *
+ * @throws UserError unless `steps` is a whole number in 1 .. total.
+ */
+export function reverseTimes(total: number, steps: number): Int32Array {
+  if (!Number.isInteger(steps) || steps < 1 || steps > total) {
+    throw new UserError(`sampling steps is ${steps}; this model takes a whole number from 1 to ${total}`);
+  }
+  return Int32Array.from({ length: steps + 1 }, (_, i) => Math.round((total * (steps - i)) / steps) - 1);
+}
+
+function predictor(
+  logProbs: Float32Array,
+  positions: number,
+  { schedule: { codes }, truncation }: SamplerOptions,
+): (position: number) => Float64Array {
+  if (logProbs.length !== positions * codes) {
+    throw new RangeError(`the denoiser returned ${logProbs.length} values for ${positions} tokens of ${codes} codes`);
+  }
+  const probabilities = new Float64Array(codes);
+  return (position) => {
+    const row = logProbs.subarray(position * codes, (position + 1) * codes);
+    const kept = truncation === undefined ? row : truncateTopR(row, truncation);
+    for (let k = 0; k < codes; k++) probabilities[k] = Math.exp(kept[k]!);
+    return probabilities;
+  };
+}

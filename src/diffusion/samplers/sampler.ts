@@ -1,0 +1,38 @@
+/** The interface of samplers: they turn a denoiser into tokens, and know neither the network nor the device it runs on. */
+import type { Schedule } from '../schedule.ts';
+
+/**
+ * log p_theta(x_0 | x_t, t, h) for a batch, guidance already applied: takes x_t `[batch, tokens]` and one time for all of them,
+ * returns natural logarithms `[batch, tokens, K]`.
+ */
+export type Denoiser = (tokens: Int32Array<ArrayBuffer>, t: number) => Promise<Float32Array>;
+
+export interface SamplerOptions {
+  readonly schedule: Schedule;
+  readonly batch: number;
+  /** Tokens of one image. */
+  readonly tokens: number;
+  /** Reverse steps, 1 .. T. Fewer than T stride evenly over the schedule; each strided step is exact. */
+  readonly steps: number;
+  /** Top-r truncation rate in (0, 1], or undefined for none. */
+  readonly truncation: number | undefined;
+  /** Each image draws from (seed, its own sample index) alone, whoever shares its batch. `samples` has `batch` entries. */
+  readonly noise: { readonly seed: number; readonly samples: ArrayLike<number> };
+  /** Called after every reverse step. */
+  readonly onStep?: (progress: SamplerProgress) => void;
+  /** Checked before every step; the sampler rejects with its reason. */
+  readonly signal?: AbortSignal;
+}
+
+export interface SamplerProgress {
+  /** Steps done, 1 .. steps. */
+  readonly step: number;
+  readonly steps: number;
+  /** The time the tokens are at now; -1 when they are clean. */
+  readonly time: number;
+  /** x at that time, `[batch, tokens]`; still masked positions hold K. */
+  readonly tokens: Int32Array<ArrayBuffer>;
+}
+
+/** Resolves to clean tokens x_0, `[batch, tokens]`, each in 0 .. K-1. */
+export type Sampler = (denoise: Denoiser, options: SamplerOptions) => Promise<Int32Array<ArrayBuffer>>;

@@ -1,0 +1,8 @@
+/** The graph floor: traced tensors, a closed set of differentiable primitives, reverse mode, and the ONNX writer. */
+
+export { ShapeError } from './errors.ts';
+export { grad } from './gradients.ts';
+export { type WriteOptions, writeOnnx } from './onnx.ts';
+export * from './ops.ts';
+export { type Spec, Tensor } from './tensor.ts';
+export { f32, i32, type Program, trace } from './trace.ts';

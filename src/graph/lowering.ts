@@ -1,0 +1,143 @@
+/** The lowering table: how each primitive is said in ONNX. */
+
+import type { DType, NDArray } from '../ndarray.ts';
+import type { Conv2dAttributes, Node, Primitive } from './tensor.ts';
+
+/** What a lowering rule may do: name values, add literals, emit operators. */
+export interface Emitter {
+  /** The ONNX names of a node's operands. */
+  inputs(node: Node): string[];
+  /** The ONNX name of output `index` of a node. */
+  output(node: Node, index?: number): string;
+  literal(value: NDArray): string;
+  /** A literal list of int64, the type ONNX wants for shapes and axes. */
+  int64s(values: readonly number[]): string;
+  emit(op: string, inputs: readonly string[], outputs: readonly string[], attributes?: Record<string, OnnxAttribute>, domain?: string): void;
+  /** A name for an intermediate value. */
+  temporary(): string;
+  /** The shape a Reshape should ask for: the leading axis may be the open batch axis. */
+  openShape(shape: readonly number[]): number[];
+}
+
+export type OnnxAttribute = number | readonly number[] | { readonly float: number } | string;
+
+type Lowering<P extends Primitive> = (node: Node<P>, e: Emitter) => void;
+
+/** ONNX TensorProto.DataType */
+export const onnxTypes: Readonly<Record<DType, number>> = { float32: 1, float64: 11, int32: 6, bool: 9 };
+const INT64 = 7;
+
+/** An operator with the operands as they are and no attributes. */
+const plain =
+  (op: string) =>
+  (node: Node, e: Emitter): void =>
+    e.emit(op, e.inputs(node), [e.output(node)]);
+
+const conv = ({ stride, pads }: Conv2dAttributes) => ({ strides: [stride, stride], pads: [...pads] });
+
+export const lowerings: { readonly [P in Primitive]: Lowering<P> } = {
+  // The ends of the graph: the writer declares them itself.
+  input: () => {},
+  constant: () => {},
+
+  neg: plain('Neg'),
+  exp: plain('Exp'),
+  log: plain('Log'),
+  sqrt: plain('Sqrt'),
+  abs: plain('Abs'),
+  tanh: plain('Tanh'),
+  sigmoid: plain('Sigmoid'),
+  // QuickGelu is a contributed operator of ONNX Runtime, for float32 alone.
+  swish: (node, e) => {
+    const [x] = e.inputs(node) as [string];
+    const { alpha } = node.attributes;
+    if (node.outputs[0]!.dtype === 'float32')
+      return e.emit('QuickGelu', [x], [e.output(node)], { alpha: { float: alpha } }, 'com.microsoft');
+    const [scaled, gate] = [e.temporary(), e.temporary()];
+    e.emit('Mul', [x, e.literal({ dtype: 'float64', shape: [], data: Float64Array.of(alpha) })], [scaled]);
+    e.emit('Sigmoid', [scaled], [gate]);
+    e.emit('Mul', [x, gate], [e.output(node)]);
+  },
+  cast: (node, e) => e.emit('Cast', e.inputs(node), [e.output(node)], { to: onnxTypes[node.attributes.to] }),
+
+  add: plain('Add'),
+  sub: plain('Sub'),
+  mul: plain('Mul'),
+  div: plain('Div'),
+  maximum: plain('Max'),
+  minimum: plain('Min'),
+  greater: plain('Greater'),
+  equal: plain('Equal'),
+  where: plain('Where'),
+
+  reduceSum: (node, e) => reduce('ReduceSum', node, e),
+  reduceMax: (node, e) => reduce('ReduceMax', node, e),
+  argmax: (node, e) => {
+    const wide = e.temporary();
+    e.emit('ArgMax', e.inputs(node), [wide], { axis: node.attributes.axis, keepdims: 0 });
+    e.emit('Cast', [wide], [e.output(node)], { to: onnxTypes.int32 });
+  },
+
+  reshape: (node, e) => e.emit('Reshape', [...e.inputs(node), e.int64s(e.openShape(node.attributes.shape))], [e.output(node)]),
+  transpose: (node, e) => e.emit('Transpose', e.inputs(node), [e.output(node)], { perm: [...node.attributes.order] }),
+  expand: (node, e) => e.emit('Expand', [...e.inputs(node), e.int64s(node.attributes.shape)], [e.output(node)]),
+  slice: (node, e) => {
+    const { shape } = node.inputs[0]!;
+    const { starts, ends, steps } = node.attributes;
+    const axes = [...shape.keys()].filter((i) => starts[i] !== 0 || ends[i] !== shape[i] || steps[i] !== 1);
+    const of = (values: readonly number[]) => e.int64s(axes.map((i) => values[i]!));
+    e.emit('Slice', [...e.inputs(node), of(starts), of(ends), e.int64s(axes), of(steps)], [e.output(node)]);
+  },
+  flip: (node, e) => {
+    const { axes } = node.attributes;
+    const all = (value: number) => e.int64s(axes.map(() => value));
+    e.emit('Slice', [...e.inputs(node), all(-1), all(-(2 ** 31)), e.int64s(axes), all(-1)], [e.output(node)]);
+  },
+  pad: (node, e) => {
+    const { before, after } = node.attributes;
+    e.emit('Pad', [...e.inputs(node), e.int64s([...before, ...after])], [e.output(node)], { mode: 'constant' });
+  },
+  concat: (node, e) => e.emit('Concat', e.inputs(node), [e.output(node)], { axis: node.attributes.axis }),
+
+  gather: (node, e) => e.emit('Gather', e.inputs(node), [e.output(node)], { axis: 0 }),
+  scatterAdd: (node, e) => {
+    const [values, index] = e.inputs(node) as [string, string];
+    const { shape, dtype } = node.outputs[0]!;
+    const zero: NDArray = dtype === 'float64' ? { dtype, shape: [], data: new Float64Array(1) } : { dtype: 'float32', shape: [], data: new Float32Array(1) };
+    const [zeros, wide, rows] = [e.temporary(), e.temporary(), e.temporary()];
+    e.emit('Expand', [e.literal(zero), e.int64s(shape)], [zeros]);
+    e.emit('Cast', [index], [wide], { to: INT64 });
+    e.emit('Reshape', [wide, e.int64s([...node.inputs[1]!.shape, 1])], [rows]);
+    e.emit('ScatterND', [zeros, rows, values], [e.output(node)], { reduction: 'add' });
+  },
+
+  matmul: plain('MatMul'),
+  conv2d: (node, e) => e.emit('Conv', e.inputs(node), [e.output(node)], conv(node.attributes)),
+  convTranspose2d: (node, e) =>
+    e.emit('ConvTranspose', e.inputs(node), [e.output(node)], {
+      ...conv(node.attributes),
+      output_padding: [...node.attributes.outputPadding],
+    }),
+
+  softmax: (node, e) => e.emit('Softmax', e.inputs(node), [e.output(node)], { axis: -1 }),
+  standardize: (node, e) => {
+    const { shape, dtype } = node.outputs[0]!;
+    const width = shape.at(-1)!;
+    const scale: NDArray =
+      dtype === 'float64' ? { dtype, shape: [width], data: new Float64Array(width).fill(1) } : { dtype: 'float32', shape: [width], data: new Float32Array(width).fill(1) };
+    const outputs = [e.output(node), e.temporary(), e.output(node, 1)];
+    e.emit('LayerNormalization', [...e.inputs(node), e.literal(scale)], outputs, { axis: -1, epsilon: { float: node.attributes.eps } });
+  },
+  withGradient: (node, e) => e.emit('Identity', e.inputs(node).slice(0, 1), [e.output(node)]),
+};
+
+function reduce(op: string, node: Node<'reduceSum'> | Node<'reduceMax'>, e: Emitter): void {
+  const { axes, keepDims } = node.attributes;
+  e.emit(op, [...e.inputs(node), e.int64s(axes)], [e.output(node)], { keepdims: keepDims ? 1 : 0, noop_with_empty_axes: 1 });
+}
+
+/** Lower one node by its row of the table. */
+export function lower<P extends Primitive>(node: Node<P>, emitter: Emitter): void {
+  lowerings[node.op](node, emitter);
+}
+

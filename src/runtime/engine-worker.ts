@@ -1,0 +1,142 @@
+/** The engine's worker: the only file that knows ONNX Runtime's sessions and tensors. */
+
+import { parentPort, workerData } from 'node:worker_threads';
+import * as ort from 'onnxruntime-node';
+import { messageOf } from '../errors.ts';
+import type { NDArray } from '../ndarray.ts';
+import { sizeOf } from '../ndarray.ts';
+import { type Answer, type Arrays, type Call, type EngineOptions, isState, outputName, type Request } from './protocol.ts';
+
+interface Session {
+  readonly session: ort.InferenceSession;
+  readonly stateInputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
+const { device = 'cpu', threads = 0 } = workerData as EngineOptions;
+const onDevice = device !== 'cpu';
+const programs = new Map<number, Session>();
+const state = new Map<string, ort.Tensor>();
+/** On the CPU a step writes new state into the buffers of the state before last: two buffers take turns and nothing is allocated. */
+const spare = new Map<string, ort.Tensor>();
+
+async function compile(request: Extract<Request, { kind: 'compile' }>): Promise<void> {
+  const stateOutputs = request.outputs.filter(isState);
+  const session = await ort.InferenceSession.create(request.model, {
+    executionProviders: [device],
+    intraOpNumThreads: threads,
+    // Fused operators of the higher levels have crashed the WebGPU provider; see docs/decisions.md.
+    graphOptimizationLevel: device === 'webgpu' ? 'basic' : 'all',
+    // Subnormal numbers can slow a training run fivefold.
+    extra: { session: { set_denormal_as_zero: '1' } },
+    ...(onDevice && { preferredOutputLocation: Object.fromEntries(stateOutputs.map((name) => [outputName(name), 'gpu-buffer' as const])) }),
+  });
+  programs.set(request.program, { session, stateInputs: request.inputs.filter(isState), outputs: request.outputs });
+}
+
+async function run({ program, feeds }: Extract<Request, { kind: 'run' }>): Promise<Arrays> {
+  const { session, stateInputs, outputs } = programs.get(program)!;
+  const stateOutputs = outputs.filter(isState);
+  const inputs: Record<string, ort.Tensor> = {};
+  for (const [name, array] of Object.entries(feeds)) inputs[name] = toTensor(array);
+  for (const name of stateInputs) {
+    const tensor = state.get(name);
+    if (!tensor) throw new Error(`The state holds no ${name}: load it before running`);
+    inputs[name] = tensor;
+  }
+  const reserved = onDevice ? {} : reserve(stateOutputs);
+  const fetches = Object.fromEntries(outputs.map((name) => [outputName(name), reserved[name] ?? null]));
+  const results = await session.run(inputs, fetches);
+  const arrays: Record<string, NDArray> = {};
+  for (const name of outputs) {
+    const result = results[outputName(name)] as ort.Tensor;
+    // What comes back for a reserved buffer is another view of it; the buffer itself is what we keep.
+    if (isState(name)) replace(name, reserved[name] ?? result);
+    else arrays[name] = fromTensor(result);
+  }
+  return arrays;
+}
+
+/** Buffers for the new state: those of the state before last, which nobody reads any more. */
+function reserve(names: readonly string[]): Record<string, ort.Tensor> {
+  const buffers: Record<string, ort.Tensor> = {};
+  for (const name of names) {
+    const current = state.get(name);
+    const buffer = spare.get(name) ?? (current && blankLike(current));
+    if (buffer) buffers[name] = buffer;
+  }
+  return buffers;
+}
+
+function replace(name: string, next: ort.Tensor): void {
+  const old = state.get(name);
+  if (onDevice) old?.dispose();
+  else if (old) spare.set(name, old);
+  state.set(name, next);
+}
+
+function toTensor(array: NDArray): ort.Tensor {
+  return new ort.Tensor(array.dtype, array.data, array.shape);
+}
+
+function fromTensor(tensor: ort.Tensor): NDArray {
+  return { dtype: tensor.type, shape: tensor.dims, data: tensor.data } as NDArray;
+}
+
+function blankLike(tensor: ort.Tensor): ort.Tensor {
+  const size = sizeOf(tensor.dims);
+  if (tensor.type === 'int32') return new ort.Tensor('int32', new Int32Array(size), tensor.dims);
+  if (tensor.type === 'float64') return new ort.Tensor('float64', new Float64Array(size), tensor.dims);
+  return new ort.Tensor('float32', new Float32Array(size), tensor.dims);
+}
+
+async function read(prefix: string): Promise<Arrays> {
+  const arrays: Record<string, NDArray> = {};
+  for (const [name, tensor] of under(prefix)) {
+    const data = tensor.location === 'cpu' ? tensor.data : await tensor.getData();
+    arrays[name] = { dtype: tensor.type, shape: tensor.dims, data } as NDArray;
+  }
+  return arrays;
+}
+
+function drop(prefix: string): void {
+  for (const [name, tensor] of under(prefix)) {
+    if (onDevice) tensor.dispose();
+    state.delete(name);
+    spare.delete(name);
+  }
+}
+
+const under = (prefix: string) => [...state].filter(([name]) => name === prefix || name.startsWith(`${prefix}.`));
+
+async function answer(id: number, request: Request): Promise<Answer> {
+  switch (request.kind) {
+    case 'compile':
+      await compile(request);
+      return { id, arrays: {} };
+    case 'run':
+      return { id, arrays: await run(request) };
+    case 'load':
+      for (const [name, array] of Object.entries(request.state)) {
+        spare.delete(name);
+        state.set(name, toTensor(array));
+      }
+      return { id, arrays: {} };
+    case 'read':
+      return { id, arrays: await read(request.prefix) };
+    case 'drop':
+      drop(request.prefix);
+      return { id, arrays: {} };
+    case 'locations':
+      return { id, locations: Object.fromEntries([...state].map(([name, tensor]) => [name, tensor.location])) };
+  }
+}
+
+// One at a time: ONNX Runtime blocks this thread anyway, and state must not change under a run.
+let queue = Promise.resolve();
+parentPort?.on('message', ({ id, request }: Call) => {
+  queue = queue.then(async () => {
+    const reply = await answer(id, request).catch((error: unknown): Answer => ({ id, error: messageOf(error) }));
+    parentPort?.postMessage(reply);
+  });
+});

@@ -1,0 +1,121 @@
+/**
+ * The engine: compiles programs for a device and runs them in a worker thread, so that the caller's event loop stays free.
+ * State (parameters, optimiser moments) lives in the worker, on the device, between runs.
+ */
+
+import { createRequire } from 'node:module';
+import { Worker } from 'node:worker_threads';
+import { type Program, writeOnnx } from '../graph/index.ts';
+import type { NDArray, Tree } from '../ndarray.ts';
+import { flatten, unflatten } from '../tree.ts';
+import { type Answer, type EngineOptions, isState, outputName, type Request, STATE } from './protocol.ts';
+
+export type { Device, EngineOptions } from './protocol.ts';
+
+/** A compiled program. */
+export interface Executable {
+  /**
+   * Run once. `feeds` are the inputs outside `state`; the result holds the outputs outside `state`, by dotted path.
+   * @throws Error if a feed is missing, unknown, or of another shape or type than traced.
+   */
+  run(feeds: Tree<NDArray>): Promise<Record<string, NDArray>>;
+}
+
+interface Pending {
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class Engine {
+  private readonly pending = new Map<number, Pending>();
+  private calls = 0;
+  private programs = 0;
+  private failure: Error | undefined;
+
+  private constructor(private readonly worker: Worker) {
+    worker.on('message', (answer: Answer) => this.settle(answer));
+    worker.on('error', (error) => this.fail(error));
+    worker.on('exit', () => this.fail(new Error('The engine was closed')));
+  }
+
+  /** Start a worker for a device. One engine may hold many programs; they share its state. */
+  static start(options: EngineOptions = {}): Engine {
+    // Workers run built JavaScript also when the caller is TypeScript under test.
+    const file = createRequire(import.meta.url).resolve('clip-vqdiffusion/workers/engine');
+    return new Engine(new Worker(file, { workerData: options, name: 'clipvq engine' }));
+  }
+
+  /** Turn a traced program into something that runs. One long-lived session a program: compiling again and again leaks. */
+  async compile(program: Program): Promise<Executable> {
+    const id = this.programs++;
+    const [inputs, outputs] = [Object.keys(program.inputs), Object.keys(program.outputs)];
+    const model = writeOnnx(program, { outputName });
+    await this.call({ kind: 'compile', program: id, model, inputs, outputs }, [model.buffer as ArrayBuffer]);
+    const fed = new Map(Object.entries(program.inputs).filter(([name]) => !isState(name)));
+    return {
+      run: async (tree) => {
+        const feeds = flatten(tree);
+        for (const [name, spec] of fed) {
+          const given = feeds[name];
+          if (!given) throw new Error(`The program's input ${name} was not fed`);
+          if (given.dtype !== spec.dtype || given.shape.join() !== spec.shape.join())
+            throw new Error(`Input ${name} is ${given.dtype} [${given.shape}]; it was traced as ${spec.dtype} [${spec.shape}]`);
+        }
+        const unknown = Object.keys(feeds).find((name) => !fed.has(name));
+        if (unknown !== undefined) throw new Error(`The program has no input ${unknown}`);
+        return arraysOf(await this.call({ kind: 'run', program: id, feeds }));
+      },
+    };
+  }
+
+  /** Put arrays into the state, under the paths a program reads them by: `load({ params })` feeds `state.params…`. */
+  async load(state: Tree<NDArray>): Promise<void> {
+    await this.call({ kind: 'load', state: flatten({ [STATE]: state }) });
+  }
+
+  /** Copy a part of the state back to the host. */
+  async read(path: string): Promise<Tree<NDArray>> {
+    const prefix = `${STATE}.${path}`;
+    const arrays = arraysOf(await this.call({ kind: 'read', prefix }));
+    return unflatten(Object.fromEntries(Object.entries(arrays).map(([name, array]) => [name.slice(prefix.length + 1), array])));
+  }
+
+  /** Forget a part of the state. */
+  async drop(path: string): Promise<void> {
+    await this.call({ kind: 'drop', prefix: `${STATE}.${path}` });
+  }
+
+  /** Where each state tensor lies: `cpu` or `gpu-buffer`. */
+  async locations(): Promise<Readonly<Record<string, string>>> {
+    const answer = await this.call({ kind: 'locations' });
+    return 'locations' in answer ? answer.locations : {};
+  }
+
+  async close(): Promise<void> {
+    await this.worker.terminate();
+  }
+
+  private call(request: Request, transfer: ArrayBuffer[] = []): Promise<Answer> {
+    if (this.failure) return Promise.reject(this.failure);
+    const id = this.calls++;
+    return new Promise((resolve, reject) => {
+      this.pending.set(id, { resolve, reject });
+      this.worker.postMessage({ id, request }, transfer);
+    });
+  }
+
+  private settle(answer: Answer): void {
+    const waiting = this.pending.get(answer.id);
+    this.pending.delete(answer.id);
+    if ('error' in answer) waiting?.reject(new Error(answer.error));
+    else waiting?.resolve(answer);
+  }
+
+  private fail(error: Error): void {
+    this.failure ??= error;
+    for (const waiting of this.pending.values()) waiting.reject(this.failure);
+    this.pending.clear();
+  }
+}
+
+const arraysOf = (answer: Answer): Record<string, NDArray> => ('arrays' in answer ? answer.arrays : {});

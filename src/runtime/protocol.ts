@@ -1,0 +1,43 @@
+/** What the engine and its worker say to each other. Every request carries an id and is answered once. */
+
+import type { NDArray } from '../ndarray.ts';
+
+/** An ONNX Runtime execution provider. `cpu` and `webgpu` are tested here; other names are passed through. */
+export type Device = string;
+
+export interface EngineOptions {
+  readonly device?: Device;
+  /** Threads inside one operator; 0 lets ONNX Runtime choose (one for each core). */
+  readonly threads?: number;
+}
+
+export type Arrays = Readonly<Record<string, NDArray>>;
+
+export type Request =
+  | { readonly kind: 'compile'; readonly program: number; readonly model: Uint8Array; readonly inputs: readonly string[]; readonly outputs: readonly string[] }
+  | { readonly kind: 'run'; readonly program: number; readonly feeds: Arrays }
+  | { readonly kind: 'load'; readonly state: Arrays }
+  | { readonly kind: 'read'; readonly prefix: string }
+  | { readonly kind: 'drop'; readonly prefix: string }
+  | { readonly kind: 'locations' };
+
+export interface Call {
+  readonly id: number;
+  readonly request: Request;
+}
+
+export type Answer =
+  | { readonly id: number; readonly arrays: Arrays }
+  | { readonly id: number; readonly locations: Readonly<Record<string, string>> }
+  | { readonly id: number; readonly error: string };
+
+/**
+ * Inputs and outputs under this name are state: the worker keeps them between runs, shared by all programs of an engine.
+ * A program that returns `state.x` replaces what the next run reads as `state.x`.
+ */
+export const STATE = 'state';
+
+export const isState = (name: string): boolean => name.startsWith(`${STATE}.`);
+
+/** ONNX wants the names of inputs and outputs apart, while `state.x` is both. */
+export const outputName = (path: string): string => `next:${path}`;
