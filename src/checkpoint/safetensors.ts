@@ -158,7 +158,9 @@ function decodeTensor({ name, format, shape }: TensorEntry, buffer: ArrayBuffer,
     case 'BOOL': {
       const values = new Uint8Array(buffer);
       if (values.some((value) => value > 1)) {
-        throw new UserError(`${label}: tensor ${quoted(name)} is BOOL but holds other bytes than 0 and 1; store it as U8`);
+        throw new UserError(
+          `${label}: tensor ${quoted(name)} is BOOL but holds other bytes than 0 and 1; store it as U8`,
+        );
       }
       return { dtype: 'bool', shape, data: values };
     }

@@ -1,7 +1,7 @@
 /** A folder of pictures as an image source: which files it takes, and how each becomes a square. */
 import { open, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { messageOf, UserError } from '../errors.ts';
 import { mapConcurrently } from './concurrency.ts';
 import type { RgbImage } from './image.ts';
@@ -25,7 +25,9 @@ export interface FolderCheck {
 export async function checkFolder(folder: string, options: LoadOptions = {}): Promise<FolderCheck> {
   const { files, rejected } = await walkFolder(folder);
   if (files.length + rejected.length === 0) {
-    throw new UserError(`no pictures in ${folder}: the folder is empty, put JPEG, PNG, WebP, AVIF, GIF or TIFF files into it`);
+    throw new UserError(
+      `no pictures in ${folder}: the folder is empty, put JPEG, PNG, WebP, AVIF, GIF or TIFF files into it`,
+    );
   }
   let done = 0;
   const reasons = await mapConcurrently(files.length, options.signal, async (index) => {
@@ -77,7 +79,7 @@ export async function toSquare(encoded: Uint8Array, imageSize: number): Promise<
   return { width: imageSize, height: imageSize, data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) };
 }
 
-function decoder(encoded: Uint8Array): sharp.Sharp {
+function decoder(encoded: Uint8Array): Sharp {
   return sharp(encoded, { limitInputPixels: maxPixels, failOn: 'error', pages: 1 });
 }
 

@@ -22,7 +22,9 @@ export async function openSource(spec: string, options: OpenOptions): Promise<Im
   for (const file of rejected) options.onRejected(file);
   if (accepted.length === 0) {
     const [first] = rejected;
-    throw new UserError(`no usable picture in ${spec}: ${rejected.length} rejected, the first (${first?.path}) ${first?.reason}`);
+    throw new UserError(
+      `no usable picture in ${spec}: ${rejected.length} rejected, the first (${first?.path}) ${first?.reason}`,
+    );
   }
   return folderSource(spec, accepted);
 }

@@ -47,7 +47,8 @@ interface Chunk {
 /** Walks the chunks: length (4 bytes), type (4), data, CRC-32 of type and data (4). */
 function* chunksOf(bytes: Uint8Array): Generator<Chunk> {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (!file.subarray(0, 8).equals(signature)) throw new UserError('not a PNG file: its first bytes are not the PNG signature');
+  if (!file.subarray(0, 8).equals(signature))
+    throw new UserError('not a PNG file: its first bytes are not the PNG signature');
   for (let start = 8; start < file.length; ) {
     const end = start + 12 <= file.length ? start + 12 + file.readUInt32BE(start) : Number.POSITIVE_INFINITY;
     if (end > file.length) throw new UserError(`damaged PNG file: the chunk at byte ${start} is cut short`);
@@ -66,7 +67,8 @@ function textChunk(keyword: string, value: string): Buffer {
   }
   if (value.includes('\0')) throw new RangeError(`PNG text: the value of ${keyword} contains a NUL character`);
   const head = Buffer.from(`${keyword}\0`, 'latin1');
-  if (/^[\n\x20-\x7e\xa0-\xff]*$/.test(value)) return chunk('tEXt', Buffer.concat([head, Buffer.from(value, 'latin1')]));
+  if (/^[\n\x20-\x7e\xa0-\xff]*$/.test(value))
+    return chunk('tEXt', Buffer.concat([head, Buffer.from(value, 'latin1')]));
   // Not compressed, no compression method, empty language tag, empty translated keyword.
   return chunk('iTXt', Buffer.concat([head, Buffer.alloc(4), Buffer.from(value, 'utf8')]));
 }

@@ -1,6 +1,7 @@
 /** Where training pictures come from. A source yields pixels and nothing else: captions do not exist in this type. */
-import type { RgbImage } from './image.ts';
+
 import { mapConcurrently } from './concurrency.ts';
+import type { RgbImage } from './image.ts';
 
 /** A finite, ordered, random-access set of pictures. */
 export interface ImageSource {

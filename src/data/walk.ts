@@ -35,7 +35,10 @@ export async function walkFolder(folder: string): Promise<Listing> {
         else if (kind.isDirectory()) await walk(child, await entriesOf(path.join(root, child)));
         else rejected.push({ path: child, reason: 'not a regular file' });
       } catch (error) {
-        rejected.push({ path: child, reason: error instanceof UserError ? error.message : `cannot be read: ${messageOf(error)}` });
+        rejected.push({
+          path: child,
+          reason: error instanceof UserError ? error.message : `cannot be read: ${messageOf(error)}`,
+        });
       }
     }
   };
@@ -56,7 +59,8 @@ async function openRoot(folder: string): Promise<string> {
 function folderError(folder: string, error: unknown): UserError {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'ENOENT') return new UserError(`no folder at ${folder}: check the path`);
-  if (code === 'EACCES' || code === 'EPERM') return new UserError(`cannot read the folder ${folder}: permission denied`);
+  if (code === 'EACCES' || code === 'EPERM')
+    return new UserError(`cannot read the folder ${folder}: permission denied`);
   return new UserError(`cannot read the folder ${folder}: ${messageOf(error)}`);
 }
 

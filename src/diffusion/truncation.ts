@@ -3,7 +3,7 @@ import { UserError } from '../errors.ts';
 import { LOG_ZERO } from './log-space.ts';
 
 /**
- * "top-r": sorts the codes by probability and keeps each whose predecessors hold less than `r` of the probability, so the
+ * "top-r": ranks the codes by probability and keeps each whose predecessors hold less than `r` of the probability, so the
  * likeliest is always kept and the last one kept is the one that reaches `r`. The others become LOG_ZERO; nothing is renormalised.
  * Equal probabilities rank by code index.
  *
@@ -15,15 +15,10 @@ import { LOG_ZERO } from './log-space.ts';
 export function truncateTopR(logProbs: Float32Array, r: number): Float32Array<ArrayBuffer> {
   if (!(r > 0 && r <= 1)) throw new UserError(`truncation is ${r}; give a number above 0 and at most 1`);
   if (r === 1) return logProbs.slice();
-  const { order, probability } = candidates(logProbs, r);
-  const kept = new Float32Array(logProbs.length).fill(LOG_ZERO);
-  let before = 0;
-  for (const k of order) {
-    if (before >= r) break;
-    kept[k] = logProbs[k]!;
-    before += probability[k]!;
-  }
-  return kept;
+  const ascending = logProbs.slice().sort();
+  let count = 0;
+  for (let before = 0; before < r && count < ascending.length; count++) before += Math.exp(ascending.at(-1 - count)!);
+  return keepLargest(logProbs, ascending, count);
 }
 
 /**
@@ -33,23 +28,22 @@ export function truncateTopR(logProbs: Float32Array, r: number): Float32Array<Ar
  */
 export function truncateTopK(logProbs: Float32Array, count: number): Float32Array<ArrayBuffer> {
   if (!Number.isInteger(count) || count < 1) throw new UserError(`top-k truncation is ${count}; keep at least 1 code`);
-  const kept = new Float32Array(logProbs.length).fill(LOG_ZERO);
-  const order = Uint32Array.from(logProbs.keys()).sort((a, b) => logProbs[b]! - logProbs[a]! || a - b);
-  for (const k of order.subarray(0, count)) kept[k] = logProbs[k]!;
-  return kept;
+  if (count >= logProbs.length) return logProbs.slice();
+  return keepLargest(logProbs, logProbs.slice().sort(), count);
 }
 
 /**
- * The codes that can be kept, likeliest first. K codes of at most (total - r) / K each hold at most total - r together, so the
- * others reach r before any of them comes up: with a confident network that leaves a handful to sort instead of K.
+ * Sorting plain values and cutting at one of them is several times faster than sorting indices, which matters at K = 4096.
+ * NaN is never below the cut, so a broken prediction stays visible to whoever draws from it.
  */
-function candidates(logProbs: Float32Array, r: number): { order: number[]; probability: Float64Array } {
-  const probability = Float64Array.from(logProbs, Math.exp);
-  const total = probability.reduce((sum, p) => sum + p, 0);
-  const margin = 1 - 1e-9;
-  const threshold = ((total - r) / probability.length) * margin;
-  const order: number[] = [];
-  for (let k = 0; k < probability.length; k++) if (probability[k]! > threshold) order.push(k);
-  order.sort((a, b) => probability[b]! - probability[a]! || a - b);
-  return { order, probability };
+function keepLargest(logProbs: Float32Array, ascending: Float32Array, count: number): Float32Array<ArrayBuffer> {
+  const first = ascending.length - count;
+  const cut = ascending[first]!;
+  // Of the codes that share the value at the cut, as many as still fit.
+  let room = 0;
+  while (ascending[first + room] === cut) room++;
+  return new Float32Array(logProbs).map((value) => {
+    if (value === cut) return room-- > 0 ? value : LOG_ZERO;
+    return value < cut ? LOG_ZERO : value;
+  });
 }

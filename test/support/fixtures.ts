@@ -4,8 +4,8 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { readSafetensors } from '../../src/checkpoint/safetensors.ts';
 import type { NDArray } from '../../src/ndarray.ts';
-import { float32, int32 } from '../../src/ndarray.ts';
 
 const folder = path.resolve(process.env.CLIPVQ_FIXTURES ?? '../shared/fixtures');
 
@@ -62,44 +62,18 @@ export class Fixture {
 
 /** Opens `<name>.safetensors`. */
 export function fixture(name: string): Fixture {
-  return readSafetensors(readFileSync(path.join(folder, `${name}.safetensors`)));
+  const { tensors, metadata } = readSafetensors(fixturePath(`${name}.safetensors`));
+  return new Fixture(new Map(Object.entries(tensors)), new Map(Object.entries(metadata)));
 }
 
 /** Parses `<name>.json`; the test names the type it expects by validating it. */
 export function jsonFixture(name: string): unknown {
-  return JSON.parse(readFileSync(path.join(folder, `${name}.json`), 'utf8'));
+  return JSON.parse(readFileSync(fixturePath(`${name}.json`), 'utf8'));
 }
 
 /** The path of any other file in the folder. */
 export function fixturePath(...parts: string[]): string {
   return path.join(folder, ...parts);
-}
-
-interface Entry {
-  readonly dtype: string;
-  readonly shape: number[];
-  readonly data_offsets: readonly [number, number];
-}
-
-function readSafetensors(file: Buffer): Fixture {
-  const length = Number(file.readBigUInt64LE(0));
-  const { __metadata__, ...entries } = JSON.parse(file.subarray(8, 8 + length).toString('utf8')) as {
-    readonly __metadata__?: Record<string, string>;
-  } & Record<string, Entry>;
-  const tensors = Object.entries(entries).map(([name, entry]): [string, NDArray] => {
-    const [start, end] = entry.data_offsets;
-    // A copy, because typed arrays insist on aligned offsets.
-    return [name, decode(entry, new Uint8Array(file.subarray(8 + length + start, 8 + length + end)).buffer)];
-  });
-  return new Fixture(new Map(tensors), new Map(Object.entries(__metadata__ ?? {})));
-}
-
-function decode({ dtype, shape }: Entry, bytes: ArrayBuffer): NDArray {
-  if (dtype === 'F32') return float32(new Float32Array(bytes), shape);
-  if (dtype === 'F64') return { dtype: 'float64', shape, data: new Float64Array(bytes) };
-  if (dtype === 'I32') return int32(new Int32Array(bytes), shape);
-  if (dtype === 'I64') return int32(Int32Array.from(new BigInt64Array(bytes), Number), shape);
-  throw new TypeError(`fixture dtype ${dtype} is unknown`);
 }
 
 function present<T>(value: T | undefined, name: string): T {

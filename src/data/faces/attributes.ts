@@ -50,12 +50,39 @@ export type Skin = keyof typeof skins;
 /** Styles under DiceBear's names, with how often each is drawn. */
 const hairStyles = {
   ...{ bob: 3, miaWallace: 2, longButNotTooLong: 2, straight01: 3, straight02: 3, straightAndStrand: 3, curvy: 3 },
-  ...{ bigHair: 2, curly: 3, bun: 3, frida: 1, dreads: 2, dreads01: 1, dreads02: 1, fro: 3, froBand: 1, shavedSides: 1 },
+  ...{
+    bigHair: 2,
+    curly: 3,
+    bun: 3,
+    frida: 1,
+    dreads: 2,
+    dreads01: 1,
+    dreads02: 1,
+    fro: 3,
+    froBand: 1,
+    shavedSides: 1,
+  },
   ...{ frizzle: 1, shaggy: 2, shaggyMullet: 1, shortCurly: 3, shortFlat: 4, shortRound: 3, shortWaved: 3 },
   ...{ theCaesar: 2, theCaesarAndSidePart: 2, sides: 2 },
 } as const;
-const hatStyles = { hat: 6, winterHat1: 2, winterHat02: 4, winterHat03: 3, winterHat04: 2, turban: 2, hijab: 3 } as const;
-const eyewearStyles = { prescription01: 3, prescription02: 3, round: 3, kurt: 2, sunglasses: 2, wayfarers: 3, eyepatch: 1 } as const;
+const hatStyles = {
+  hat: 6,
+  winterHat1: 2,
+  winterHat02: 4,
+  winterHat03: 3,
+  winterHat04: 2,
+  turban: 2,
+  hijab: 3,
+} as const;
+const eyewearStyles = {
+  prescription01: 3,
+  prescription02: 3,
+  round: 3,
+  kurt: 2,
+  sunglasses: 2,
+  wayfarers: 3,
+  eyepatch: 1,
+} as const;
 const beardStyles = { beardLight: 2, beardMedium: 3, beardMajestic: 3, moustacheFancy: 2, moustacheMagnum: 2 } as const;
 const clothing = {
   ...{ hoodie: 4, shirtCrewNeck: 3, shirtScoopNeck: 2, shirtVNeck: 2, graphicShirt: 3, overall: 2 },
@@ -64,7 +91,13 @@ const clothing = {
 const graphics = { bat: 1, bear: 1, deer: 1, diamond: 1, hola: 1, pizza: 1, resist: 1, skull: 1 } as const;
 const mouths = { smile: 6, default: 3, twinkle: 3, serious: 4, sad: 3, tongue: 1, grimace: 1, screamOpen: 1 } as const;
 const eyeStyles = { default: 12, happy: 2, closed: 2, wink: 2, hearts: 1, surprised: 2, side: 1, squint: 1 } as const;
-const eyebrowStyles = { defaultNatural: 4, default: 3, flatNatural: 2, raisedExcitedNatural: 1, upDownNatural: 1 } as const;
+const eyebrowStyles = {
+  defaultNatural: 4,
+  default: 3,
+  flatNatural: 2,
+  raisedExcitedNatural: 1,
+  upDownNatural: 1,
+} as const;
 
 export type HairStyle = keyof typeof hairStyles;
 export type HatStyle = keyof typeof hatStyles;
@@ -106,7 +139,7 @@ export function faceAttributes(seed: number, index: number): FaceAttributes {
   const head = drawHead(draws, hair);
   return {
     head,
-    eyewear: draws.chance(0.45) ? { style: draws.weigh(eyewearStyles), color: eyewearColor(draws) } : null,
+    eyewear: draws.chance(0.45) ? drawEyewear(draws) : null,
     facialHair: draws.chance(beardProbability(head)) ? { style: draws.weigh(beardStyles), color: hair } : null,
     clothes: drawClothes(draws),
     skin: draws.pick(keysOf(skins)),
@@ -134,8 +167,11 @@ function drawClothes(draws: Draws): FaceAttributes['clothes'] {
   return { style, color, graphic: style === 'graphicShirt' ? draws.weigh(graphics) : null };
 }
 
-function eyewearColor(draws: Draws): FabricColor {
-  return draws.chance(0.6) ? 'black' : draws.pick(['red', 'hotPink', 'blue', 'white'] as const);
+/** An eyepatch is always black, whatever it is told. */
+function drawEyewear(draws: Draws): NonNullable<FaceAttributes['eyewear']> {
+  const style = draws.weigh(eyewearStyles);
+  const black = draws.chance(0.6) || style === 'eyepatch';
+  return { style, color: black ? 'black' : draws.pick(['red', 'hotPink', 'blue', 'white'] as const) };
 }
 
 function beardProbability(head: Head): number {

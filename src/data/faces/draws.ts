@@ -7,7 +7,7 @@ export interface Draws {
   /** One of the items, all equally likely. */
   pick<T>(items: readonly T[]): T;
   /** One of the keys, in proportion to its weight. */
-  weigh<K extends string>(weights: Readonly<Record<K, number>>): K;
+  weigh<K extends string>(weights: Readonly<Partial<Record<K, number>>>): K;
   /** The items in random order. */
   shuffle<T>(items: readonly T[]): T[];
 }
@@ -30,8 +30,13 @@ export function drawsOf(key: NoiseKey, sample: number, limit = 64): Draws {
     pick,
     weigh: (weights) => {
       const keys = keysOf(weights);
-      let rest = next() * keys.reduce((sum, key) => sum + weights[key], 0);
-      return keys.find((key) => (rest -= weights[key]) < 0) ?? keys.at(-1)!;
+      const total = keys.reduce((sum, key) => sum + (weights[key] ?? 0), 0);
+      let left = next() * total;
+      for (const key of keys) {
+        left -= weights[key] ?? 0;
+        if (left < 0) return key;
+      }
+      throw new RangeError('nothing to weigh');
     },
     shuffle: (items) =>
       items
@@ -42,6 +47,6 @@ export function drawsOf(key: NoiseKey, sample: number, limit = 64): Draws {
 }
 
 /** The keys of a closed table, with their type. */
-export function keysOf<K extends string>(table: Readonly<Record<K, unknown>>): K[] {
+export function keysOf<K extends string>(table: Readonly<Partial<Record<K, unknown>>>): K[] {
   return Object.keys(table) as K[];
 }

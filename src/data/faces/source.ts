@@ -16,7 +16,8 @@ export interface FaceRange {
 /** Faces as pictures only: what the tokenizer and the diffusion model train on. */
 export function facesSource(range: FaceRange): ImageSource {
   for (const [name, value] of Object.entries(range)) {
-    if (!Number.isSafeInteger(value) || value < 0) throw new UserError(`faces: ${name} ${value} is not a whole number from 0`);
+    if (!Number.isSafeInteger(value) || value < 0)
+      throw new UserError(`faces: ${name} ${value} is not a whole number from 0`);
   }
   return {
     name: 'faces',
@@ -47,6 +48,7 @@ export function facePairs(range: FaceRange): FacePairs {
 }
 
 function indexIn({ count, offset }: FaceRange, index: number): number {
-  if (!Number.isInteger(index) || index < 0 || index >= count) throw new RangeError(`faces: no picture ${index} of ${count}`);
+  if (!Number.isInteger(index) || index < 0 || index >= count)
+    throw new RangeError(`faces: no picture ${index} of ${count}`);
   return offset + index;
 }

@@ -1,0 +1,88 @@
+/** Importance-sampled times against the reference's probabilities and history updates. */
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { chiSquareZ } from '../../test/support/chi-square.ts';
+import { fixture, fixturesPresent, jsonFixture } from '../../test/support/fixtures.ts';
+import { uniforms } from '../random/noise.ts';
+import { drawTimesteps, initialTimesteps, probabilities, type TimestepState, updateHistory } from './timesteps.ts';
+
+const sampleTime = z.array(
+  z.object({
+    T: z.number(),
+    importance: z.boolean(),
+    Lt_history: z.array(z.number()),
+    Lt_count: z.array(z.number()),
+    pt_all: z.array(z.number()),
+  }),
+);
+
+describe.skipIf(!fixturesPresent)('the sample_time fixture', () => {
+  it('gives the same probabilities, uniform ones included', () => {
+    const cases = sampleTime.parse(jsonFixture('sample_time'));
+    expect(new Set(cases.map((c) => c.importance))).toEqual(new Set([true, false]));
+    for (const { T, Lt_history, Lt_count, pt_all } of cases) {
+      const p = probabilities(stateOf(Lt_history, Lt_count));
+      expect(p.length).toBe(T);
+      p.forEach((value, t) => {
+        expect(Math.abs(value / pt_all[t]! - 1)).toBeLessThan(1e-5);
+      });
+    }
+  });
+});
+
+describe.skipIf(!fixturesPresent)('the diffusion fixture', () => {
+  const file = fixturesPresent ? fixture('diffusion') : undefined;
+  const cases = file ? file.names.filter((name) => name.endsWith('.Lt_history_in')) : [];
+
+  it.each(cases.map((name) => name.slice(0, -'.Lt_history_in'.length)))('updates the history of case %s', (name) => {
+    const before = stateOf(file!.floats(`${name}.Lt_history_in`), file!.floats(`${name}.Lt_count_in`));
+    const after = updateHistory(before, file!.ints(`${name}.t`), file!.floats(`${name}.kl_loss`));
+    const expected = file!.floats(`${name}.Lt_history_out`);
+    after.history.forEach((value, t) => {
+      expect(Math.abs(value - expected[t]!)).toBeLessThanOrEqual(1e-6 * Math.abs(expected[t]!));
+    });
+    expect([...after.count]).toEqual([...file!.floats(`${name}.Lt_count_out`)]);
+  });
+});
+
+describe('timesteps', () => {
+  it('starts uniform and stays so until every time has more than ten samples', () => {
+    const fresh = initialTimesteps(4);
+    expect([...probabilities(fresh)]).toEqual([0.25, 0.25, 0.25, 0.25]);
+    const history = [9, 1, 4, 16];
+    expect([...probabilities(stateOf(history, [11, 11, 10, 11]))]).toEqual([0.25, 0.25, 0.25, 0.25]);
+    const p = probabilities(stateOf(history, [11, 11, 11, 11]));
+    [1, 1, 2, 4].forEach((weight, t) => {
+      expect(p[t]).toBeCloseTo(weight / 8, 3);
+    });
+  });
+
+  it('draws by inverse CDF and reports the probability of what it drew', () => {
+    const state = stateOf([0, 1, 4, 16], [11, 11, 11, 11]);
+    const p = probabilities(state);
+    const { t, pt } = drawTimesteps(state, [0, p[0]! - 1e-9, p[0]! + 1e-9, 1 - 1e-9]);
+    expect([...t]).toEqual([0, 0, 1, 3]);
+    expect([...pt]).toEqual([p[0], p[0], p[1], p[3]]);
+  });
+
+  it('draws times as often as their probabilities say', () => {
+    const state = stateOf([5, 1, 4, 16, 0.3, 90], new Array(6).fill(20));
+    const { t } = drawTimesteps(state, uniforms({ seed: 5, stream: 'test', step: 0 }, 0, 20_000));
+    const counts = new Float64Array(6);
+    for (const time of t) counts[time] = counts[time]! + 1;
+    expect(chiSquareZ(counts, probabilities(state))).toBeLessThan(4.5);
+  });
+
+  it('lets the last of repeated times win, each from the old value, and leaves its argument alone', () => {
+    const before = stateOf([10, 20], [0, 3]);
+    const after = updateHistory(before, [1, 0, 1], [100, 2, 3]);
+    expect(after.history[0]).toBeCloseTo(0.9 * 10 + 0.1 * 4, 12);
+    expect(after.history[1]).toBeCloseTo(0.9 * 20 + 0.1 * 9, 12);
+    expect([...after.count]).toEqual([1, 5]);
+    expect([...before.history, ...before.count]).toEqual([10, 20, 0, 3]);
+  });
+});
+
+function stateOf(history: ArrayLike<number>, count: ArrayLike<number>): TimestepState {
+  return { history: Float64Array.from(history), count: Float64Array.from(count) };
+}

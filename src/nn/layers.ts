@@ -1,0 +1,92 @@
+/** Layers as plain functions over the graph. Each comes with the tree of its parameters, named as PyTorch names them. */
+
+import * as g from '../graph/index.ts';
+import type { Tensor } from '../graph/index.ts';
+import { constant, normal, type Parameter, uniform } from './parameters.ts';
+
+/** `T` is a Parameter before training, an NDArray on the host, a Tensor inside a graph. */
+export type Linear<T> = { readonly weight: T; readonly bias: T };
+export type Conv<T> = { readonly weight: T; readonly bias: T };
+export type Norm<T> = { readonly weight: T; readonly bias: T };
+export type Embedding<T> = { readonly weight: T };
+
+// Parameters.
+
+export const linearParameters = (from: number, to: number, std = 1 / Math.sqrt(from)): Linear<Parameter> => ({
+  weight: normal([to, from], std),
+  bias: constant([to], 0),
+});
+
+/** Uniform within 1/√fan-in, as PyTorch starts a convolution; zero bias. */
+export const convParameters = (from: number, to: number, kernel: number, gain = 1): Conv<Parameter> => ({
+  weight: uniform([to, from, kernel, kernel], gain * Math.sqrt(3 / (from * kernel * kernel))),
+  bias: constant([to], 0),
+});
+
+export const normParameters = (width: number): Norm<Parameter> => ({ weight: constant([width], 1), bias: constant([width], 0) });
+
+export const embeddingParameters = (rows: number, width: number, std = 0.02): Embedding<Parameter> => ({ weight: normal([rows, width], std) });
+
+// Functions.
+
+/** x Wᵀ + b over the last axis: [..., in] to [..., out]. */
+export const linear = ({ weight, bias }: Linear<Tensor>, x: Tensor): Tensor => g.add(g.matmul(x, g.transpose(weight, [1, 0])), bias);
+
+/** Rows of a table: int32 [...] to [..., width]. */
+export const embed = ({ weight }: Embedding<Tensor>, index: Tensor): Tensor => g.gather(weight, index);
+
+/** Convolution with bias: [batch, in, height, width] to [batch, out, ...]. */
+export const conv = ({ weight, bias }: Conv<Tensor>, x: Tensor, options: Parameters<typeof g.conv2d>[2] = {}): Tensor =>
+  g.add(g.conv2d(x, weight, options), g.reshape(bias, [1, -1, 1, 1]));
+
+/** Layer normalisation over the last axis (Ba et al., 2016). */
+export const layerNorm = ({ weight, bias }: Norm<Tensor>, x: Tensor, eps = 1e-5): Tensor => g.add(g.mul(g.standardize(x, eps), weight), bias);
+
+/** Group normalisation (Wu & He, 2018) of [batch, channels, height, width]; channels must divide into the groups. */
+export function groupNorm({ weight, bias }: Norm<Tensor>, x: Tensor, groups: number, eps = 1e-6): Tensor {
+  const grouped = g.reshape(x, [x.shape[0]!, groups, -1]);
+  const standard = g.reshape(g.standardize(grouped, eps), x.shape);
+  return g.add(g.mul(standard, g.reshape(weight, [1, -1, 1, 1])), g.reshape(bias, [1, -1, 1, 1]));
+}
+
+/** log softmax along the last axis. */
+export function logSoftmax(x: Tensor): Tensor {
+  const shifted = g.sub(x, g.stopGradient(g.max(x, -1, true)));
+  return g.sub(shifted, g.log(g.sum(g.exp(shifted), -1, true)));
+}
+
+/** 1 where the class is `index`, else 0: int32 [...] to float32 [..., classes]. */
+export function oneHot(index: Tensor, classes: number): Tensor {
+  const all = g.constant({ dtype: 'int32', shape: [classes], data: Int32Array.from({ length: classes }, (_, k) => k) });
+  return g.cast(g.equal(g.reshape(index, [...index.shape, 1]), all), 'float32');
+}
+
+/** x/‖x‖ along the last axis. */
+export const normalize = (x: Tensor): Tensor => g.div(x, g.sqrt(g.add(g.sum(g.square(x), -1, true), 1e-12)));
+
+/** Twice the height and width, each pixel repeated. */
+export function upsampleNearest(x: Tensor): Tensor {
+  const [batch, channels, height, width] = x.shape as readonly [number, number, number, number];
+  const spaced = g.reshape(x, [batch, channels, height, 1, width, 1]);
+  return g.reshape(g.expand(spaced, [batch, channels, height, 2, width, 2]), [batch, channels, 2 * height, 2 * width]);
+}
+
+export type Attention<T> = { readonly key: Linear<T>; readonly query: Linear<T>; readonly value: Linear<T>; readonly proj: Linear<T> };
+
+export const attentionParameters = (width: number, std?: number): Attention<Parameter> => ({
+  key: linearParameters(width, width, std),
+  query: linearParameters(width, width, std),
+  value: linearParameters(width, width, std),
+  proj: linearParameters(width, width, std),
+});
+
+/** Multi-head self-attention (Vaswani et al., 2017), not causal: softmax(q kᵀ/√d) v over [batch, tokens, width]. */
+export function attention(p: Attention<Tensor>, x: Tensor, heads: number): Tensor {
+  const [batch, tokens, width] = x.shape as readonly [number, number, number];
+  const size = width / heads;
+  const split = (t: Tensor) => g.transpose(g.reshape(t, [batch, tokens, heads, size]), [0, 2, 1, 3]);
+  const query = split(g.mul(linear(p.query, x), 1 / Math.sqrt(size)));
+  const key = g.transpose(g.reshape(linear(p.key, x), [batch, tokens, heads, size]), [0, 2, 3, 1]);
+  const mixed = g.matmul(g.softmax(g.matmul(query, key)), split(linear(p.value, x)));
+  return linear(p.proj, g.reshape(g.transpose(mixed, [0, 2, 1, 3]), [batch, tokens, width]));
+}

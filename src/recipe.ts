@@ -1,0 +1,215 @@
+/** The recipe: every setting of a run, in one schema. The command line's help, the presets and the run directory all read it. */
+
+import { z } from 'zod';
+import { UserError } from './errors.ts';
+
+const positive = () => z.number().positive();
+const count = () => z.int().positive();
+const fraction = () => z.number().min(0).max(1);
+
+const clip = z.strictObject({
+  dim: count().describe('width of the shared space of pictures and texts'),
+  imageSize: count().describe('side of the pictures the image tower sees, in pixels'),
+  imageChannels: count().describe('channels of the first convolution of the image tower; they double as the picture shrinks'),
+  textWidth: count().describe('width of the token embeddings'),
+  textHidden: count().describe('width of the n-gram features of the text tower'),
+  vocabulary: count().describe('size of the byte-pair vocabulary'),
+  context: count().describe('longest text, in tokens'),
+  pairs: count().describe('captioned pictures the compact CLIP is trained on; the generator never sees them'),
+  steps: count(),
+  batch: count(),
+  learningRate: positive(),
+  weightDecay: z.number().min(0),
+});
+
+const tokenizer = z.strictObject({
+  channels: count().describe('channels at full resolution ("ch")'),
+  channelMultipliers: z.array(count()).min(1).describe('channels of each level, as multiples; each further level halves the resolution'),
+  residualBlocks: count().describe('residual blocks a level'),
+  attentionResolutions: z.array(count()).describe('grid sizes at which attention blocks follow the residual blocks'),
+  latentChannels: count().describe('channels of the latent grid ("z_channels")'),
+  codes: count().describe('size of the codebook, K'),
+  codeDim: count().describe('width of a code ("embed_dim")'),
+  steps: count(),
+  batch: count(),
+  learningRate: positive(),
+  beta1: fraction(),
+  beta2: fraction(),
+  autoencoderFraction: fraction().describe('share of the run before codes exist: a plain autoencoder whose latents seed the codebook; 0 starts with codes'),
+  latentNoise: z.number().min(0).describe('Gaussian noise on the latents of the plain autoencoder'),
+  temperatureStart: positive().describe('Gumbel temperature, cosine from here'),
+  temperatureEnd: positive(),
+  hardAfter: fraction().describe('share of the run after which the quantizer is straight-through (one-hot forward, soft gradient); before it is soft'),
+  klWeight: z.number().min(0),
+});
+
+const diffusion = z.strictObject({
+  timesteps: count().describe('T, the length of the diffusion'),
+  alphaBarStart: fraction(),
+  alphaBarEnd: fraction(),
+  gammaBarStart: fraction(),
+  gammaBarEnd: fraction(),
+  layers: count(),
+  dim: count(),
+  heads: count(),
+  mlp: z.enum(['conv', 'fc']).describe('feed-forward part of a block: two 3x3 convolutions or two linear layers'),
+  mlpRatio: positive(),
+  noiseScale: z.number().min(0).describe('α of the pseudo text embedding: how far a CLIP image embedding is pushed in a random direction'),
+  nullProbability: fraction().describe('share of the pictures trained without their condition, for guidance'),
+  auxiliaryWeight: z.number().min(0),
+  steps: count(),
+  batch: count(),
+  learningRate: positive(),
+  warmupSteps: z.int().min(0),
+  beta1: fraction(),
+  beta2: fraction(),
+  weightDecay: z.number().min(0),
+  clipNorm: positive(),
+  emaDecay: fraction(),
+  emaEvery: count(),
+});
+
+const sampling = z.strictObject({
+  steps: count().describe('reverse steps; fewer than T are strided exactly'),
+  guidanceScale: z.number().min(0).describe('1 is no guidance'),
+  truncation: fraction().describe('keep the smallest set of codes whose probability reaches this; 1 keeps all'),
+  promptPrefix: z.string().describe('put before every prompt'),
+});
+
+export const recipeSchema = z.strictObject({
+  preset: z.string(),
+  imageSize: count().describe('side of the pictures, in pixels'),
+  images: count().describe('pictures drawn for the generator where the source is drawn (faces); folders use all they hold'),
+  clip,
+  tokenizer,
+  diffusion,
+  sampling,
+});
+
+export type Recipe = z.infer<typeof recipeSchema>;
+export type ClipSettings = Recipe['clip'];
+export type TokenizerSettings = Recipe['tokenizer'];
+export type DiffusionSettings = Recipe['diffusion'];
+export type SamplingSettings = Recipe['sampling'];
+
+/** Side of the grid of codes: the picture halved once for each level after the first. */
+export function gridSize({ imageSize, tokenizer }: Pick<Recipe, 'imageSize' | 'tokenizer'>): number {
+  return imageSize / 2 ** (tokenizer.channelMultipliers.length - 1);
+}
+
+const nano: Recipe = {
+  preset: 'nano',
+  imageSize: 64,
+  images: 6000,
+  clip: {
+    dim: 128,
+    imageSize: 64,
+    imageChannels: 24,
+    textWidth: 128,
+    textHidden: 512,
+    vocabulary: 1024,
+    context: 64,
+    pairs: 6000,
+    steps: 800,
+    batch: 128,
+    learningRate: 2e-3,
+    weightDecay: 0.05,
+  },
+  tokenizer: {
+    channels: 16,
+    channelMultipliers: [1, 2, 4, 4],
+    residualBlocks: 1,
+    attentionResolutions: [],
+    latentChannels: 32,
+    codes: 256,
+    codeDim: 32,
+    steps: 1700,
+    batch: 8,
+    learningRate: 1e-3,
+    beta1: 0.9,
+    beta2: 0.99,
+    autoencoderFraction: 0.28,
+    latentNoise: 0.3,
+    temperatureStart: 0.9,
+    temperatureEnd: 0.05,
+    hardAfter: 1,
+    klWeight: 5e-4,
+  },
+  diffusion: {
+    timesteps: 100,
+    alphaBarStart: 0.99999,
+    alphaBarEnd: 0.000009,
+    gammaBarStart: 0.000009,
+    gammaBarEnd: 0.9,
+    layers: 4,
+    dim: 192,
+    heads: 6,
+    mlp: 'conv',
+    mlpRatio: 4,
+    noiseScale: 0.25,
+    nullProbability: 0.1,
+    auxiliaryWeight: 5e-4,
+    steps: 1000,
+    batch: 32,
+    learningRate: 1.5e-3,
+    warmupSteps: 50,
+    beta1: 0.9,
+    beta2: 0.96,
+    weightDecay: 0.01,
+    clipNorm: 0.5,
+    emaDecay: 0.995,
+    emaEvery: 1,
+  },
+  sampling: { steps: 25, guidanceScale: 2.5, truncation: 0.85, promptPrefix: '' },
+};
+
+export const presets: Readonly<Record<string, Recipe>> = { nano };
+
+/**
+ * A preset with changes: `--set diffusion.layers=6`.
+ * @throws UserError naming the preset, setting or value that does not exist or does not fit.
+ */
+export function makeRecipe(preset: string, changes: Readonly<Record<string, string>> = {}): Recipe {
+  const base = presets[preset];
+  if (!base) throw new UserError(`There is no preset "${preset}": choose one of ${Object.keys(presets).join(', ')}`);
+  const recipe = structuredClone(base) as Record<string, unknown>;
+  for (const [path, text] of Object.entries(changes)) assign(recipe, path, text);
+  return parseRecipe(recipe, 'settings');
+}
+
+/** Check a recipe that was read from somewhere. */
+export function parseRecipe(value: unknown, where: string): Recipe {
+  const result = recipeSchema.safeParse(value);
+  if (result.success) return checked(result.data, where);
+  const issue = result.error.issues[0]!;
+  throw new UserError(`${where}: ${issue.path.join('.') || 'the recipe'}: ${issue.message}`);
+}
+
+function checked(recipe: Recipe, where: string): Recipe {
+  const { diffusion, tokenizer } = recipe;
+  const grid = gridSize(recipe);
+  if (!Number.isInteger(grid)) throw new UserError(`${where}: imageSize ${recipe.imageSize} cannot be halved ${tokenizer.channelMultipliers.length - 1} times`);
+  if (diffusion.dim % diffusion.heads !== 0) throw new UserError(`${where}: diffusion.dim ${diffusion.dim} does not divide into ${diffusion.heads} heads`);
+  if (diffusion.alphaBarEnd + diffusion.gammaBarEnd > 1 || diffusion.alphaBarStart + diffusion.gammaBarStart > 1)
+    throw new UserError(`${where}: diffusion: alphaBar + gammaBar may not exceed 1`);
+  return recipe;
+}
+
+function assign(recipe: Record<string, unknown>, path: string, text: string): void {
+  const keys = path.split('.');
+  const last = keys.pop()!;
+  let at: unknown = recipe;
+  for (const key of keys) at = isRecord(at) ? at[key] : undefined;
+  if (!isRecord(at) || !(last in at)) throw new UserError(`There is no setting "${path}": clipvq train --help lists them`);
+  at[last] = typeof at[last] === 'string' ? text : parsed(path, text);
+}
+
+function parsed(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new UserError(`${path}=${text}: the value is not a number or list`);
+  }
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,0 +1,25 @@
+/** A training stage as the trainer sees it: something that prepares, steps, and exports. */
+
+import type { NDArray } from '../ndarray.ts';
+
+export type StageName = 'clip' | 'tokenizer' | 'diffusion';
+
+/** Numbers of one step, for the log and the progress line; `loss` is always among them. */
+export type Metrics = { readonly loss: number; readonly [name: string]: number };
+
+export interface Stage {
+  readonly name: StageName;
+  readonly steps: number;
+  /** Pictures a step. */
+  readonly batch: number;
+  /** Compile the programs and put the first state into the engine, under `state`. */
+  prepare(): Promise<void>;
+  /** Run step `step`, counted from 0. The result is a pure function of the state and the step, so that a resumed run repeats it. */
+  run(step: number): Promise<Metrics>;
+  /** What the trainer must keep besides the engine's state, such as loss histories. */
+  hostState(): Readonly<Record<string, NDArray>>;
+  /** Take up what `hostState` gave. */
+  restore(host: Readonly<Record<string, NDArray>>): void;
+  /** Write the trained model into the run directory. */
+  export(): Promise<void>;
+}
