@@ -45,7 +45,7 @@ export function unflatten<L extends Leaf>(leaves: Readonly<Record<string, L>>): 
     const last = keys.pop()!;
     let at = root;
     for (const key of keys) {
-      at[key] ??= {};
+      if (!Object.hasOwn(at, key)) at[key] = {};
       at = at[key] as { [key: string]: Tree<L> };
     }
     at[last] = leaf;

@@ -81,8 +81,9 @@ function parseEntry(name: string, value: unknown, label: string, fail: Fail): Te
     const known = Object.keys(ELEMENT_BYTES).join(', ');
     throw new UserError(`${label}: tensor ${quoted(name)} has dtype ${quoted(format)}; convert it to one of ${known}`);
   }
-  if (byteSize(format, shape) !== end - begin) {
-    fail(`tensor ${quoted(name)} has ${end - begin} bytes, its dtype and shape ask for another number`);
+  const expected = byteSize(format, shape);
+  if (end - begin !== expected) {
+    fail(`tensor ${quoted(name)} has ${end - begin} bytes where its dtype and shape ask for ${expected}`);
   }
   return { name, format, shape, begin, end };
 }

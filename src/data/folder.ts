@@ -93,7 +93,7 @@ async function reasonToReject(file: string): Promise<string | undefined> {
     const { width, height } = await sharp(encoded, { limitInputPixels: false }).metadata();
     const pixels = width * height;
     if (pixels > maxPixels) {
-      return `${width}x${height} is ${(pixels / 1e6).toFixed(0)} megapixels, more than the limit of ${maxPixels / 1e6}`;
+      return `${width}x${height} is ${Math.ceil(pixels / 1e6)} megapixels, more than the limit of ${maxPixels / 1e6}`;
     }
     // A stretch to a thumbnail needs every row; the crop of `toSquare` would not touch, and so not check, the margins.
     await decoder(encoded).resize(16, 16, { fit: 'fill' }).raw().toBuffer();

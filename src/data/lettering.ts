@@ -69,19 +69,15 @@ interface PlacedGlyph {
   readonly offset: number;
 }
 
-/** Advance widths and kerning only: opentype.js stumbles over Inter's contextual substitutions, which plain labels do not need. */
+/** Advance widths only: opentype.js reads neither Inter's kerning (a GPOS extension) nor its contextual substitutions. */
 function layOut(text: string, { weight, size }: TextStyle): { glyphs: PlacedGlyph[]; width: number } {
   const glyphs: PlacedGlyph[] = [];
   let width = 0;
-  let previous: { font: Font; glyph: Glyph } | undefined;
   for (const character of text) {
     const font = fontFor(character, weight);
     const glyph = font.charToGlyph(character);
-    const scale = size / font.unitsPerEm;
-    if (previous?.font === font) width += font.getKerningValue(previous.glyph, glyph) * scale;
     glyphs.push({ glyph, offset: width });
-    width += (glyph.advanceWidth ?? 0) * scale;
-    previous = { font, glyph };
+    width += ((glyph.advanceWidth ?? 0) * size) / font.unitsPerEm;
   }
   return { glyphs, width };
 }

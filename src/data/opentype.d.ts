@@ -14,8 +14,6 @@ declare module 'opentype.js' {
     /** 0 when the font lacks the character. */
     charToGlyphIndex(character: string): number;
     charToGlyph(character: string): Glyph;
-    /** In font units, usually negative. */
-    getKerningValue(left: Glyph, right: Glyph): number;
   }
   const opentype: { parse(font: ArrayBuffer): Font };
   export default opentype;

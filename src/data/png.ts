@@ -8,8 +8,8 @@ const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 
 /**
  * Encodes a picture with its text, sorted by keyword: the same pixels and text give the same bytes.
- * Keywords are 1 to 79 printable Latin-1 characters without outer or double spaces, otherwise a RangeError is thrown; values may be any text
- * without NUL, and go to tEXt where Latin-1 suffices, else to iTXt.
+ * Keywords are 1 to 79 printable Latin-1 characters without outer or double spaces; values may be any text without NUL. Anything else
+ * throws a RangeError. ASCII values go to tEXt, others to iTXt as UTF-8.
  */
 export async function encodePng(image: RgbImage, text: Readonly<Record<string, string>>): Promise<Buffer> {
   const plain = await sharp(image.data, { raw: { width: image.width, height: image.height, channels: 3 } })
@@ -67,8 +67,8 @@ function textChunk(keyword: string, value: string): Buffer {
   }
   if (value.includes('\0')) throw new RangeError(`PNG text: the value of ${keyword} contains a NUL character`);
   const head = Buffer.from(`${keyword}\0`, 'latin1');
-  if (/^[\n\x20-\x7e\xa0-\xff]*$/.test(value))
-    return chunk('tEXt', Buffer.concat([head, Buffer.from(value, 'latin1')]));
+  // tEXt is Latin-1 by the book, but common readers take it for UTF-8: only ASCII reads the same everywhere.
+  if (/^[\n\x20-\x7e]*$/.test(value)) return chunk('tEXt', Buffer.concat([head, Buffer.from(value, 'latin1')]));
   // Not compressed, no compression method, empty language tag, empty translated keyword.
   return chunk('iTXt', Buffer.concat([head, Buffer.alloc(4), Buffer.from(value, 'utf8')]));
 }

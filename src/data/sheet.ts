@@ -55,7 +55,7 @@ export async function contactSheet(sheet: Sheet): Promise<Buffer> {
       tiles.push({ input: await scaled(image, tile), left: x, top });
       vectors.push(drawFrame(x, top, tile, row.highlight?.includes(i) ?? false));
     }
-    top += Math.max(tile, label.height) + gap;
+    top += Math.max(tile, label.height + gap) + gap;
   }
   const height = Math.ceil(top - gap + margin);
   const overlay = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${vectors.join('')}</svg>`;
@@ -103,13 +103,19 @@ function drawLabel({ label, note }: SheetRow, top: number, tile: number): { svg:
 
 /** Rounds the corners with paper, and outlines the picture, which may itself be as white as the paper. */
 function drawFrame(x: number, y: number, size: number, highlighted: boolean): string {
-  const rounded = `M${x + radius} ${y}h${size - 2 * radius}a${radius} ${radius} 0 0 1 ${radius} ${radius}v${size - 2 * radius}a${radius} ${radius} 0 0 1 -${radius} ${radius}h-${size - 2 * radius}a${radius} ${radius} 0 0 1 -${radius} -${radius}v-${size - 2 * radius}a${radius} ${radius} 0 0 1 ${radius} -${radius}z`;
-  const corners = `<path d="M${x} ${y}h${size}v${size}h-${size}z${rounded}" fill="${paper}" fill-rule="evenodd"/>`;
-  const [inset, stroke] = highlighted
-    ? [1, `stroke="${accent}" stroke-width="3"`]
-    : [0.5, 'stroke="#000" stroke-opacity="0.12"'];
-  const side = size - 2 * inset;
-  return `${corners}<rect x="${x + inset}" y="${y + inset}" width="${side}" height="${side}" rx="${radius}" fill="none" ${stroke}/>`;
+  const square = `M${x} ${y}h${size}v${size}h${-size}z`;
+  const corners = `<path d="${square}${roundedSquare(x, y, size)}" fill="${paper}" fill-rule="evenodd"/>`;
+  const stroke = highlighted ? `stroke="${accent}" stroke-width="3"` : 'stroke="#000" stroke-opacity="0.12"';
+  const inset = highlighted ? 1 : 0.5;
+  return `${corners}<path d="${roundedSquare(x + inset, y + inset, size - 2 * inset)}" fill="none" ${stroke}/>`;
+}
+
+function roundedSquare(x: number, y: number, size: number): string {
+  const side = size - 2 * radius;
+  const turn = (dx: number, dy: number): string => `a${radius} ${radius} 0 0 1 ${dx} ${dy}`;
+  const [right, bottom] = [`h${side}${turn(radius, radius)}`, `v${side}${turn(-radius, radius)}`];
+  const [left, top] = [`h${-side}${turn(-radius, -radius)}`, `v${-side}${turn(radius, -radius)}`];
+  return `M${x + radius} ${y}${right}${bottom}${left}${top}z`;
 }
 
 /** Enlarges by whole factors without inventing pixels, otherwise resamples. */

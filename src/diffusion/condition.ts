@@ -1,7 +1,11 @@
-/** The condition vector on the host: pseudo text embeddings (LAFITE, arXiv 2111.13792) and the null condition of guidance. */
+/**
+ * The condition vector on the host: pseudo text embeddings (LAFITE, arXiv 2111.13792) and the null condition of
+ * guidance.
+ */
 
 /**
- * Turns image embeddings into stand-ins for text embeddings: h' = f + alpha * noise / |noise|, h = h' / |h'|, row by row.
+ * Turns image embeddings into stand-ins for text embeddings: h' = f + alpha * noise / |noise|, h = h' / |h'|, row by
+ * row.
  *
  * @param features f, unit CLIP image embeddings `[batch, dim]`.
  * @param noise standard normal, `[batch, dim]`.
@@ -23,7 +27,8 @@ export function pseudoText(
 }
 
 /**
- * Replaces the condition of dropped samples by the null condition n / |n|, which guidance contrasts with at sampling time.
+ * Replaces the condition of dropped samples by the null condition n / |n|, which guidance contrasts with at sampling
+ * time.
  *
  * @param condition `[batch, dim]`.
  * @param nullEmbedding n, the learned vector `[dim]`, of any length.

@@ -3,7 +3,8 @@ import { UserError } from '../errors.ts';
 import { marginal, type Schedule } from './schedule.ts';
 
 /**
- * Draws x_t ~ q(x_t | x_0): keep with probability alphaBar + betaBar, any other code betaBar each, mask (index K) gammaBar.
+ * Draws x_t ~ q(x_t | x_0): keep with probability alphaBar + betaBar, any other code betaBar each, mask (index K)
+ * gammaBar.
  *
  * One uniform in [0, 1) decides a token. The replaced tokens own the bottom of the interval, where no subtraction costs
  * digits: with the published schedule they share one millionth of it among all K codes.

@@ -1,4 +1,7 @@
-/** How the official program draws a token: Gumbel-max over all K + 1 classes. Kept for parity; its float32 noise cuts off the tails. */
+/**
+ * How the official program draws a token: Gumbel-max over all K + 1 classes. Kept for parity; its float32 noise cuts
+ * off the tails.
+ */
 import { clampLog } from './log-space.ts';
 import { type ReverseStep, reverseProbabilities } from './reverse.ts';
 

@@ -1,6 +1,6 @@
 /**
- * The reverse process in closed form on the host: p(x_s | x_t) = sum_{x_0} q(x_s | x_t, x_0) p_theta(x_0 | x_t) for any s < t,
- * in float64, and exact draws from it.
+ * The reverse process in closed form on the host: p(x_s | x_t) = sum_{x_0} q(x_s | x_t, x_0) p_theta(x_0 | x_t) for any
+ * s < t, in float64, and exact draws from it.
  */
 import { UserError } from '../errors.ts';
 import { type Coefficients, marginal, type Schedule, transition } from './schedule.ts';
@@ -17,7 +17,9 @@ export interface ReverseStep {
   readonly between: Coefficients;
 }
 
-/** Prepares the step from x_t to x_s, `-1 <= s < t <= T - 1`. The last step of a chain goes to s = -1, the clean state. */
+/**
+ * Prepares the step from x_t to x_s, `-1 <= s < t <= T - 1`. The last step of a chain goes to s = -1, the clean state.
+ */
 export function reverseStep(schedule: Schedule, s: number, t: number): ReverseStep {
   return {
     codes: schedule.codes,
@@ -31,7 +33,8 @@ export function reverseStep(schedule: Schedule, s: number, t: number): ReverseSt
  * p(x_s | x_t) over K codes and the mask, `[K + 1]`.
  *
  * @param token x_t, in 0 .. K.
- * @param predicted p_theta(x_0 | x_t), `[K]`; need not sum to one (truncated predictions do not): it is normalised here.
+ * @param predicted p_theta(x_0 | x_t), `[K]`; need not sum to one (truncated predictions do not): it is normalised
+ * here.
  */
 export function reverseProbabilities(step: ReverseStep, token: number, predicted: ArrayLike<number>): Float64Array {
   const { codes } = step;
@@ -45,8 +48,8 @@ export function reverseProbabilities(step: ReverseStep, token: number, predicted
 }
 
 /**
- * Draws x_s from p(x_s | x_t) by inverse CDF. Whether a masked token stays masked does not depend on the prediction, so it is
- * decided first, and `predict` is called only for tokens that are revealed or already hold a code.
+ * Draws x_s from p(x_s | x_t) by inverse CDF. Whether a masked token stays masked does not depend on the prediction, so
+ * it is decided first, and `predict` is called only for tokens that are revealed or already hold a code.
  *
  * @param uniform in [0, 1), decides everything: what is left of it after the mask decision picks the code.
  * @param predict p_theta(x_0 | x_t), `[K]`, not necessarily normalised.

@@ -1,4 +1,7 @@
-/** The mask-and-replace noise schedule of VQ-Diffusion (arXiv 2111.14822): how likely a token is kept, replaced or masked. */
+/**
+ * The mask-and-replace noise schedule of VQ-Diffusion (arXiv 2111.14822): how likely a token is kept, replaced or
+ * masked.
+ */
 import { UserError } from '../errors.ts';
 
 export interface ScheduleSettings {
@@ -15,8 +18,9 @@ export interface ScheduleSettings {
 }
 
 /**
- * One-step coefficients `alpha`, `beta`, `gamma`, each `[T]`, and cumulative ones `alphaBar`, `betaBar`, `gammaBar`, each `[T + 1]`.
- * Time t counts 0 .. T-1; entry T of the cumulative arrays is the clean state "t = -1" with values (1, 0, 0).
+ * One-step coefficients `alpha`, `beta`, `gamma`, each `[T]`, and cumulative ones `alphaBar`, `betaBar`, `gammaBar`,
+ * each `[T + 1]`. Time t counts 0 .. T-1; entry T of the cumulative arrays is the clean state "t = -1" with values (1,
+ * 0, 0).
  */
 export interface Schedule {
   readonly steps: number;
@@ -30,8 +34,8 @@ export interface Schedule {
 }
 
 /**
- * A token keeps its code with probability `alpha + beta`, becomes any one other code with `beta`, the mask with `gamma`:
- * `alpha + K beta + gamma = 1`. A masked token stays masked.
+ * A token keeps its code with probability `alpha + beta`, becomes any one other code with `beta`, the mask with
+ * `gamma`: `alpha + K beta + gamma = 1`. A masked token stays masked.
  */
 export interface Coefficients {
   readonly alpha: number;
@@ -46,8 +50,9 @@ export const CLEAN = -1;
 const ROUNDING = 1e-13;
 
 /**
- * Linear schedules: `alphaBar` falls from start to end, `gammaBar` rises, and the rest `betaBar = (1 - alphaBar - gammaBar) / K` is
- * spread over the codes. The defaults are the published ones, where `K betaBar` is 1e-6 throughout: almost pure masking.
+ * Linear schedules: `alphaBar` falls from start to end, `gammaBar` rises, and the rest `betaBar = (1 - alphaBar -
+ * gammaBar) / K` is spread over the codes. The defaults are the published ones, where `K betaBar` is 1e-6 throughout:
+ * almost pure masking.
  *
  * @throws UserError when the end points leave no valid probabilities.
  */
@@ -85,8 +90,9 @@ export function marginal(schedule: Schedule, t: number): Coefficients {
 }
 
 /**
- * Coefficients of q(x_t | x_s) for any `-1 <= s < t`: alphaBar_t / alphaBar_s, 1 - (1 - gammaBar_t) / (1 - gammaBar_s) and the
- * remainder. Exact, because transitions of this family compose: the product of all steps between s and t is of the same form.
+ * Coefficients of q(x_t | x_s) for any `-1 <= s < t`: alphaBar_t / alphaBar_s, 1 - (1 - gammaBar_t) / (1 - gammaBar_s)
+ * and the remainder. Exact, because transitions of this family compose: the product of all steps between s and t is of
+ * the same form.
  */
 export function transition(schedule: Schedule, s: number, t: number): Coefficients {
   const from = marginal(schedule, s);
@@ -109,7 +115,7 @@ function remainder(unmasked: number, keep: number, codes: number): number {
   const rest = unmasked - keep;
   if (rest < -ROUNDING) {
     throw new UserError(
-      'diffusion schedule: keep and mask probabilities add up to more than 1; lower alphaBarStart, alphaBarEnd or gammaBarEnd',
+      'diffusion schedule: keep and mask probabilities exceed 1 at some step; lower alphaBarStart or alphaBarEnd',
     );
   }
   return rest < ROUNDING ? 0 : rest / codes;

@@ -1,4 +1,7 @@
-/** Importance-sampled diffusion times: steps whose loss is large are trained more often, and the loss is divided by p(t). */
+/**
+ * Importance-sampled diffusion times: steps whose loss is large are trained more often, and the loss is divided by
+ * p(t).
+ */
 
 /**
  * What is remembered of past losses, one entry per time `[T]`.
@@ -54,9 +57,10 @@ export function drawTimesteps(
 }
 
 /**
- * Records a batch: H_t becomes 0.9 H_t + 0.1 L_t^2 and the count of t grows by one per sample. `klLoss` `[batch]` is L_t summed
- * over tokens, without 1/p(t) and without the auxiliary term. Where a time repeats, every sample starts from the old value and
- * the last one in batch order is kept (the reference's scatter), so the result does not depend on how often it repeats.
+ * Records a batch: H_t becomes 0.9 H_t + 0.1 L_t^2 and the count of t grows by one per sample. `klLoss` `[batch]` is
+ * L_t summed over tokens, without 1/p(t) and without the auxiliary term. Where a time repeats, every sample starts from
+ * the old value and the last one in batch order is kept (the reference's scatter), so the result does not depend on how
+ * often it repeats.
  */
 export function updateHistory(state: TimestepState, t: ArrayLike<number>, klLoss: ArrayLike<number>): TimestepState {
   const history = state.history.slice();

@@ -3,9 +3,9 @@ import { UserError } from '../errors.ts';
 import { LOG_ZERO } from './log-space.ts';
 
 /**
- * "top-r": ranks the codes by probability and keeps each whose predecessors hold less than `r` of the probability, so the
- * likeliest is always kept and the last one kept is the one that reaches `r`. The others become LOG_ZERO; nothing is renormalised.
- * Equal probabilities rank by code index.
+ * "top-r": ranks the codes by probability and keeps each whose predecessors hold less than `r` of the probability, so
+ * the likeliest is always kept and the last one kept is the one that reaches `r`. The others become LOG_ZERO; nothing
+ * is renormalised. Equal probabilities rank by code index.
  *
  * @param logProbs log p(x_0) of one token, `[K]`.
  * @param r in (0, 1]; 1 keeps everything.
@@ -33,8 +33,8 @@ export function truncateTopK(logProbs: Float32Array, count: number): Float32Arra
 }
 
 /**
- * Sorting plain values and cutting at one of them is several times faster than sorting indices, which matters at K = 4096.
- * NaN is never below the cut, so a broken prediction stays visible to whoever draws from it.
+ * Sorting plain values and cutting at one of them is several times faster than sorting indices, which matters at K =
+ * 4096. NaN is never below the cut, so a broken prediction stays visible to whoever draws from it.
  */
 function keepLargest(logProbs: Float32Array, ascending: Float32Array, count: number): Float32Array<ArrayBuffer> {
   const first = ascending.length - count;

@@ -132,9 +132,11 @@ function spreadOut(x: Tensor, steps: readonly number[]): Tensor {
 function convInputGradient(g: Tensor, x: Tensor, w: Tensor, { stride, pads }: Conv2dAttributes): Tensor {
   const [, , kh, kw] = w.shape as readonly [number, number, number, number];
   const [top, left, bottom, right] = pads;
-  if (stride === 1) {
+  const mirrored = [kh - 1 - top, kw - 1 - left, kh - 1 - bottom, kw - 1 - right] as const;
+  // Padding beyond the kernel's reach would be cropping here, which a convolution cannot do.
+  if (stride === 1 && mirrored.every((amount) => amount >= 0)) {
     const flipped = o.transpose(o.flip(w, [2, 3]), [1, 0, 2, 3]);
-    return o.conv2d(g, flipped, { pads: [kh - 1 - top, kw - 1 - left, kh - 1 - bottom, kw - 1 - right] });
+    return o.conv2d(g, flipped, { pads: mirrored });
   }
   const missing = (axis: 2 | 3, kernel: number, padding: number) => x.shape[axis]! - ((g.shape[axis]! - 1) * stride + kernel - padding);
   const outputPadding = [missing(2, kh, top + bottom), missing(3, kw, left + right)] as const;

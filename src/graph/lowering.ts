@@ -33,6 +33,9 @@ const plain =
   (node: Node, e: Emitter): void =>
     e.emit(op, e.inputs(node), [e.output(node)]);
 
+/** A literal of float64. */
+const wide = (value: number): NDArray => ({ dtype: 'float64', shape: [], data: Float64Array.of(value) });
+
 const conv = ({ stride, pads }: Conv2dAttributes) => ({ strides: [stride, stride], pads: [...pads] });
 
 export const lowerings: { readonly [P in Primitive]: Lowering<P> } = {
@@ -53,10 +56,12 @@ export const lowerings: { readonly [P in Primitive]: Lowering<P> } = {
     const { alpha } = node.attributes;
     if (node.outputs[0]!.dtype === 'float32')
       return e.emit('QuickGelu', [x], [e.output(node)], { alpha: { float: alpha } }, 'com.microsoft');
-    const [scaled, gate] = [e.temporary(), e.temporary()];
-    e.emit('Mul', [x, e.literal({ dtype: 'float64', shape: [], data: Float64Array.of(alpha) })], [scaled]);
-    e.emit('Sigmoid', [scaled], [gate]);
-    e.emit('Mul', [x, gate], [e.output(node)]);
+    // Not x · sigmoid(alpha · x): the optimizer would recognise it and fuse it into the QuickGelu it has no kernel for.
+    const [scaled, power, denominator] = [e.temporary(), e.temporary(), e.temporary()];
+    e.emit('Mul', [x, e.literal(wide(-alpha))], [scaled]);
+    e.emit('Exp', [scaled], [power]);
+    e.emit('Add', [power, e.literal(wide(1))], [denominator]);
+    e.emit('Div', [x, denominator], [e.output(node)]);
   },
   cast: (node, e) => e.emit('Cast', e.inputs(node), [e.output(node)], { to: onnxTypes[node.attributes.to] }),
 
@@ -122,11 +127,11 @@ export const lowerings: { readonly [P in Primitive]: Lowering<P> } = {
   softmax: (node, e) => e.emit('Softmax', e.inputs(node), [e.output(node)], { axis: -1 }),
   standardize: (node, e) => {
     const { shape, dtype } = node.outputs[0]!;
+    if (dtype === 'float64') return standardizeWide(node, e);
     const width = shape.at(-1)!;
-    const scale: NDArray =
-      dtype === 'float64' ? { dtype, shape: [width], data: new Float64Array(width).fill(1) } : { dtype: 'float32', shape: [width], data: new Float32Array(width).fill(1) };
+    const scale = e.literal({ dtype: 'float32', shape: [width], data: new Float32Array(width).fill(1) });
     const outputs = [e.output(node), e.temporary(), e.output(node, 1)];
-    e.emit('LayerNormalization', [...e.inputs(node), e.literal(scale)], outputs, { axis: -1, epsilon: { float: node.attributes.eps } });
+    e.emit('LayerNormalization', [...e.inputs(node), scale], outputs, { axis: -1, epsilon: { float: node.attributes.eps } });
   },
   withGradient: (node, e) => e.emit('Identity', e.inputs(node).slice(0, 1), [e.output(node)]),
 };
@@ -134,6 +139,20 @@ export const lowerings: { readonly [P in Primitive]: Lowering<P> } = {
 function reduce(op: string, node: Node<'reduceSum'> | Node<'reduceMax'>, e: Emitter): void {
   const { axes, keepDims } = node.attributes;
   e.emit(op, [...e.inputs(node), e.int64s(axes)], [e.output(node)], { keepdims: keepDims ? 1 : 0, noop_with_empty_axes: 1 });
+}
+
+/** In float64 step by step: LayerNormalization gives its second output, which the gradient needs, as float32 whatever the input. */
+function standardizeWide(node: Node<'standardize'>, e: Emitter): void {
+  const [x] = e.inputs(node) as [string];
+  const [mean, centred, squared, variance, shifted, deviation] = Array.from({ length: 6 }, () => e.temporary()) as [string, string, string, string, string, string];
+  e.emit('ReduceMean', [x, e.int64s([-1])], [mean]);
+  e.emit('Sub', [x, mean], [centred]);
+  e.emit('Mul', [centred, centred], [squared]);
+  e.emit('ReduceMean', [squared, e.int64s([-1])], [variance]);
+  e.emit('Add', [variance, e.literal(wide(node.attributes.eps))], [shifted]);
+  e.emit('Sqrt', [shifted], [deviation]);
+  e.emit('Div', [e.literal(wide(1)), deviation], [e.output(node, 1)]);
+  e.emit('Mul', [centred, e.output(node, 1)], [e.output(node)]);
 }
 
 /** Lower one node by its row of the table. */

@@ -1,9 +1,9 @@
 /** Pearson's goodness-of-fit test, for checking draws against exact probabilities. */
 
 /**
- * How surprising `counts` are under `probabilities`, in standard deviations: the chi-square statistic turned into a z score
- * (Wilson & Hilferty 1931). Cells expected fewer than 5 times are pooled. Draws of an impossible outcome give Infinity.
- * Above 4.5 chance is out of the question (p < 4e-6).
+ * How surprising `counts` are under `probabilities`, in standard deviations: the chi-square statistic turned into a z
+ * score (Wilson & Hilferty 1931). Cells expected fewer than 5 times are pooled. Draws of an impossible outcome give
+ * Infinity. Above 4.5 chance is out of the question (p < 4e-6).
  */
 export function chiSquareZ(counts: ArrayLike<number>, probabilities: ArrayLike<number>): number {
   const draws = sum(counts);

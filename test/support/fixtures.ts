@@ -1,6 +1,7 @@
 /**
- * The reference numbers that fixture tests compare with, from the folder `CLIPVQ_FIXTURES` (by default `../shared/fixtures`).
- * Use with `describe.skipIf(!fixturesPresent)`: where the folder is absent, importing this file says so once.
+ * The reference numbers that fixture tests compare with, from the folder `CLIPVQ_FIXTURES` (by default
+ * `../shared/fixtures`). Use with `describe.skipIf(!fixturesPresent)`: where the folder is absent, importing this file
+ * says so once.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';

@@ -1,70 +1,51 @@
 /** What one face looks like: a complete record, chosen by us and handed to DiceBear piece by piece, so that drawn equals recorded. */
 import { type Draws, drawsOf, keysOf } from './draws.ts';
-
-/** Palettes, by name: the names are what captions say, the six hex digits what is drawn. */
-export const backgrounds = {
-  white: 'ffffff',
-  gray: 'b4b8bf',
-  blue: '7ab8ff',
-  green: '93d89a',
-  yellow: 'ffe47a',
-  orange: 'ffb066',
-  pink: 'ffb3cb',
-  purple: 'bfa0ee',
-} as const;
-
-export const hairColors = {
-  black: '2c1b18',
-  darkBrown: '4a312c',
-  brown: '724133',
-  auburn: 'a55728',
-  darkBlonde: 'b58143',
-  blonde: 'd6b370',
-  platinum: 'ecdcbf',
-  red: 'c93305',
-  pink: 'f59797',
-  gray: 'e8e1e1',
-} as const;
-
-export const fabricColors = {
-  black: '262e33',
-  gray: '929598',
-  white: 'ffffff',
-  red: 'ff5c5c',
-  pink: 'ffafb9',
-  hotPink: 'ff488e',
-  yellow: 'ffffb1',
-  green: 'a7ffc4',
-  lightBlue: '65c9ff',
-  blue: '5199e4',
-  navy: '25557c',
-} as const;
-
-export const skins = { light: 'ffdbb4', peach: 'edb98a', tan: 'd08b5b', brown: 'ae5d29', dark: '614335' } as const;
-
-export type Background = keyof typeof backgrounds;
-export type HairColor = keyof typeof hairColors;
-export type FabricColor = keyof typeof fabricColors;
-export type Skin = keyof typeof skins;
+import {
+  type Background,
+  backgrounds,
+  type FabricColor,
+  fabricColors,
+  type HairColor,
+  hairColors,
+  type Skin,
+  skins,
+} from './palette.ts';
 
 /** Styles under DiceBear's names, with how often each is drawn. */
-const hairStyles = {
-  ...{ bob: 3, miaWallace: 2, longButNotTooLong: 2, straight01: 3, straight02: 3, straightAndStrand: 3, curvy: 3 },
-  ...{
-    bigHair: 2,
-    curly: 3,
-    bun: 3,
-    frida: 1,
-    dreads: 2,
-    dreads01: 1,
-    dreads02: 1,
-    fro: 3,
-    froBand: 1,
-    shavedSides: 1,
-  },
-  ...{ frizzle: 1, shaggy: 2, shaggyMullet: 1, shortCurly: 3, shortFlat: 4, shortRound: 3, shortWaved: 3 },
-  ...{ theCaesar: 2, theCaesarAndSidePart: 2, sides: 2 },
+const longHairStyles = {
+  bob: 3,
+  miaWallace: 2,
+  longButNotTooLong: 2,
+  straight01: 3,
+  straight02: 3,
+  straightAndStrand: 3,
+  curvy: 3,
+  bigHair: 2,
+  curly: 3,
+  bun: 3,
+  frida: 1,
 } as const;
+const otherHairStyles = {
+  dreads: 2,
+  dreads01: 1,
+  dreads02: 1,
+  fro: 3,
+  froBand: 1,
+  shavedSides: 1,
+  frizzle: 1,
+  shaggy: 2,
+  shaggyMullet: 1,
+} as const;
+const shortHairStyles = {
+  shortCurly: 3,
+  shortFlat: 4,
+  shortRound: 3,
+  shortWaved: 3,
+  theCaesar: 2,
+  theCaesarAndSidePart: 2,
+  sides: 2,
+} as const;
+const hairStyles = { ...longHairStyles, ...otherHairStyles, ...shortHairStyles };
 const hatStyles = {
   hat: 6,
   winterHat1: 2,
@@ -85,8 +66,15 @@ const eyewearStyles = {
 } as const;
 const beardStyles = { beardLight: 2, beardMedium: 3, beardMajestic: 3, moustacheFancy: 2, moustacheMagnum: 2 } as const;
 const clothing = {
-  ...{ hoodie: 4, shirtCrewNeck: 3, shirtScoopNeck: 2, shirtVNeck: 2, graphicShirt: 3, overall: 2 },
-  ...{ collarAndSweater: 3, blazerAndShirt: 2, blazerAndSweater: 2 },
+  hoodie: 4,
+  shirtCrewNeck: 3,
+  shirtScoopNeck: 2,
+  shirtVNeck: 2,
+  graphicShirt: 3,
+  overall: 2,
+  collarAndSweater: 3,
+  blazerAndShirt: 2,
+  blazerAndSweater: 2,
 } as const;
 const graphics = { bat: 1, bear: 1, deer: 1, diamond: 1, hola: 1, pizza: 1, resist: 1, skull: 1 } as const;
 const mouths = { smile: 6, default: 3, twinkle: 3, serious: 4, sad: 3, tongue: 1, grimace: 1, screamOpen: 1 } as const;
@@ -126,11 +114,14 @@ export interface FaceAttributes {
   readonly background: Background;
 }
 
-/** Hair a reader of captions would take for a woman's; a beard goes with it only now and then, and with a hijab never. */
-export const longHair: ReadonlySet<HairStyle> = new Set<HairStyle>([
-  ...(['bob', 'miaWallace', 'longButNotTooLong', 'straight01', 'straight02', 'straightAndStrand'] as const),
-  ...(['curvy', 'bigHair', 'curly', 'bun', 'frida'] as const),
-]);
+/**
+ * Whom most viewers would take a haircut for: avatars have no sex, but captions say "woman" and "man". A beard goes with long hair only now
+ * and then, and with a hijab never.
+ */
+export function hairReadsAs(style: HairStyle): 'woman' | 'man' | 'either' {
+  if (style in longHairStyles) return 'woman';
+  return style in shortHairStyles ? 'man' : 'either';
+}
 
 /** The face `index` of the endless sequence `seed`. */
 export function faceAttributes(seed: number, index: number): FaceAttributes {
@@ -177,5 +168,5 @@ function drawEyewear(draws: Draws): NonNullable<FaceAttributes['eyewear']> {
 function beardProbability(head: Head): number {
   if (head.kind === 'bald') return 0.5;
   if (head.kind === 'hat') return head.style === 'hijab' ? 0 : 0.35;
-  return longHair.has(head.style) ? 0.05 : 0.4;
+  return hairReadsAs(head.style) === 'woman' ? 0.05 : 0.4;
 }

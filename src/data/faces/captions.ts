@@ -7,13 +7,26 @@ const topicCounts = { 1: 2, 2: 4, 3: 4, 4: 3, 5: 1.5, 6: 1 };
 const layouts = { description: 6, list: 3, statement: 2 };
 
 const openings = [
-  ...['a photograph of', 'a photograph of', 'a photo of', 'a portrait of', 'portrait of', 'a picture of'],
-  ...['an avatar of', 'a drawing of', 'a cartoon of', 'an illustration of'],
-] as const;
+  'a photograph of',
+  'a photograph of',
+  'a photo of',
+  'a portrait of',
+  'portrait of',
+  'a picture of',
+  'an avatar of',
+  'a drawing of',
+  'a cartoon of',
+  'an illustration of',
+];
 const backdrops = [
-  ...['on a {c} background', 'on a {c} background', 'with a {c} background', 'against a {c} background'],
-  ...['against a {c} backdrop', 'in front of a {c} background', 'in front of a {c} wall'],
-] as const;
+  'on a {c} background',
+  'on a {c} background',
+  'with a {c} background',
+  'against a {c} background',
+  'against a {c} backdrop',
+  'in front of a {c} background',
+  'in front of a {c} wall',
+];
 
 /** A caption of 1 to 6 attributes of a face; `wording` picks which ones and how they are said. The same arguments give the same text. */
 export function captionOf(face: FaceAttributes, wording: number): string {

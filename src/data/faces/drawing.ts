@@ -3,7 +3,8 @@ import { avataaars } from '@dicebear/collection';
 import { createAvatar, type Result } from '@dicebear/core';
 import sharp from 'sharp';
 import type { RgbImage } from '../image.ts';
-import { backgrounds, type FaceAttributes, fabricColors, hairColors, skins } from './attributes.ts';
+import type { FaceAttributes } from './attributes.ts';
+import { backgrounds, fabricColors, hairColors, skins } from './palette.ts';
 
 /** Pixels of a face, a pure function of the record: `imageSize` squared, 8-bit sRGB. */
 export async function drawFace(face: FaceAttributes, imageSize: number): Promise<RgbImage> {

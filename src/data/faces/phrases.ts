@@ -1,6 +1,7 @@
 /** From attributes to phrases: each topic of a face, said in one of the ways its vocabulary offers. */
-import { type FaceAttributes, type HairColor, longHair } from './attributes.ts';
+import { type FaceAttributes, hairReadsAs } from './attributes.ts';
 import type { Draws } from './draws.ts';
+import type { HairColor } from './palette.ts';
 import * as words from './words.ts';
 
 /** How often each topic is chosen, among those the face has. */
@@ -76,8 +77,14 @@ export function nounFor(face: FaceAttributes, draws: Draws): 'man' | 'guy' | 'wo
   if (facialHair) return draws.pick(['man', 'man', 'man', 'guy']);
   if (head.kind === 'hat') return head.style === 'hijab' ? 'woman' : 'person';
   if (head.kind === 'bald') return 'person';
-  if (longHair.has(head.style)) return draws.pick(['woman', 'woman', 'woman', 'lady']);
-  return /^(short|theCaesar|sides)/.test(head.style) ? draws.pick(['man', 'man', 'guy']) : 'person';
+  switch (hairReadsAs(head.style)) {
+    case 'woman':
+      return draws.pick(['woman', 'woman', 'woman', 'lady']);
+    case 'man':
+      return draws.pick(['man', 'man', 'guy']);
+    case 'either':
+      return 'person';
+  }
 }
 
 function hidesEyes({ eyewear }: FaceAttributes): boolean {

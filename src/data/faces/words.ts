@@ -1,17 +1,6 @@
 /** The vocabulary of captions: how people name each style and colour. `{c}` is where the colour goes. */
-import type {
-  Background,
-  BeardStyle,
-  Clothing,
-  Eyes,
-  EyewearStyle,
-  FabricColor,
-  HairColor,
-  HairStyle,
-  HatStyle,
-  Mouth,
-  Skin,
-} from './attributes.ts';
+import type { BeardStyle, Clothing, Eyes, EyewearStyle, HairStyle, HatStyle, Mouth } from './attributes.ts';
+import type { Background, FabricColor, HairColor, Skin } from './palette.ts';
 
 type Words = readonly [string, ...string[]];
 

@@ -1,4 +1,7 @@
-/** Ancestral sampling as the official program does it, Gumbel-max over K + 1 classes: for comparing chains, not for pictures. */
+/**
+ * Ancestral sampling as the official program does it, Gumbel-max over K + 1 classes: for comparing chains, not for
+ * pictures.
+ */
 import { uniforms } from '../../random/noise.ts';
 import { gumbelArgmax, reverseLogProbabilities } from '../reference-draw.ts';
 import { type DrawRule, reverseChain } from './chain.ts';
@@ -24,7 +27,8 @@ export const reference: Sampler = (denoise, options) => {
 /**
  * The official draw with uniforms from anywhere, so that a recorded chain can be replayed through `reverseChain`.
  *
- * @param uniformsAt the uniforms of reverse step 0, 1, ..., `[batch, K + 1, tokens]`, the layout of the official program.
+ * @param uniformsAt the uniforms of reverse step 0, 1, ..., `[batch, K + 1, tokens]`, the layout of the official
+ * program.
  * @param tokens tokens of one image.
  */
 export function referenceDraw(uniformsAt: (index: number) => ArrayLike<number>, tokens: number): DrawRule {

@@ -1,4 +1,6 @@
-/** Samplers against exact enumeration of the chain, and the promises of the interface: seeds, batches, strides, aborts. */
+/**
+ * Samplers against exact enumeration of the chain, and the promises of the interface: seeds, batches, strides, aborts.
+ */
 import { describe, expect, it } from 'vitest';
 import { chiSquareZ } from '../../../test/support/chi-square.ts';
 import { UserError } from '../../errors.ts';

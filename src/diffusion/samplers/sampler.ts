@@ -1,9 +1,12 @@
-/** The interface of samplers: they turn a denoiser into tokens, and know neither the network nor the device it runs on. */
+/**
+ * The interface of samplers: they turn a denoiser into tokens, and know neither the network nor the device it runs on.
+ */
 import type { Schedule } from '../schedule.ts';
 
 /**
- * log p_theta(x_0 | x_t, t, h) for a batch, guidance already applied: takes x_t `[batch, tokens]` and one time for all of them,
- * returns natural logarithms `[batch, tokens, K]`.
+ * log p_theta(x_0 | x_t, t, h) for a batch, guidance already applied: takes x_t `[batch, tokens]` and one time for all
+ * of them, returns natural logarithms `[batch, tokens, K]`. It may read the tokens but not change or transfer them: the
+ * step still needs them.
  */
 export type Denoiser = (tokens: Int32Array<ArrayBuffer>, t: number) => Promise<Float32Array>;
 
@@ -16,7 +19,9 @@ export interface SamplerOptions {
   readonly steps: number;
   /** Top-r truncation rate in (0, 1], or undefined for none. */
   readonly truncation: number | undefined;
-  /** Each image draws from (seed, its own sample index) alone, whoever shares its batch. `samples` has `batch` entries. */
+  /**
+   * Each image draws from (seed, its own sample index) alone, whoever shares its batch. `samples` has `batch` entries.
+   */
   readonly noise: { readonly seed: number; readonly samples: ArrayLike<number> };
   /** Called after every reverse step. */
   readonly onStep?: (progress: SamplerProgress) => void;

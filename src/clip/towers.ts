@@ -1,0 +1,118 @@
+/**
+ * The two towers of the compact CLIP: a convolutional net for pictures and an n-gram net for texts. Both end in unit vectors of
+ * one space. Every function keeps the batch axis leading, so that the towers can be exported with that axis open.
+ */
+
+import type { Tensor } from '../graph/index.ts';
+import * as g from '../graph/index.ts';
+import * as nn from '../nn/layers.ts';
+import { constant, normal, type Parameter } from '../nn/parameters.ts';
+import type { ClipSettings } from '../recipe.ts';
+import { INITIAL_LOG_SCALE } from './loss.ts';
+
+/** The image tower halves the picture down to this side before it looks at all places at once. */
+const LAST_SIDE = 4;
+/** From this side on a level refines its features with a residual block: earlier it would cost more than it gives. */
+const RESIDUAL_SIDE = 8;
+const GROUP = 8;
+
+interface Level<T> {
+  readonly down: nn.Conv<T>;
+  readonly norm: nn.Norm<T>;
+  readonly refine?: { readonly conv: nn.Conv<T>; readonly norm: nn.Norm<T> };
+}
+
+export type ImageTower<T> = {
+  readonly levels: Readonly<Record<string, Level<T>>>;
+  readonly projection: nn.Linear<T>;
+};
+
+export type TextTower<T> = {
+  readonly tokens: nn.Embedding<T>;
+  /** Linear maps without bias, so that unknown words, whose embeddings are zero, say nothing. */
+  readonly pairs: { readonly weight: T };
+  readonly triples: { readonly weight: T };
+  readonly norm: nn.Norm<T>;
+  readonly hidden: nn.Linear<T>;
+  readonly projection: nn.Linear<T>;
+};
+
+export type ClipParameters<T> = { readonly image: ImageTower<T>; readonly text: TextTower<T>; readonly logScale: T };
+
+const sidesOf = (imageSize: number): number[] => {
+  const sides: number[] = [];
+  for (let side = imageSize / 2; side >= LAST_SIDE; side /= 2) sides.push(side);
+  return sides;
+};
+
+function imageParameters({ dim, imageSize, imageChannels }: ClipSettings): ImageTower<Parameter> {
+  const sides = sidesOf(imageSize);
+  const width = (level: number) => (level < 0 ? 3 : imageChannels * 2 ** level);
+  const levels = sides.map((side, i): [string, Level<Parameter>] => {
+    const down = { down: nn.convParameters(width(i - 1), width(i), 3, Math.SQRT2), norm: nn.normParameters(width(i)) };
+    const refine = { conv: nn.convParameters(width(i), width(i), 3), norm: nn.normParameters(width(i)) };
+    return [String(i), side <= RESIDUAL_SIDE ? { ...down, refine } : down];
+  });
+  return {
+    levels: Object.fromEntries(levels),
+    projection: nn.linearParameters(width(sides.length - 1) * LAST_SIDE ** 2, dim),
+  };
+}
+
+function textParameters({ dim, textWidth, textHidden }: ClipSettings, vocabulary: number): TextTower<Parameter> {
+  const ngram = (n: number) => ({ weight: normal([textHidden, n * textWidth], 1 / Math.sqrt(n * textWidth)) });
+  const features = textWidth + 2 * textHidden;
+  return {
+    tokens: nn.embeddingParameters(vocabulary, textWidth, 0.5),
+    pairs: ngram(2),
+    triples: ngram(3),
+    norm: nn.normParameters(features),
+    hidden: nn.linearParameters(features, textHidden),
+    projection: nn.linearParameters(textHidden, dim),
+  };
+}
+
+/** The parameters of both towers; `vocabulary` is the number of tokens there are. */
+export const clipParameters = (settings: ClipSettings, vocabulary: number): ClipParameters<Parameter> => ({
+  image: imageParameters(settings),
+  text: textParameters(settings, vocabulary),
+  logScale: constant([], INITIAL_LOG_SCALE),
+});
+
+/** Pictures [batch, 3, side, side] in [-1, 1] to unit vectors [batch, dim]. */
+export function embedImages(tower: ImageTower<Tensor>, images: Tensor): Tensor {
+  let x = images;
+  for (const { down, norm, refine } of Object.values(tower.levels)) {
+    x = activate(norm, nn.conv(down, x, { stride: 2, pads: 1 }));
+    if (refine) x = g.add(x, activate(refine.norm, nn.conv(refine.conv, x, { pads: 1 })));
+  }
+  return nn.normalize(nn.linear(tower.projection, g.reshape(x, [x.shape[0]!, -1])));
+}
+
+const activate = (norm: nn.Norm<Tensor>, x: Tensor): Tensor => g.swish(nn.groupNorm(norm, x, x.shape[1]! / GROUP));
+
+/**
+ * Token ids [batch, length], int32, `pad` after each text's end, to unit vectors [batch, dim]. Single tokens, neighbours and
+ * runs of three are each summed over the text, so adjacency binds a colour to its thing; how much padding follows is of no effect.
+ */
+export function embedTexts(tower: TextTower<Tensor>, ids: Tensor, pad: number): Tensor {
+  const [batch, length] = ids.shape as readonly [number, number];
+  const padding = g.constant({ dtype: 'int32', shape: [], data: Int32Array.of(pad) });
+  const isPad = g.reshape(g.equal(ids, padding), [batch, length, 1]);
+  const mask = g.sub(1, g.cast(isPad, 'float32'));
+  const tokens = g.mul(nn.embed(tower.tokens, ids), mask);
+  const next = (by: number) => g.pad(g.slice(tokens, 1, by), [0, 0, 0], [0, by, 0]);
+  const features = ({ weight }: { readonly weight: Tensor }, run: Tensor) =>
+    g.swish(g.matmul(run, g.transpose(weight, [1, 0])));
+  const pooled = (x: Tensor) => g.sum(g.mul(x, mask), 1);
+  const summary = g.concat(
+    [
+      g.sum(tokens, 1),
+      pooled(features(tower.pairs, g.concat([tokens, next(1)], 2))),
+      pooled(features(tower.triples, g.concat([tokens, next(1), next(2)], 2))),
+    ],
+    1,
+  );
+  const hidden = g.swish(nn.linear(tower.hidden, nn.layerNorm(tower.norm, summary)));
+  return nn.normalize(nn.linear(tower.projection, hidden));
+}

@@ -1,0 +1,115 @@
+/** The denoiser: a transformer over the grid of codes that predicts x_0, told the time and a CLIP embedding by adaptive layer norm. */
+
+import * as g from '../graph/index.ts';
+import type { Tensor } from '../graph/index.ts';
+import { type Attention, attention, attentionParameters, type Conv, convParameters, type Embedding, embed, embeddingParameters, type Linear, layerNorm, linear, linearParameters, type Norm, normParameters } from '../nn/layers.ts';
+import { normal, type Parameter } from '../nn/parameters.ts';
+import { conv3x3Tokens } from '../nn/winograd.ts';
+import type { DiffusionSettings } from '../recipe.ts';
+
+/** Sizes that shape the network. */
+export interface TransformerConfig extends Pick<DiffusionSettings, 'layers' | 'dim' | 'heads' | 'mlp' | 'mlpRatio' | 'timesteps'> {
+  /** K; the mask token is index K. */
+  readonly codes: number;
+  /** Side of the grid of tokens. */
+  readonly grid: number;
+  /** Width of the CLIP embedding. */
+  readonly conditionDim: number;
+}
+
+type ConvMlp<T> = { readonly conv1: Conv<T>; readonly conv2: Conv<T> };
+type FcMlp<T> = { readonly '0': Linear<T>; readonly '2': Linear<T> };
+type Block<T> = {
+  readonly ln1: { readonly emb: Embedding<T>; readonly linear: Linear<T> };
+  readonly ln2: { readonly emb: Linear<T>; readonly linear: Linear<T> };
+  readonly attn: Attention<T>;
+  readonly mlp: ConvMlp<T> | FcMlp<T>;
+};
+
+/** The network's parameters, named as the reference names them. */
+export type Transformer<T> = {
+  readonly content_emb: { readonly emb: Embedding<T>; readonly height_emb: Embedding<T>; readonly width_emb: Embedding<T> };
+  readonly blocks: { readonly [index: string]: Block<T> };
+  readonly to_logits: { readonly '0': Norm<T>; readonly '1': Linear<T> };
+};
+
+/** The denoiser with the learned null condition, which guidance and condition dropout share. */
+export type DiffusionModel<T> = { readonly transformer: Transformer<T>; readonly empty_text_embed: T };
+
+const STD = 0.02;
+/** Slope of the activation x · sigmoid(1.702 x), the approximation of GELU that the reference calls GELU2. */
+const GELU2 = 1.702;
+
+export function diffusionParameters(config: TransformerConfig): DiffusionModel<Parameter> {
+  const { dim, grid } = config;
+  const blocks = Array.from({ length: config.layers }, (_, i) => [i, blockParameters(config)] as const);
+  return {
+    transformer: {
+      content_emb: {
+        emb: embeddingParameters(config.codes + 1, dim, STD),
+        height_emb: embeddingParameters(grid, dim, STD),
+        width_emb: embeddingParameters(grid, dim, STD),
+      },
+      blocks: Object.fromEntries(blocks),
+      to_logits: { '0': normParameters(dim), '1': linearParameters(dim, config.codes, STD) },
+    },
+    empty_text_embed: normal([1, config.conditionDim], 1),
+  };
+}
+
+function blockParameters({ dim, mlp, mlpRatio, timesteps, conditionDim, layers }: TransformerConfig): Block<Parameter> {
+  const hidden = Math.round(dim * mlpRatio);
+  // Branches that add to the residual stream start small in proportion to their number.
+  const branch = 1 / Math.sqrt(2 * layers);
+  return {
+    ln1: { emb: embeddingParameters(timesteps, dim, 1), linear: linearParameters(dim, 2 * dim, STD) },
+    ln2: { emb: linearParameters(conditionDim, dim), linear: linearParameters(dim, 2 * dim, STD) },
+    attn: { ...attentionParameters(dim), proj: linearParameters(dim, dim, branch / Math.sqrt(dim)) },
+    mlp:
+      mlp === 'conv'
+        ? { conv1: convParameters(dim, hidden, 3), conv2: convParameters(hidden, dim, 3, branch) }
+        : { '0': linearParameters(dim, hidden), '2': linearParameters(hidden, dim, branch / Math.sqrt(hidden)) },
+  };
+}
+
+/**
+ * Logits of p(x_0 | x_t, t, h), [batch, tokens, codes].
+ * @param tokens int32 [batch, tokens], codes and the mask K.
+ * @param t int32 [batch], from 0.
+ * @param condition [batch, conditionDim], of unit norm.
+ */
+export function denoise(p: Transformer<Tensor>, tokens: Tensor, t: Tensor, condition: Tensor, heads: number): Tensor {
+  let x = embedTokens(p.content_emb, tokens);
+  for (const block of Object.values(p.blocks)) x = transformerBlock(block, x, t, condition, heads);
+  return linear(p.to_logits['1'], layerNorm(p.to_logits['0'], x));
+}
+
+/** Token + row + column: [batch, tokens, dim]. */
+export function embedTokens({ emb, height_emb, width_emb }: Transformer<Tensor>['content_emb'], tokens: Tensor): Tensor {
+  const [rows, dim] = height_emb.weight.shape as readonly [number, number];
+  const columns = width_emb.weight.shape[0]!;
+  const position = g.add(g.reshape(height_emb.weight, [rows, 1, dim]), width_emb.weight);
+  return g.add(embed(emb, tokens), g.reshape(position, [rows * columns, dim]));
+}
+
+/** x ← x + Attention(AdaLN_t(x, t)); x ← x + MLP(AdaLN_clip(x, h)). */
+export function transformerBlock({ ln1, ln2, attn, mlp }: Block<Tensor>, x: Tensor, t: Tensor, condition: Tensor, heads: number): Tensor {
+  const timed = modulate(x, linear(ln1.linear, g.swish(embed(ln1.emb, t))));
+  const attended = g.add(x, attention(attn, timed, heads));
+  const conditioned = modulate(attended, linear(ln2.linear, g.swish(linear(ln2.emb, condition))));
+  return g.add(attended, 'conv1' in mlp ? convMlp(mlp, conditioned) : fcMlp(mlp, conditioned));
+}
+
+/** AdaLN: LayerNorm without affine part, times (1 + scale), plus shift; `scaleShift` is [batch, 2 · dim]. */
+function modulate(x: Tensor, scaleShift: Tensor): Tensor {
+  const [batch, , dim] = x.shape as readonly [number, number, number];
+  const part = (start: number) => g.reshape(g.slice(scaleShift, 1, start, start + dim), [batch, 1, dim]);
+  return g.add(g.mul(g.standardize(x, 1e-5), g.add(part(0), 1)), part(dim));
+}
+
+function convMlp({ conv1, conv2 }: ConvMlp<Tensor>, x: Tensor): Tensor {
+  const hidden = g.swish(g.add(conv3x3Tokens(conv1.weight, x), conv1.bias), GELU2);
+  return g.add(conv3x3Tokens(conv2.weight, hidden), conv2.bias);
+}
+
+const fcMlp = (p: FcMlp<Tensor>, x: Tensor): Tensor => linear(p['2'], g.swish(linear(p['0'], x), GELU2));

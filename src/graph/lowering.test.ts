@@ -1,0 +1,88 @@
+/** The lowering table: ONNX Runtime, fed what the writer writes, against the interpreter; values and gradients, over random shapes. */
+
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { interpret } from '../../test/support/interpreter.ts';
+import { weighted, worstError } from '../../test/support/numeric.ts';
+import { type Trial, trials } from '../../test/support/trials.ts';
+import type { NDArray, Tree } from '../ndarray.ts';
+import { Engine } from '../runtime/engine.ts';
+import { flatten } from '../tree.ts';
+import * as g from './index.ts';
+import { shapeRules } from './shapes.ts';
+import type { Primitive, Tensor } from './tensor.ts';
+
+const SETTINGS = { seed: 7, numRuns: 15 };
+const TOLERANCE = { float32: 1e-5, float64: 1e-12 };
+type Float = keyof typeof TOLERANCE;
+
+const engine = Engine.start({ threads: 1 });
+afterAll(() => engine.close());
+
+const primitives = Object.keys(shapeRules) as Primitive[];
+/** ONNX Runtime's CPU provider has no float64 kernels for these. */
+const float32Only: readonly Primitive[] = ['conv2d', 'convTranspose2d'];
+
+const as = (dtype: Float, array: NDArray): NDArray =>
+  array.dtype === 'float64' && dtype === 'float32'
+    ? { dtype, shape: array.shape, data: Float32Array.from(array.data) }
+    : array;
+
+const numbered = <T>(list: readonly T[]): Record<string, T> => Object.fromEntries(list.map((x, i) => [`${i}`, x]));
+
+/** The results of a trial, and the gradients of its first if that can have any. */
+function valuesAndGradients({ apply }: Trial, operands: readonly Tensor[]): Tree<Tensor> {
+  const results = apply(...operands);
+  const wrt = operands.filter(({ dtype }) => dtype.startsWith('float'));
+  const gradients = results[0]!.dtype.startsWith('float')
+    ? g.grad<Tree<Tensor>>(weighted(results[0]!), numbered(wrt))
+    : {};
+  return { result: numbered(results), gradient: gradients };
+}
+
+/** Many trials in one program, and so in one session. */
+async function expectAgreement(sample: readonly Trial[], dtype: Float): Promise<void> {
+  const feeds = numbered(sample.map(({ operands }) => numbered(operands.map((array) => as(dtype, array)))));
+  const program = g.trace(feeds, (inputs) =>
+    numbered(sample.map((trial, i) => valuesAndGradients(trial, Object.values(inputs[`${i}`]!)))),
+  );
+  const actual = await (await engine.compile(program)).run(feeds);
+  const expected = interpret(program, flatten<NDArray>(feeds));
+  expect(Object.keys(expected).length).toBeGreaterThanOrEqual(sample.length);
+  for (const [name, { data }] of Object.entries(expected)) {
+    const { dtype, shape } = program.outputs[name]!;
+    expect(actual[name], name).toMatchObject({ dtype, shape });
+    const tolerance = dtype === 'float32' || dtype === 'float64' ? TOLERANCE[dtype] : Number.MIN_VALUE;
+    expect(worstError(actual[name]!.data, data), name).toBeLessThan(tolerance);
+  }
+}
+
+describe('ONNX Runtime agrees with the interpreter in float32', () => {
+  it.each(primitives)('%s', (op) => expectAgreement(fc.sample(trials[op], SETTINGS), 'float32'));
+});
+
+describe('ONNX Runtime agrees with the interpreter in float64', () => {
+  it.each(primitives.filter((op) => !float32Only.includes(op)))('%s', (op) =>
+    expectAgreement(fc.sample(trials[op], SETTINGS), 'float64'),
+  );
+});
+
+describe('integers', () => {
+  it('count and divide as int32', async () => {
+    const feeds = {
+      a: { dtype: 'int32', shape: [4], data: Int32Array.of(7, -7, 2 ** 30, 0) },
+      b: { dtype: 'int32', shape: [4], data: Int32Array.of(2, 2, 3, 5) },
+    } satisfies Record<string, NDArray>;
+    const program = g.trace(feeds, ({ a, b }) => ({
+      add: g.add(a, 1),
+      sub: g.sub(a, b),
+      mul: g.mul(b, 3),
+      div: g.div(a, b),
+      maximum: g.maximum(a, b),
+      chosen: g.where(g.greater(a, b), a, b),
+    }));
+    const actual = await (await engine.compile(program)).run(feeds);
+    for (const [name, { data }] of Object.entries(interpret(program, feeds)))
+      expect([...actual[name]!.data], name).toEqual([...data]);
+  });
+});

@@ -1,0 +1,71 @@
+/** Building blocks of the VQGAN encoder and decoder (Esser et al., 2012.09841), with parameters named as the reference names them. */
+
+import * as g from '../graph/index.ts';
+import type { Tensor } from '../graph/index.ts';
+import { type Conv, conv, convParameters, groupNorm, type Norm, normParameters, upsampleNearest } from '../nn/layers.ts';
+import type { Parameter } from '../nn/parameters.ts';
+
+export type ResidualBlock<T> = {
+  readonly norm1: Norm<T>;
+  readonly conv1: Conv<T>;
+  readonly norm2: Norm<T>;
+  readonly conv2: Conv<T>;
+  /** A 1x1 convolution, where the block changes the number of channels. */
+  readonly nin_shortcut?: Conv<T>;
+};
+
+export type AttentionBlock<T> = {
+  readonly norm: Norm<T>;
+  readonly q: Conv<T>;
+  readonly k: Conv<T>;
+  readonly v: Conv<T>;
+  readonly proj_out: Conv<T>;
+};
+
+export type Resample<T> = { readonly conv: Conv<T> };
+
+export const residualParameters = (from: number, to: number): ResidualBlock<Parameter> => ({
+  norm1: normParameters(from),
+  conv1: convParameters(from, to, 3),
+  norm2: normParameters(to),
+  conv2: convParameters(to, to, 3),
+  ...(from !== to && { nin_shortcut: convParameters(from, to, 1) }),
+});
+
+export const attentionBlockParameters = (channels: number): AttentionBlock<Parameter> => ({
+  norm: normParameters(channels),
+  q: convParameters(channels, channels, 1),
+  k: convParameters(channels, channels, 1),
+  v: convParameters(channels, channels, 1),
+  proj_out: convParameters(channels, channels, 1),
+});
+
+export const resampleParameters = (channels: number): Resample<Parameter> => ({ conv: convParameters(channels, channels, 3) });
+
+/** Group norm, then swish: what stands before every convolution of a residual block. */
+export const activate = (p: Norm<Tensor>, x: Tensor, groups: number): Tensor => g.swish(groupNorm(p, x, groups));
+
+/** x + conv(act(conv(act(x)))): [batch, from, height, width] to [batch, to, height, width]. */
+export function residual(p: ResidualBlock<Tensor>, x: Tensor, groups: number): Tensor {
+  const h = conv(p.conv1, activate(p.norm1, x, groups), { pads: 1 });
+  const straight = p.nin_shortcut ? conv(p.nin_shortcut, x) : x;
+  return g.add(straight, conv(p.conv2, activate(p.norm2, h, groups), { pads: 1 }));
+}
+
+/** x + self-attention over all positions with a single head, softmax(q kᵀ/√channels) v; [batch, channels, height, width]. */
+export function attend(p: AttentionBlock<Tensor>, x: Tensor, groups: number): Tensor {
+  const [batch, channels] = x.shape as readonly [number, number];
+  const normed = groupNorm(p.norm, x, groups);
+  const columns = (layer: Conv<Tensor>) => g.reshape(conv(layer, normed), [batch, channels, -1]);
+  const rows = (t: Tensor) => g.transpose(t, [0, 2, 1]);
+  const query = rows(g.mul(columns(p.q), 1 / Math.sqrt(channels)));
+  const weights = g.softmax(g.matmul(query, columns(p.k)));
+  const mixed = g.matmul(columns(p.v), rows(weights));
+  return g.add(x, conv(p.proj_out, g.reshape(mixed, x.shape)));
+}
+
+/** Half the height and width: one row and column of zeros at the end, then a 3x3 convolution of stride 2. */
+export const downsample = (p: Resample<Tensor>, x: Tensor): Tensor => conv(p.conv, x, { stride: 2, pads: [0, 0, 1, 1] });
+
+/** Twice the height and width: each pixel repeated, then a 3x3 convolution. */
+export const upsample = (p: Resample<Tensor>, x: Tensor): Tensor => conv(p.conv, upsampleNearest(x), { pads: 1 });

@@ -1,0 +1,61 @@
+/** The Gumbel-softmax quantizer (Jang et al., 1611.01144): latents to logits over the codes, a relaxed draw, and the way back. */
+
+import * as g from '../graph/index.ts';
+import type { Tensor } from '../graph/index.ts';
+import { type Conv, conv, oneHot } from '../nn/layers.ts';
+import type { Tokenizer } from './model.ts';
+
+type Parameters = Tokenizer<Tensor>;
+
+/** Latents of the encoder [batch, latentChannels, h, w] as rows [batch, tokens, codeDim], tokens in row-major order. */
+export function latentRows({ quant_conv }: Pick<Parameters, 'quant_conv'>, h: Tensor, normalized: boolean): Tensor {
+  const z = conv(quant_conv, h);
+  const [batch, dim] = z.shape as readonly [number, number];
+  const rows = g.transpose(g.reshape(z, [batch, dim, -1]), [0, 2, 1]);
+  return normalized ? g.standardize(rows, 1e-6) : rows;
+}
+
+/** The inverse arrangement, through post_quant_conv: rows [batch, tokens, codeDim] of a square grid to [batch, latentChannels, h, w]. */
+export function decoderInput({ post_quant_conv }: Pick<Parameters, 'post_quant_conv'>, rows: Tensor): Tensor {
+  const [batch, tokens, dim] = rows.shape as readonly [number, number, number];
+  const side = Math.sqrt(tokens);
+  return conv(post_quant_conv, g.reshape(g.transpose(rows, [0, 2, 1]), [batch, dim, side, side]));
+}
+
+/** Logits over the codes, [batch, tokens, codes]. */
+export function codeLogits({ weight, bias }: Conv<Tensor>, rows: Tensor): Tensor {
+  const [codes, dim] = weight.shape as readonly [number, number];
+  return g.add(g.matmul(rows, g.transpose(g.reshape(weight, [codes, dim]), [1, 0])), bias);
+}
+
+export interface Choice {
+  /** How the quantized latents are mixed from the codes: [batch, tokens, codes], each row summing to 1. */
+  readonly weights: Tensor;
+  /** The code that was drawn, int32 [batch, tokens]. */
+  readonly index: Tensor;
+}
+
+/**
+ * y = softmax((logits + gumbel)/τ), a relaxed draw from softmax(logits); `temperature` is a scalar. With `hard`, straight-through:
+ * the forward value is the one-hot of arg max y, the gradient that of y.
+ */
+export function gumbelSoftmax(logits: Tensor, gumbel: Tensor, temperature: Tensor, hard: boolean): Choice {
+  const soft = g.softmax(g.div(g.add(logits, gumbel), temperature));
+  const index = g.argmax(soft, -1);
+  if (!hard) return { weights: soft, index };
+  const weights = g.withGradient(oneHot(index, logits.shape.at(-1)!), [soft], (gradient) => [gradient]);
+  return { weights, index };
+}
+
+/** Mean over positions of KL(softmax(logits) ‖ uniform) = Σ q log(q K + 1e-10): what keeps the codes in use. A scalar, 0 to log K. */
+export function uniformDivergence(logits: Tensor): Tensor {
+  const q = g.softmax(logits);
+  return g.mean(g.sum(g.mul(q, g.log(g.add(g.mul(q, logits.shape.at(-1)!), 1e-10))), -1));
+}
+
+/** Share of each code among drawn indices: int32 [batch, tokens] to [codes], summing to 1. */
+export function codeShares(index: Tensor, codes: number): Tensor {
+  const flat = g.reshape(index, [-1]);
+  const each = g.constant({ dtype: 'float32', shape: [], data: Float32Array.of(1 / flat.shape[0]!) });
+  return g.scatterAdd(g.expand(each, flat.shape), flat, codes);
+}
