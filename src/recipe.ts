@@ -23,6 +23,7 @@ const clip = z.strictObject({
 });
 
 const tokenizer = z.strictObject({
+  patchSize: count().describe('side of the squares of pixels that the network takes in as channels; 1 in the paper'),
   channels: count().describe('channels at full resolution ("ch")'),
   channelMultipliers: z.array(count()).min(1).describe('channels of each level, as multiples; each further level halves the resolution'),
   residualBlocks: count().describe('residual blocks a level'),
@@ -61,7 +62,8 @@ const diffusion = z.strictObject({
   mlpRatio: positive(),
   noiseScale: z.number().min(0).describe('α of the pseudo text embedding: how far a CLIP image embedding is pushed in a random direction'),
   nullProbability: fraction().describe('share of the pictures trained without their condition, for guidance'),
-  auxiliaryWeight: z.number().min(0),
+  auxiliaryWeight: z.number().min(0).describe('λ_aux, the weight of the x_0 term of the loss'),
+  maskWeights: z.tuple([positive(), positive()]).describe('loss weights of masked tokens and of the others'),
   steps: count(),
   batch: count(),
   learningRate: positive(),
@@ -97,9 +99,9 @@ export type TokenizerSettings = Recipe['tokenizer'];
 export type DiffusionSettings = Recipe['diffusion'];
 export type SamplingSettings = Recipe['sampling'];
 
-/** Side of the grid of codes: the picture halved once for each level after the first. */
+/** Side of the grid of codes: the picture in patches, halved once for each level after the first. */
 export function gridSize({ imageSize, tokenizer }: Pick<Recipe, 'imageSize' | 'tokenizer'>): number {
-  return imageSize / 2 ** (tokenizer.channelMultipliers.length - 1);
+  return imageSize / (tokenizer.patchSize * 2 ** (tokenizer.channelMultipliers.length - 1));
 }
 
 const nano: Recipe = {
@@ -121,8 +123,9 @@ const nano: Recipe = {
     weightDecay: 0.05,
   },
   tokenizer: {
-    channels: 16,
-    channelMultipliers: [1, 2, 4, 4],
+    patchSize: 2,
+    channels: 32,
+    channelMultipliers: [1, 1, 2],
     residualBlocks: 1,
     attentionResolutions: [],
     middleAttention: true,
@@ -159,6 +162,7 @@ const nano: Recipe = {
     noiseScale: 0.25,
     nullProbability: 0.1,
     auxiliaryWeight: 5e-4,
+    maskWeights: [1, 1],
     steps: 1000,
     batch: 32,
     learningRate: 1.5e-3,
@@ -198,7 +202,7 @@ export function parseRecipe(value: unknown, where: string): Recipe {
 function checked(recipe: Recipe, where: string): Recipe {
   const { diffusion, tokenizer } = recipe;
   const grid = gridSize(recipe);
-  if (!Number.isInteger(grid)) throw new UserError(`${where}: imageSize ${recipe.imageSize} cannot be halved ${tokenizer.channelMultipliers.length - 1} times`);
+  if (!Number.isInteger(grid)) throw new UserError(`${where}: imageSize ${recipe.imageSize} does not divide into patches of ${tokenizer.patchSize}, halved ${tokenizer.channelMultipliers.length - 1} times`);
   if (diffusion.dim % diffusion.heads !== 0) throw new UserError(`${where}: diffusion.dim ${diffusion.dim} does not divide into ${diffusion.heads} heads`);
   if (diffusion.alphaBarEnd + diffusion.gammaBarEnd > 1 || diffusion.alphaBarStart + diffusion.gammaBarStart > 1)
     throw new UserError(`${where}: diffusion: alphaBar + gammaBar may not exceed 1`);

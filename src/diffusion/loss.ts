@@ -32,6 +32,8 @@ export interface DiffusionLoss {
   /** Per image, [batch]: L, and the KL term alone (the decoder's negative log likelihood at t = 0), which the importance sampler follows. */
   readonly bound: Tensor;
   readonly kl: Tensor;
+  /** Mean of −log p_θ(x_0|x_t) over the masked tokens: how well hidden codes are guessed, in nats. For the log. */
+  readonly crossEntropy: Tensor;
 }
 
 /** log p_θ(x_0), clamped to [−70, 0], from logits [batch, tokens, codes]. */
@@ -57,10 +59,13 @@ export function diffusionLoss(inputs: DiffusionLossInputs, schedule: Schedule, o
   const first = g.equal(t, 0);
   const nll = g.neg(g.sum(g.mul(truth, logModel), [1, 2]));
   const kl = g.where(first, nll, weighted(divergence));
-  const auxiliary = g.where(first, nll, weighted(g.neg(g.sum(g.mul(truth, logP), -1))));
+  const surprise = g.neg(g.sum(g.mul(truth, logP), -1));
+  const auxiliary = g.where(first, nll, weighted(surprise));
   const auxiliaryScale = g.mul(g.sub(2, g.div(g.cast(t, 'float32'), schedule.steps)), options.auxiliaryWeight);
   const bound = g.div(g.add(kl, g.mul(auxiliaryScale, auxiliary)), pt);
-  return { loss: g.div(g.sum(bound), batch * tokens), bound, kl };
+  const hidden = g.cast(noisy.masked, 'float32');
+  const crossEntropy = g.div(g.sum(g.mul(surprise, hidden)), g.maximum(g.sum(hidden), 1));
+  return { loss: g.div(g.sum(bound), batch * tokens), bound, kl, crossEntropy };
 }
 
 /** log, clamped to [−70, 0]; a zero probability stays finite. */

@@ -144,22 +144,49 @@ function convInputGradient(g: Tensor, x: Tensor, w: Tensor, { stride, pads }: Co
 }
 
 /** ∂/∂w [out, in, kh, kw]: one matrix product for each tap of the kernel. */
-function convWeightGradient(g: Tensor, x: Tensor, w: Tensor, { stride, pads: [top, left, bottom, right] }: Conv2dAttributes): Tensor {
-  const [, , kh, kw] = w.shape as readonly [number, number, number, number];
-  const [batch, out, height, width] = g.shape as readonly [number, number, number, number];
-  const channels = x.shape[1]!;
-  const rows = o.reshape(g, [batch, out, height * width]);
-  const padded = top + left + bottom + right > 0 ? o.pad(x, [0, 0, top, left], [0, 0, bottom, right]) : x;
-  const taps: Tensor[] = [];
-  for (let i = 0; i < kh; i++) {
-    const band = o.slice(padded, 2, i, i + (height - 1) * stride + 1, stride);
-    for (let j = 0; j < kw; j++) {
-      const tap = o.reshape(o.slice(band, 3, j, j + (width - 1) * stride + 1, stride), [batch, channels, height * width]);
-      taps.push(o.reshape(o.sum(o.matmul(rows, swapLast(tap)), 0), [out, channels, 1]));
-    }
-  }
-  return o.reshape(taps.length === 1 ? taps[0]! : o.concat(taps, 2), w.shape);
+function convWeightGradient(g: Tensor, x: Tensor, w: Tensor, { stride, pads }: Conv2dAttributes): Tensor {
+  const taps = stride === 1 ? shiftedTaps(g, x, w, pads) : stridedTaps(g, x, w, stride, pads);
+  const columns = taps.map((tap) => o.reshape(tap, [...tap.shape, 1]));
+  return o.reshape(columns.length === 1 ? columns[0]! : o.concat(columns, 2), w.shape);
 }
+
+/**
+ * At stride 1: x and g as one long row of pixels each, in the same order, with zeros between lines and between images wide
+ * enough that a tap is nothing but a shift of the whole row. A slice of whole pixels is one block of memory, and the product
+ * sums over the batch as well.
+ */
+function shiftedTaps(g: Tensor, x: Tensor, w: Tensor, [top, left, bottom, right]: Conv2dAttributes['pads']): Tensor[] {
+  const [, channels, kh, kw] = w.shape as readonly [number, number, number, number];
+  const [batch, out, outHeight, outWidth] = g.shape as readonly [number, number, number, number];
+  const [, , height, width] = x.shape as readonly [number, number, number, number];
+  const line = Math.max(width + Math.max(left, right), outWidth);
+  const lines = Math.max(height + Math.max(top, bottom), outHeight);
+  const length = batch * lines * line;
+
+  const gaps = (t: Tensor, from: readonly number[], to: readonly number[]) => o.pad(t, from.map(() => 0), to.map((d, i) => d - from[i]!));
+  const spacedG = gaps(o.transpose(g, [1, 0, 2, 3]), [out, batch, outHeight, outWidth], [out, batch, lines, line]);
+  const spacedX = gaps(o.transpose(x, [0, 2, 3, 1]), [batch, height, width, channels], [batch, lines, line, channels]);
+  const rows = o.reshape(spacedG, [out, length]);
+  const pixels = o.pad(o.reshape(spacedX, [length, channels]), [top * line + left, 0], [bottom * line + right, 0]);
+  return grid(kh, kw, (i, j) => o.matmul(rows, o.slice(pixels, 0, i * line + j, i * line + j + length)));
+}
+
+/** At other strides: every `stride`-th pixel of the padded picture, image by image. */
+function stridedTaps(g: Tensor, x: Tensor, w: Tensor, stride: number, [top, left, bottom, right]: Conv2dAttributes['pads']): Tensor[] {
+  const [, channels, kh, kw] = w.shape as readonly [number, number, number, number];
+  const [batch, out, height, width] = g.shape as readonly [number, number, number, number];
+  const rows = o.reshape(g, [batch, out, height * width]);
+  const padded = o.pad(x, [0, 0, top, left], [0, 0, bottom, right]);
+  const every = (t: Tensor, axis: number, start: number, count: number) => o.slice(t, axis, start, start + (count - 1) * stride + 1, stride);
+  return grid(kh, kw, (i, j) => {
+    const tap = every(every(padded, 2, i, height), 3, j, width);
+    return o.sum(o.matmul(rows, swapLast(o.reshape(tap, [batch, channels, height * width]))), 0);
+  });
+}
+
+/** fn(i, j) for the taps of a kernel, in row-major order. */
+const grid = (height: number, width: number, fn: (i: number, j: number) => Tensor): Tensor[] =>
+  Array.from({ length: height * width }, (_, k) => fn(Math.floor(k / width), k % width));
 
 /**
  * The gradient of a scalar with respect to tensors: appends the backward pass to the graph.

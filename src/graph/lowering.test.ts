@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { interpret } from '../../test/support/interpreter.ts';
 import { weighted, worstError } from '../../test/support/numeric.ts';
 import { type Trial, trials } from '../../test/support/trials.ts';
-import type { NDArray, Tree } from '../ndarray.ts';
+import { float32, type NDArray, type Tree } from '../ndarray.ts';
 import { Engine } from '../runtime/engine.ts';
 import { flatten } from '../tree.ts';
 import * as g from './index.ts';
@@ -84,5 +84,20 @@ describe('integers', () => {
     const actual = await (await engine.compile(program)).run(feeds);
     for (const [name, { data }] of Object.entries(interpret(program, feeds)))
       expect([...actual[name]!.data], name).toEqual([...data]);
+  });
+});
+
+describe('names', () => {
+  it('of inputs never clash with those the writer makes up', async () => {
+    const next = g.input('probe', g.f32()).id + 1;
+    const names = ['_0', '0', ...Array.from({ length: 8 }, (_, i) => `t${next + i}`)];
+    const feeds = Object.fromEntries(names.map((name, i) => [name, float32([i, -i], [2])]));
+    const program = g.trace(feeds, (inputs) => ({
+      sum: names.map((name) => g.exp(inputs[name]!)).reduce((a, b) => g.add(a, b)),
+      largest: g.argmax(inputs._0!, 0),
+    }));
+    const actual = await (await engine.compile(program)).run(feeds);
+    for (const [name, { data }] of Object.entries(interpret(program, feeds)))
+      expect(worstError(actual[name]!.data, data), name).toBeLessThan(TOLERANCE.float32);
   });
 });

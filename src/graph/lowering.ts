@@ -34,7 +34,7 @@ const plain =
     e.emit(op, e.inputs(node), [e.output(node)]);
 
 /** A literal of float64. */
-const wide = (value: number): NDArray => ({ dtype: 'float64', shape: [], data: Float64Array.of(value) });
+const float64 = (value: number): NDArray => ({ dtype: 'float64', shape: [], data: Float64Array.of(value) });
 
 const conv = ({ stride, pads }: Conv2dAttributes) => ({ strides: [stride, stride], pads: [...pads] });
 
@@ -58,9 +58,9 @@ export const lowerings: { readonly [P in Primitive]: Lowering<P> } = {
       return e.emit('QuickGelu', [x], [e.output(node)], { alpha: { float: alpha } }, 'com.microsoft');
     // Not x · sigmoid(alpha · x): the optimizer would recognise it and fuse it into the QuickGelu it has no kernel for.
     const [scaled, power, denominator] = [e.temporary(), e.temporary(), e.temporary()];
-    e.emit('Mul', [x, e.literal(wide(-alpha))], [scaled]);
+    e.emit('Mul', [x, e.literal(float64(-alpha))], [scaled]);
     e.emit('Exp', [scaled], [power]);
-    e.emit('Add', [power, e.literal(wide(1))], [denominator]);
+    e.emit('Add', [power, e.literal(float64(1))], [denominator]);
     e.emit('Div', [x, denominator], [e.output(node)]);
   },
   cast: (node, e) => e.emit('Cast', e.inputs(node), [e.output(node)], { to: onnxTypes[node.attributes.to] }),
@@ -149,9 +149,9 @@ function standardizeWide(node: Node<'standardize'>, e: Emitter): void {
   e.emit('Sub', [x, mean], [centred]);
   e.emit('Mul', [centred, centred], [squared]);
   e.emit('ReduceMean', [squared, e.int64s([-1])], [variance]);
-  e.emit('Add', [variance, e.literal(wide(node.attributes.eps))], [shifted]);
+  e.emit('Add', [variance, e.literal(float64(node.attributes.eps))], [shifted]);
   e.emit('Sqrt', [shifted], [deviation]);
-  e.emit('Div', [e.literal(wide(1)), deviation], [e.output(node, 1)]);
+  e.emit('Div', [e.literal(float64(1)), deviation], [e.output(node, 1)]);
   e.emit('Mul', [centred, e.output(node, 1)], [e.output(node)]);
 }
 

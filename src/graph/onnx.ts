@@ -72,7 +72,7 @@ class Writer implements Emitter {
   }
 
   temporary(): string {
-    return `_${this.temporaries++}`;
+    return `%_${this.temporaries++}`;
   }
 
   literal(value: NDArray): string {
@@ -112,10 +112,11 @@ class Writer implements Emitter {
     }
   }
 
+  /** Names the writer makes up start with a sign that keeps them apart from those of inputs and outputs. */
   private nameOf(tensor: Tensor): string {
     const known = this.names.get(tensor);
     if (known !== undefined) return known;
-    const name = tensor.node.op === 'constant' ? this.literal((tensor.node as Node<'constant'>).attributes.value) : `t${tensor.id}`;
+    const name = tensor.node.op === 'constant' ? this.literal((tensor.node as Node<'constant'>).attributes.value) : `%${tensor.id}`;
     this.names.set(tensor, name);
     return name;
   }

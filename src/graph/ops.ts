@@ -111,6 +111,7 @@ export function slice(x: Tensor, axis: number, start: number, end: number = x.sh
   const size = x.shape[at];
   if (size === undefined) throw new ShapeError('slice', [x], `axis ${axis} is out of range`);
   const wrap = (i: number) => (i < 0 ? i + size : i);
+  if (wrap(start) === 0 && wrap(end) === size && step === 1) return x;
   const along = <T>(value: T, other: (d: number) => T) => x.shape.map((d, i) => (i === at ? value : other(d)));
   return one('slice', [x], {
     starts: along(wrap(start), () => 0),
@@ -123,7 +124,10 @@ export function slice(x: Tensor, axis: number, start: number, end: number = x.sh
 export const flip = (x: Tensor, axes: readonly number[]): Tensor => one('flip', [x], { axes: resolve(x, axes) });
 
 /** Zeros around: amounts for each axis, before and after. */
-export const pad = (x: Tensor, before: readonly number[], after: readonly number[]): Tensor => one('pad', [x], { before, after });
+export function pad(x: Tensor, before: readonly number[], after: readonly number[]): Tensor {
+  const nothing = before.length === x.rank && after.length === x.rank && [...before, ...after].every((n) => n === 0);
+  return nothing ? x : one('pad', [x], { before, after });
+}
 
 export const concat = (parts: readonly Tensor[], axis: number): Tensor =>
   one('concat', parts, { axis: axis < 0 ? axis + (parts[0]?.rank ?? 0) : axis });

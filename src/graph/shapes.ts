@@ -48,6 +48,7 @@ function convolved(size: number, kernel: number, before: number, after: number, 
 function checkImages(op: Primitive, inputs: readonly Spec[], channelAxis: 0 | 1): void {
   const [x, w] = inputs as readonly [Spec, Spec];
   if (x.shape.length !== 4 || w.shape.length !== 4) throw new ShapeError(op, inputs, 'both must have four axes');
+  if (x.dtype !== w.dtype) throw new ShapeError(op, inputs, 'the operands differ in type');
   if (x.shape[1] !== w.shape[channelAxis])
     throw new ShapeError(op, inputs, `${x.shape[1]} channels do not meet ${w.shape[channelAxis]} of the weight`);
 }
@@ -127,6 +128,7 @@ export const shapeRules: { readonly [P in Primitive]: ShapeRule<P> } = {
     checkAxes('concat', first, [axis]);
     const fits = inputs.every((t) => t.shape.length === first.shape.length && t.shape.every((d, i) => i === axis || d === first.shape[i]));
     if (!fits) throw new ShapeError('concat', inputs, `the shapes differ outside axis ${axis}`);
+    if (inputs.some((t) => t.dtype !== first.dtype)) throw new ShapeError('concat', inputs, 'the operands differ in type');
     const joined = inputs.reduce((n, t) => n + t.shape[axis]!, 0);
     return { shape: first.shape.map((d, i) => (i === axis ? joined : d)), dtype: first.dtype };
   },
@@ -168,11 +170,11 @@ export const shapeRules: { readonly [P in Primitive]: ShapeRule<P> } = {
     const [x, w] = inputs as readonly [Spec, Spec];
     const [batch, , height, width] = x.shape as readonly [number, number, number, number];
     const [, out, kh, kw] = w.shape as readonly [number, number, number, number];
+    if (outputPadding.some((extra) => extra >= stride)) throw new ShapeError('convTranspose2d', inputs, `output padding ${outputPadding} reaches the stride ${stride}`);
     const grown = (size: number, kernel: number, cut: number, extra: number) => (size - 1) * stride + kernel - cut + extra;
-    return {
-      shape: [batch, out, grown(height, kh, top + bottom, outputPadding[0]), grown(width, kw, left + right, outputPadding[1])],
-      dtype: x.dtype,
-    };
+    const shape = [batch, out, grown(height, kh, top + bottom, outputPadding[0]), grown(width, kw, left + right, outputPadding[1])];
+    if (shape.some((d) => d < 1)) throw new ShapeError('convTranspose2d', inputs, 'nothing is left inside the padding');
+    return { shape, dtype: x.dtype };
   },
 
   softmax: ([x]) => x!,

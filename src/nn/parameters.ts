@@ -22,7 +22,7 @@ export const uniform = (shape: readonly number[], bound: number): Parameter => (
 export const constant = (shape: readonly number[], value: number): Parameter => ({ dtype: 'float32', shape, init: { kind: 'constant', value } });
 
 /** Draw every parameter: a pure function of the seed and the parameter's path. */
-export function initialize<P extends Tree<Parameter>>(parameters: P, seed: number): Mapped<P, NDArray<'float32'>> & Tree<NDArray<'float32'>>;
+export function initialize<P extends Tree<Parameter>>(parameters: P, seed: number): Mapped<P, NDArray<'float32'>>;
 export function initialize(parameters: Tree<Parameter>, seed: number): Tree<NDArray<'float32'>> {
   return mapTree(parameters, ({ shape, init }: Parameter, path) => float32(draw(init, sizeOf(shape), seed, path), shape));
 }
@@ -42,7 +42,7 @@ export function countParameters(parameters: Tree<Spec>): number {
  * Take the parameters a model needs out of what a file holds.
  * @throws UserError naming the file and the first parameter that is missing, unexpected, or of another shape.
  */
-export function adopt<P extends Tree<Parameter>>(parameters: P, arrays: Readonly<Record<string, NDArray>>, label: string): Mapped<P, NDArray<'float32'>> & Tree<NDArray<'float32'>>;
+export function adopt<P extends Tree<Parameter>>(parameters: P, arrays: Readonly<Record<string, NDArray>>, label: string): Mapped<P, NDArray<'float32'>>;
 export function adopt(parameters: Tree<Parameter>, arrays: Readonly<Record<string, NDArray>>, label: string): Tree<NDArray<'float32'>> {
   const wanted = flatten(parameters);
   const foreign = Object.keys(arrays).find((name) => !(name in wanted));

@@ -119,7 +119,9 @@ async function answer(id: number, request: Request): Promise<Answer> {
     case 'load':
       for (const [name, array] of Object.entries(request.state)) {
         spare.delete(name);
-        state.set(name, toTensor(array));
+        if (onDevice) state.get(name)?.dispose();
+        // A copy: what arrives may be one array under two names, and each of them will be written to.
+        state.set(name, toTensor({ ...array, data: array.data.slice() } as NDArray));
       }
       return { id, arrays: {} };
     case 'read':

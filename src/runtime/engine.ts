@@ -73,16 +73,16 @@ export class Engine {
     await this.call({ kind: 'load', state: flatten({ [STATE]: state }) });
   }
 
-  /** Copy a part of the state back to the host. */
+  /** Copy a part of the state back to the host; all of it under the empty path. */
   async read(path: string): Promise<Tree<NDArray>> {
-    const prefix = `${STATE}.${path}`;
+    const prefix = statePath(path);
     const arrays = arraysOf(await this.call({ kind: 'read', prefix }));
     return unflatten(Object.fromEntries(Object.entries(arrays).map(([name, array]) => [name.slice(prefix.length + 1), array])));
   }
 
-  /** Forget a part of the state. */
+  /** Forget a part of the state; all of it under the empty path. */
   async drop(path: string): Promise<void> {
-    await this.call({ kind: 'drop', prefix: `${STATE}.${path}` });
+    await this.call({ kind: 'drop', prefix: statePath(path) });
   }
 
   /** Where each state tensor lies: `cpu` or `gpu-buffer`. */
@@ -117,5 +117,7 @@ export class Engine {
     this.pending.clear();
   }
 }
+
+const statePath = (path: string): string => (path === '' ? STATE : `${STATE}.${path}`);
 
 const arraysOf = (answer: Answer): Record<string, NDArray> => ('arrays' in answer ? answer.arrays : {});

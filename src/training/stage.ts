@@ -12,6 +12,8 @@ export interface Stage {
   readonly steps: number;
   /** Pictures a step. */
   readonly batch: number;
+  /** Identity of all that the stage learns from and of its settings: a checkpoint with another one is not resumed. */
+  readonly fingerprint: string;
   /** Compile the programs and put the first state into the engine, under `state`. */
   prepare(): Promise<void>;
   /** Run step `step`, counted from 0. The result is a pure function of the state and the step, so that a resumed run repeats it. */

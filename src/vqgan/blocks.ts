@@ -69,3 +69,21 @@ export const downsample = (p: Resample<Tensor>, x: Tensor): Tensor => conv(p.con
 
 /** Twice the height and width: each pixel repeated, then a 3x3 convolution. */
 export const upsample = (p: Resample<Tensor>, x: Tensor): Tensor => conv(p.conv, upsampleNearest(x), { pads: 1 });
+
+/** Space to depth: squares of `size` pixels become channels, [batch, c, height, width] to [batch, c · size², height/size, width/size]. */
+export function toPatches(x: Tensor, size: number): Tensor {
+  if (size === 1) return x;
+  const [batch, channels, height, width] = x.shape as readonly [number, number, number, number];
+  const [rows, columns] = [height / size, width / size];
+  const split = g.reshape(x, [batch, channels, rows, size, columns, size]);
+  return g.reshape(g.transpose(split, [0, 1, 3, 5, 2, 4]), [batch, channels * size * size, rows, columns]);
+}
+
+/** Depth to space, the inverse of `toPatches`. */
+export function fromPatches(x: Tensor, size: number): Tensor {
+  if (size === 1) return x;
+  const [batch, channels, rows, columns] = x.shape as readonly [number, number, number, number];
+  const pixels = channels / (size * size);
+  const split = g.reshape(x, [batch, pixels, size, size, rows, columns]);
+  return g.reshape(g.transpose(split, [0, 1, 4, 2, 5, 3]), [batch, pixels, rows * size, columns * size]);
+}

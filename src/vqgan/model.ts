@@ -10,17 +10,20 @@ import {
   attend,
   attentionBlockParameters,
   downsample,
+  fromPatches,
   type Resample,
   type ResidualBlock,
   resampleParameters,
   residual,
   residualParameters,
+  toPatches,
   upsample,
 } from './blocks.ts';
 
 /** The settings that shape the network. */
 export type TokenizerShape = Pick<
   TokenizerSettings,
+  | 'patchSize'
   | 'channels'
   | 'channelMultipliers'
   | 'residualBlocks'
@@ -63,7 +66,9 @@ const numbered = <P>(count: number, make: (index: number) => P): Numbered<P> =>
 
 /** The parameters of a tokenizer for pictures of `imageSize` squared. */
 export function tokenizerParameters(shape: TokenizerShape, imageSize: number): Tokenizer<Parameter> {
-  const { channels, channelMultipliers, residualBlocks, attentionResolutions, middleAttention, latentChannels, codes, codeDim } = shape;
+  const { patchSize, channels, channelMultipliers, residualBlocks, attentionResolutions, middleAttention } = shape;
+  const { latentChannels, codes, codeDim } = shape;
+  const pixels = 3 * patchSize ** 2;
   const widths = channelMultipliers.map((multiplier) => channels * multiplier);
   const levels = widths.length;
   const last = widths[levels - 1]!;
@@ -72,7 +77,7 @@ export function tokenizerParameters(shape: TokenizerShape, imageSize: number): T
     const width = widths[index]!;
     return {
       block: numbered(blocks, (i) => residualParameters(i === 0 ? from : width, width)),
-      ...(attentionResolutions.includes(imageSize / 2 ** index) && { attn: numbered(blocks, () => attentionBlockParameters(width)) }),
+      ...(attentionResolutions.includes(imageSize / patchSize / 2 ** index) && { attn: numbered(blocks, () => attentionBlockParameters(width)) }),
     };
   };
   const middle: Middle<Parameter> = {
@@ -82,7 +87,7 @@ export function tokenizerParameters(shape: TokenizerShape, imageSize: number): T
   };
   return {
     encoder: {
-      conv_in: convParameters(3, channels, 3),
+      conv_in: convParameters(pixels, channels, 3),
       down: numbered(levels, (i) => ({
         ...level(i, widths[i - 1] ?? channels, residualBlocks),
         ...(i < levels - 1 && { downsample: resampleParameters(widths[i]!) }),
@@ -99,7 +104,7 @@ export function tokenizerParameters(shape: TokenizerShape, imageSize: number): T
         ...(i > 0 && { upsample: resampleParameters(widths[i]!) }),
       })),
       norm_out: normParameters(widths[0]!),
-      conv_out: convParameters(widths[0]!, 3, 3),
+      conv_out: convParameters(widths[0]!, pixels, 3),
     },
     quant_conv: convParameters(latentChannels, codeDim, 1),
     post_quant_conv: convParameters(codeDim, latentChannels, 1),
@@ -109,7 +114,8 @@ export function tokenizerParameters(shape: TokenizerShape, imageSize: number): T
 
 /** Pictures [batch, 3, size, size] in [-1, 1] to latents [batch, latentChannels, grid, grid]. */
 export function encode(p: Tokenizer<Tensor>['encoder'], x: Tensor, groups: number): Tensor {
-  let h = conv(p.conv_in, x, { pads: 1 });
+  const patchSize = Math.sqrt(p.conv_in.weight.shape[1]! / 3);
+  let h = conv(p.conv_in, toPatches(x, patchSize), { pads: 1 });
   for (const level of Object.values(p.down)) {
     h = runBlocks(level, h, groups);
     if (level.downsample) h = downsample(level.downsample, h);
@@ -125,7 +131,8 @@ export function decode(p: Tokenizer<Tensor>['decoder'], z: Tensor, groups: numbe
     h = runBlocks(level, h, groups);
     if (level.upsample) h = upsample(level.upsample, h);
   }
-  return conv(p.conv_out, activate(p.norm_out, h, groups), { pads: 1 });
+  const patchSize = Math.sqrt(p.conv_out.weight.shape[0]! / 3);
+  return fromPatches(conv(p.conv_out, activate(p.norm_out, h, groups), { pads: 1 }), patchSize);
 }
 
 function runBlocks({ block, attn }: Level<Tensor>, x: Tensor, groups: number): Tensor {

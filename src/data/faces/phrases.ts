@@ -26,6 +26,8 @@ export interface Phrase {
 /** `count` different topics that this face has something to show for (fewer when it has fewer), in random order. */
 export function chooseTopics(face: FaceAttributes, count: number, draws: Draws): Topic[] {
   const left: Partial<Record<Topic, number>> = { ...topicWeights };
+  // What the picture hardly shows is left out: a hijab covers the clothes, dark lenses the eyes.
+  if (face.head.kind === 'hat' && face.head.style === 'hijab') delete left.clothes;
   if (!face.eyewear) delete left.eyewear;
   if (!face.facialHair) delete left.facialHair;
   if (!words.eyesWords[face.eyes] || hidesEyes(face)) delete left.eyes;

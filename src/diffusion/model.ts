@@ -1,0 +1,105 @@
+/** Putting the denoiser to work: the sizes a recipe gives it, and a compiled, guided denoiser for samplers. */
+
+import * as g from '../graph/index.ts';
+import { float32, int32, type NDArray, type Tree } from '../ndarray.ts';
+import { normalize } from '../nn/layers.ts';
+import { gridSize, type Recipe } from '../recipe.ts';
+import type { Engine, Executable } from '../runtime/engine.ts';
+import { isGuided } from './guidance.ts';
+import { LOG_ZERO } from './log-space.ts';
+import { logPrediction } from './loss.ts';
+import type { Denoiser } from './samplers/sampler.ts';
+import { maskReplaceSchedule, type Schedule } from './schedule.ts';
+import { type DiffusionModel, denoise, diffusionParameters, type TransformerConfig } from './transformer.ts';
+
+/** The part of a recipe that shapes the diffusion model. */
+export type DiffusionRecipe = Pick<Recipe, 'imageSize' | 'tokenizer' | 'diffusion' | 'clip'>;
+
+/** @param conditionDim width of the CLIP embedding; it belongs to the CLIP in use, not to the recipe. */
+export function transformerConfig(recipe: DiffusionRecipe, conditionDim: number): TransformerConfig {
+  return { ...recipe.diffusion, codes: recipe.tokenizer.codes, grid: gridSize(recipe), conditionDim };
+}
+
+export function scheduleOf({ diffusion, tokenizer }: DiffusionRecipe): Schedule {
+  return maskReplaceSchedule({ ...diffusion, steps: diffusion.timesteps, codes: tokenizer.codes });
+}
+
+/** The state path under which a denoiser finds its weights. */
+export const DENOISER = 'denoiser';
+
+/** Denoisers of one model for any prompts: programs are compiled once for each batch size and kept. */
+export class DenoiserPool {
+  private readonly compiled = new Map<string, Promise<Executable>>();
+
+  private constructor(
+    private readonly engine: Engine,
+    private readonly config: TransformerConfig,
+  ) {}
+
+  /** Load weights into the engine. */
+  static async create(engine: Engine, config: TransformerConfig, params: Tree<NDArray>): Promise<DenoiserPool> {
+    await engine.load({ [DENOISER]: params });
+    return new DenoiserPool(engine, config);
+  }
+
+  /**
+   * A denoiser for one batch of conditions: log p(x_0), guided as log p ∝ ℓ_null + s (ℓ_cond − ℓ_null).
+   * @param conditions unit rows, [batch, conditionDim].
+   * @param guidanceScale s; within 0.001 of 1 the unconditional half is not computed at all.
+   */
+  async denoiser(conditions: Float32Array, guidanceScale: number): Promise<Denoiser> {
+    const { conditionDim, grid } = this.config;
+    const batch = conditions.length / conditionDim;
+    const guided = isGuided(guidanceScale);
+    const program = await this.program(batch, guided);
+    const fixed = {
+      condition: float32(conditions, [batch, conditionDim]),
+      ...(guided && { scale: float32([guidanceScale], []) }),
+    };
+    return async (tokens, t) => {
+      const feeds = { ...fixed, tokens: int32(tokens, [batch, grid * grid]), t: int32(new Int32Array(batch).fill(t), [batch]) };
+      return (await program.run(feeds)).logProbs!.data as Float32Array;
+    };
+  }
+
+  private program(batch: number, guided: boolean): Promise<Executable> {
+    const key = `${batch}${guided ? ' guided' : ''}`;
+    let program = this.compiled.get(key);
+    if (!program) {
+      program = this.engine.compile(guided ? guidedProgram(this.config, batch) : plainProgram(this.config, batch));
+      this.compiled.set(key, program);
+    }
+    return program;
+  }
+}
+
+function denoiserInputs(config: TransformerConfig, batch: number) {
+  return {
+    state: { [DENOISER]: diffusionParameters(config) } as { denoiser: ReturnType<typeof diffusionParameters> },
+    tokens: g.i32(batch, config.grid ** 2),
+    t: g.i32(batch),
+    condition: g.f32(batch, config.conditionDim),
+  };
+}
+
+export function plainProgram(config: TransformerConfig, batch: number): g.Program {
+  return g.trace(denoiserInputs(config, batch), ({ state, tokens, t, condition }) => ({
+    logProbs: logPrediction(denoise(state.denoiser.transformer, tokens, t, condition, config.heads)),
+  }));
+}
+
+/** Both halves in one batch: the conditional and the unconditional pass share every matrix product. */
+export function guidedProgram(config: TransformerConfig, batch: number): g.Program {
+  const inputs = { ...denoiserInputs(config, batch), scale: g.f32() };
+  return g.trace(inputs, ({ state, tokens, t, condition, scale }) => {
+    const { transformer, empty_text_embed } = state.denoiser as DiffusionModel<g.Tensor>;
+    const nothing = g.expand(normalize(empty_text_embed), [batch, config.conditionDim]);
+    const twice = (x: g.Tensor) => g.concat([x, x], 0);
+    const both = logPrediction(denoise(transformer, twice(tokens), twice(t), g.concat([condition, nothing], 0), config.heads));
+    const [conditional, unconditional] = [g.slice(both, 0, 0, batch), g.slice(both, 0, batch)];
+    const mixed = g.add(unconditional, g.mul(scale, g.sub(conditional, unconditional)));
+    const shifted = g.sub(mixed, g.max(mixed, -1, true));
+    const normalized = g.sub(shifted, g.log(g.sum(g.exp(shifted), -1, true)));
+    return { logProbs: g.clamp(normalized, LOG_ZERO, 0) };
+  });
+}

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { normals } from '../random/noise.ts';
+import { clipScore } from './clip-score.ts';
+
+const dim = 16;
+function unitRows(stream: string, rows: number): Float32Array {
+  const data = Float32Array.from(normals({ seed: 3, stream, step: 0 }, 0, rows * dim));
+  for (let i = 0; i < rows; i++) {
+    const row = data.subarray(i * dim, (i + 1) * dim);
+    const length = Math.hypot(...row);
+    row.forEach((x, d) => {
+      row[d] = x / length;
+    });
+  }
+  return data;
+}
+
+describe('CLIP score', () => {
+  const promptOf = Array.from({ length: 32 }, (_, i) => Math.floor(i / 4));
+
+  it('is one, and significant, when every picture is its prompt', () => {
+    const texts = unitRows('texts', 8);
+    const images = new Float32Array(32 * dim);
+    promptOf.forEach((p, i) => {
+      images.set(texts.subarray(p * dim, (p + 1) * dim), i * dim);
+    });
+    const score = clipScore(images, texts, promptOf, dim);
+    expect(score.matched).toBeCloseTo(1, 5);
+    expect(score.shuffled).toBeLessThan(0.5);
+    expect(score.p).toBeLessThan(0.001);
+  });
+
+  it('is rarely significant when pictures ignore their prompts: p-values are spread evenly', () => {
+    const texts = unitRows('texts', 8);
+    const ps = Array.from({ length: 20 }, (_, round) => clipScore(unitRows(`noise ${round}`, 32), texts, promptOf, dim).p);
+    expect(ps.filter((p) => p < 0.05).length).toBeLessThan(5);
+    expect(ps.reduce((a, b) => a + b, 0) / ps.length).toBeGreaterThan(0.25);
+  });
+
+  it('gives no significance to a single prompt', () => {
+    expect(clipScore(unitRows('a', 4), unitRows('b', 1), [0, 0, 0, 0], dim).p).toBe(1);
+  });
+});

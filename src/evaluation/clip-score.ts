@@ -1,0 +1,46 @@
+/** CLIP score: how well pictures follow their prompts, against the same pictures under other prompts. */
+
+import { permutation } from '../random/noise.ts';
+
+export interface ClipScore {
+  /** Mean cosine of each picture with its own prompt, in [-1, 1]. */
+  readonly matched: number;
+  /** Mean cosine of each picture with the other prompts. */
+  readonly shuffled: number;
+  /** Permutation test: the probability that a random assignment of prompts to pictures scores as high as the true one. */
+  readonly p: number;
+}
+
+const ROUNDS = 9999;
+
+/**
+ * @param images unit rows, [images, dim].
+ * @param texts unit rows, [prompts, dim].
+ * @param promptOf the prompt of each image, [images].
+ */
+export function clipScore(images: Float32Array, texts: Float32Array, promptOf: readonly number[], dim: number): ClipScore {
+  const prompts = texts.length / dim;
+  const cosine = promptOf.map((_, i) => Array.from({ length: prompts }, (_, j) => dot(images, i * dim, texts, j * dim, dim)));
+  const meanUnder = (assignment: (i: number) => number) => average(promptOf.map((_, i) => cosine[i]![assignment(i)]!));
+  const matched = meanUnder((i) => promptOf[i]!);
+  const others = cosine.flatMap((row, i) => row.filter((_, j) => j !== promptOf[i]));
+  let asHigh = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    const order = permutation(0, 'clip-score', round, promptOf.length);
+    if (meanUnder((i) => promptOf[order[i]!]!) >= matched - 1e-12) asHigh++;
+  }
+  return { matched, shuffled: others.length > 0 ? average(others) : matched, p: (asHigh + 1) / (ROUNDS + 1) };
+}
+
+/** Cosine of each image with its own prompt. */
+export function ownScores(images: Float32Array, texts: Float32Array, promptOf: readonly number[], dim: number): number[] {
+  return promptOf.map((prompt, i) => dot(images, i * dim, texts, prompt * dim, dim));
+}
+
+function dot(a: Float32Array, i: number, b: Float32Array, j: number, dim: number): number {
+  let total = 0;
+  for (let d = 0; d < dim; d++) total += a[i + d]! * b[j + d]!;
+  return total;
+}
+
+const average = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;

@@ -1,0 +1,38 @@
+/** Checkpoints: the engine's whole state and the stage's own, so that a resumed run repeats what the whole run would have done. */
+
+import fs from 'node:fs';
+import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
+import { UserError } from '../errors.ts';
+import type { NDArray } from '../ndarray.ts';
+import type { Engine } from '../runtime/engine.ts';
+import { flatten, unflatten } from '../tree.ts';
+import type { Stage } from './stage.ts';
+
+const FORMAT = 'clip-vqdiffusion checkpoint';
+const [DEVICE, HOST] = ['state.', 'host.'];
+
+/** Write the stage's state after `step` steps; the file is whole or absent. */
+export async function saveCheckpoint(file: string, engine: Engine, stage: Stage, step: number): Promise<void> {
+  const tensors: Record<string, NDArray> = {};
+  for (const [name, array] of Object.entries(flatten(await engine.read('')))) tensors[DEVICE + name] = array;
+  for (const [name, array] of Object.entries(stage.hostState())) tensors[HOST + name] = array;
+  writeSafetensors(file, tensors, { format: FORMAT, stage: stage.name, step: `${step}`, fingerprint: stage.fingerprint });
+}
+
+/**
+ * Take up a checkpoint and return the number of steps it has done; undefined if there is none, or if it was made from other
+ * data, settings or models than the stage now has.
+ * @throws UserError if the file is damaged or not a checkpoint of this stage.
+ */
+export async function resumeCheckpoint(file: string, engine: Engine, stage: Stage): Promise<number | undefined> {
+  if (!fs.existsSync(file)) return undefined;
+  const { tensors, metadata } = readSafetensors(file);
+  if (metadata.format !== FORMAT || metadata.stage !== stage.name) throw new UserError(`${file} is not a checkpoint of the ${stage.name} stage`);
+  if (metadata.fingerprint !== stage.fingerprint) return undefined;
+  const part = (prefix: string) =>
+    Object.fromEntries(Object.entries(tensors).flatMap(([name, array]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), array]] : [])));
+  await engine.drop('');
+  await engine.load(unflatten(part(DEVICE)));
+  stage.restore(part(HOST));
+  return Number(metadata.step);
+}

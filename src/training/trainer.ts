@@ -1,0 +1,92 @@
+/** The trainer: one loop for all stages. It steps, reports, keeps checkpoints, stops when asked, and picks up where it stopped. */
+
+import { UserError } from '../errors.ts';
+import type { Engine } from '../runtime/engine.ts';
+import { resumeCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import type { RunDirectory } from './run.ts';
+import type { Metrics, Stage, StageName } from './stage.ts';
+
+/** What a display needs to draw a progress line. */
+export interface Progress {
+  readonly stage: StageName;
+  /** Steps done, and steps in all. */
+  readonly step: number;
+  readonly steps: number;
+  readonly metrics: Metrics;
+  /** Steps a second, lately. */
+  readonly rate: number;
+  readonly secondsLeft: number;
+}
+
+export interface TrainOptions {
+  readonly run: RunDirectory;
+  readonly engine: Engine;
+  readonly resume: boolean;
+  /** Steps between checkpoints; there is always one at the end and one on interruption. */
+  readonly checkpointEvery: number;
+  /** End after this many steps in all, if the stage is longer. */
+  readonly maxSteps?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Hears in one sentence what is worth saying beside progress. */
+  readonly onNote?: ((note: string) => void) | undefined;
+}
+
+/** Thrown when training was asked to stop; everything done so far is in the checkpoint. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+}
+
+/**
+ * Train one stage to its end and export its model.
+ * @throws Interrupted when the signal fires, after a checkpoint was written.
+ * @throws UserError when the loss is no longer a number; the last good checkpoint stays.
+ */
+export async function trainStage(stage: Stage, options: TrainOptions): Promise<void> {
+  const { run, engine, signal } = options;
+  const checkpoint = run.file('checkpoints', `${stage.name}.safetensors`);
+  const end = Math.min(stage.steps, options.maxSteps ?? stage.steps);
+  const save = (step: number) => saveCheckpoint(checkpoint, engine, stage, step);
+
+  await engine.drop('');
+  await stage.prepare();
+  let step = 0;
+  if (options.resume) {
+    const done = await resumeCheckpoint(checkpoint, engine, stage);
+    if (done !== undefined) step = done;
+    else if (run.hasModel(stage.name)) options.onNote?.(`${stage.name}: what it learns from has changed; it starts again`);
+  }
+
+  const clock = new StepClock();
+  let saved = step;
+  while (step < end) {
+    if (signal?.aborted) {
+      await save(step);
+      throw new Interrupted(`Stopped in stage ${stage.name} after step ${step} of ${end}`);
+    }
+    const metrics = await stage.run(step);
+    if (!Number.isFinite(metrics.loss))
+      throw new UserError(`${stage.name}: the loss is ${metrics.loss} at step ${step + 1}; resume from step ${saved} with a lower learning rate (--set ${stage.name}.learningRate=…)`);
+    step++;
+    run.log({ stage: stage.name, step, ...metrics });
+    const rate = clock.tick();
+    options.onProgress?.({ stage: stage.name, step, steps: end, metrics, rate, secondsLeft: (end - step) / rate });
+    if (step % options.checkpointEvery === 0 && step < end) {
+      await save(step);
+      saved = step;
+    }
+  }
+  if (saved < step || step === 0) await save(step);
+  await stage.export();
+}
+
+/** Steps a second over the last few seconds. */
+class StepClock {
+  private readonly ticks = [performance.now()];
+
+  tick(): number {
+    this.ticks.push(performance.now());
+    while (this.ticks.length > 3 && this.ticks.at(-1)! - this.ticks[0]! > 8000) this.ticks.shift();
+    return ((this.ticks.length - 1) * 1000) / Math.max(1, this.ticks.at(-1)! - this.ticks[0]!);
+  }
+}
