@@ -10,7 +10,7 @@ const fraction = () => z.number().min(0).max(1);
 const clip = z.strictObject({
   dim: count().describe('width of the shared space of pictures and texts'),
   imageSize: count().describe('side of the pictures the image tower sees, in pixels'),
-  imageChannels: count().describe('channels of the first convolution of the image tower; they double as the picture shrinks'),
+  imageChannels: count().describe('channels of the first level of the image tower, at a quarter of the side; they double as the picture shrinks'),
   textWidth: count().describe('width of the token embeddings'),
   textHidden: count().describe('width of the n-gram features of the text tower'),
   vocabulary: count().describe('size of the byte-pair vocabulary'),
@@ -18,7 +18,9 @@ const clip = z.strictObject({
   pairs: count().describe('captioned pictures the compact CLIP is trained on; the generator never sees them'),
   steps: count(),
   batch: count(),
+  captions: count().describe('captions of each picture in a step, each in words of its own'),
   learningRate: positive(),
+  warmupSteps: z.int().min(0),
   weightDecay: z.number().min(0),
 });
 
@@ -37,7 +39,6 @@ const tokenizer = z.strictObject({
   steps: count(),
   batch: count(),
   learningRate: positive(),
-  learningRateEnd: fraction().describe('share of the learning rate left at the end, cosine; 1 keeps it constant'),
   warmupSteps: z.int().min(0),
   beta1: fraction(),
   beta2: fraction(),
@@ -98,9 +99,11 @@ export type ClipSettings = Recipe['clip'];
 export type TokenizerSettings = Recipe['tokenizer'];
 export type DiffusionSettings = Recipe['diffusion'];
 export type SamplingSettings = Recipe['sampling'];
+/** What the tokenizer needs to know. */
+export type TokenizerRecipe = Pick<Recipe, 'imageSize' | 'tokenizer'>;
 
 /** Side of the grid of codes: the picture in patches, halved once for each level after the first. */
-export function gridSize({ imageSize, tokenizer }: Pick<Recipe, 'imageSize' | 'tokenizer'>): number {
+export function gridSize({ imageSize, tokenizer }: TokenizerRecipe): number {
   return imageSize / (tokenizer.patchSize * 2 ** (tokenizer.channelMultipliers.length - 1));
 }
 
@@ -111,15 +114,17 @@ const nano: Recipe = {
   clip: {
     dim: 128,
     imageSize: 64,
-    imageChannels: 24,
-    textWidth: 128,
-    textHidden: 512,
-    vocabulary: 1024,
+    imageChannels: 32,
+    textWidth: 96,
+    textHidden: 256,
+    vocabulary: 2048,
     context: 64,
     pairs: 6000,
-    steps: 800,
+    steps: 500,
     batch: 128,
+    captions: 4,
     learningRate: 2e-3,
+    warmupSteps: 30,
     weightDecay: 0.05,
   },
   tokenizer: {
@@ -137,7 +142,6 @@ const nano: Recipe = {
     steps: 1700,
     batch: 8,
     learningRate: 1e-3,
-    learningRateEnd: 0.1,
     warmupSteps: 20,
     beta1: 0.9,
     beta2: 0.99,
@@ -200,9 +204,11 @@ export function parseRecipe(value: unknown, where: string): Recipe {
 }
 
 function checked(recipe: Recipe, where: string): Recipe {
-  const { diffusion, tokenizer } = recipe;
+  const { clip, diffusion, tokenizer } = recipe;
   const grid = gridSize(recipe);
   if (!Number.isInteger(grid)) throw new UserError(`${where}: imageSize ${recipe.imageSize} does not divide into patches of ${tokenizer.patchSize}, halved ${tokenizer.channelMultipliers.length - 1} times`);
+  if (clip.imageSize < 16 || !Number.isInteger(Math.log2(clip.imageSize))) throw new UserError(`${where}: clip.imageSize ${clip.imageSize} is not 16, 32, 64, …`);
+  if (clip.imageChannels % 8 !== 0) throw new UserError(`${where}: clip.imageChannels ${clip.imageChannels} is not a multiple of 8`);
   if (diffusion.dim % diffusion.heads !== 0) throw new UserError(`${where}: diffusion.dim ${diffusion.dim} does not divide into ${diffusion.heads} heads`);
   if (diffusion.alphaBarEnd + diffusion.gammaBarEnd > 1 || diffusion.alphaBarStart + diffusion.gammaBarStart > 1)
     throw new UserError(`${where}: diffusion: alphaBar + gammaBar may not exceed 1`);

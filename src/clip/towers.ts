@@ -14,13 +14,16 @@ import { INITIAL_LOG_SCALE } from './loss.ts';
 const LAST_SIDE = 4;
 /** From this side on a level refines its features with a residual block: earlier it would cost more than it gives. */
 const RESIDUAL_SIDE = 8;
+/** Squares of 2x2 pixels become channels: what a first convolution at full size would see, at a quarter of its cost. */
+const FOLDED_CHANNELS = 12;
+/** Channels normalised together. */
 const GROUP = 8;
 
-interface Level<T> {
+type Level<T> = {
   readonly down: nn.Conv<T>;
   readonly norm: nn.Norm<T>;
   readonly refine?: { readonly conv: nn.Conv<T>; readonly norm: nn.Norm<T> };
-}
+};
 
 export type ImageTower<T> = {
   readonly levels: Readonly<Record<string, Level<T>>>;
@@ -39,15 +42,16 @@ export type TextTower<T> = {
 
 export type ClipParameters<T> = { readonly image: ImageTower<T>; readonly text: TextTower<T>; readonly logScale: T };
 
-const sidesOf = (imageSize: number): number[] => {
+/** The side after each level. The picture has been halved once before the first. */
+function sidesOf(imageSize: number): number[] {
   const sides: number[] = [];
-  for (let side = imageSize / 2; side >= LAST_SIDE; side /= 2) sides.push(side);
+  for (let side = imageSize / 4; side >= LAST_SIDE; side /= 2) sides.push(side);
   return sides;
-};
+}
 
 function imageParameters({ dim, imageSize, imageChannels }: ClipSettings): ImageTower<Parameter> {
   const sides = sidesOf(imageSize);
-  const width = (level: number) => (level < 0 ? 3 : imageChannels * 2 ** level);
+  const width = (level: number) => (level < 0 ? FOLDED_CHANNELS : imageChannels * 2 ** level);
   const levels = sides.map((side, i): [string, Level<Parameter>] => {
     const down = { down: nn.convParameters(width(i - 1), width(i), 3, Math.SQRT2), norm: nn.normParameters(width(i)) };
     const refine = { conv: nn.convParameters(width(i), width(i), 3), norm: nn.normParameters(width(i)) };
@@ -81,12 +85,20 @@ export const clipParameters = (settings: ClipSettings, vocabulary: number): Clip
 
 /** Pictures [batch, 3, side, side] in [-1, 1] to unit vectors [batch, dim]. */
 export function embedImages(tower: ImageTower<Tensor>, images: Tensor): Tensor {
-  let x = images;
+  let x = fold(images);
   for (const { down, norm, refine } of Object.values(tower.levels)) {
     x = activate(norm, nn.conv(down, x, { stride: 2, pads: 1 }));
     if (refine) x = g.add(x, activate(refine.norm, nn.conv(refine.conv, x, { pads: 1 })));
   }
   return nn.normalize(nn.linear(tower.projection, g.reshape(x, [x.shape[0]!, -1])));
+}
+
+/** [batch, 3, side, side] to [batch, 12, side/2, side/2]. */
+function fold(images: Tensor): Tensor {
+  const [batch, , side] = images.shape as readonly [number, number, number, number];
+  const half = side / 2;
+  const squares = g.transpose(g.reshape(images, [batch, 3, half, 2, half, 2]), [0, 1, 3, 5, 2, 4]);
+  return g.reshape(squares, [batch, FOLDED_CHANNELS, half, half]);
 }
 
 const activate = (norm: nn.Norm<Tensor>, x: Tensor): Tensor => g.swish(nn.groupNorm(norm, x, x.shape[1]! / GROUP));

@@ -62,3 +62,13 @@ function requireSameSize(a: RgbImage, b: RgbImage): void {
     throw new RangeError(`pictures differ in size: ${a.width}x${a.height} and ${b.width}x${b.height}`);
   }
 }
+
+/** Pictures of one size, one after another: [n, height, width, 3] bytes. */
+export function packImages(images: readonly RgbImage[]): Uint8Array {
+  const size = images[0]?.data.length ?? 0;
+  const bytes = new Uint8Array(images.length * size);
+  images.forEach((image, i) => {
+    bytes.set(image.data, i * size);
+  });
+  return bytes;
+}

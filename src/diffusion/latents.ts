@@ -2,7 +2,6 @@
 
 import type { NDArray } from '../ndarray.ts';
 import { float32, int32 } from '../ndarray.ts';
-import { permutation } from '../random/noise.ts';
 
 export interface Latents {
   /** Codes, [size, tokens]. */
@@ -22,32 +21,6 @@ export function toArrays({ codes, tokens, embeddings, dim, size }: Latents): Rec
 export function fromArrays({ codes, embeddings }: Readonly<Record<string, NDArray>>): Latents | undefined {
   if (codes?.dtype !== 'int32' || embeddings?.dtype !== 'float32' || codes.shape[0] !== embeddings.shape[0]) return undefined;
   return { codes: codes.data, tokens: codes.shape[1]!, embeddings: embeddings.data, dim: embeddings.shape[1]!, size: codes.shape[0]! };
-}
-
-/** Which pictures step `step` sees: every epoch is its own shuffle, and steps run on across epochs. */
-export class Shuffle {
-  private epoch = -1;
-  private order = new Int32Array(0);
-
-  constructor(
-    private readonly seed: number,
-    private readonly stream: string,
-    private readonly size: number,
-  ) {}
-
-  /** Picture indices of one step, [batch]. */
-  batch(step: number, batch: number): Int32Array {
-    return Int32Array.from({ length: batch }, (_, i) => this.at(step * batch + i));
-  }
-
-  private at(position: number): number {
-    const epoch = Math.floor(position / this.size);
-    if (epoch !== this.epoch) {
-      this.order = Int32Array.from(permutation(this.seed, this.stream, epoch, this.size));
-      this.epoch = epoch;
-    }
-    return this.order[position % this.size]!;
-  }
 }
 
 /** Rows of a table [size, width], one after another. */

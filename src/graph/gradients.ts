@@ -156,19 +156,24 @@ function convWeightGradient(g: Tensor, x: Tensor, w: Tensor, { stride, pads }: C
  * sums over the batch as well.
  */
 function shiftedTaps(g: Tensor, x: Tensor, w: Tensor, [top, left, bottom, right]: Conv2dAttributes['pads']): Tensor[] {
-  const [, channels, kh, kw] = w.shape as readonly [number, number, number, number];
+  const [, , kh, kw] = w.shape as readonly [number, number, number, number];
   const [batch, out, outHeight, outWidth] = g.shape as readonly [number, number, number, number];
-  const [, , height, width] = x.shape as readonly [number, number, number, number];
+  const [, channels, height, width] = x.shape as readonly [number, number, number, number];
   const line = Math.max(width + Math.max(left, right), outWidth);
   const lines = Math.max(height + Math.max(top, bottom), outHeight);
   const length = batch * lines * line;
 
-  const gaps = (t: Tensor, from: readonly number[], to: readonly number[]) => o.pad(t, from.map(() => 0), to.map((d, i) => d - from[i]!));
-  const spacedG = gaps(o.transpose(g, [1, 0, 2, 3]), [out, batch, outHeight, outWidth], [out, batch, lines, line]);
-  const spacedX = gaps(o.transpose(x, [0, 2, 3, 1]), [batch, height, width, channels], [batch, lines, line, channels]);
-  const rows = o.reshape(spacedG, [out, length]);
-  const pixels = o.pad(o.reshape(spacedX, [length, channels]), [top * line + left, 0], [bottom * line + right, 0]);
+  const rows = o.reshape(padTo(o.transpose(g, [1, 0, 2, 3]), [out, batch, lines, line]), [out, length]);
+  const spaced = o.reshape(padTo(o.transpose(x, [0, 2, 3, 1]), [batch, lines, line, channels]), [length, channels]);
+  const [before, behind] = [top * line + left, (kh - 1 - top) * line + kw - 1 - left];
+  const pixels = padTo(spaced, [before + length + Math.max(0, behind), channels], [before, 0]);
   return grid(kh, kw, (i, j) => o.matmul(rows, o.slice(pixels, 0, i * line + j, i * line + j + length)));
+}
+
+/** Zeros around x up to a shape; `before` of them in front. */
+function padTo(x: Tensor, shape: readonly number[], before: readonly number[] = shape.map(() => 0)): Tensor {
+  const after = shape.map((d, i) => d - x.shape[i]! - before[i]!);
+  return [...before, ...after].some((n) => n > 0) ? o.pad(x, before, after) : x;
 }
 
 /** At other strides: every `stride`-th pixel of the padded picture, image by image. */

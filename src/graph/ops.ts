@@ -124,10 +124,7 @@ export function slice(x: Tensor, axis: number, start: number, end: number = x.sh
 export const flip = (x: Tensor, axes: readonly number[]): Tensor => one('flip', [x], { axes: resolve(x, axes) });
 
 /** Zeros around: amounts for each axis, before and after. */
-export function pad(x: Tensor, before: readonly number[], after: readonly number[]): Tensor {
-  const nothing = before.length === x.rank && after.length === x.rank && [...before, ...after].every((n) => n === 0);
-  return nothing ? x : one('pad', [x], { before, after });
-}
+export const pad = (x: Tensor, before: readonly number[], after: readonly number[]): Tensor => one('pad', [x], { before, after });
 
 export const concat = (parts: readonly Tensor[], axis: number): Tensor =>
   one('concat', parts, { axis: axis < 0 ? axis + (parts[0]?.rank ?? 0) : axis });

@@ -3,9 +3,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 import { messageOf } from '../errors.ts';
-import type { NDArray } from '../ndarray.ts';
+import type { DType, NDArray } from '../ndarray.ts';
 import { sizeOf } from '../ndarray.ts';
-import { type Answer, type Arrays, type Call, type EngineOptions, isState, outputName, type Request } from './protocol.ts';
+import { type Answer, type Arrays, type Call, type EngineOptions, isState, outputName, type Request, type StateTensor } from './protocol.ts';
 
 interface Session {
   readonly session: ort.InferenceSession;
@@ -90,13 +90,13 @@ function blankLike(tensor: ort.Tensor): ort.Tensor {
   return new ort.Tensor('float32', new Float32Array(size), tensor.dims);
 }
 
-async function read(prefix: string): Promise<Arrays> {
-  const arrays: Record<string, NDArray> = {};
-  for (const [name, tensor] of under(prefix)) {
-    const data = tensor.location === 'cpu' ? tensor.data : await tensor.getData();
-    arrays[name] = { dtype: tensor.type, shape: tensor.dims, data } as NDArray;
-  }
-  return arrays;
+function read(prefix: string): Arrays {
+  return Object.fromEntries(under(prefix).map(([name, tensor]) => [name, fromTensor(tensor)]));
+}
+
+function describe(prefix: string): Record<string, StateTensor> {
+  const described = ([name, { type, dims, location }]: [string, ort.Tensor]) => [name, { dtype: type as DType, shape: dims, location }];
+  return Object.fromEntries(under(prefix).map(described));
 }
 
 function drop(prefix: string): void {
@@ -125,12 +125,12 @@ async function answer(id: number, request: Request): Promise<Answer> {
       }
       return { id, arrays: {} };
     case 'read':
-      return { id, arrays: await read(request.prefix) };
+      return { id, arrays: read(request.prefix) };
     case 'drop':
       drop(request.prefix);
       return { id, arrays: {} };
-    case 'locations':
-      return { id, locations: Object.fromEntries([...state].map(([name, tensor]) => [name, tensor.location])) };
+    case 'describe':
+      return { id, state: describe(request.prefix) };
   }
 }
 

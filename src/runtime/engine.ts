@@ -5,10 +5,10 @@
 
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
-import { type Program, writeOnnx } from '../graph/index.ts';
+import { input, type Program, writeOnnx } from '../graph/index.ts';
 import type { NDArray, Tree } from '../ndarray.ts';
 import { flatten, unflatten } from '../tree.ts';
-import { type Answer, type EngineOptions, isState, outputName, type Request, STATE } from './protocol.ts';
+import { type Answer, type Arrays, type EngineOptions, isState, outputName, type Request, STATE, type StateTensor } from './protocol.ts';
 
 export type { Device, EngineOptions } from './protocol.ts';
 
@@ -28,6 +28,8 @@ interface Pending {
 
 export class Engine {
   private readonly pending = new Map<number, Pending>();
+  /** Programs that copy state to the host, by what they copy. */
+  private readonly copies = new Map<string, Executable>();
   private calls = 0;
   private programs = 0;
   private failure: Error | undefined;
@@ -76,7 +78,9 @@ export class Engine {
   /** Copy a part of the state back to the host; all of it under the empty path. */
   async read(path: string): Promise<Tree<NDArray>> {
     const prefix = statePath(path);
-    const arrays = arraysOf(await this.call({ kind: 'read', prefix }));
+    const tensors = await this.describe(prefix);
+    const onHost = Object.values(tensors).every(({ location }) => location === 'cpu');
+    const arrays = onHost ? arraysOf(await this.call({ kind: 'read', prefix })) : await this.fetch(tensors);
     return unflatten(Object.fromEntries(Object.entries(arrays).map(([name, array]) => [name.slice(prefix.length + 1), array])));
   }
 
@@ -87,12 +91,32 @@ export class Engine {
 
   /** Where each state tensor lies: `cpu` or `gpu-buffer`. */
   async locations(): Promise<Readonly<Record<string, string>>> {
-    const answer = await this.call({ kind: 'locations' });
-    return 'locations' in answer ? answer.locations : {};
+    const tensors = await this.describe(STATE);
+    return Object.fromEntries(Object.entries(tensors).map(([name, { location }]) => [name, location]));
   }
 
   async close(): Promise<void> {
     await this.worker.terminate();
+  }
+
+  private async describe(prefix: string): Promise<Readonly<Record<string, StateTensor>>> {
+    const answer = await this.call({ kind: 'describe', prefix });
+    return 'state' in answer ? answer.state : {};
+  }
+
+  /** ONNX Runtime in Node cannot download a tensor from a device, but the outputs of a program come to the host: one that copies. */
+  private async fetch(tensors: Readonly<Record<string, StateTensor>>): Promise<Arrays> {
+    const names = Object.keys(tensors);
+    const key = JSON.stringify(tensors);
+    let copy = this.copies.get(key);
+    if (!copy) {
+      const inputs = Object.fromEntries(names.map((name) => [name, input(name, tensors[name]!)]));
+      const outputs = Object.fromEntries(names.map((name) => [copied(name), inputs[name]!]));
+      copy = await this.compile({ inputs, outputs });
+      this.copies.set(key, copy);
+    }
+    const arrays = await copy.run({});
+    return Object.fromEntries(names.map((name) => [name, arrays[copied(name)]!]));
   }
 
   private call(request: Request, transfer: ArrayBuffer[] = []): Promise<Answer> {
@@ -119,5 +143,7 @@ export class Engine {
 }
 
 const statePath = (path: string): string => (path === '' ? STATE : `${STATE}.${path}`);
+
+const copied = (name: string): string => `copy of ${name}`;
 
 const arraysOf = (answer: Answer): Record<string, NDArray> => ('arrays' in answer ? answer.arrays : {});

@@ -1,6 +1,6 @@
 /** What the engine and its worker say to each other. Every request carries an id and is answered once. */
 
-import type { NDArray } from '../ndarray.ts';
+import type { DType, NDArray } from '../ndarray.ts';
 
 /** An ONNX Runtime execution provider. `cpu` and `webgpu` are tested here; other names are passed through. */
 export type Device = string;
@@ -19,16 +19,24 @@ export type Request =
   | { readonly kind: 'load'; readonly state: Arrays }
   | { readonly kind: 'read'; readonly prefix: string }
   | { readonly kind: 'drop'; readonly prefix: string }
-  | { readonly kind: 'locations' };
+  | { readonly kind: 'describe'; readonly prefix: string };
 
 export interface Call {
   readonly id: number;
   readonly request: Request;
 }
 
+/** What is known of a state tensor without fetching it. */
+export interface StateTensor {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  /** `cpu` or `gpu-buffer`. */
+  readonly location: string;
+}
+
 export type Answer =
   | { readonly id: number; readonly arrays: Arrays }
-  | { readonly id: number; readonly locations: Readonly<Record<string, string>> }
+  | { readonly id: number; readonly state: Readonly<Record<string, StateTensor>> }
   | { readonly id: number; readonly error: string };
 
 /**

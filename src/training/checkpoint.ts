@@ -20,19 +20,28 @@ export async function saveCheckpoint(file: string, engine: Engine, stage: Stage,
 }
 
 /**
- * Take up a checkpoint and return the number of steps it has done; undefined if there is none, or if it was made from other
- * data, settings or models than the stage now has.
+ * The checkpoint a stage can go on from, with the number of steps it has done. Undefined if there is none, or if it was made
+ * from other data, settings or models than the stage now has.
  * @throws UserError if the file is damaged or not a checkpoint of this stage.
  */
-export async function resumeCheckpoint(file: string, engine: Engine, stage: Stage): Promise<number | undefined> {
+function readCheckpoint(file: string, stage: Stage): { tensors: Record<string, NDArray>; steps: number } | undefined {
   if (!fs.existsSync(file)) return undefined;
   const { tensors, metadata } = readSafetensors(file);
   if (metadata.format !== FORMAT || metadata.stage !== stage.name) throw new UserError(`${file} is not a checkpoint of the ${stage.name} stage`);
-  if (metadata.fingerprint !== stage.fingerprint) return undefined;
+  return metadata.fingerprint === stage.fingerprint ? { tensors, steps: Number(metadata.step) } : undefined;
+}
+
+/** How many steps the stage's checkpoint has done. */
+export const checkpointSteps = (file: string, stage: Stage): number | undefined => readCheckpoint(file, stage)?.steps;
+
+/** Take up the stage's checkpoint, if it has one, and return the number of steps it has done. */
+export async function resumeCheckpoint(file: string, engine: Engine, stage: Stage): Promise<number | undefined> {
+  const found = readCheckpoint(file, stage);
+  if (!found) return undefined;
   const part = (prefix: string) =>
-    Object.fromEntries(Object.entries(tensors).flatMap(([name, array]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), array]] : [])));
+    Object.fromEntries(Object.entries(found.tensors).flatMap(([name, array]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), array]] : [])));
   await engine.drop('');
   await engine.load(unflatten(part(DEVICE)));
   stage.restore(part(HOST));
-  return Number(metadata.step);
+  return found.steps;
 }

@@ -2,7 +2,7 @@
 
 import { UserError } from '../errors.ts';
 import type { Engine } from '../runtime/engine.ts';
-import { resumeCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { checkpointSteps, resumeCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import type { RunDirectory } from './run.ts';
 import type { Metrics, Stage, StageName } from './stage.ts';
 
@@ -48,6 +48,7 @@ export async function trainStage(stage: Stage, options: TrainOptions): Promise<v
   const end = Math.min(stage.steps, options.maxSteps ?? stage.steps);
   const save = (step: number) => saveCheckpoint(checkpoint, engine, stage, step);
 
+  if (options.resume && run.hasModel(stage.name) && checkpointSteps(checkpoint, stage) === end) return;
   await engine.drop('');
   await stage.prepare();
   let step = 0;

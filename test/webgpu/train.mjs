@@ -16,13 +16,14 @@ const HEADS = 2;
 const CLASSES = 5;
 const WORDS = 7;
 
-/** Numbers in [-1, 1] without a pattern. */
+/** Numbers in [-1, 1) without a pattern. */
 function noise(shape, seed, scale = 1) {
   const size = shape.reduce((a, b) => a * b, 1);
-  return float32(
-    Float32Array.from({ length: size }, (_, i) => scale * Math.sin(12.9898 * (i + 1) + 78.233 * seed)),
-    shape,
-  );
+  const one = (_, i) => {
+    const spread = Math.abs(Math.sin(12.9898 * (i + 1) + 78.233 * seed)) * 43758.5453;
+    return scale * (2 * (spread - Math.floor(spread)) - 1);
+  };
+  return float32(Float32Array.from({ length: size }, one), shape);
 }
 
 let seeds = 0;
@@ -85,8 +86,14 @@ const zeros = mapTrees(({ shape, data }) => float32(new Float32Array(data.length
 const state = { params, first: zeros, second: zeros };
 const batch = (step) => ({
   images: noise([BATCH, 3, SIZE, SIZE], 1000 + (step % 2)),
-  words: int32(Array.from({ length: BATCH }, (_, i) => (i * i + step) % WORDS), [BATCH]),
-  oneHot: float32(Array.from({ length: BATCH * CLASSES }, (_, i) => Number(i % CLASSES === Math.floor(i / CLASSES))), [BATCH, CLASSES]),
+  words: int32(
+    Array.from({ length: BATCH }, (_, i) => (i * i + step) % WORDS),
+    [BATCH],
+  ),
+  oneHot: float32(
+    Array.from({ length: BATCH * CLASSES }, (_, i) => Number(i % CLASSES === Math.floor(i / CLASSES))),
+    [BATCH, CLASSES],
+  ),
 });
 
 const engine = Engine.start({ device: process.argv[2], threads: 1 });

@@ -1,0 +1,78 @@
+/** `clipvq evaluate`: numbers for a trained model. */
+
+import { Command } from 'commander';
+import { openSource } from '../data/open.ts';
+import { clipScore } from '../evaluation/clip-score.ts';
+import { reconstructionQuality } from '../evaluation/reconstruction.ts';
+import { Generator } from '../model.ts';
+import { HELD_OUT_FACES_OFFSET } from '../training/pipeline.ts';
+import { RunDirectory } from '../training/run.ts';
+import { facePrompts } from './face-prompts.ts';
+import { type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
+import { interruptSignal, note, printResult } from './output.ts';
+import { ProgressDisplay } from './progress.ts';
+import { readPrompts } from './prompts.ts';
+
+interface EvaluateOptions extends CommonOptions {
+  readonly model: string;
+  readonly data?: string;
+  readonly prompts?: string;
+  readonly number: number;
+  readonly count: number;
+  readonly seed: number;
+}
+
+export function evaluateCommand(): Command {
+  const command = new Command('evaluate')
+    .description('measure reconstruction and how well pictures follow prompts')
+    .requiredOption('--model <dir>', 'a run directory')
+    .option('--data <folder|faces>', 'pictures to reconstruct (default: those of the run; for faces, unseen ones)')
+    .option('--count <n>', 'at most so many of them', whole(1), 256)
+    .option('--prompts <file>', 'prompts to score, one a line (default, for faces only: the eight of the demo)')
+    .option('-n, --number <n>', 'pictures a prompt', whole(1), 4)
+    .option('--seed <n>', 'seed of the first picture of a prompt', whole(0), 0);
+  return withCommon(command).action(evaluate);
+}
+
+async function evaluate(options: EvaluateOptions): Promise<void> {
+  const { settings } = RunDirectory.open(options.model);
+  const data = options.data ?? settings.data;
+  const prompts = options.prompts !== undefined ? readPrompts(options.prompts) : settings.data === 'faces' ? facePrompts : [];
+  const signal = interruptSignal();
+  const display = new ProgressDisplay();
+  const generator = await Generator.load(options.model, engineOptions(options));
+  try {
+    const source = await openSource(data, {
+      faces: { seed: settings.seed, count: options.count, offset: HELD_OUT_FACES_OFFSET },
+      signal,
+      onRejected: ({ path, reason }) => note(`left out: ${path}: ${reason}`),
+    });
+    const indices = Array.from({ length: Math.min(options.count, source.size) }, (_, i) => i);
+    const images = await Promise.all(indices.map((i) => source.read(i, settings.recipe.imageSize)));
+    const reconstruction = await reconstructionQuality(generator, images, settings.recipe.tokenizer.codes);
+    const score = prompts.length > 0 ? await scored(generator, prompts, options, display, signal) : undefined;
+    if (!score) note('No prompts to score: name some with --prompts <file>');
+    printResult(options.json ?? false, { model: options.model, pictures: images.length, reconstruction, ...(score && { prompts: prompts.length, clipScore: score }) }, () => [
+      `reconstruction of ${images.length} pictures: PSNR ${reconstruction.psnr.toFixed(2)} dB, codebook perplexity ${reconstruction.perplexity.toFixed(0)}, ${(100 * reconstruction.usage).toFixed(0)} % of the codes used`,
+      ...(score
+        ? [`CLIP score, ${prompts.length} prompts x ${options.number}, judged by the CLIP that conditions: own prompts ${score.matched.toFixed(3)}, other prompts ${score.shuffled.toFixed(3)} (permutation test p = ${score.p.toFixed(4)})`]
+        : []),
+    ]);
+  } finally {
+    await generator.close();
+  }
+}
+
+async function scored(generator: Generator, prompts: readonly string[], options: EvaluateOptions, display: ProgressDisplay, signal: AbortSignal) {
+  const pictures = await generator.generate(prompts, { count: options.number, seed: options.seed, signal, onProgress: display.count('sampling') });
+  display.end();
+  return scorePictures(generator, prompts, pictures);
+}
+
+/** CLIP score of pictures made for prompts, in the order `generate` returns them. */
+export async function scorePictures(generator: Generator, prompts: readonly string[], pictures: Awaited<ReturnType<Generator['generate']>>) {
+  const { clip } = generator;
+  const prefix = generator.recipe.sampling.promptPrefix;
+  const [images, texts] = [await clip.embedImages(pictures.map(({ image }) => image)), await clip.embedTexts(prompts.map((p) => prefix + p))];
+  return clipScore(images, texts, pictures.map(({ prompt }) => prompts.indexOf(prompt)), clip.dim);
+}

@@ -1,0 +1,46 @@
+/** Options that several commands share, and the parsers that turn their text into values. */
+
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { EngineOptions } from '../runtime/engine.ts';
+
+export interface CommonOptions {
+  readonly json?: boolean;
+  readonly debug?: boolean;
+  readonly device?: string;
+  readonly threads?: number;
+}
+
+export function withCommon(command: Command): Command {
+  return command
+    .addOption(new Option('--device <name>', 'where to compute: cpu, webgpu, or another ONNX Runtime provider').default('cpu'))
+    .addOption(new Option('--threads <n>', 'threads for one operator; 0 is one for each core').argParser(whole(0)).default(0))
+    .option('--json', 'print one JSON document on stdout')
+    .option('--debug', 'show stack traces');
+}
+
+export const engineOptions = ({ device = 'cpu', threads = 0 }: CommonOptions): EngineOptions => ({ device, threads });
+
+/** A whole number of at least `least`. */
+export const whole =
+  (least: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < least || !Number.isSafeInteger(value)) throw new InvalidArgumentError(`give a whole number of at least ${least}.`);
+    return value;
+  };
+
+/** A number in [least, most]. */
+export const between =
+  (least: number, most: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() === '' || !(value >= least && value <= most)) throw new InvalidArgumentError(`give a number from ${least} to ${most}.`);
+    return value;
+  };
+
+/** `key=value`, repeatable. */
+export function assignment(text: string, previous: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('write it as key=value.');
+  return { ...previous, [text.slice(0, at)]: text.slice(at + 1) };
+}

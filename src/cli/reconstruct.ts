@@ -1,0 +1,74 @@
+/** `clipvq reconstruct`: pictures through the tokenizer and back, to see what it keeps. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { Command } from 'commander';
+import { writeFileAtomic } from '../checkpoint/atomic.ts';
+import { fileError } from '../checkpoint/file-errors.ts';
+import { UserError } from '../errors.ts';
+import { toSquare } from '../data/folder.ts';
+import { psnr } from '../data/image.ts';
+import { openSource } from '../data/open.ts';
+import { contactSheet } from '../data/sheet.ts';
+import { Generator } from '../model.ts';
+import { HELD_OUT_FACES_OFFSET } from '../training/pipeline.ts';
+import { type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
+import { note, printResult } from './output.ts';
+
+interface ReconstructOptions extends CommonOptions {
+  readonly model: string;
+  readonly out: string;
+  readonly count: number;
+}
+
+export function reconstructCommand(): Command {
+  const command = new Command('reconstruct')
+    .description('encode pictures into codes and decode them again')
+    .argument('<pictures...>', 'picture files, one folder, or faces for drawn faces the model has not seen')
+    .requiredOption('--model <dir>', 'a run directory')
+    .option('--out <file>', 'a sheet of originals above reconstructions', 'reconstructions.png')
+    .option('-n, --count <n>', 'at most so many pictures of a folder', whole(1), 16);
+  return withCommon(command).action(reconstruct);
+}
+
+async function reconstruct(pictures: string[], options: ReconstructOptions): Promise<void> {
+  const generator = await Generator.load(options.model, engineOptions(options));
+  try {
+    const originals = await read(pictures, options.count, generator.recipe.imageSize);
+    const images = originals.map(({ image }) => image);
+    const back = await generator.decode(await generator.encode(images));
+    const results = originals.map(({ name, image }, i) => ({ picture: name, psnr: psnr(image, back[i]!) }));
+    const mean = results.reduce((sum, r) => sum + r.psnr, 0) / results.length;
+    const sheet = await contactSheet({ rows: [{ label: 'pictures', images }, { label: 'reconstructions', note: `${mean.toFixed(1)} dB`, images: back }] });
+    writeFileAtomic(options.out, sheet);
+    printResult(options.json ?? false, { sheet: options.out, psnr: mean, pictures: results }, () => [
+      ...results.map((r) => `${r.psnr.toFixed(1)} dB  ${r.picture}`),
+      `Mean ${mean.toFixed(2)} dB; sheet: ${options.out}`,
+    ]);
+  } finally {
+    await generator.close();
+  }
+}
+
+async function read(pictures: readonly string[], count: number, size: number) {
+  const [first] = pictures as readonly [string, ...string[]];
+  const isFolder = first === 'faces' || (fs.existsSync(first) && fs.statSync(first).isDirectory());
+  if (isFolder) {
+    if (pictures.length > 1) throw new UserError('Name picture files, or one folder, not both');
+    const source = await openSource(first, {
+      faces: { seed: 0, count, offset: HELD_OUT_FACES_OFFSET },
+      onRejected: ({ path: file, reason }) => note(`left out: ${file}: ${reason}`),
+    });
+    const indices = Array.from({ length: Math.min(count, source.size) }, (_, i) => i);
+    return Promise.all(indices.map(async (i) => ({ name: source.id(i), image: await source.read(i, size) })));
+  }
+  return Promise.all(pictures.map(async (file) => ({ name: path.basename(file), image: await toSquare(bytesOf(file), size) })));
+}
+
+function bytesOf(file: string): Uint8Array {
+  try {
+    return fs.readFileSync(file);
+  } catch (error) {
+    throw fileError('read', file, error);
+  }
+}

@@ -1,0 +1,82 @@
+/** `clipvq train`: from a folder of pictures to a run directory that generates. */
+
+import { Command, Option } from 'commander';
+import { UserError } from '../errors.ts';
+import { makeRecipe, presets } from '../recipe.ts';
+import { trainPipeline } from '../training/pipeline.ts';
+import { RunDirectory } from '../training/run.ts';
+import type { StageName } from '../training/stage.ts';
+import { assignment, type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
+import { interruptSignal, printResult } from './output.ts';
+import { duration, ProgressDisplay } from './progress.ts';
+import { settingsHelp } from './settings-help.ts';
+
+interface TrainCommandOptions extends CommonOptions {
+  readonly data?: string;
+  readonly run: string;
+  readonly preset?: string;
+  readonly stage: StageName | 'all';
+  readonly clip?: string;
+  readonly set?: Readonly<Record<string, string>>;
+  readonly seed?: number;
+  readonly maxSteps?: number;
+  readonly checkpointEvery: number;
+  readonly resume?: boolean;
+}
+
+export function trainCommand(): Command {
+  const command = new Command('train')
+    .description('train a model on a folder of pictures')
+    .option('--data <folder|faces>', 'the pictures: a folder, or the built-in drawn faces')
+    .requiredOption('--run <dir>', 'where to keep the run; a run directory is a model')
+    .option('--preset <name>', `sizes and lengths to start from: ${Object.keys(presets).join(', ')} (default: nano)`)
+    .addOption(new Option('--stage <name>', 'train one stage only').choices(['clip', 'tokenizer', 'diffusion', 'all']).default('all'))
+    .option('--clip <compact|folder|hub name>', 'the CLIP to learn from (default: compact for faces, Xenova/clip-vit-base-patch32 for folders)')
+    .option('--set <key=value>', 'change a setting; repeatable', assignment)
+    .option('--seed <n>', 'seed of everything random (default: 0)', whole(0))
+    .option('--max-steps <n>', 'end each stage after this many steps in all', whole(1))
+    .addOption(new Option('--checkpoint-every <n>', 'steps between checkpoints').argParser(whole(1)).default(500))
+    .option('--resume', 'go on with the run in --run');
+  return withCommon(command).addHelpText('after', settingsHelp).action(train);
+}
+
+async function train(options: TrainCommandOptions): Promise<void> {
+  const run = options.resume ? resumed(options) : started(options);
+  const display = new ProgressDisplay();
+  const { seconds } = await trainPipeline({
+    run,
+    stages: options.stage === 'all' ? ['clip', 'tokenizer', 'diffusion'] : [options.stage],
+    engine: engineOptions(options),
+    resume: options.resume ?? false,
+    checkpointEvery: options.checkpointEvery,
+    maxSteps: options.maxSteps,
+    signal: interruptSignal(),
+    display,
+  });
+  printResult(options.json ?? false, { run: run.path, seconds }, () => [
+    `Trained ${run.path} in ${duration(Object.values(seconds).reduce((a, b) => a + b, 0))}.`,
+    `Try it: clipvq generate --model ${run.path} "a prompt"`,
+  ]);
+}
+
+function started({ data, run, preset = 'nano', set, seed = 0, clip }: TrainCommandOptions): RunDirectory {
+  if (data === undefined) throw new UserError('Name the pictures to learn from: --data <folder>, or --data faces for the built-in set');
+  const recipe = makeRecipe(preset, set);
+  return RunDirectory.create(run, { seed, data, clip: clip ?? (data === 'faces' ? 'compact' : 'Xenova/clip-vit-base-patch32'), recipe });
+}
+
+/** A resumed run keeps its own settings: asking for others is a mistake worth hearing of. */
+function resumed({ data, run, preset, set, seed, clip }: TrainCommandOptions): RunDirectory {
+  const opened = RunDirectory.open(run);
+  const { settings } = opened;
+  const differs = (name: string, asked: string | number | undefined, is: string | number) => {
+    if (asked !== undefined && asked !== is) throw new UserError(`${run} was started with ${name} ${is}: a resumed run keeps its settings; leave ${name} out or start another run`);
+  };
+  differs('--data', data, settings.data);
+  differs('--preset', preset, settings.recipe.preset);
+  differs('--seed', seed, settings.seed);
+  differs('--clip', clip, settings.clip);
+  if (set !== undefined && JSON.stringify(makeRecipe(settings.recipe.preset, set)) !== JSON.stringify(settings.recipe))
+    throw new UserError(`${run} was started with other settings: a resumed run keeps them; leave --set out or start another run`);
+  return opened;
+}

@@ -1,0 +1,92 @@
+/** The trained compact CLIP as a folder that @huggingface/transformers loads: configuration, tokenizer, and each tower as ONNX. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { writeFileAtomic } from '../checkpoint/atomic.ts';
+import { fileError, systemCode } from '../checkpoint/file-errors.ts';
+import { writeSafetensors } from '../checkpoint/safetensors.ts';
+import * as g from '../graph/index.ts';
+import type { NDArray } from '../ndarray.ts';
+import type { ClipSettings } from '../recipe.ts';
+import { flatten } from '../tree.ts';
+import type { Bpe } from './bpe.ts';
+import { tokenizerFiles } from './tokenizer-files.ts';
+import { type ClipParameters, embedImages, embedTexts } from './towers.ts';
+
+export type TrainedClip = {
+  readonly settings: ClipSettings;
+  readonly bpe: Bpe;
+  readonly params: ClipParameters<NDArray>;
+};
+
+/** Pillow's number for Lanczos, the filter with which folders of pictures are resized too. */
+const LANCZOS = 1;
+
+/**
+ * Write the folder, replacing what is there. It appears whole: it is built beside its place and then renamed.
+ * @throws UserError when the disk refuses.
+ */
+export function exportClip(folder: string, clip: TrainedClip): void {
+  const building = `${path.resolve(folder)}.${process.pid}.tmp`;
+  try {
+    fs.mkdirSync(path.join(building, 'onnx'), { recursive: true });
+    for (const [name, content] of Object.entries(jsonFiles(clip)))
+      writeFileAtomic(path.join(building, name), `${JSON.stringify(content, null, 2)}\n`);
+    writeFileAtomic(path.join(building, 'onnx', 'vision_model.onnx'), visionModel(clip));
+    writeFileAtomic(path.join(building, 'onnx', 'text_model.onnx'), textModel(clip));
+    writeSafetensors(path.join(building, 'model.safetensors'), flatten<NDArray>(clip.params), {
+      format: 'clip-vqdiffusion clip',
+    });
+    fs.rmSync(folder, { recursive: true, force: true });
+    fs.renameSync(building, folder);
+  } catch (error) {
+    fs.rmSync(building, { recursive: true, force: true });
+    throw systemCode(error) === undefined ? error : fileError('write', folder, error);
+  }
+}
+
+/** Pixels as the image tower learned them: a square of the tower's size, x = byte / 127.5 − 1. */
+function jsonFiles({ settings, bpe }: TrainedClip): Readonly<Record<string, unknown>> {
+  const { dim, imageSize, context } = settings;
+  const config = {
+    architectures: ['CLIPModel'],
+    model_type: 'clip',
+    projection_dim: dim,
+    text_config: {
+      model_type: 'clip_text_model',
+      vocab_size: bpe.tokens.length,
+      max_position_embeddings: context,
+      projection_dim: dim,
+    },
+    vision_config: { model_type: 'clip_vision_model', image_size: imageSize, projection_dim: dim },
+  };
+  const preprocessor = {
+    image_processor_type: 'CLIPImageProcessor',
+    do_convert_rgb: true,
+    do_resize: true,
+    size: { width: imageSize, height: imageSize },
+    resample: LANCZOS,
+    do_center_crop: false,
+    do_rescale: true,
+    rescale_factor: 1 / 255,
+    do_normalize: true,
+    image_mean: [0.5, 0.5, 0.5],
+    image_std: [0.5, 0.5, 0.5],
+  };
+  return { 'config.json': config, 'preprocessor_config.json': preprocessor, ...tokenizerFiles(bpe, context) };
+}
+
+/** pixel_values [batch, 3, side, side] -> image_embeds [batch, dim] */
+function visionModel({ settings: { imageSize }, params }: TrainedClip): Uint8Array {
+  const inputs = { tower: params.image, pixel_values: g.f32(1, 3, imageSize, imageSize) };
+  const program = g.trace(inputs, ({ tower, pixel_values }) => ({ image_embeds: embedImages(tower, pixel_values) }));
+  return g.writeOnnx(program, { openBatch: true, weights: flatten<NDArray>({ tower: params.image }) });
+}
+
+/** input_ids [batch, context], int64 -> text_embeds [batch, dim] */
+function textModel({ settings: { context }, params, bpe }: TrainedClip): Uint8Array {
+  const inputs = { tower: params.text, input_ids: g.i32(1, context) };
+  const program = g.trace(inputs, ({ tower, input_ids }) => ({ text_embeds: embedTexts(tower, input_ids, bpe.pad) }));
+  const weights = flatten<NDArray>({ tower: params.text });
+  return g.writeOnnx(program, { openBatch: true, weights, int64Inputs: ['input_ids'] });
+}

@@ -1,0 +1,179 @@
+/** The CLIP stage: trains the two towers on captioned pictures and exports them as a folder that the embedder opens. */
+
+import { UserError } from '../errors.ts';
+import * as g from '../graph/index.ts';
+import { type NDArray, scalar } from '../ndarray.ts';
+import { adopt, initialize, type Parameter } from '../nn/parameters.ts';
+import { adamState, adamw, clipByGlobalNorm } from '../optim/adamw.ts';
+import { warmupCosine } from '../optim/schedule.ts';
+import type { ClipSettings } from '../recipe.ts';
+import type { Engine, Executable } from '../runtime/engine.ts';
+import type { Stage } from '../training/stage.ts';
+import { flatten } from '../tree.ts';
+import { type BatchOptions, type CaptionedPictures, type ClipBatch, drawBatch, planes, tokenIds } from './batches.ts';
+import { type Bpe, trainBpe } from './bpe.ts';
+import { exportClip } from './export.ts';
+import { contrastiveLoss } from './loss.ts';
+import { measureRetrieval, type Retrieval } from './retrieval.ts';
+import { type ClipParameters, clipParameters, embedImages, embedTexts } from './towers.ts';
+
+export interface ClipStageOptions {
+  readonly engine: Engine;
+  readonly settings: ClipSettings;
+  readonly seed: number;
+  /** Their side is `settings.imageSize`. */
+  readonly pairs: CaptionedPictures;
+  readonly fingerprint: string;
+  /** Where `export` writes the trained model. */
+  readonly folder: string;
+}
+
+export interface ClipStage extends Stage {
+  /** Recall at 1 and modality gap on the pairs that were held out. */
+  retrieval(): Promise<Retrieval>;
+}
+
+/** Pairs among which the held-out ones look for each other. */
+const GROUP = 100;
+/** Pixels by which training moves pictures, so that the tower learns things rather than pixels. */
+const SHIFT = 2;
+const ADAM = { beta1: 0.9, beta2: 0.98, eps: 1e-8 };
+const CLIP_NORM = 1;
+
+/** @throws UserError if there are too few pairs for one batch beside the held-out ones. */
+export function clipStage(options: ClipStageOptions): ClipStage {
+  const { engine, settings, seed, pairs } = options;
+  const held = heldOut(pairs.size);
+  const count = pairs.size - held;
+  if (count < settings.batch) {
+    throw new UserError(`clip.pairs ${pairs.size} are too few: ${held} are held out and a batch needs ${settings.batch}`);
+  }
+  const corpus = Array.from({ length: count }, (_, i) => pairs.caption(i, 0));
+  const bpe = trainBpe(corpus, settings.vocabulary);
+  const length = trainingLength(corpus, bpe, settings.context);
+  const parameters = clipParameters(settings, bpe.tokens.length);
+  const source: BatchOptions = {
+    pairs,
+    count,
+    bpe,
+    length,
+    batch: settings.batch,
+    captions: settings.captions,
+    shift: SHIFT,
+    seed,
+  };
+  let program: Executable | undefined;
+  let next: { readonly step: number; readonly batch: ClipBatch } | undefined;
+
+  return {
+    name: 'clip',
+    steps: settings.steps,
+    batch: settings.batch,
+    fingerprint: options.fingerprint,
+
+    async prepare() {
+      const params = initialize(parameters, seed);
+      silenceUnseen(params.text.tokens.weight, bpe, corpus);
+      program ??= await engine.compile(trainingProgram(settings, parameters, bpe, length));
+      await engine.load({ params, adam: adamState(params) });
+    },
+
+    async run(step) {
+      const { images, ids } = next?.step === step ? next.batch : drawBatch(source, step);
+      const running = program!.run({ images, ids, lr: scalar(warmupCosine(settings, step)) });
+      // The engine works in another thread: the next batch is drawn meanwhile.
+      next = { step: step + 1, batch: drawBatch(source, step + 1) };
+      const out = await running;
+      return { loss: out.loss!.data[0]!, accuracy: out.accuracy!.data[0]! };
+    },
+
+    hostState: () => ({}),
+    restore() {},
+
+    async export() {
+      const params = adopt(parameters, flatten(await engine.read('params')), 'the engine');
+      exportClip(options.folder, { settings, bpe, params });
+    },
+
+    async retrieval() {
+      const look = await engine.compile(embeddingProgram(settings, parameters, bpe));
+      const [images, texts] = [new Float32Array(held * settings.dim), new Float32Array(held * settings.dim)];
+      for (let start = 0; start < held; start += GROUP) {
+        const rows = Array.from({ length: GROUP }, (_, i) => count + start + i);
+        const ids = tokenIds(
+          rows.map((row) => pairs.caption(row, 0)),
+          bpe,
+          settings.context,
+        );
+        const out = await look.run({ images: planes(pairs, rows), ids });
+        images.set(out.images!.data as Float32Array, start * settings.dim);
+        texts.set(out.texts!.data as Float32Array, start * settings.dim);
+      }
+      return measureRetrieval(images, texts, settings.dim, GROUP);
+    },
+  };
+}
+
+/** Pairs held out: a tenth, at most 500, in whole groups. */
+const heldOut = (size: number): number => GROUP * Math.min(5, Math.max(1, Math.floor(size / (10 * GROUP))));
+
+/** Room for 99 of 100 captions. Padding costs as much as text, and the few longer captions are still true without their end. */
+function trainingLength(texts: readonly string[], bpe: Bpe, context: number): number {
+  const lengths = texts.map((text) => bpe.encode(text).length).sort((a, b) => a - b);
+  return Math.min(context, lengths[Math.floor(0.99 * (lengths.length - 1))]!);
+}
+
+/**
+ * Tokens that no caption contains, such as the letters of unknown words, start at zero. Nothing ever moves them from there, so
+ * a word the model does not know adds nothing to a prompt.
+ */
+function silenceUnseen({ data, shape }: NDArray<'float32'>, bpe: Bpe, texts: readonly string[]): void {
+  const seen = new Set(texts.flatMap((text) => bpe.encode(text)));
+  const width = shape[1]!;
+  for (let id = 0; id < bpe.tokens.length; id++) if (!seen.has(id)) data.fill(0, id * width, (id + 1) * width);
+}
+
+/** Both towers, the loss of every wording, backward pass, clipping and AdamW as one graph. */
+function trainingProgram(
+  settings: ClipSettings,
+  parameters: ClipParameters<Parameter>,
+  bpe: Bpe,
+  length: number,
+): g.Program {
+  const { batch, captions, imageSize, weightDecay } = settings;
+  const inputs = {
+    state: { params: parameters, adam: { step: g.f32(), mean: parameters, square: parameters } },
+    images: g.f32(batch, 3, imageSize, imageSize),
+    ids: g.i32(captions, batch, length),
+    lr: g.f32(),
+  };
+  return g.trace(inputs, ({ state: { params, adam }, images, ids, lr }) => {
+    const pictures = embedImages(params.image, images);
+    const texts = embedTexts(params.text, g.reshape(ids, [captions * batch, length]), bpe.pad);
+    const wordings = Array.from({ length: captions }, (_, k) => g.slice(texts, 0, k * batch, (k + 1) * batch));
+    const results = wordings.map((wording) => contrastiveLoss(pictures, wording, params.logScale));
+    const average = (of: 'loss' | 'accuracy') =>
+      g.mul(
+        results.map((r) => r[of]).reduce((a, b) => g.add(a, b)),
+        1 / captions,
+      );
+    const loss = average('loss');
+    const { gradients } = clipByGlobalNorm(g.grad(loss, params), CLIP_NORM);
+    const next = adamw(params, gradients, adam, lr, { ...ADAM, weightDecay });
+    return { state: { params: next.params, adam: next.state }, loss, accuracy: average('accuracy') };
+  });
+}
+
+/** Both towers on one group of pairs. */
+function embeddingProgram(settings: ClipSettings, parameters: ClipParameters<Parameter>, bpe: Bpe): g.Program {
+  const { context, imageSize } = settings;
+  const inputs = {
+    state: { params: parameters },
+    images: g.f32(GROUP, 3, imageSize, imageSize),
+    ids: g.i32(GROUP, context),
+  };
+  return g.trace(inputs, ({ state: { params }, images, ids }) => ({
+    images: embedImages(params.image, images),
+    texts: embedTexts(params.text, ids, bpe.pad),
+  }));
+}

@@ -1,0 +1,181 @@
+/** The public face: load a trained model, make pictures from prompts, encode and reconstruct pictures. */
+
+import { createRequire } from 'node:module';
+import { type ClipEmbedder, openEmbedder } from './clip/embedder.ts';
+import { fromPlanar, packImages, type RgbImage } from './data/image.ts';
+import { encodePng } from './data/png.ts';
+import { DenoiserPool, scheduleOf, transformerConfig } from './diffusion/model.ts';
+import { ancestral } from './diffusion/samplers/ancestral.ts';
+import type { Schedule } from './diffusion/schedule.ts';
+import { diffusionParameters } from './diffusion/transformer.ts';
+import { UserError } from './errors.ts';
+import { ownScores } from './evaluation/clip-score.ts';
+import { adopt } from './nn/parameters.ts';
+import type { Recipe } from './recipe.ts';
+import { Engine, type EngineOptions } from './runtime/engine.ts';
+import { RunDirectory } from './training/run.ts';
+import { type Codec, compileCodec } from './vqgan/codec.ts';
+
+export type { RgbImage } from './data/image.ts';
+export type { EngineOptions } from './runtime/engine.ts';
+
+const { version } = createRequire(import.meta.url)('clip-vqdiffusion/package.json') as { version: string };
+
+/** Pictures sampled together. */
+const BATCH = 16;
+
+export interface GenerateOptions {
+  /** Pictures a prompt. */
+  readonly count?: number | undefined;
+  /** Seed of a prompt's first picture; picture i has seed + i. The same seed, prompt and settings give the same picture. */
+  readonly seed?: number | undefined;
+  /** Reverse steps; fewer than T are strided exactly. Defaults to the recipe's, as the next two do. */
+  readonly steps?: number | undefined;
+  /** 1 is no guidance. */
+  readonly guidanceScale?: number | undefined;
+  /** Top-r truncation rate in (0, 1]; 1 is none. */
+  readonly truncation?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Hears of sampling steps done, over all batches. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+export interface GeneratedImage {
+  readonly image: RgbImage;
+  readonly prompt: string;
+  readonly seed: number;
+  /** Cosine of the picture with its prompt under the CLIP that conditioned it, in [-1, 1]. */
+  readonly clipScore: number;
+  readonly settings: { readonly steps: number; readonly guidanceScale: number; readonly truncation: number };
+}
+
+export class Generator {
+  private constructor(
+    private readonly run: RunDirectory,
+    private readonly engine: Engine,
+    /** The CLIP that drives the model. */
+    readonly clip: ClipEmbedder,
+    private readonly codec: Codec,
+    private readonly denoisers: DenoiserPool,
+    private readonly schedule: Schedule,
+    /** Identity of the weights and the recipe, 16 hex digits. */
+    readonly hash: string,
+  ) {}
+
+  /**
+   * Load a run directory.
+   * @throws UserError if it is not one, lacks a stage, or holds damaged or foreign files.
+   */
+  static async load(folder: string, options: EngineOptions = {}): Promise<Generator> {
+    const run = RunDirectory.open(folder);
+    const { recipe } = run.settings;
+    const { tensors } = run.readModel('diffusion');
+    const hash = run.modelHash();
+    const clip = await openRunClip(run);
+    const engine = Engine.start(options);
+    try {
+      const codec = await openRunCodec(run, engine);
+      const config = transformerConfig(recipe, clip.dim);
+      const params = adopt(diffusionParameters(config), tensors, run.file('diffusion', 'model.safetensors'));
+      const denoisers = await DenoiserPool.create(engine, config, params);
+      return new Generator(run, engine, clip, codec, denoisers, scheduleOf(recipe), hash);
+    } catch (error) {
+      await Promise.all([clip.close(), engine.close()]);
+      throw error;
+    }
+  }
+
+  get recipe(): Recipe {
+    return this.run.settings.recipe;
+  }
+
+  /**
+   * Pictures for prompts, prompt by prompt: [prompts · count].
+   * @throws UserError if a prompt is empty or longer than the CLIP's context.
+   */
+  async generate(prompts: readonly string[], options: GenerateOptions = {}): Promise<GeneratedImage[]> {
+    const { count = 1, seed = 0 } = options;
+    const defaults = this.recipe.sampling;
+    const settings = {
+      steps: options.steps ?? defaults.steps,
+      guidanceScale: options.guidanceScale ?? defaults.guidanceScale,
+      truncation: options.truncation ?? defaults.truncation,
+    };
+    const empty = prompts.findIndex((prompt) => prompt.trim() === '');
+    if (empty >= 0) throw new UserError(`Prompt ${empty + 1} is empty: say what to make`);
+    const texts = await this.clip.embedTexts(prompts.map((prompt) => defaults.promptPrefix + prompt));
+    const wanted = prompts.flatMap((_, p) => Array.from({ length: count }, (_, i) => ({ prompt: p, seed: seed + i })));
+
+    const images: RgbImage[] = [];
+    const total = Math.ceil(wanted.length / BATCH) * settings.steps;
+    for (let start = 0; start < wanted.length; start += BATCH) {
+      const part = wanted.slice(start, start + BATCH);
+      const done = (start / BATCH) * settings.steps;
+      const tokens = await this.sample(part, texts, settings, { signal: options.signal, onStep: (step) => options.onProgress?.(done + step, total) });
+      images.push(...(await this.decode(tokens)));
+    }
+    const embedded = await this.clip.embedImages(images);
+    const scores = ownScores(embedded, texts, wanted.map(({ prompt }) => prompt), this.clip.dim);
+    return images.map((image, i) => ({ image, prompt: prompts[wanted[i]!.prompt]!, seed: wanted[i]!.seed, clipScore: scores[i]!, settings }));
+  }
+
+  /** Codes a picture. */
+  get tokens(): number {
+    return this.codec.tokens;
+  }
+
+  /** The most likely codes of pictures of the model's size, [images, tokens]. */
+  encode(images: readonly RgbImage[]): Promise<Int32Array> {
+    return this.codec.encode(packImages(images));
+  }
+
+  /** Pictures from codes [images, tokens]. */
+  async decode(codes: Int32Array): Promise<RgbImage[]> {
+    const { imageSize } = this.recipe;
+    return fromPlanar(await this.codec.decode(codes), codes.length / this.tokens, imageSize, imageSize);
+  }
+
+  /** A PNG that remembers how it was made: prompt, seed, settings and model hash are in its text chunks. The same picture gives the same bytes. */
+  toPng({ image, prompt, seed, settings }: GeneratedImage): Promise<Buffer> {
+    return encodePng(image, { Software: `clip-vqdiffusion ${version}`, Prompt: prompt, Seed: `${seed}`, Settings: JSON.stringify(settings), Model: this.hash });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.clip.close(), this.engine.close()]);
+  }
+
+  private async sample(
+    wanted: readonly { prompt: number; seed: number }[],
+    texts: Float32Array,
+    { steps, guidanceScale, truncation }: GeneratedImage['settings'],
+    { signal, onStep }: { signal: AbortSignal | undefined; onStep: (step: number) => void },
+  ): Promise<Int32Array> {
+    const { dim } = this.clip;
+    const conditions = new Float32Array(wanted.length * dim);
+    wanted.forEach(({ prompt }, i) => {
+      conditions.set(texts.subarray(prompt * dim, (prompt + 1) * dim), i * dim);
+    });
+    const denoise = await this.denoisers.denoiser(conditions, guidanceScale);
+    return ancestral(denoise, {
+      schedule: this.schedule,
+      batch: wanted.length,
+      tokens: this.tokens,
+      steps,
+      truncation: truncation < 1 ? truncation : undefined,
+      noise: { seed: this.run.settings.seed, samples: wanted.map(({ seed }) => seed) },
+      onStep: ({ step }) => onStep(step),
+      ...(signal && { signal }),
+    });
+  }
+}
+
+/** The CLIP a run was trained with. */
+export function openRunClip(run: RunDirectory): Promise<ClipEmbedder> {
+  return openEmbedder(run.settings.clip === 'compact' ? run.clipFolder : run.settings.clip);
+}
+
+/** The tokenizer a run has trained. */
+export function openRunCodec(run: RunDirectory, engine: Engine): Promise<Codec> {
+  const { tensors } = run.readModel('tokenizer');
+  return compileCodec(engine, tensors, run.settings.recipe, BATCH, run.file('tokenizer', 'model.safetensors'));
+}

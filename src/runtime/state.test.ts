@@ -1,0 +1,59 @@
+/** State between runs: what a program writes is what the next run reads, however the arrays were first handed over. */
+
+import { afterAll, expect, it } from 'vitest';
+import * as g from '../graph/index.ts';
+import { float32, int32 } from '../ndarray.ts';
+import { Engine } from './engine.ts';
+
+const engine = Engine.start({ threads: 1 });
+afterAll(() => engine.close());
+
+it('stays apart under two names that were loaded from one array', async () => {
+  const zeros = float32([0, 0], [2]);
+  const state = { a: zeros, b: zeros, c: float32(zeros.data.subarray(1), [1]) };
+  const step = await engine.compile(
+    g.trace({ state }, ({ state: { a, b, c } }) => ({ state: { a: g.add(a, 1), b: g.sub(b, a), c: g.add(c, 10) } })),
+  );
+  await engine.load(state);
+  for (let i = 0; i < 5; i++) await step.run({});
+  expect(await engine.read('a')).toMatchObject({ data: Float32Array.of(5, 5) });
+  expect(await engine.read('b')).toMatchObject({ data: Float32Array.of(-10, -10) });
+  expect(await engine.read('c')).toMatchObject({ data: Float32Array.of(50) });
+  expect(zeros.data).toEqual(Float32Array.of(0, 0));
+});
+
+it('is read as a copy that later runs do not touch', async () => {
+  const state = { count: int32([0], []) };
+  const step = await engine.compile(
+    g.trace({ state }, ({ state: { count } }) => ({ state: { count: g.add(count, 1) } })),
+  );
+  await engine.load(state);
+  const snapshots = [];
+  for (let i = 0; i < 4; i++) {
+    snapshots.push(await engine.read('count'));
+    await step.run({});
+  }
+  expect(snapshots).toMatchObject([0, 1, 2, 3].map((n) => ({ data: Int32Array.of(n) })));
+});
+
+it('swaps two tensors in one run, each reading what the other was', async () => {
+  const state = { left: float32([1], [1]), right: float32([2], [1]) };
+  const swap = await engine.compile(
+    g.trace({ state }, ({ state: { left, right } }) => ({ state: { left: right, right: left } })),
+  );
+  await engine.load(state);
+  for (let i = 0; i < 3; i++) await swap.run({});
+  expect(await engine.read('left')).toMatchObject({ data: Float32Array.of(2) });
+  expect(await engine.read('right')).toMatchObject({ data: Float32Array.of(1) });
+});
+
+it('is missed by name when it was never loaded or has been dropped', async () => {
+  const state = { gone: { w: float32([1], [1]) } };
+  const look = await engine.compile(g.trace({ state }, ({ state: { gone } }) => ({ y: g.exp(gone.w) })));
+  await expect(look.run({})).rejects.toThrow(/state\.gone\.w/);
+  await engine.load(state);
+  await look.run({});
+  await engine.drop('gone');
+  await expect(look.run({})).rejects.toThrow(/state\.gone\.w/);
+  expect(Object.keys(await engine.locations())).not.toContain('state.gone.w');
+});

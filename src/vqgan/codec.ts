@@ -1,0 +1,89 @@
+/** The trained tokenizer at work: pictures to codes and back. */
+
+import * as g from '../graph/index.ts';
+import type { Tensor } from '../graph/index.ts';
+import { float32, int32, type NDArray, type Tree } from '../ndarray.ts';
+import { embed } from '../nn/layers.ts';
+import { adopt } from '../nn/parameters.ts';
+import { gridSize, type TokenizerRecipe, type TokenizerSettings } from '../recipe.ts';
+import type { Engine } from '../runtime/engine.ts';
+import { mapTree } from '../tree.ts';
+import { decode, encode, type Tokenizer, tokenizerParameters } from './model.ts';
+import { planesOf } from './pixels.ts';
+import { codeLogits, decoderInput, latentRows } from './quantizer.ts';
+
+export interface Codec {
+  /** Codes a picture, in row-major order of the grid. */
+  readonly tokens: number;
+  /** Any number of pictures, bytes [n, imageSize, imageSize, 3], to their most likely codes, [n, tokens]. */
+  encode(images: Uint8Array): Promise<Int32Array>;
+  /** Any number of codes [n, tokens] to planes [n, 3, imageSize, imageSize], about [-1, 1] (not clamped). */
+  decode(codes: Int32Array): Promise<Float32Array>;
+}
+
+/**
+ * Compile encoder and decoder for `batch` pictures at a time. The parameters, under their dotted paths, become constants of
+ * the programs, which lets the runtime lay them out for speed and leaves the engine's state alone.
+ * @throws UserError naming `label` if the parameters are not those of this recipe.
+ */
+export async function compileCodec(
+  engine: Engine,
+  arrays: Readonly<Record<string, NDArray>>,
+  recipe: TokenizerRecipe,
+  batch: number,
+  label: string,
+): Promise<Codec> {
+  const { imageSize, tokenizer: settings } = recipe;
+  const tokens = gridSize(recipe) ** 2;
+  const pixels = 3 * imageSize ** 2;
+  const params = adopt(tokenizerParameters(settings, imageSize), arrays, label);
+  const encoder = await engine.compile(
+    g.trace({ x: g.f32(batch, 3, imageSize, imageSize) }, ({ x }) => ({ codes: encodeCodes(constants(params), x, settings) })),
+  );
+  const decoder = await engine.compile(
+    g.trace({ codes: g.i32(batch, tokens) }, ({ codes }) => ({ x: decodeCodes(constants(params), codes, settings.normGroups) })),
+  );
+
+  return {
+    tokens,
+    async encode(images) {
+      const count = images.length / pixels;
+      const codes = new Int32Array(count * tokens);
+      for (let start = 0; start < count; start += batch) {
+        const rows = batchFrom(start, batch, count);
+        const out = await encoder.run({ x: float32(planesOf(images, rows, imageSize), [batch, 3, imageSize, imageSize]) });
+        codes.set((out.codes!.data as Int32Array).subarray(0, (count - start) * tokens), start * tokens);
+      }
+      return codes;
+    },
+    async decode(codes) {
+      const count = codes.length / tokens;
+      const planes = new Float32Array(count * pixels);
+      for (let start = 0; start < count; start += batch) {
+        const rows = batchFrom(start, batch, count).flatMap((row) => [...codes.subarray(row * tokens, (row + 1) * tokens)]);
+        const out = await decoder.run({ codes: int32(rows, [batch, tokens]) });
+        planes.set((out.x!.data as Float32Array).subarray(0, (count - start) * pixels), start * pixels);
+      }
+      return planes;
+    },
+  };
+}
+
+/** Row numbers of one batch; an incomplete one is filled up with the last row, and its surplus cut off afterwards. */
+const batchFrom = (start: number, batch: number, count: number): number[] =>
+  Array.from({ length: batch }, (_, i) => Math.min(start + i, count - 1));
+
+/** The most likely codes, int32 [batch, tokens], of pictures [batch, 3, size, size] in [-1, 1]. */
+export function encodeCodes(p: Tokenizer<Tensor>, x: Tensor, settings: Pick<TokenizerSettings, 'normGroups' | 'normalizeLatents'>): Tensor {
+  const rows = latentRows(p, encode(p.encoder, x, settings.normGroups), settings.normalizeLatents);
+  return g.argmax(codeLogits(p.quantize.proj, rows), -1);
+}
+
+/** Pictures [batch, 3, size, size] from int32 codes [batch, tokens]. */
+export const decodeCodes = (p: Tokenizer<Tensor>, codes: Tensor, normGroups: number): Tensor =>
+  decode(p.decoder, decoderInput(p, embed(p.quantize.embed, codes)), normGroups);
+
+function constants(params: Tokenizer<NDArray>): Tokenizer<Tensor>;
+function constants(params: Tree<NDArray>): Tree<Tensor> {
+  return mapTree(params, (array: NDArray) => g.constant(array));
+}
