@@ -19,7 +19,9 @@ export interface ClipFacts {
 export type ClipRequest =
   | { readonly kind: 'load' }
   | { readonly kind: 'images'; readonly images: readonly RgbImage[] }
-  | { readonly kind: 'texts'; readonly texts: readonly string[] };
+  | { readonly kind: 'texts'; readonly texts: readonly string[] }
+  /** Answered when all calls before it are. */
+  | { readonly kind: 'close' };
 
 export interface ClipCall {
   readonly id: number;
@@ -28,6 +30,7 @@ export interface ClipCall {
 
 export type ClipReply =
   | { readonly kind: 'facts'; readonly facts: ClipFacts }
+  | { readonly kind: 'done' }
   | { readonly kind: 'embeddings'; readonly embeddings: Float32Array }
   /** `mistake`: the user can mend it. */
   | { readonly kind: 'error'; readonly message: string; readonly mistake: boolean };

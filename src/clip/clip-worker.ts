@@ -36,12 +36,15 @@ async function load(): Promise<Clip> {
     local_files_only: source.kind === 'folder',
     session_options: { intraOpNumThreads: threads, interOpNumThreads: 1, logSeverityLevel: 3 },
   } as const;
-  const [tokenizer, processor, textModel, visionModel] = await Promise.all([
+  const parts = [
     AutoTokenizer.from_pretrained(source.model),
     AutoProcessor.from_pretrained(source.model),
     CLIPTextModelWithProjection.from_pretrained(source.model, options),
     CLIPVisionModelWithProjection.from_pretrained(source.model, options),
-  ]);
+  ] as const;
+  // Where one fails, the others may still be at work in native code, which must not outlive this thread.
+  await Promise.allSettled(parts);
+  const [tokenizer, processor, textModel, visionModel] = await Promise.all(parts);
 
   const contextLength = tokenizer.model_max_length;
   // Padding always goes to the full context: our own text tower is traced at that length, and no text depends on its company.
@@ -101,19 +104,26 @@ function loadFailure(error: unknown): UserError {
   return error instanceof UserError ? error : new UserError(remedy);
 }
 
-const loading = load().catch((error: unknown) => {
-  throw loadFailure(error);
-});
+let opened: Promise<Clip> | undefined;
+
+/** The model, loaded at the first call. */
+function open(): Promise<Clip> {
+  opened ??= load().catch((error: unknown) => {
+    throw loadFailure(error);
+  });
+  return opened;
+}
 
 async function answer(request: ClipRequest): Promise<ClipReply> {
-  const clip = await loading;
   switch (request.kind) {
     case 'load':
-      return { kind: 'facts', facts: clip.facts };
+      return { kind: 'facts', facts: (await open()).facts };
     case 'images':
-      return { kind: 'embeddings', embeddings: await clip.embedImages(request.images) };
+      return { kind: 'embeddings', embeddings: await (await open()).embedImages(request.images) };
     case 'texts':
-      return { kind: 'embeddings', embeddings: await clip.embedTexts(request.texts) };
+      return { kind: 'embeddings', embeddings: await (await open()).embedTexts(request.texts) };
+    case 'close':
+      return { kind: 'done' };
   }
 }
 

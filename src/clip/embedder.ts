@@ -24,7 +24,7 @@ export interface ClipEmbedder {
    * @throws UserError naming the first text that is empty or longer than the context.
    */
   embedTexts(texts: readonly string[]): Promise<Float32Array>;
-  /** Stop the worker. Calls that are under way are rejected. */
+  /** Stop the worker once the calls that are under way are answered; later calls are rejected. */
   close(): Promise<void>;
 }
 
@@ -110,7 +110,7 @@ class ClipWorker {
     this.#worker = new Worker(file, { workerData: options, name: 'clipvq clip' });
     this.#worker.on('message', ({ id, reply }: ClipAnswer) => this.#settle(id, reply));
     this.#worker.on('error', (error) => this.#fail(error));
-    this.#worker.on('exit', () => this.#fail(new Error('The CLIP was closed')));
+    this.#worker.on('exit', () => this.#fail(new Error('the CLIP was closed')));
   }
 
   call(request: ClipRequest): Promise<ClipReply> {
@@ -128,7 +128,12 @@ class ClipWorker {
     return reply.embeddings;
   }
 
+  /** A thread may only be ended while it is idle: native code that returns into a dead thread ends the whole process. */
   async close(): Promise<void> {
+    if (this.#failure) return;
+    const idle = this.call({ kind: 'close' });
+    this.#failure = new Error('the CLIP was closed');
+    await idle.catch(() => {});
     await this.#worker.terminate();
   }
 

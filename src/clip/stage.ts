@@ -46,7 +46,9 @@ export function clipStage(options: ClipStageOptions): ClipStage {
   const held = heldOut(pairs.size);
   const count = pairs.size - held;
   if (count < settings.batch) {
-    throw new UserError(`clip.pairs ${pairs.size} are too few: ${held} are held out and a batch needs ${settings.batch}`);
+    throw new UserError(
+      `clip.pairs ${pairs.size} are too few: ${held} are held out and a batch needs ${settings.batch}`,
+    );
   }
   const corpus = Array.from({ length: count }, (_, i) => pairs.caption(i, 0));
   const bpe = trainBpe(corpus, settings.vocabulary);

@@ -1,14 +1,35 @@
 /** Ancestral sampling: every token is drawn from the exact posterior by inverse CDF in float64. */
 import { uniforms } from '../../random/noise.ts';
 import { drawReverse } from '../reverse.ts';
+import { marginal } from '../schedule.ts';
 import { type DrawRule, reverseChain } from './chain.ts';
 import type { Sampler, SamplerOptions } from './sampler.ts';
 
 /**
- * Draws x_0 over `steps` exact reverse steps from all masks, one uniform per token and step from stream 'sample'.
+ * Draws x_0 over `steps` exact reverse steps from the prior, one uniform per token and step from stream 'sample'.
  * In float64, because float32 Gumbel noise cuts off the tails of a categorical distribution (arXiv 2409.02908).
  */
-export const ancestral: Sampler = (denoise, options) => reverseChain(denoise, options, exactDraw(options.noise));
+export const ancestral: Sampler = (denoise, options) =>
+  reverseChain(denoise, options, exactDraw(options.noise), drawPrior(options));
+
+/**
+ * x at T - 1 as the forward process leaves it once the picture is forgotten: masks, and where a schedule also replaces,
+ * codes drawn evenly in its proportion. With the published schedule, one token in a million.
+ */
+function drawPrior({ schedule, tokens, noise }: SamplerOptions): Int32Array<ArrayBuffer> {
+  const { codes } = schedule;
+  const { beta, gamma } = marginal(schedule, schedule.steps - 1);
+  const replaced = (codes * beta) / (codes * beta + gamma);
+  const start = new Int32Array(noise.samples.length * tokens);
+  for (let b = 0; b < noise.samples.length; b++) {
+    const row = uniforms({ seed: noise.seed, stream: 'sample.prior', step: 0 }, noise.samples[b]!, tokens);
+    for (let l = 0; l < tokens; l++) {
+      const u = row[l]!;
+      start[b * tokens + l] = u < replaced ? Math.min(codes - 1, Math.floor((u / replaced) * codes)) : codes;
+    }
+  }
+  return start;
+}
 
 function exactDraw({ seed, samples }: SamplerOptions['noise']): DrawRule {
   return ({ index, step, tokens, predict }) => {

@@ -1,4 +1,4 @@
-/** The walk from all masks to clean tokens that ancestral samplers share; they differ in how a step is drawn. */
+/** The walk from noise to clean tokens that ancestral samplers share; they differ in how a step is drawn. */
 import { UserError } from '../../errors.ts';
 import { type ReverseStep, reverseStep } from '../reverse.ts';
 import { truncateTopR } from '../truncation.ts';
@@ -22,7 +22,7 @@ export interface StepContext {
 export type DrawRule = (context: StepContext) => Int32Array<ArrayBuffer>;
 
 /**
- * Starts from all masks at t = T - 1 and draws down to x_0 over `options.steps` exact reverse steps.
+ * Draws from `start`, x at t = T - 1 (all masks unless told), down to x_0 over `options.steps` exact reverse steps.
  *
  * @throws UserError for an impossible number of steps; rejects with the signal's reason when aborted.
  */
@@ -30,13 +30,14 @@ export async function reverseChain(
   denoise: Denoiser,
   options: SamplerOptions,
   draw: DrawRule,
+  start: Int32Array<ArrayBuffer> = new Int32Array(options.batch * options.tokens).fill(options.schedule.codes),
 ): Promise<Int32Array<ArrayBuffer>> {
   const { schedule, steps, signal } = options;
   if (options.noise.samples.length !== options.batch) {
     throw new RangeError(`${options.noise.samples.length} sample indices for a batch of ${options.batch}`);
   }
   const times = reverseTimes(schedule.steps, steps);
-  let tokens = new Int32Array(options.batch * options.tokens).fill(schedule.codes);
+  let tokens = start;
   for (let index = 0; index < steps; index++) {
     signal?.throwIfAborted();
     const t = times[index]!;

@@ -1,0 +1,137 @@
+/** The tokenizer stage on pictures small enough for a test: it learns, and a resumed run repeats the whole one bit by bit. */
+
+import { afterAll, describe, expect, it } from 'vitest';
+import { UserError } from '../errors.ts';
+import type { NDArray, Tree } from '../ndarray.ts';
+import type { TokenizerRecipe } from '../recipe.ts';
+import { Engine } from '../runtime/engine.ts';
+import type { Metrics } from '../training/stage.ts';
+import { flatten } from '../tree.ts';
+import { compileCodec } from './codec.ts';
+import { firstQuantizedStep } from './schedule.ts';
+import { tokenizerStage } from './stage.ts';
+
+const SIZE = 8;
+const recipe: TokenizerRecipe = {
+  imageSize: SIZE,
+  tokenizer: {
+    patchSize: 2,
+    channels: 8,
+    channelMultipliers: [1, 2],
+    residualBlocks: 1,
+    attentionResolutions: [2],
+    middleAttention: false,
+    normGroups: 4,
+    latentChannels: 6,
+    codes: 16,
+    codeDim: 6,
+    normalizeLatents: true,
+    steps: 60,
+    batch: 8,
+    learningRate: 5e-3,
+    warmupSteps: 3,
+    beta1: 0.9,
+    beta2: 0.99,
+    autoencoderFraction: 0.4,
+    latentNoise: 0.1,
+    temperatureStart: 0.9,
+    temperatureEnd: 0.05,
+    hardAfter: 0.8,
+    klWeight: 5e-4,
+  },
+};
+const boundary = firstQuantizedStep(recipe.tokenizer);
+const { steps } = recipe.tokenizer;
+
+/** Pictures of two halves, each of one of four colours. */
+const images = Uint8Array.from({ length: 32 * SIZE * SIZE * 3 }, (_, at) => {
+  const [channel, column] = [at % 3, Math.floor(at / 3) % SIZE];
+  const picture = Math.floor(at / (3 * SIZE * SIZE));
+  const colour = column < SIZE / 2 ? picture % 4 : Math.floor(picture / 4) % 4;
+  return [[230, 20, 20], [20, 200, 40], [30, 40, 220], [240, 240, 240]][colour]![channel]!;
+});
+
+const engine = Engine.start({ threads: 1 });
+afterAll(() => engine.close());
+
+function start(seed = 1) {
+  let exported: Tree<NDArray> | undefined;
+  const stage = tokenizerStage({ engine, recipe, seed, images, fingerprint: 'test', onExport: (params) => void (exported = params) });
+  return { stage, exported: () => exported! };
+}
+
+async function losses(stage: ReturnType<typeof start>['stage'], from: number, to: number): Promise<Metrics[]> {
+  const metrics = [];
+  for (let step = from; step < to; step++) metrics.push(await stage.run(step));
+  return metrics;
+}
+
+/** Run a stage from the start, keeping the state before some steps. */
+async function wholeRun(seed: number, keep: readonly number[]) {
+  const { stage, exported } = start(seed);
+  await engine.drop('');
+  await stage.prepare();
+  const [metrics, states]: [Metrics[], Map<number, Tree<NDArray>>] = [[], new Map()];
+  for (let step = 0; step < steps; step++) {
+    if (keep.includes(step)) states.set(step, structuredClone(await engine.read('')));
+    metrics.push(await stage.run(step));
+  }
+  await stage.export();
+  return { metrics, states, params: exported() };
+}
+
+const interruptions = [5, boundary - 1, boundary, boundary + 1, Math.round(steps * 0.8)];
+const whole = wholeRun(1, interruptions);
+
+describe('tokenizer stage', () => {
+  it('learns in every phase and uses its codes', async () => {
+    const { metrics } = await whole;
+    const mean = (from: number, to: number) => metrics.slice(from, to).reduce((sum, { loss }) => sum + loss, 0) / (to - from);
+    expect(mean(boundary - 4, boundary)).toBeLessThan(0.5 * metrics[0]!.loss);
+    expect(mean(steps - 4, steps)).toBeLessThan(mean(boundary, boundary + 4));
+    expect(metrics.at(-1)!.codesUsed).toBeGreaterThan(4);
+    expect(metrics.at(-1)!.perplexity).toBeGreaterThan(2);
+  });
+
+  it.each(interruptions)('repeats the whole run when it is resumed at step %i', async (step) => {
+    const { metrics, states } = await whole;
+    const { stage } = start(1);
+    await engine.drop('');
+    await stage.prepare();
+    await engine.drop('');
+    await engine.load(states.get(step)!);
+    stage.restore({});
+    const resumed = await losses(stage, step, Math.min(steps, step + 8));
+    expect(resumed).toEqual(metrics.slice(step, step + 8));
+  });
+
+  it('depends on the seed', async () => {
+    const { metrics } = await whole;
+    const { stage } = start(2);
+    await engine.drop('');
+    await stage.prepare();
+    expect((await stage.run(0)).loss).not.toBe(metrics[0]!.loss);
+  });
+});
+
+describe('codec', () => {
+  it('keeps pictures, whatever the batch', async () => {
+    const arrays = flatten((await whole).params);
+    const some = images.subarray(0, 5 * 3 * SIZE * SIZE);
+    const [one, three] = [await compileCodec(engine, arrays, recipe, 1, 'test'), await compileCodec(engine, arrays, recipe, 3, 'test')];
+    const codes = await three.encode(some);
+    expect(codes).toHaveLength(5 * three.tokens);
+    expect(codes).toEqual(await one.encode(some));
+    const [back, again] = [await three.decode(codes), await one.decode(codes)];
+    expect(back).toHaveLength(some.length);
+    back.forEach((x, i) => {
+      expect(Math.abs(x - again[i]!)).toBeLessThan(1e-4);
+    });
+  });
+
+  it('names the file that does not fit', async () => {
+    const { 'quant_conv.weight': _, ...rest } = flatten((await whole).params);
+    await expect(compileCodec(engine, rest, recipe, 1, 'model.safetensors')).rejects.toThrow(UserError);
+    await expect(compileCodec(engine, rest, recipe, 1, 'model.safetensors')).rejects.toThrow(/model\.safetensors.*quant_conv\.weight/);
+  });
+});
