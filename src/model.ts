@@ -111,12 +111,26 @@ export class Generator {
     for (let start = 0; start < wanted.length; start += BATCH) {
       const part = wanted.slice(start, start + BATCH);
       const done = (start / BATCH) * settings.steps;
-      const tokens = await this.sample(part, texts, settings, { signal: options.signal, onStep: (step) => options.onProgress?.(done + step, total) });
+      const tokens = await this.sample(part, texts, settings, {
+        signal: options.signal,
+        onStep: (step) => options.onProgress?.(done + step, total),
+      });
       images.push(...(await this.decode(tokens)));
     }
     const embedded = await this.clip.embedImages(images);
-    const scores = ownScores(embedded, texts, wanted.map(({ prompt }) => prompt), this.clip.dim);
-    return images.map((image, i) => ({ image, prompt: prompts[wanted[i]!.prompt]!, seed: wanted[i]!.seed, clipScore: scores[i]!, settings }));
+    const scores = ownScores(
+      embedded,
+      texts,
+      wanted.map(({ prompt }) => prompt),
+      this.clip.dim,
+    );
+    return images.map((image, i) => ({
+      image,
+      prompt: prompts[wanted[i]!.prompt]!,
+      seed: wanted[i]!.seed,
+      clipScore: scores[i]!,
+      settings,
+    }));
   }
 
   /** Codes a picture. */
@@ -137,7 +151,13 @@ export class Generator {
 
   /** A PNG that remembers how it was made: prompt, seed, settings and model hash are in its text chunks. The same picture gives the same bytes. */
   toPng({ image, prompt, seed, settings }: GeneratedImage): Promise<Buffer> {
-    return encodePng(image, { Software: `clip-vqdiffusion ${version}`, Prompt: prompt, Seed: `${seed}`, Settings: JSON.stringify(settings), Model: this.hash });
+    return encodePng(image, {
+      Software: `clip-vqdiffusion ${version}`,
+      Prompt: prompt,
+      Seed: `${seed}`,
+      Settings: JSON.stringify(settings),
+      Model: this.hash,
+    });
   }
 
   async close(): Promise<void> {

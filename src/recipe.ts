@@ -10,7 +10,9 @@ const fraction = () => z.number().min(0).max(1);
 const clip = z.strictObject({
   dim: count().describe('width of the shared space of pictures and texts'),
   imageSize: count().describe('side of the pictures the image tower sees, in pixels'),
-  imageChannels: count().describe('channels of the first level of the image tower, at a quarter of the side; they double as the picture shrinks'),
+  imageChannels: count().describe(
+    'channels of the first level of the image tower, at a quarter of the side; they double as the picture shrinks',
+  ),
   textWidth: count().describe('width of the token embeddings'),
   textHidden: count().describe('width of the n-gram features of the text tower'),
   vocabulary: count().describe('size of the byte-pair vocabulary'),
@@ -27,7 +29,10 @@ const clip = z.strictObject({
 const tokenizer = z.strictObject({
   patchSize: count().describe('side of the squares of pixels that the network takes in as channels; 1 in the paper'),
   channels: count().describe('channels at full resolution ("ch")'),
-  channelMultipliers: z.array(count()).min(1).describe('channels of each level, as multiples; each further level halves the resolution'),
+  channelMultipliers: z
+    .array(count())
+    .min(1)
+    .describe('channels of each level, as multiples; each further level halves the resolution'),
   residualBlocks: count().describe('residual blocks a level'),
   attentionResolutions: z.array(count()).describe('grid sizes at which attention blocks follow the residual blocks'),
   middleAttention: z.boolean().describe('whether an attention block stands between the two middle blocks'),
@@ -42,11 +47,15 @@ const tokenizer = z.strictObject({
   warmupSteps: z.int().min(0),
   beta1: fraction(),
   beta2: fraction(),
-  autoencoderFraction: fraction().describe('share of the run before codes exist: a plain autoencoder whose latents seed the codebook; 0 starts with codes'),
+  autoencoderFraction: fraction().describe(
+    'share of the run before codes exist: a plain autoencoder whose latents seed the codebook; 0 starts with codes',
+  ),
   latentNoise: z.number().min(0).describe('Gaussian noise on the latents of the plain autoencoder'),
   temperatureStart: positive().describe('Gumbel temperature, cosine from here'),
   temperatureEnd: positive(),
-  hardAfter: fraction().describe('share of the run after which the quantizer is straight-through (one-hot forward, soft gradient); before it is soft'),
+  hardAfter: fraction().describe(
+    'share of the run after which the quantizer is straight-through (one-hot forward, soft gradient); before it is soft',
+  ),
   klWeight: z.number().min(0),
 });
 
@@ -61,7 +70,10 @@ const diffusion = z.strictObject({
   heads: count(),
   mlp: z.enum(['conv', 'fc']).describe('feed-forward part of a block: two 3x3 convolutions or two linear layers'),
   mlpRatio: positive(),
-  noiseScale: z.number().min(0).describe('α of the pseudo text embedding: how far a CLIP image embedding is pushed in a random direction'),
+  noiseScale: z
+    .number()
+    .min(0)
+    .describe('α of the pseudo text embedding: how far a CLIP image embedding is pushed in a random direction'),
   nullProbability: fraction().describe('share of the pictures trained without their condition, for guidance'),
   auxiliaryWeight: z.number().min(0).describe('λ_aux, the weight of the x_0 term of the loss'),
   maskWeights: z.tuple([positive(), positive()]).describe('loss weights of masked tokens and of the others'),
@@ -87,7 +99,9 @@ const sampling = z.strictObject({
 export const recipeSchema = z.strictObject({
   preset: z.string(),
   imageSize: count().describe('side of the pictures, in pixels'),
-  images: count().describe('pictures drawn for the generator where the source is drawn (faces); folders use all they hold'),
+  images: count().describe(
+    'pictures drawn for the generator where the source is drawn (faces); folders use all they hold',
+  ),
   clip,
   tokenizer,
   diffusion,
@@ -206,10 +220,16 @@ export function parseRecipe(value: unknown, where: string): Recipe {
 function checked(recipe: Recipe, where: string): Recipe {
   const { clip, diffusion, tokenizer } = recipe;
   const grid = gridSize(recipe);
-  if (!Number.isInteger(grid)) throw new UserError(`${where}: imageSize ${recipe.imageSize} does not divide into patches of ${tokenizer.patchSize}, halved ${tokenizer.channelMultipliers.length - 1} times`);
-  if (clip.imageSize < 16 || !Number.isInteger(Math.log2(clip.imageSize))) throw new UserError(`${where}: clip.imageSize ${clip.imageSize} is not 16, 32, 64, …`);
-  if (clip.imageChannels % 8 !== 0) throw new UserError(`${where}: clip.imageChannels ${clip.imageChannels} is not a multiple of 8`);
-  if (diffusion.dim % diffusion.heads !== 0) throw new UserError(`${where}: diffusion.dim ${diffusion.dim} does not divide into ${diffusion.heads} heads`);
+  if (!Number.isInteger(grid))
+    throw new UserError(
+      `${where}: imageSize ${recipe.imageSize} does not divide into patches of ${tokenizer.patchSize}, halved ${tokenizer.channelMultipliers.length - 1} times`,
+    );
+  if (clip.imageSize < 16 || !Number.isInteger(Math.log2(clip.imageSize)))
+    throw new UserError(`${where}: clip.imageSize ${clip.imageSize} is not 16, 32, 64, …`);
+  if (clip.imageChannels % 8 !== 0)
+    throw new UserError(`${where}: clip.imageChannels ${clip.imageChannels} is not a multiple of 8`);
+  if (diffusion.dim % diffusion.heads !== 0)
+    throw new UserError(`${where}: diffusion.dim ${diffusion.dim} does not divide into ${diffusion.heads} heads`);
   if (diffusion.alphaBarEnd + diffusion.gammaBarEnd > 1 || diffusion.alphaBarStart + diffusion.gammaBarStart > 1)
     throw new UserError(`${where}: diffusion: alphaBar + gammaBar may not exceed 1`);
   return recipe;
@@ -220,7 +240,8 @@ function assign(recipe: Record<string, unknown>, path: string, text: string): vo
   const last = keys.pop()!;
   let at: unknown = recipe;
   for (const key of keys) at = isRecord(at) ? at[key] : undefined;
-  if (!isRecord(at) || !(last in at)) throw new UserError(`There is no setting "${path}": clipvq train --help lists them`);
+  if (!isRecord(at) || !(last in at))
+    throw new UserError(`There is no setting "${path}": clipvq train --help lists them`);
   at[last] = typeof at[last] === 'string' ? text : parsed(path, text);
 }
 
@@ -232,4 +253,5 @@ function parsed(path: string, text: string): unknown {
   }
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -2,7 +2,7 @@
 
 import os from 'node:os';
 import { Command } from 'commander';
-import { type BenchConfig, benchSampleStep, benchTrainStep, type BenchResult } from '../evaluation/bench.ts';
+import { type BenchConfig, type BenchResult, benchSampleStep, benchTrainStep } from '../evaluation/bench.ts';
 import { type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
 import { printResult } from './output.ts';
 
@@ -34,7 +34,10 @@ export function benchCommand(): Command {
 
 async function bench(name: string, run: typeof benchTrainStep, options: BenchOptions): Promise<void> {
   const { layers, dim, heads, grid, codes, batch, rounds, mlp } = options;
-  const result: BenchResult = await run({ layers, dim, heads, grid, codes, batch, rounds, mlp }, engineOptions(options));
+  const result: BenchResult = await run(
+    { layers, dim, heads, grid, codes, batch, rounds, mlp },
+    engineOptions(options),
+  );
   printResult(options.json ?? false, result, () => [
     `${name}: ${layers} x ${dim}, ${heads} heads, ${grid}x${grid} tokens, ${codes} codes, ${mlp} MLP, batch ${batch}; ${options.device}, ${os.cpus()[0]?.model ?? 'unknown CPU'}`,
     `median ${result.medianMs.toFixed(1)} ms, least ${result.minMs.toFixed(1)} ms over ${rounds} steps; ${result.paramsM.toFixed(2)} M parameters, ${result.gflops.toFixed(0)} GFLOP/s of the direct algorithm, peak ${result.peakRssMB.toFixed(0)} MB`,

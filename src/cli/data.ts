@@ -36,7 +36,10 @@ export function dataCommand(): Command {
 
 async function check(folder: string, { json = false }: { json?: boolean }): Promise<void> {
   const display = new ProgressDisplay();
-  const { accepted, rejected } = await checkFolder(folder, { onProgress: display.count('checking'), signal: interruptSignal() });
+  const { accepted, rejected } = await checkFolder(folder, {
+    onProgress: display.count('checking'),
+    signal: interruptSignal(),
+  });
   display.end();
   printResult(json, { folder, accepted: accepted.length, rejected }, () => [
     `${folder}: ${accepted.length} pictures can be used, ${rejected.length} files cannot${rejected.length > 0 ? ':' : ''}`,
@@ -64,7 +67,10 @@ async function faces({ out, count, seed, size, json = false }: FacesOptions): Pr
   const signal = interruptSignal();
   for (let i = 0; i < count; i++) {
     signal.throwIfAborted();
-    writeFileAtomic(path.join(out, `face-${String(i).padStart(6, '0')}.png`), await encodePng(await source.read(i, size), {}));
+    writeFileAtomic(
+      path.join(out, `face-${String(i).padStart(6, '0')}.png`),
+      await encodePng(await source.read(i, size), {}),
+    );
     progress(i + 1, count);
   }
   printResult(json, { folder: out, count }, () => [`Drew ${count} faces into ${out}`]);

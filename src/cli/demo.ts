@@ -35,7 +35,12 @@ export function demoCommand(): Command {
   const command = new Command('demo')
     .description('draw faces, train all three stages on them, and answer eight prompts')
     .option('--out <dir>', 'where to work; an interrupted demo goes on from here', 'demo')
-    .option('--minutes <m>', 'about how long training may take; on a slow machine it is cut to fit', between(0.05, 100_000), NANO_MINUTES)
+    .option(
+      '--minutes <m>',
+      'about how long training may take; on a slow machine it is cut to fit',
+      between(0.05, 100_000),
+      NANO_MINUTES,
+    )
     .option('--seed <n>', 'seed of everything random', whole(0), 0);
   return withCommon(command).action(demo);
 }
@@ -65,7 +70,9 @@ async function demo(options: DemoOptions): Promise<void> {
     `Sheet: ${result.sheet}`,
     `CLIP score of the samples: ${matched.toFixed(3)} with their own prompts, ${shuffled.toFixed(3)} with the others (permutation test p = ${p.toFixed(4)})`,
     `Reconstruction of unseen faces: PSNR ${result.psnr.toFixed(2)} dB`,
-    `Seconds: ${Object.entries(all).map(([name, s]) => `${name} ${s.toFixed(0)}`).join(', ')} (${duration(Object.values(all).reduce((a, b) => a + b, 0))} in all)`,
+    `Seconds: ${Object.entries(all)
+      .map(([name, s]) => `${name} ${s.toFixed(0)}`)
+      .join(', ')} (${duration(Object.values(all).reduce((a, b) => a + b, 0))} in all)`,
     `Ask for more: npm run clipvq -- generate --model ${options.out} "a man with a red hat and sunglasses"`,
   ]);
 }
@@ -74,8 +81,15 @@ async function demo(options: DemoOptions): Promise<void> {
 async function startDemo({ out, minutes, seed, ...common }: DemoOptions): Promise<RunDirectory> {
   const speed = await machineSpeed(engineOptions(common));
   const scale = (minutes / NANO_MINUTES) * Math.min(1, speed);
-  note(`This machine computes at ${speed.toFixed(2)} of the reference speed; training ${scale === 1 ? 'all' : `${(100 * scale).toFixed(0)} % of`} the steps of preset nano, about ${duration((60 * NANO_MINUTES * scale) / speed)}.`);
-  return RunDirectory.create(out, { seed, data: 'faces', clip: 'compact', recipe: scaledRecipe(makeRecipe('nano'), scale) });
+  note(
+    `This machine computes at ${speed.toFixed(2)} of the reference speed; training ${scale === 1 ? 'all' : `${(100 * scale).toFixed(0)} % of`} the steps of preset nano, about ${duration((60 * NANO_MINUTES * scale) / speed)}.`,
+  );
+  return RunDirectory.create(out, {
+    seed,
+    data: 'faces',
+    clip: 'compact',
+    recipe: scaledRecipe(makeRecipe('nano'), scale),
+  });
 }
 
 /** The same recipe with more or fewer steps, and pictures in proportion where there are fewer. */
@@ -97,7 +111,12 @@ async function answerPrompts(run: RunDirectory, options: DemoOptions, signal: Ab
   const { recipe, seed } = run.settings;
   const generator = await Generator.load(run.path, engineOptions(options));
   try {
-    const pictures = await generator.generate(facePrompts, { count: PICTURES_A_PROMPT, seed, signal, onProgress: display.count('sampling') });
+    const pictures = await generator.generate(facePrompts, {
+      count: PICTURES_A_PROMPT,
+      seed,
+      signal,
+      onProgress: display.count('sampling'),
+    });
     display.end();
     const clipScore = await scorePictures(generator, facePrompts, pictures);
     const source = facesSource({ seed, count: HELD_OUT, offset: HELD_OUT_FACES_OFFSET });
@@ -122,7 +141,11 @@ async function answerPrompts(run: RunDirectory, options: DemoOptions, signal: Ab
     const page = await contactSheet({
       title: 'Pictures for prompts, learned from pictures alone',
       subtitle: `${recipe.images} faces without captions; ${recipe.tokenizer.steps} tokenizer steps, ${recipe.diffusion.steps} diffusion steps`,
-      rows: [{ label: 'real faces the model has not seen', images: shown }, { label: 'the same through the tokenizer', note: `${psnr.toFixed(1)} dB`, images: back }, ...rows],
+      rows: [
+        { label: 'real faces the model has not seen', images: shown },
+        { label: 'the same through the tokenizer', note: `${psnr.toFixed(1)} dB`, images: back },
+        ...rows,
+      ],
     });
     writeFileAtomic(sheet, page);
     return { sheet, images, clipScore, psnr, seconds: (performance.now() - start) / 1000 };

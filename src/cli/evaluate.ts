@@ -37,7 +37,8 @@ export function evaluateCommand(): Command {
 async function evaluate(options: EvaluateOptions): Promise<void> {
   const { settings } = RunDirectory.open(options.model);
   const data = options.data ?? settings.data;
-  const prompts = options.prompts !== undefined ? readPrompts(options.prompts) : settings.data === 'faces' ? facePrompts : [];
+  const prompts =
+    options.prompts !== undefined ? readPrompts(options.prompts) : settings.data === 'faces' ? facePrompts : [];
   const signal = interruptSignal();
   const display = new ProgressDisplay();
   const generator = await Generator.load(options.model, engineOptions(options));
@@ -52,27 +53,61 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
     const reconstruction = await reconstructionQuality(generator, images, settings.recipe.tokenizer.codes);
     const score = prompts.length > 0 ? await scored(generator, prompts, options, display, signal) : undefined;
     if (!score) note('No prompts to score: name some with --prompts <file>');
-    printResult(options.json ?? false, { model: options.model, pictures: images.length, reconstruction, ...(score && { prompts: prompts.length, clipScore: score }) }, () => [
-      `reconstruction of ${images.length} pictures: PSNR ${reconstruction.psnr.toFixed(2)} dB, codebook perplexity ${reconstruction.perplexity.toFixed(0)}, ${(100 * reconstruction.usage).toFixed(0)} % of the codes used`,
-      ...(score
-        ? [`CLIP score, ${prompts.length} prompts x ${options.number}, judged by the CLIP that conditions: own prompts ${score.matched.toFixed(3)}, other prompts ${score.shuffled.toFixed(3)} (permutation test p = ${score.p.toFixed(4)})`]
-        : []),
-    ]);
+    printResult(
+      options.json ?? false,
+      {
+        model: options.model,
+        pictures: images.length,
+        reconstruction,
+        ...(score && { prompts: prompts.length, clipScore: score }),
+      },
+      () => [
+        `reconstruction of ${images.length} pictures: PSNR ${reconstruction.psnr.toFixed(2)} dB, codebook perplexity ${reconstruction.perplexity.toFixed(0)}, ${(100 * reconstruction.usage).toFixed(0)} % of the codes used`,
+        ...(score
+          ? [
+              `CLIP score, ${prompts.length} prompts x ${options.number}, judged by the CLIP that conditions: own prompts ${score.matched.toFixed(3)}, other prompts ${score.shuffled.toFixed(3)} (permutation test p = ${score.p.toFixed(4)})`,
+            ]
+          : []),
+      ],
+    );
   } finally {
     await generator.close();
   }
 }
 
-async function scored(generator: Generator, prompts: readonly string[], options: EvaluateOptions, display: ProgressDisplay, signal: AbortSignal) {
-  const pictures = await generator.generate(prompts, { count: options.number, seed: options.seed, signal, onProgress: display.count('sampling') });
+async function scored(
+  generator: Generator,
+  prompts: readonly string[],
+  options: EvaluateOptions,
+  display: ProgressDisplay,
+  signal: AbortSignal,
+) {
+  const pictures = await generator.generate(prompts, {
+    count: options.number,
+    seed: options.seed,
+    signal,
+    onProgress: display.count('sampling'),
+  });
   display.end();
   return scorePictures(generator, prompts, pictures);
 }
 
 /** CLIP score of pictures made for prompts, in the order `generate` returns them. */
-export async function scorePictures(generator: Generator, prompts: readonly string[], pictures: Awaited<ReturnType<Generator['generate']>>) {
+export async function scorePictures(
+  generator: Generator,
+  prompts: readonly string[],
+  pictures: Awaited<ReturnType<Generator['generate']>>,
+) {
   const { clip } = generator;
   const prefix = generator.recipe.sampling.promptPrefix;
-  const [images, texts] = [await clip.embedImages(pictures.map(({ image }) => image)), await clip.embedTexts(prompts.map((p) => prefix + p))];
-  return clipScore(images, texts, pictures.map(({ prompt }) => prompts.indexOf(prompt)), clip.dim);
+  const [images, texts] = [
+    await clip.embedImages(pictures.map(({ image }) => image)),
+    await clip.embedTexts(prompts.map((p) => prefix + p)),
+  ];
+  return clipScore(
+    images,
+    texts,
+    pictures.map(({ prompt }) => prompts.indexOf(prompt)),
+    clip.dim,
+  );
 }

@@ -3,9 +3,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
+import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { fileError } from '../checkpoint/file-errors.ts';
 import { UserError } from '../errors.ts';
-import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { Generator } from '../model.ts';
 import { between, type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
@@ -32,8 +32,16 @@ export function generateCommand(): Command {
     .option('-n, --number <n>', 'pictures a prompt', whole(1), 4)
     .option('--seed <n>', 'seed of the first picture; the next ones count up', whole(0), 0)
     .option('--steps <n>', 'reverse steps (default: as the recipe says)', whole(1))
-    .option('--guidance <s>', 'how strongly the prompt pulls; 1 is no guidance (default: as the recipe says)', between(0, 100))
-    .option('--truncation <r>', 'draw from the most likely codes that hold this share of the probability (default: as the recipe says)', between(0.01, 1))
+    .option(
+      '--guidance <s>',
+      'how strongly the prompt pulls; 1 is no guidance (default: as the recipe says)',
+      between(0, 100),
+    )
+    .option(
+      '--truncation <r>',
+      'draw from the most likely codes that hold this share of the probability (default: as the recipe says)',
+      between(0.01, 1),
+    )
     .option('--out <file|dir>', 'a .png file, or a folder', 'pictures');
   return withCommon(command).action(generate);
 }
@@ -63,7 +71,9 @@ async function generate(words: string[], options: GenerateOptions): Promise<void
       images.push({ path: file, prompt: picture.prompt, seed: picture.seed, clipScore: picture.clipScore });
     }
     const seconds = (performance.now() - start) / 1000;
-    printResult(options.json ?? false, { images, seconds }, () => images.map((i) => `${i.path}  CLIP score ${i.clipScore.toFixed(3)}  "${i.prompt}"`));
+    printResult(options.json ?? false, { images, seconds }, () =>
+      images.map((i) => `${i.path}  CLIP score ${i.clipScore.toFixed(3)}  "${i.prompt}"`),
+    );
   } finally {
     await generator.close();
   }
@@ -90,6 +100,10 @@ function outputPaths(out: string, prompts: readonly string[], count: number, see
 }
 
 function slug(prompt: string): string {
-  const words = prompt.toLowerCase().normalize('NFKD').replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '');
+  const words = prompt
+    .toLowerCase()
+    .normalize('NFKD')
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '');
   return words.slice(0, 48).replace(/-$/, '') || 'picture';
 }

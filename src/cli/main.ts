@@ -18,11 +18,28 @@ const program = new Command('clipvq')
   .description('Train a text-to-image generator from a folder of pictures without captions.')
   .version(version)
   .showHelpAfterError(false);
-for (const make of [demoCommand, trainCommand, generateCommand, reconstructCommand, evaluateCommand, dataCommand, benchCommand]) program.addCommand(make());
+for (const make of [
+  demoCommand,
+  trainCommand,
+  generateCommand,
+  reconstructCommand,
+  evaluateCommand,
+  dataCommand,
+  benchCommand,
+])
+  program.addCommand(make());
 
 // Mistakes in options end like all mistakes of the user: one line, code 2. The setting has to reach nested commands too.
 const strict = (command: Command): void => {
-  command.exitOverride().configureOutput({ outputError: (text) => note(`clipvq: ${text.replace(/^error: /, '').trim().replace(/\n+/g, ' ')}`) });
+  command.exitOverride().configureOutput({
+    outputError: (text) =>
+      note(
+        `clipvq: ${text
+          .replace(/^error: /, '')
+          .trim()
+          .replace(/\n+/g, ' ')}`,
+      ),
+  });
   command.commands.forEach(strict);
 };
 strict(program);
@@ -30,6 +47,7 @@ strict(program);
 try {
   await program.parseAsync();
 } catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 || error.code === 'commander.help' ? 0 : 2;
+  if (error instanceof CommanderError)
+    process.exitCode = error.exitCode === 0 || error.code === 'commander.help' ? 0 : 2;
   else process.exitCode = reportFailure(error, process.argv.includes('--debug'));
 }

@@ -12,8 +12,12 @@ export interface CommonOptions {
 
 export function withCommon(command: Command): Command {
   return command
-    .addOption(new Option('--device <name>', 'where to compute: cpu, webgpu, or another ONNX Runtime provider').default('cpu'))
-    .addOption(new Option('--threads <n>', 'threads for one operator; 0 is one for each core').argParser(whole(0)).default(0))
+    .addOption(
+      new Option('--device <name>', 'where to compute: cpu, webgpu, or another ONNX Runtime provider').default('cpu'),
+    )
+    .addOption(
+      new Option('--threads <n>', 'threads for one operator; 0 is one for each core').argParser(whole(0)).default(0),
+    )
     .option('--json', 'print one JSON document on stdout')
     .option('--debug', 'show stack traces');
 }
@@ -25,7 +29,8 @@ export const whole =
   (least: number) =>
   (text: string): number => {
     const value = Number(text);
-    if (!/^\d+$/.test(text) || value < least || !Number.isSafeInteger(value)) throw new InvalidArgumentError(`give a whole number of at least ${least}.`);
+    if (!/^\d+$/.test(text) || value < least || !Number.isSafeInteger(value))
+      throw new InvalidArgumentError(`give a whole number of at least ${least}.`);
     return value;
   };
 
@@ -34,7 +39,8 @@ export const between =
   (least: number, most: number) =>
   (text: string): number => {
     const value = Number(text);
-    if (text.trim() === '' || !(value >= least && value <= most)) throw new InvalidArgumentError(`give a number from ${least} to ${most}.`);
+    if (text.trim() === '' || !(value >= least && value <= most))
+      throw new InvalidArgumentError(`give a number from ${least} to ${most}.`);
     return value;
   };
 

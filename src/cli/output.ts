@@ -1,7 +1,7 @@
 /** What the command line says: results on stdout, everything else on stderr. */
 
-import { Interrupted } from '../training/trainer.ts';
 import { messageOf, UserError } from '../errors.ts';
+import { Interrupted } from '../training/trainer.ts';
 
 /** One JSON document with `--json`, else readable lines. */
 export function printResult(json: boolean, result: unknown, lines: () => readonly string[]): void {

@@ -26,7 +26,10 @@ export class ProgressDisplay {
     const start = performance.now();
     return (done, total) => {
       const rate = (done * 1000) / Math.max(1, performance.now() - start);
-      this.show(`${what.padEnd(9)} ${bar(done / total)} ${done}/${total}  ${number(rate)}/s  ${duration((total - done) / rate)} left`, done === total);
+      this.show(
+        `${what.padEnd(9)} ${bar(done / total)} ${done}/${total}  ${number(rate)}/s  ${duration((total - done) / rate)} left`,
+        done === total,
+      );
     };
   }
 
@@ -56,7 +59,12 @@ export class ProgressDisplay {
   }
 }
 
-const labels: Readonly<Record<string, string>> = { crossEntropy: 'guess', gradientNorm: '|g|', perplexity: 'perplexity', psnr: 'PSNR' };
+const labels: Readonly<Record<string, string>> = {
+  crossEntropy: 'guess',
+  gradientNorm: '|g|',
+  perplexity: 'perplexity',
+  psnr: 'PSNR',
+};
 
 function bar(fraction: number): string {
   const width = 20;

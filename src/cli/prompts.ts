@@ -12,7 +12,10 @@ export function readPrompts(file: string): string[] {
   } catch (error) {
     throw fileError('read', file, error);
   }
-  const prompts = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '');
+  const prompts = text
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
   if (prompts.length === 0) throw new UserError(`${file} holds no prompt: write one a line`);
   return prompts;
 }

@@ -5,11 +5,11 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { fileError } from '../checkpoint/file-errors.ts';
-import { UserError } from '../errors.ts';
 import { toSquare } from '../data/folder.ts';
 import { psnr } from '../data/image.ts';
 import { openSource } from '../data/open.ts';
 import { contactSheet } from '../data/sheet.ts';
+import { UserError } from '../errors.ts';
 import { Generator } from '../model.ts';
 import { HELD_OUT_FACES_OFFSET } from '../training/pipeline.ts';
 import { type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
@@ -39,7 +39,12 @@ async function reconstruct(pictures: string[], options: ReconstructOptions): Pro
     const back = await generator.decode(await generator.encode(images));
     const results = originals.map(({ name, image }, i) => ({ picture: name, psnr: psnr(image, back[i]!) }));
     const mean = results.reduce((sum, r) => sum + r.psnr, 0) / results.length;
-    const sheet = await contactSheet({ rows: [{ label: 'pictures', images }, { label: 'reconstructions', note: `${mean.toFixed(1)} dB`, images: back }] });
+    const sheet = await contactSheet({
+      rows: [
+        { label: 'pictures', images },
+        { label: 'reconstructions', note: `${mean.toFixed(1)} dB`, images: back },
+      ],
+    });
     writeFileAtomic(options.out, sheet);
     printResult(options.json ?? false, { sheet: options.out, psnr: mean, pictures: results }, () => [
       ...results.map((r) => `${r.psnr.toFixed(1)} dB  ${r.picture}`),
@@ -62,7 +67,9 @@ async function read(pictures: readonly string[], count: number, size: number) {
     const indices = Array.from({ length: Math.min(count, source.size) }, (_, i) => i);
     return Promise.all(indices.map(async (i) => ({ name: source.id(i), image: await source.read(i, size) })));
   }
-  return Promise.all(pictures.map(async (file) => ({ name: path.basename(file), image: await toSquare(bytesOf(file), size) })));
+  return Promise.all(
+    pictures.map(async (file) => ({ name: path.basename(file), image: await toSquare(bytesOf(file), size) })),
+  );
 }
 
 function bytesOf(file: string): Uint8Array {

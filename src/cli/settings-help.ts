@@ -7,13 +7,16 @@ export function settingsHelp(): string {
   const lines = ['', 'Settings for --set, with their values in preset nano:'];
   for (const [name, field] of Object.entries(recipeSchema.shape)) {
     if (name === 'preset') continue;
-    if ('shape' in field) for (const [key, inner] of Object.entries(field.shape)) lines.push(line(`${name}.${key}`, inner));
+    if ('shape' in field)
+      for (const [key, inner] of Object.entries(field.shape)) lines.push(line(`${name}.${key}`, inner));
     else lines.push(line(name, field));
   }
   return lines.join('\n');
 }
 
 function line(path: string, field: z.ZodType): string {
-  const value = path.split('.').reduce<unknown>((at, key) => (at as Readonly<Record<string, unknown>>)[key], presets.nano);
+  const value = path
+    .split('.')
+    .reduce<unknown>((at, key) => (at as Readonly<Record<string, unknown>>)[key], presets.nano);
   return `  ${`${path}=${JSON.stringify(value)}`.padEnd(46)} ${field.description ?? ''}`.trimEnd();
 }

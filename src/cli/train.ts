@@ -30,8 +30,15 @@ export function trainCommand(): Command {
     .option('--data <folder|faces>', 'the pictures: a folder, or the built-in drawn faces')
     .requiredOption('--run <dir>', 'where to keep the run; a run directory is a model')
     .option('--preset <name>', `sizes and lengths to start from: ${Object.keys(presets).join(', ')} (default: nano)`)
-    .addOption(new Option('--stage <name>', 'train one stage only').choices(['clip', 'tokenizer', 'diffusion', 'all']).default('all'))
-    .option('--clip <compact|folder|hub name>', 'the CLIP to learn from (default: compact for faces, Xenova/clip-vit-base-patch32 for folders)')
+    .addOption(
+      new Option('--stage <name>', 'train one stage only')
+        .choices(['clip', 'tokenizer', 'diffusion', 'all'])
+        .default('all'),
+    )
+    .option(
+      '--clip <compact|folder|hub name>',
+      'the CLIP to learn from (default: compact for faces, Xenova/clip-vit-base-patch32 for folders)',
+    )
     .option('--set <key=value>', 'change a setting; repeatable', assignment)
     .option('--seed <n>', 'seed of everything random (default: 0)', whole(0))
     .option('--max-steps <n>', 'end each stage after this many steps in all', whole(1))
@@ -60,9 +67,15 @@ async function train(options: TrainCommandOptions): Promise<void> {
 }
 
 function started({ data, run, preset = 'nano', set, seed = 0, clip }: TrainCommandOptions): RunDirectory {
-  if (data === undefined) throw new UserError('Name the pictures to learn from: --data <folder>, or --data faces for the built-in set');
+  if (data === undefined)
+    throw new UserError('Name the pictures to learn from: --data <folder>, or --data faces for the built-in set');
   const recipe = makeRecipe(preset, set);
-  return RunDirectory.create(run, { seed, data, clip: clip ?? (data === 'faces' ? 'compact' : 'Xenova/clip-vit-base-patch32'), recipe });
+  return RunDirectory.create(run, {
+    seed,
+    data,
+    clip: clip ?? (data === 'faces' ? 'compact' : 'Xenova/clip-vit-base-patch32'),
+    recipe,
+  });
 }
 
 /** A resumed run keeps its own settings: asking for others is a mistake worth hearing of. */
@@ -70,13 +83,18 @@ function resumed({ data, run, preset, set, seed, clip }: TrainCommandOptions): R
   const opened = RunDirectory.open(run);
   const { settings } = opened;
   const differs = (name: string, asked: string | number | undefined, is: string | number) => {
-    if (asked !== undefined && asked !== is) throw new UserError(`${run} was started with ${name} ${is}: a resumed run keeps its settings; leave ${name} out or start another run`);
+    if (asked !== undefined && asked !== is)
+      throw new UserError(
+        `${run} was started with ${name} ${is}: a resumed run keeps its settings; leave ${name} out or start another run`,
+      );
   };
   differs('--data', data, settings.data);
   differs('--preset', preset, settings.recipe.preset);
   differs('--seed', seed, settings.seed);
   differs('--clip', clip, settings.clip);
   if (set !== undefined && JSON.stringify(makeRecipe(settings.recipe.preset, set)) !== JSON.stringify(settings.recipe))
-    throw new UserError(`${run} was started with other settings: a resumed run keeps them; leave --set out or start another run`);
+    throw new UserError(
+      `${run} was started with other settings: a resumed run keeps them; leave --set out or start another run`,
+    );
   return opened;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fromPlanar, toPlanar } from '../data/image.ts';
-import { type BatchOptions, type CaptionedPictures, drawBatch, planes, tokenIds } from './batches.ts';
+import { type BatchOptions, type CaptionedPictures, ClipBatches, planes, tokenIds } from './batches.ts';
 import { trainBpe } from './bpe.ts';
 import { imageViews } from './embedder.ts';
 
@@ -32,16 +32,17 @@ describe('planes', () => {
 });
 
 describe('batches', () => {
+  const batches = new ClipBatches(options);
   const rowsOf = (step: number) => {
-    const { ids } = drawBatch(options, step);
+    const { ids } = batches.draw(step);
     const texts = Array.from({ length: size * 8 }, (_, i) => pairs.caption(i % size, Math.floor(i / size)));
     const known = new Map(texts.map((text) => [tokenIds([text], bpe, 8).data.join(), text]));
     return Array.from({ length: 6 }, (_, i) => known.get(ids.data.slice(i * 8, (i + 1) * 8).join())!);
   };
 
   it('are a pure function of the step', () => {
-    expect(drawBatch(options, 3)).toEqual(drawBatch(options, 3));
-    expect(drawBatch(options, 3).images).not.toEqual(drawBatch(options, 4).images);
+    expect(batches.draw(3)).toEqual(new ClipBatches(options).draw(3));
+    expect(batches.draw(3).images).not.toEqual(batches.draw(4).images);
   });
 
   it('visit every picture at most once an epoch, never a held-out one, in new words each time', () => {

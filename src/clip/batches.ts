@@ -36,18 +36,39 @@ export interface BatchOptions {
   readonly seed: number;
 }
 
-/** Step `step`: every epoch visits the pictures in a new order, moved and worded anew. What is left over at an epoch's end is skipped. */
-export function drawBatch(options: BatchOptions, step: number): ClipBatch {
-  const { pairs, count, bpe, length, batch, captions, shift, seed } = options;
-  const perEpoch = Math.floor(count / batch);
-  const epoch = Math.floor(step / perEpoch);
-  const at = (step % perEpoch) * batch;
-  const rows = permutation(seed, 'clip/order', epoch, count).subarray(at, at + batch);
-  const moves = integers({ seed, stream: 'clip/shift', step }, 0, 2 * batch, 2 * shift + 1).map((by) => by - shift);
-  const wordings = Array.from({ length: captions }, (_, k) => epoch * captions + k);
-  const texts = wordings.flatMap((wording) => Array.from(rows, (row) => pairs.caption(row, wording)));
-  const ids = int32(tokenIds(texts, bpe, length).data, [captions, batch, length]);
-  return { images: planes(pairs, rows, moves), ids };
+/** Wordings of a picture before the first returns: enough not to be learned by heart, few enough to be composed only once. */
+const WORDINGS = 12;
+
+/** Draws the batches of a run. It remembers nothing but token ids, to spare their making. */
+export class ClipBatches {
+  /** By wording, then by picture. */
+  private readonly ids = Array.from({ length: WORDINGS }, () => new Map<number, Int32Array>());
+
+  constructor(private readonly options: BatchOptions) {}
+
+  /** Step `step`: every epoch visits the pictures in a new order, moved and worded anew. What is left over at its end is skipped. */
+  draw(step: number): ClipBatch {
+    const { pairs, count, length, batch, captions, shift, seed } = this.options;
+    const perEpoch = Math.floor(count / batch);
+    const epoch = Math.floor(step / perEpoch);
+    const at = (step % perEpoch) * batch;
+    const rows = permutation(seed, 'clip/order', epoch, count).subarray(at, at + batch);
+    const moves = integers({ seed, stream: 'clip/shift', step }, 0, 2 * batch, 2 * shift + 1).map((by) => by - shift);
+    const ids = new Int32Array(captions * batch * length);
+    for (let k = 0; k < captions; k++) {
+      const wording = (epoch * captions + k) % WORDINGS;
+      for (const [i, row] of rows.entries()) ids.set(this.caption(row, wording), (k * batch + i) * length);
+    }
+    return { images: planes(pairs, rows, moves), ids: int32(ids, [captions, batch, length]) };
+  }
+
+  private caption(row: number, wording: number): Int32Array {
+    const { pairs, bpe, length } = this.options;
+    const known = this.ids[wording]!;
+    const ids = known.get(row) ?? tokenIds([pairs.caption(row, wording)], bpe, length).data;
+    known.set(row, ids);
+    return ids;
+  }
 }
 
 /** Captions as rows of `length` ids, padded; [captions, length]. A caption that is longer keeps its beginning. */

@@ -10,7 +10,7 @@ import type { ClipSettings } from '../recipe.ts';
 import type { Engine, Executable } from '../runtime/engine.ts';
 import type { Stage } from '../training/stage.ts';
 import { flatten } from '../tree.ts';
-import { type BatchOptions, type CaptionedPictures, type ClipBatch, drawBatch, planes, tokenIds } from './batches.ts';
+import { type CaptionedPictures, type ClipBatch, ClipBatches, planes, tokenIds } from './batches.ts';
 import { type Bpe, trainBpe } from './bpe.ts';
 import { exportClip } from './export.ts';
 import { contrastiveLoss } from './loss.ts';
@@ -54,16 +54,8 @@ export function clipStage(options: ClipStageOptions): ClipStage {
   const bpe = trainBpe(corpus, settings.vocabulary);
   const length = trainingLength(corpus, bpe, settings.context);
   const parameters = clipParameters(settings, bpe.tokens.length);
-  const source: BatchOptions = {
-    pairs,
-    count,
-    bpe,
-    length,
-    batch: settings.batch,
-    captions: settings.captions,
-    shift: SHIFT,
-    seed,
-  };
+  const { batch, captions } = settings;
+  const batches = new ClipBatches({ pairs, count, bpe, length, batch, captions, shift: SHIFT, seed });
   let program: Executable | undefined;
   let next: { readonly step: number; readonly batch: ClipBatch } | undefined;
 
@@ -81,10 +73,10 @@ export function clipStage(options: ClipStageOptions): ClipStage {
     },
 
     async run(step) {
-      const { images, ids } = next?.step === step ? next.batch : drawBatch(source, step);
+      const { images, ids } = next?.step === step ? next.batch : batches.draw(step);
       const running = program!.run({ images, ids, lr: scalar(warmupCosine(settings, step)) });
       // The engine works in another thread: the next batch is drawn meanwhile.
-      next = { step: step + 1, batch: drawBatch(source, step + 1) };
+      next = { step: step + 1, batch: batches.draw(step + 1) };
       const out = await running;
       return { loss: out.loss!.data[0]!, accuracy: out.accuracy!.data[0]! };
     },

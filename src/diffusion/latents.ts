@@ -19,12 +19,23 @@ export function toArrays({ codes, tokens, embeddings, dim, size }: Latents): Rec
 
 /** The inverse of `toArrays`; undefined if the arrays are not latents. */
 export function fromArrays({ codes, embeddings }: Readonly<Record<string, NDArray>>): Latents | undefined {
-  if (codes?.dtype !== 'int32' || embeddings?.dtype !== 'float32' || codes.shape[0] !== embeddings.shape[0]) return undefined;
-  return { codes: codes.data, tokens: codes.shape[1]!, embeddings: embeddings.data, dim: embeddings.shape[1]!, size: codes.shape[0]! };
+  if (codes?.dtype !== 'int32' || embeddings?.dtype !== 'float32' || codes.shape[0] !== embeddings.shape[0])
+    return undefined;
+  return {
+    codes: codes.data,
+    tokens: codes.shape[1]!,
+    embeddings: embeddings.data,
+    dim: embeddings.shape[1]!,
+    size: codes.shape[0]!,
+  };
 }
 
 /** Rows of a table [size, width], one after another. */
-export function takeRows<T extends Int32Array | Float32Array | Uint8Array>(table: T, width: number, rows: ArrayLike<number>): T {
+export function takeRows<T extends Int32Array | Float32Array | Uint8Array>(
+  table: T,
+  width: number,
+  rows: ArrayLike<number>,
+): T {
   const taken = new (table.constructor as new (n: number) => T)(rows.length * width);
   for (let i = 0; i < rows.length; i++) taken.set(table.subarray(rows[i]! * width, (rows[i]! + 1) * width), i * width);
   return taken;

@@ -45,7 +45,10 @@ describe.skipIf(!fixturesPresent)('diffusion loss, fixtures/diffusion', () => {
     };
     const program = await engine.compile(
       g.trace(feeds, (inputs) => {
-        const out = diffusionLoss(inputs, schedule, { auxiliaryWeight: auxiliary_loss_weight, maskWeights: mask_weight });
+        const out = diffusionLoss(inputs, schedule, {
+          auxiliaryWeight: auxiliary_loss_weight,
+          maskWeights: mask_weight,
+        });
         return { ...out, gradient: g.grad(out.loss, inputs.logits) };
       }),
     );
@@ -56,7 +59,9 @@ describe.skipIf(!fixturesPresent)('diffusion loss, fixtures/diffusion', () => {
       let worst = 0;
       for (let i = 0; i < expected.length; i++) worst = Math.max(worst, Math.abs(got[i]! - expected[i]!));
       expect(got.length).toBe(expected.length);
-      expect(worst, `${name}.${key}: worst error, largest value ${largest}`).toBeLessThanOrEqual(relative * largest + absolute);
+      expect(worst, `${name}.${key}: worst error, largest value ${largest}`).toBeLessThanOrEqual(
+        relative * largest + absolute,
+      );
     };
     near('kl', file!.floats(`${name}.kl_loss`), 2e-6, 1e-6);
     near('bound', file!.floats(`${name}.vb_loss`), 2e-6, 1e-6);

@@ -1,7 +1,7 @@
 /** The training loss of VQ-Diffusion (2111.14822, eq. 9-12): the variational bound, an auxiliary term, importance weights. */
 
-import * as g from '../graph/index.ts';
 import type { Tensor } from '../graph/index.ts';
+import * as g from '../graph/index.ts';
 import { logSoftmax, oneHot } from '../nn/layers.ts';
 import { LOG_ZERO } from './log-space.ts';
 import { noisyTokens, posterior } from './posterior.ts';
@@ -43,7 +43,11 @@ export const logPrediction = (logits: Tensor): Tensor => g.clamp(logSoftmax(logi
  * L = [ L_t + λ_aux (2 − t/T) KL(x_0 ‖ p_θ(x_0|x_t)) ] / p(t), with L_t = KL( q(x_{t−1}|x_t, x_0) ‖ p_θ(x_{t−1}|x_t) ) summed over
  * tokens; at t = 0 both terms are −log p_θ(x_0|x_1).
  */
-export function diffusionLoss(inputs: DiffusionLossInputs, schedule: Schedule, options: DiffusionLossOptions): DiffusionLoss {
+export function diffusionLoss(
+  inputs: DiffusionLossInputs,
+  schedule: Schedule,
+  options: DiffusionLossOptions,
+): DiffusionLoss {
   const { logits, x0, xt, t, pt } = inputs;
   const [batch, tokens] = x0.shape as readonly [number, number];
   const truth = oneHot(x0, schedule.codes);

@@ -57,7 +57,11 @@ export class DenoiserPool {
       ...(guided && { scale: float32([guidanceScale], []) }),
     };
     return async (tokens, t) => {
-      const feeds = { ...fixed, tokens: int32(tokens, [batch, grid * grid]), t: int32(new Int32Array(batch).fill(t), [batch]) };
+      const feeds = {
+        ...fixed,
+        tokens: int32(tokens, [batch, grid * grid]),
+        t: int32(new Int32Array(batch).fill(t), [batch]),
+      };
       return (await program.run(feeds)).logProbs!.data as Float32Array;
     };
   }
@@ -95,7 +99,9 @@ export function guidedProgram(config: TransformerConfig, batch: number): g.Progr
     const { transformer, empty_text_embed } = state.denoiser as DiffusionModel<g.Tensor>;
     const nothing = g.expand(normalize(empty_text_embed), [batch, config.conditionDim]);
     const twice = (x: g.Tensor) => g.concat([x, x], 0);
-    const both = logPrediction(denoise(transformer, twice(tokens), twice(t), g.concat([condition, nothing], 0), config.heads));
+    const both = logPrediction(
+      denoise(transformer, twice(tokens), twice(t), g.concat([condition, nothing], 0), config.heads),
+    );
     const [conditional, unconditional] = [g.slice(both, 0, 0, batch), g.slice(both, 0, batch)];
     const mixed = g.add(unconditional, g.mul(scale, g.sub(conditional, unconditional)));
     const shifted = g.sub(mixed, g.max(mixed, -1, true));

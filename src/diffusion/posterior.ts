@@ -10,8 +10,8 @@
  * probability, γ̄_{t−1}/γ̄_t or 0, does not depend on p and cancels from every divergence.
  */
 
-import * as g from '../graph/index.ts';
 import type { Tensor } from '../graph/index.ts';
+import * as g from '../graph/index.ts';
 import { float32 } from '../ndarray.ts';
 import { oneHot } from '../nn/layers.ts';
 import { marginal, type Schedule } from './schedule.ts';
@@ -34,15 +34,34 @@ export function noisyTokens(schedule: Schedule, tokens: Tensor, t: Tensor): Nois
   const batch = tokens.shape[0]!;
   const { codes, steps } = schedule;
   const column = (value: (t: number) => number) =>
-    g.reshape(g.gather(g.constant(float32(Array.from({ length: steps }, (_, i) => value(i)), [steps])), t), [batch, 1, 1]);
+    g.reshape(
+      g.gather(
+        g.constant(
+          float32(
+            Array.from({ length: steps }, (_, i) => value(i)),
+            [steps],
+          ),
+        ),
+        t,
+      ),
+      [batch, 1, 1],
+    );
   const masked = g.equal(tokens, codes);
   const hidden = g.reshape(masked, [...tokens.shape, 1]);
   const here = oneHot(tokens, codes);
   const share = (maskedShare: Tensor | number, onCode: Tensor, elsewhere: Tensor) =>
     g.add(g.mul(here, onCode), g.where(hidden, maskedShare, elsewhere));
   return {
-    likelihood: share(1, column((i) => marginal(schedule, i).alpha), column((i) => marginal(schedule, i).beta)),
-    factor: share(column((i) => schedule.gamma[i]! / schedule.gammaBar[i]!), column((i) => schedule.alpha[i]!), column((i) => schedule.beta[i]!)),
+    likelihood: share(
+      1,
+      column((i) => marginal(schedule, i).alpha),
+      column((i) => marginal(schedule, i).beta),
+    ),
+    factor: share(
+      column((i) => schedule.gamma[i]! / schedule.gammaBar[i]!),
+      column((i) => schedule.alpha[i]!),
+      column((i) => schedule.beta[i]!),
+    ),
     alphaBarBefore: column((i) => marginal(schedule, i - 1).alpha),
     betaBarBefore: column((i) => marginal(schedule, i - 1).beta),
     masked,

@@ -55,9 +55,17 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
 
     async run(step) {
       const feeds = drawBatch(step, { latents, shuffle, schedule, settings, seed, times });
-      const out = await program!.run({ ...feeds, lr: scalar(warmupCosine(settings, step)), emaDecay: scalar(emaDecay(settings, step)) });
+      const out = await program!.run({
+        ...feeds,
+        lr: scalar(warmupCosine(settings, step)),
+        emaDecay: scalar(emaDecay(settings, step)),
+      });
       times = updateHistory(times, feeds.t.data, out.kl!.data);
-      const metrics: Metrics = { loss: out.loss!.data[0]!, crossEntropy: out.crossEntropy!.data[0]!, gradientNorm: out.norm!.data[0]! };
+      const metrics: Metrics = {
+        loss: out.loss!.data[0]!,
+        crossEntropy: out.crossEntropy!.data[0]!,
+        gradientNorm: out.norm!.data[0]!,
+      };
       return metrics;
     },
 
@@ -67,7 +75,10 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
     }),
 
     restore(host) {
-      times = { history: host['times.history']!.data as Float64Array, count: host['times.count']!.data as Float64Array };
+      times = {
+        history: host['times.history']!.data as Float64Array,
+        count: host['times.count']!.data as Float64Array,
+      };
     },
 
     async export() {
@@ -100,9 +111,22 @@ function drawBatch(step: number, { latents, shuffle, schedule, settings, seed, t
   const key = (stream: string) => ({ seed, stream: `diffusion/${stream}`, step });
   const rows = shuffle.batch(step, batch);
   const x0 = takeRows(latents.codes, tokens, rows);
-  const { t, pt } = drawTimesteps(times, samples.map((i) => uniforms(key('time'), i, 1)[0]!));
-  const xt = corrupt(schedule, x0, t, samples.flatMap((i) => [...uniforms(key('corrupt'), i, tokens)]));
-  const condition = pseudoText(takeRows(latents.embeddings, dim, rows), normalBatch(key('condition'), samples, dim), noiseScale, dim);
+  const { t, pt } = drawTimesteps(
+    times,
+    samples.map((i) => uniforms(key('time'), i, 1)[0]!),
+  );
+  const xt = corrupt(
+    schedule,
+    x0,
+    t,
+    samples.flatMap((i) => [...uniforms(key('corrupt'), i, tokens)]),
+  );
+  const condition = pseudoText(
+    takeRows(latents.embeddings, dim, rows),
+    normalBatch(key('condition'), samples, dim),
+    noiseScale,
+    dim,
+  );
   const dropped = uniformBatch(key('drop'), samples, 1).map((u) => (u < nullProbability ? 1 : 0));
   return {
     x0: int32(x0, [batch, tokens]),
@@ -139,6 +163,12 @@ export function trainingProgram(config: TransformerConfig, schedule: Schedule, s
     const { loss, kl, crossEntropy } = diffusionLoss({ logits, x0, xt, t, pt }, schedule, settings);
     const { gradients, norm } = clipByGlobalNorm(g.grad(loss, model), settings.clipNorm);
     const next = adamw(model, gradients, state.adam, lr, { ...settings, eps: 1e-8 });
-    return { state: { params: next.params, ema: updateEma(state.ema, next.params, emaDecay), adam: next.state }, loss, kl, norm, crossEntropy };
+    return {
+      state: { params: next.params, ema: updateEma(state.ema, next.params, emaDecay), adam: next.state },
+      loss,
+      kl,
+      norm,
+      crossEntropy,
+    };
   });
 }

@@ -28,7 +28,10 @@ function expectClose(got: ArrayLike<number>, expected: ArrayLike<number>, label:
   const largest = Math.max(...Array.from(expected, Math.abs));
   let excess = 0;
   for (let i = 0; i < expected.length; i++)
-    excess = Math.max(excess, Math.abs(got[i]! - expected[i]!) - 1e-3 * Math.abs(expected[i]!) - 1e-4 * largest - absolute);
+    excess = Math.max(
+      excess,
+      Math.abs(got[i]! - expected[i]!) - 1e-3 * Math.abs(expected[i]!) - 1e-4 * largest - absolute,
+    );
   expect(excess, `${label}: beyond the tolerance`).toBeLessThanOrEqual(0);
 }
 
@@ -50,7 +53,8 @@ describe.skipIf(!fixturesPresent)('transformer, fixtures/transformer', () => {
       conditionDim: file.tensor('cond').shape[1]!,
     });
     const stored: Record<string, NDArray> = {};
-    for (const name of file.names) if (name.startsWith('params.')) stored[name.slice('params.'.length)] = file.tensor(name);
+    for (const name of file.names)
+      if (name.startsWith('params.')) stored[name.slice('params.'.length)] = file.tensor(name);
     const params = adopt(specs, stored, 'fixtures/transformer');
     const feeds = {
       tokens: int32(file.ints('tokens'), [batch, tokens]),
@@ -83,7 +87,8 @@ describe.skipIf(!fixturesPresent)('transformer, fixtures/transformer', () => {
       const got = out[`grads.${name}`]!.data;
       // Softmax does not see a bias of the keys: its gradient is zero but for rounding.
       const absolute = name.endsWith('attn.key.bias') ? 1e-5 : 2e-6;
-      if (file.names.includes(`grads.${name}`)) expectClose(got, file.floats(`grads.${name}`), `grads.${name}`, absolute);
+      if (file.names.includes(`grads.${name}`))
+        expectClose(got, file.floats(`grads.${name}`), `grads.${name}`, absolute);
       else {
         const head = file.floats(`grads.${name}.head8`);
         expectClose(got.slice(0, head.length), head, `grads.${name}.head8`);

@@ -1,14 +1,30 @@
 /** The denoiser: a transformer over the grid of codes that predicts x_0, told the time and a CLIP embedding by adaptive layer norm. */
 
-import * as g from '../graph/index.ts';
 import type { Tensor } from '../graph/index.ts';
-import { type Attention, attention, attentionParameters, type Conv, convParameters, type Embedding, embed, embeddingParameters, type Linear, layerNorm, linear, linearParameters, type Norm, normParameters } from '../nn/layers.ts';
+import * as g from '../graph/index.ts';
+import {
+  type Attention,
+  attention,
+  attentionParameters,
+  type Conv,
+  convParameters,
+  type Embedding,
+  embed,
+  embeddingParameters,
+  type Linear,
+  layerNorm,
+  linear,
+  linearParameters,
+  type Norm,
+  normParameters,
+} from '../nn/layers.ts';
 import { normal, type Parameter } from '../nn/parameters.ts';
 import { conv3x3Tokens } from '../nn/winograd.ts';
 import type { DiffusionSettings } from '../recipe.ts';
 
 /** Sizes that shape the network. */
-export interface TransformerConfig extends Pick<DiffusionSettings, 'layers' | 'dim' | 'heads' | 'mlp' | 'mlpRatio' | 'timesteps'> {
+export interface TransformerConfig
+  extends Pick<DiffusionSettings, 'layers' | 'dim' | 'heads' | 'mlp' | 'mlpRatio' | 'timesteps'> {
   /** K; the mask token is index K. */
   readonly codes: number;
   /** Side of the grid of tokens. */
@@ -28,7 +44,11 @@ type Block<T> = {
 
 /** The network's parameters, named as the reference names them. */
 export type Transformer<T> = {
-  readonly content_emb: { readonly emb: Embedding<T>; readonly height_emb: Embedding<T>; readonly width_emb: Embedding<T> };
+  readonly content_emb: {
+    readonly emb: Embedding<T>;
+    readonly height_emb: Embedding<T>;
+    readonly width_emb: Embedding<T>;
+  };
   readonly blocks: { readonly [index: string]: Block<T> };
   readonly to_logits: { readonly '0': Norm<T>; readonly '1': Linear<T> };
 };
@@ -85,7 +105,10 @@ export function denoise(p: Transformer<Tensor>, tokens: Tensor, t: Tensor, condi
 }
 
 /** Token + row + column: [batch, tokens, dim]. */
-export function embedTokens({ emb, height_emb, width_emb }: Transformer<Tensor>['content_emb'], tokens: Tensor): Tensor {
+export function embedTokens(
+  { emb, height_emb, width_emb }: Transformer<Tensor>['content_emb'],
+  tokens: Tensor,
+): Tensor {
   const [rows, dim] = height_emb.weight.shape as readonly [number, number];
   const columns = width_emb.weight.shape[0]!;
   const position = g.add(g.reshape(height_emb.weight, [rows, 1, dim]), width_emb.weight);
@@ -93,7 +116,13 @@ export function embedTokens({ emb, height_emb, width_emb }: Transformer<Tensor>[
 }
 
 /** x ← x + Attention(AdaLN_t(x, t)); x ← x + MLP(AdaLN_clip(x, h)). */
-export function transformerBlock({ ln1, ln2, attn, mlp }: Block<Tensor>, x: Tensor, t: Tensor, condition: Tensor, heads: number): Tensor {
+export function transformerBlock(
+  { ln1, ln2, attn, mlp }: Block<Tensor>,
+  x: Tensor,
+  t: Tensor,
+  condition: Tensor,
+  heads: number,
+): Tensor {
   const timed = modulate(x, linear(ln1.linear, g.swish(embed(ln1.emb, t))));
   const attended = g.add(x, attention(attn, timed, heads));
   const conditioned = modulate(attended, linear(ln2.linear, g.swish(linear(ln2.emb, condition))));

@@ -1,7 +1,7 @@
 /** Benchmarks of single steps, in the configuration the caller names. */
 
-import { ancestral } from '../diffusion/samplers/ancestral.ts';
 import { DenoiserPool } from '../diffusion/model.ts';
+import { ancestral } from '../diffusion/samplers/ancestral.ts';
 import { maskReplaceSchedule } from '../diffusion/schedule.ts';
 import { trainingProgram } from '../diffusion/stage.ts';
 import { diffusionParameters, type TransformerConfig } from '../diffusion/transformer.ts';
@@ -45,7 +45,10 @@ export async function benchTrainStep(config: BenchConfig, engineOptions: EngineO
   const x0 = Int32Array.from({ length: batch * tokens }, (_, i) => (i * 7919) % codes);
   const feeds = {
     x0: int32(x0, [batch, tokens]),
-    xt: int32(x0.map((code, i) => (i % 2 === 0 ? codes : code)), [batch, tokens]),
+    xt: int32(
+      x0.map((code, i) => (i % 2 === 0 ? codes : code)),
+      [batch, tokens],
+    ),
     t: int32(new Int32Array(batch).fill(TIMESTEPS / 2), [batch]),
     pt: float32(new Float32Array(batch).fill(1 / TIMESTEPS), [batch]),
     condition: float32(new Float32Array(batch * CONDITION_DIM).fill(CONDITION_DIM ** -0.5), [batch, CONDITION_DIM]),
@@ -75,7 +78,15 @@ export async function benchSampleStep(config: BenchConfig, engineOptions: Engine
     const denoise = await pool.denoiser(new Float32Array(batch * CONDITION_DIM).fill(CONDITION_DIM ** -0.5), 2);
     const samples = Array.from({ length: batch }, (_, i) => i);
     // A chain of one step draws every token at once: the most a step can have to do.
-    const step = () => ancestral(denoise, { schedule, batch, tokens: grid * grid, steps: 1, truncation: 0.85, noise: { seed: 0, samples } });
+    const step = () =>
+      ancestral(denoise, {
+        schedule,
+        batch,
+        tokens: grid * grid,
+        steps: 1,
+        truncation: 0.85,
+        noise: { seed: 0, samples },
+      });
     return await measure(config, 2 * forwardFlop(config) * batch, step);
   } finally {
     await engine.close();

@@ -32,7 +32,10 @@ describe('CLIP score', () => {
 
   it('is rarely significant when pictures ignore their prompts: p-values are spread evenly', () => {
     const texts = unitRows('texts', 8);
-    const ps = Array.from({ length: 20 }, (_, round) => clipScore(unitRows(`noise ${round}`, 32), texts, promptOf, dim).p);
+    const ps = Array.from(
+      { length: 20 },
+      (_, round) => clipScore(unitRows(`noise ${round}`, 32), texts, promptOf, dim).p,
+    );
     expect(ps.filter((p) => p < 0.05).length).toBeLessThan(5);
     expect(ps.reduce((a, b) => a + b, 0) / ps.length).toBeGreaterThan(0.25);
   });

@@ -18,9 +18,16 @@ const ROUNDS = 9999;
  * @param texts unit rows, [prompts, dim].
  * @param promptOf the prompt of each image, [images].
  */
-export function clipScore(images: Float32Array, texts: Float32Array, promptOf: readonly number[], dim: number): ClipScore {
+export function clipScore(
+  images: Float32Array,
+  texts: Float32Array,
+  promptOf: readonly number[],
+  dim: number,
+): ClipScore {
   const prompts = texts.length / dim;
-  const cosine = promptOf.map((_, i) => Array.from({ length: prompts }, (_, j) => dot(images, i * dim, texts, j * dim, dim)));
+  const cosine = promptOf.map((_, i) =>
+    Array.from({ length: prompts }, (_, j) => dot(images, i * dim, texts, j * dim, dim)),
+  );
   const meanUnder = (assignment: (i: number) => number) => average(promptOf.map((_, i) => cosine[i]![assignment(i)]!));
   const matched = meanUnder((i) => promptOf[i]!);
   const others = cosine.flatMap((row, i) => row.filter((_, j) => j !== promptOf[i]));
@@ -33,7 +40,12 @@ export function clipScore(images: Float32Array, texts: Float32Array, promptOf: r
 }
 
 /** Cosine of each image with its own prompt. */
-export function ownScores(images: Float32Array, texts: Float32Array, promptOf: readonly number[], dim: number): number[] {
+export function ownScores(
+  images: Float32Array,
+  texts: Float32Array,
+  promptOf: readonly number[],
+  dim: number,
+): number[] {
   return promptOf.map((prompt, i) => dot(images, i * dim, texts, prompt * dim, dim));
 }
 

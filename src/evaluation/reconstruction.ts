@@ -20,7 +20,11 @@ export interface Codec {
 const BATCH = 64;
 
 /** Encode and decode pictures and measure what came back. */
-export async function reconstructionQuality(codec: Codec, images: readonly RgbImage[], codes: number): Promise<ReconstructionQuality> {
+export async function reconstructionQuality(
+  codec: Codec,
+  images: readonly RgbImage[],
+  codes: number,
+): Promise<ReconstructionQuality> {
   const counts = new Float64Array(codes);
   let total = 0;
   for (let start = 0; start < images.length; start += BATCH) {
@@ -32,5 +36,9 @@ export async function reconstructionQuality(codec: Codec, images: readonly RgbIm
   }
   const drawn = counts.reduce((a, b) => a + b, 0);
   const entropy = counts.reduce((h, n) => (n > 0 ? h - (n / drawn) * Math.log(n / drawn) : h), 0);
-  return { psnr: total / images.length, perplexity: Math.exp(entropy), usage: counts.filter((n) => n > 0).length / codes };
+  return {
+    psnr: total / images.length,
+    perplexity: Math.exp(entropy),
+    usage: counts.filter((n) => n > 0).length / codes,
+  };
 }

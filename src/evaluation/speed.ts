@@ -13,14 +13,25 @@ export async function machineSpeed(options: EngineOptions): Promise<number> {
   const engine = Engine.start(options);
   try {
     const [rows, width] = [1024, 384];
-    const inputs = { x: g.f32(rows, width), w: g.f32(width, 4 * width), v: g.f32(4 * width, width), image: g.f32(8, 32, 32, 32), kernel: g.f32(32, 32, 3, 3) };
+    const inputs = {
+      x: g.f32(rows, width),
+      w: g.f32(width, 4 * width),
+      v: g.f32(4 * width, width),
+      image: g.f32(8, 32, 32, 32),
+      kernel: g.f32(32, 32, 3, 3),
+    };
     const probe = await engine.compile(
       g.trace(inputs, ({ x, w, v, image, kernel }) => ({
         y: g.sum(g.softmax(g.matmul(g.swish(g.matmul(x, w)), v))),
         z: g.sum(g.swish(g.conv2d(image, kernel, { pads: 1 }))),
       })),
     );
-    const feeds = Object.fromEntries(Object.entries(inputs).map(([name, { shape }]) => [name, float32(new Float32Array(shape.reduce((a, b) => a * b)).fill(0.01), shape)]));
+    const feeds = Object.fromEntries(
+      Object.entries(inputs).map(([name, { shape }]) => [
+        name,
+        float32(new Float32Array(shape.reduce((a, b) => a * b)).fill(0.01), shape),
+      ]),
+    );
     const times: number[] = [];
     for (let i = 0; i < ROUNDS; i++) {
       const start = performance.now();

@@ -6,7 +6,9 @@ export class ShapeError extends Error {
   override readonly name = 'ShapeError';
 
   constructor(op: string, operands: readonly Spec[], reason: string) {
-    const shapes = operands.map((t) => `[${t.shape.join(', ')}]${t.dtype === 'float32' ? '' : ` ${t.dtype}`}`).join(' and ');
+    const shapes = operands
+      .map((t) => `[${t.shape.join(', ')}]${t.dtype === 'float32' ? '' : ` ${t.dtype}`}`)
+      .join(' and ');
     const site = callSite(new Error().stack ?? '');
     super(`${op} of ${shapes || 'nothing'}: ${reason}${site ? ` (at ${site})` : ''}`);
   }

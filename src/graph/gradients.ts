@@ -14,7 +14,11 @@ type Gradients = readonly (Tensor | undefined)[];
 type GradientRule<P extends Primitive> = (g: Tensor, node: Node<P>, y: Tensor) => Gradients;
 
 const none = (): Gradients => [];
-const swapLast = (x: Tensor): Tensor => o.transpose(x, [...x.shape.keys()].map((i, _, all) => (i < x.rank - 2 ? i : all[2 * x.rank - 3 - i]!)));
+const swapLast = (x: Tensor): Tensor =>
+  o.transpose(
+    x,
+    [...x.shape.keys()].map((i, _, all) => (i < x.rank - 2 ? i : all[2 * x.rank - 3 - i]!)),
+  );
 
 /** A rule for a primitive that broadcasts: each gradient is summed back to the shape of its operand. */
 const broadcasting =
@@ -66,13 +70,27 @@ const gradientRules: { readonly [P in Primitive]: GradientRule<P> } = {
   argmax: none,
 
   reshape: (g, { inputs: [x] }) => [o.reshape(g, x!.shape)],
-  transpose: (g, { attributes: { order } }) => [o.transpose(g, [...order.keys()].map((axis) => order.indexOf(axis)))],
+  transpose: (g, { attributes: { order } }) => [
+    o.transpose(
+      g,
+      [...order.keys()].map((axis) => order.indexOf(axis)),
+    ),
+  ],
   expand: (g, { inputs: [x] }) => [o.sumTo(g, x!.shape)],
   slice: (g, { inputs: [x], attributes: { starts, steps } }) => {
     const spread = spreadOut(g, steps);
     const after = x!.shape.map((d, i) => d - starts[i]! - spread.shape[i]!);
-    const cut = after.reduce((t, excess, axis) => (excess < 0 ? o.slice(t, axis, 0, t.shape[axis]! + excess) : t), spread);
-    return [o.pad(cut, starts, after.map((d) => Math.max(d, 0)))];
+    const cut = after.reduce(
+      (t, excess, axis) => (excess < 0 ? o.slice(t, axis, 0, t.shape[axis]! + excess) : t),
+      spread,
+    );
+    return [
+      o.pad(
+        cut,
+        starts,
+        after.map((d) => Math.max(d, 0)),
+      ),
+    ];
   },
   flip: (g, { attributes: { axes } }) => [o.flip(g, axes)],
   pad: (g, { inputs: [x], attributes: { before } }) => [
@@ -98,8 +116,14 @@ const gradientRules: { readonly [P in Primitive]: GradientRule<P> } = {
     }
     return [o.matmul(g, swapLast(b!)), o.matmul(swapLast(a!), g)];
   }),
-  conv2d: (g, { inputs: [x, w], attributes }) => [convInputGradient(g, x!, w!, attributes), convWeightGradient(g, x!, w!, attributes)],
-  convTranspose2d: (g, { inputs: [x, w], attributes }) => [o.conv2d(g, w!, attributes), convWeightGradient(x!, g, w!, attributes)],
+  conv2d: (g, { inputs: [x, w], attributes }) => [
+    convInputGradient(g, x!, w!, attributes),
+    convWeightGradient(g, x!, w!, attributes),
+  ],
+  convTranspose2d: (g, { inputs: [x, w], attributes }) => [
+    o.conv2d(g, w!, attributes),
+    convWeightGradient(x!, g, w!, attributes),
+  ],
 
   // y = softmax(x):  dx = y (g − Σ g y)
   softmax: (g, _, y) => {
@@ -116,7 +140,10 @@ const gradientRules: { readonly [P in Primitive]: GradientRule<P> } = {
 
 /** A reduced tensor with its lost axes back as size 1. */
 function keepAxes(t: Tensor, { inputs: [x], attributes: { axes } }: Node<'reduceSum' | 'reduceMax'>): Tensor {
-  return o.reshape(t, x!.shape.map((d, i) => (axes.includes(i) ? 1 : d)));
+  return o.reshape(
+    t,
+    x!.shape.map((d, i) => (axes.includes(i) ? 1 : d)),
+  );
 }
 
 /** Zeros between the elements: element i of each axis goes to i · step. */
@@ -124,8 +151,15 @@ function spreadOut(x: Tensor, steps: readonly number[]): Tensor {
   if (steps.every((step) => step === 1)) return x;
   const interleaved = x.shape.flatMap((d) => [d, 1]);
   const zeros = steps.flatMap((step) => [0, step - 1]);
-  const padded = o.pad(o.reshape(x, interleaved), zeros.map(() => 0), zeros);
-  return o.reshape(padded, x.shape.map((d, i) => d * steps[i]!));
+  const padded = o.pad(
+    o.reshape(x, interleaved),
+    zeros.map(() => 0),
+    zeros,
+  );
+  return o.reshape(
+    padded,
+    x.shape.map((d, i) => d * steps[i]!),
+  );
 }
 
 /** ∂/∂x: at stride 1 a convolution with the flipped, transposed weights, which runs faster than a transposed convolution. */
@@ -138,7 +172,8 @@ function convInputGradient(g: Tensor, x: Tensor, w: Tensor, { stride, pads }: Co
     const flipped = o.transpose(o.flip(w, [2, 3]), [1, 0, 2, 3]);
     return o.conv2d(g, flipped, { pads: mirrored });
   }
-  const missing = (axis: 2 | 3, kernel: number, padding: number) => x.shape[axis]! - ((g.shape[axis]! - 1) * stride + kernel - padding);
+  const missing = (axis: 2 | 3, kernel: number, padding: number) =>
+    x.shape[axis]! - ((g.shape[axis]! - 1) * stride + kernel - padding);
   const outputPadding = [missing(2, kh, top + bottom), missing(3, kw, left + right)] as const;
   return o.convTranspose2d(g, w, { stride, pads, outputPadding });
 }
@@ -177,12 +212,19 @@ function padTo(x: Tensor, shape: readonly number[], before: readonly number[] = 
 }
 
 /** At other strides: every `stride`-th pixel of the padded picture, image by image. */
-function stridedTaps(g: Tensor, x: Tensor, w: Tensor, stride: number, [top, left, bottom, right]: Conv2dAttributes['pads']): Tensor[] {
+function stridedTaps(
+  g: Tensor,
+  x: Tensor,
+  w: Tensor,
+  stride: number,
+  [top, left, bottom, right]: Conv2dAttributes['pads'],
+): Tensor[] {
   const [, channels, kh, kw] = w.shape as readonly [number, number, number, number];
   const [batch, out, height, width] = g.shape as readonly [number, number, number, number];
   const rows = o.reshape(g, [batch, out, height * width]);
   const padded = o.pad(x, [0, 0, top, left], [0, 0, bottom, right]);
-  const every = (t: Tensor, axis: number, start: number, count: number) => o.slice(t, axis, start, start + (count - 1) * stride + 1, stride);
+  const every = (t: Tensor, axis: number, start: number, count: number) =>
+    o.slice(t, axis, start, start + (count - 1) * stride + 1, stride);
   return grid(kh, kw, (i, j) => {
     const tap = every(every(padded, 2, i, height), 3, j, width);
     return o.sum(o.matmul(rows, swapLast(o.reshape(tap, [batch, channels, height * width]))), 0);

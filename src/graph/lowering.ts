@@ -12,7 +12,13 @@ export interface Emitter {
   literal(value: NDArray): string;
   /** A literal list of int64, the type ONNX wants for shapes and axes. */
   int64s(values: readonly number[]): string;
-  emit(op: string, inputs: readonly string[], outputs: readonly string[], attributes?: Record<string, OnnxAttribute>, domain?: string): void;
+  emit(
+    op: string,
+    inputs: readonly string[],
+    outputs: readonly string[],
+    attributes?: Record<string, OnnxAttribute>,
+    domain?: string,
+  ): void;
   /** A name for an intermediate value. */
   temporary(): string;
   /** The shape a Reshape should ask for: the leading axis may be the open batch axis. */
@@ -83,7 +89,8 @@ export const lowerings: { readonly [P in Primitive]: Lowering<P> } = {
     e.emit('Cast', [wide], [e.output(node)], { to: onnxTypes.int32 });
   },
 
-  reshape: (node, e) => e.emit('Reshape', [...e.inputs(node), e.int64s(e.openShape(node.attributes.shape))], [e.output(node)]),
+  reshape: (node, e) =>
+    e.emit('Reshape', [...e.inputs(node), e.int64s(e.openShape(node.attributes.shape))], [e.output(node)]),
   transpose: (node, e) => e.emit('Transpose', e.inputs(node), [e.output(node)], { perm: [...node.attributes.order] }),
   expand: (node, e) => e.emit('Expand', [...e.inputs(node), e.int64s(node.attributes.shape)], [e.output(node)]),
   slice: (node, e) => {
@@ -108,7 +115,10 @@ export const lowerings: { readonly [P in Primitive]: Lowering<P> } = {
   scatterAdd: (node, e) => {
     const [values, index] = e.inputs(node) as [string, string];
     const { shape, dtype } = node.outputs[0]!;
-    const zero: NDArray = dtype === 'float64' ? { dtype, shape: [], data: new Float64Array(1) } : { dtype: 'float32', shape: [], data: new Float32Array(1) };
+    const zero: NDArray =
+      dtype === 'float64'
+        ? { dtype, shape: [], data: new Float64Array(1) }
+        : { dtype: 'float32', shape: [], data: new Float32Array(1) };
     const [zeros, wide, rows] = [e.temporary(), e.temporary(), e.temporary()];
     e.emit('Expand', [e.literal(zero), e.int64s(shape)], [zeros]);
     e.emit('Cast', [index], [wide], { to: INT64 });
@@ -131,20 +141,33 @@ export const lowerings: { readonly [P in Primitive]: Lowering<P> } = {
     const width = shape.at(-1)!;
     const scale = e.literal({ dtype: 'float32', shape: [width], data: new Float32Array(width).fill(1) });
     const outputs = [e.output(node), e.temporary(), e.output(node, 1)];
-    e.emit('LayerNormalization', [...e.inputs(node), scale], outputs, { axis: -1, epsilon: { float: node.attributes.eps } });
+    e.emit('LayerNormalization', [...e.inputs(node), scale], outputs, {
+      axis: -1,
+      epsilon: { float: node.attributes.eps },
+    });
   },
   withGradient: (node, e) => e.emit('Identity', e.inputs(node).slice(0, 1), [e.output(node)]),
 };
 
 function reduce(op: string, node: Node<'reduceSum'> | Node<'reduceMax'>, e: Emitter): void {
   const { axes, keepDims } = node.attributes;
-  e.emit(op, [...e.inputs(node), e.int64s(axes)], [e.output(node)], { keepdims: keepDims ? 1 : 0, noop_with_empty_axes: 1 });
+  e.emit(op, [...e.inputs(node), e.int64s(axes)], [e.output(node)], {
+    keepdims: keepDims ? 1 : 0,
+    noop_with_empty_axes: 1,
+  });
 }
 
 /** In float64 step by step: LayerNormalization gives its second output, which the gradient needs, as float32 whatever the input. */
 function standardizeWide(node: Node<'standardize'>, e: Emitter): void {
   const [x] = e.inputs(node) as [string];
-  const [mean, centred, squared, variance, shifted, deviation] = Array.from({ length: 6 }, () => e.temporary()) as [string, string, string, string, string, string];
+  const [mean, centred, squared, variance, shifted, deviation] = Array.from({ length: 6 }, () => e.temporary()) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
   e.emit('ReduceMean', [x, e.int64s([-1])], [mean]);
   e.emit('Sub', [x, mean], [centred]);
   e.emit('Mul', [centred, centred], [squared]);
@@ -159,4 +182,3 @@ function standardizeWide(node: Node<'standardize'>, e: Emitter): void {
 export function lower<P extends Primitive>(node: Node<P>, emitter: Emitter): void {
   lowerings[node.op](node, emitter);
 }
-

@@ -77,7 +77,8 @@ class Writer implements Emitter {
 
   literal(value: NDArray): string {
     const bytes = new Uint8Array(value.data.buffer, value.data.byteOffset, value.data.byteLength);
-    const key = value.data.length <= 64 ? `${value.dtype}[${value.shape}]:${value.data.join()}` : `#${this.initializers.size}`;
+    const key =
+      value.data.length <= 64 ? `${value.dtype}[${value.shape}]:${value.data.join()}` : `#${this.initializers.size}`;
     return this.initializer(key, onnxTypes[value.dtype], value.shape, bytes);
   }
 
@@ -86,7 +87,13 @@ class Writer implements Emitter {
     return this.initializer(`int64:${values.join()}`, INT64, [values.length], new Uint8Array(wide.buffer));
   }
 
-  emit(op: string, inputs: readonly string[], outputs: readonly string[], attributes: Record<string, OnnxAttribute> = {}, domain?: string): void {
+  emit(
+    op: string,
+    inputs: readonly string[],
+    outputs: readonly string[],
+    attributes: Record<string, OnnxAttribute> = {},
+    domain?: string,
+  ): void {
     this.nodes.push(operator(op, inputs, outputs, attributes, domain));
   }
 
@@ -98,7 +105,8 @@ class Writer implements Emitter {
     const name = this.options.inputName?.(path) ?? path;
     const weight = this.options.weights?.[path];
     if (weight) {
-      if (sizeOf(weight.shape) !== sizeOf(tensor.shape)) throw new Error(`The weight ${path} does not have the traced shape`);
+      if (sizeOf(weight.shape) !== sizeOf(tensor.shape))
+        throw new Error(`The weight ${path} does not have the traced shape`);
       this.names.set(tensor, this.literalNamed(name, weight));
       return;
     }
@@ -116,7 +124,10 @@ class Writer implements Emitter {
   private nameOf(tensor: Tensor): string {
     const known = this.names.get(tensor);
     if (known !== undefined) return known;
-    const name = tensor.node.op === 'constant' ? this.literal((tensor.node as Node<'constant'>).attributes.value) : `%${tensor.id}`;
+    const name =
+      tensor.node.op === 'constant'
+        ? this.literal((tensor.node as Node<'constant'>).attributes.value)
+        : `%${tensor.id}`;
     this.names.set(tensor, name);
     return name;
   }
@@ -146,7 +157,13 @@ function valueInfo(name: string, type: number, shape: readonly number[]): Messag
   return new Message().string(1, name).message(2, new Message().message(1, tensor));
 }
 
-function operator(op: string, inputs: readonly string[], outputs: readonly string[], attributes: Record<string, OnnxAttribute> = {}, domain?: string): Message {
+function operator(
+  op: string,
+  inputs: readonly string[],
+  outputs: readonly string[],
+  attributes: Record<string, OnnxAttribute> = {},
+  domain?: string,
+): Message {
   const message = new Message();
   for (const name of inputs) message.string(1, name);
   for (const name of outputs) message.string(2, name);

@@ -4,12 +4,24 @@ import type { DType, NDArray } from '../ndarray.ts';
 import { float32, sizeOf } from '../ndarray.ts';
 import { ShapeError } from './errors.ts';
 import { broadcastShapes, shapeRules } from './shapes.ts';
-import { type Attributes, type Conv2dAttributes, type Node, type Primitive, type Spec, Tensor, type VectorJacobian } from './tensor.ts';
+import {
+  type Attributes,
+  type Conv2dAttributes,
+  type Node,
+  type Primitive,
+  type Spec,
+  Tensor,
+  type VectorJacobian,
+} from './tensor.ts';
 
 export type Operand = Tensor | number;
 
 /** Append a node: check its operands against the shape table and return its outputs. */
-export function apply<P extends Primitive>(op: P, inputs: readonly Tensor[], attributes: Attributes[P]): readonly Tensor[] {
+export function apply<P extends Primitive>(
+  op: P,
+  inputs: readonly Tensor[],
+  attributes: Attributes[P],
+): readonly Tensor[] {
   const specs = shapeRules[op](inputs, attributes);
   const outputs: Tensor[] = [];
   const node: Node<P> = { op, inputs, attributes, outputs };
@@ -66,7 +78,8 @@ export const greater = (a: Operand, b: Operand): Tensor => one('greater', pair(a
 /** a = b, as booleans. */
 export const equal = (a: Operand, b: Operand): Tensor => one('equal', pair(a, b), {});
 /** a where the condition holds, else b. */
-export const where = (condition: Tensor, a: Operand, b: Operand): Tensor => one('where', [condition, ...pair(a, b)], {});
+export const where = (condition: Tensor, a: Operand, b: Operand): Tensor =>
+  one('where', [condition, ...pair(a, b)], {});
 
 // Reductions. Axes may count from the end; all axes when none is named.
 
@@ -124,7 +137,8 @@ export function slice(x: Tensor, axis: number, start: number, end: number = x.sh
 export const flip = (x: Tensor, axes: readonly number[]): Tensor => one('flip', [x], { axes: resolve(x, axes) });
 
 /** Zeros around: amounts for each axis, before and after. */
-export const pad = (x: Tensor, before: readonly number[], after: readonly number[]): Tensor => one('pad', [x], { before, after });
+export const pad = (x: Tensor, before: readonly number[], after: readonly number[]): Tensor =>
+  one('pad', [x], { before, after });
 
 export const concat = (parts: readonly Tensor[], axis: number): Tensor =>
   one('concat', parts, { axis: axis < 0 ? axis + (parts[0]?.rank ?? 0) : axis });
@@ -135,7 +149,8 @@ export const concat = (parts: readonly Tensor[], axis: number): Tensor =>
 export const gather = (table: Tensor, index: Tensor): Tensor => one('gather', [table, index], {});
 
 /** Zeros [rows, ...] with every row of `values` [...index, ...] added at its index; repeated indices add up. */
-export const scatterAdd = (values: Tensor, index: Tensor, rows: number): Tensor => one('scatterAdd', [values, index], { rows });
+export const scatterAdd = (values: Tensor, index: Tensor, rows: number): Tensor =>
+  one('scatterAdd', [values, index], { rows });
 
 // Contractions.
 
@@ -143,7 +158,11 @@ export const scatterAdd = (values: Tensor, index: Tensor, rows: number): Tensor 
 export const matmul = (a: Tensor, b: Tensor): Tensor => one('matmul', [a, b], {});
 
 /** Cross-correlation of images [batch, in, height, width] with weights [out, in, kh, kw]. */
-export function conv2d(x: Tensor, w: Tensor, options: { stride?: number; pads?: number | Conv2dAttributes['pads'] } = {}): Tensor {
+export function conv2d(
+  x: Tensor,
+  w: Tensor,
+  options: { stride?: number; pads?: number | Conv2dAttributes['pads'] } = {},
+): Tensor {
   const { stride = 1, pads = 0 } = options;
   return one('conv2d', [x, w], { stride, pads: typeof pads === 'number' ? [pads, pads, pads, pads] : pads });
 }
@@ -170,7 +189,8 @@ export const stopGradient = (x: Tensor): Tensor => withGradient(x, [], () => [])
 /** Sum x down to a shape it was broadcast from. */
 export function sumTo(x: Tensor, shape: readonly number[]): Tensor {
   if (x.rank === shape.length && x.shape.every((d, i) => d === shape[i])) return x;
-  if (!broadcastShapes(x.shape, shape)) throw new ShapeError('sumTo', [x], `was not broadcast from [${shape.join(', ')}]`);
+  if (!broadcastShapes(x.shape, shape))
+    throw new ShapeError('sumTo', [x], `was not broadcast from [${shape.join(', ')}]`);
   const extra = x.rank - shape.length;
   const axes = x.shape.flatMap((d, i) => (i < extra || (shape[i - extra] === 1 && d !== 1) ? [i] : []));
   return reshape(sum(x, axes, true), shape);

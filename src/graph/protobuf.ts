@@ -28,7 +28,9 @@ export class Message {
 
   /** A length-delimited field (wire type 2). */
   bytes(field: number, value: Uint8Array): this {
-    return this.varint(BigInt((field << 3) | 2)).varint(BigInt(value.length)).append(value);
+    return this.varint(BigInt((field << 3) | 2))
+      .varint(BigInt(value.length))
+      .append(value);
   }
 
   encode(): Uint8Array {

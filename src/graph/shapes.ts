@@ -126,9 +126,12 @@ export const shapeRules: { readonly [P in Primitive]: ShapeRule<P> } = {
     const first = inputs[0];
     if (!first) throw new ShapeError('concat', inputs, 'there is nothing to join');
     checkAxes('concat', first, [axis]);
-    const fits = inputs.every((t) => t.shape.length === first.shape.length && t.shape.every((d, i) => i === axis || d === first.shape[i]));
+    const fits = inputs.every(
+      (t) => t.shape.length === first.shape.length && t.shape.every((d, i) => i === axis || d === first.shape[i]),
+    );
     if (!fits) throw new ShapeError('concat', inputs, `the shapes differ outside axis ${axis}`);
-    if (inputs.some((t) => t.dtype !== first.dtype)) throw new ShapeError('concat', inputs, 'the operands differ in type');
+    if (inputs.some((t) => t.dtype !== first.dtype))
+      throw new ShapeError('concat', inputs, 'the operands differ in type');
     const joined = inputs.reduce((n, t) => n + t.shape[axis]!, 0);
     return { shape: first.shape.map((d, i) => (i === axis ? joined : d)), dtype: first.dtype };
   },
@@ -142,7 +145,8 @@ export const shapeRules: { readonly [P in Primitive]: ShapeRule<P> } = {
   scatterAdd: (inputs, { rows }) => {
     const [values, index] = inputs as readonly [Spec, Spec];
     if (index.dtype !== 'int32') throw new ShapeError('scatterAdd', inputs, 'the index must be int32');
-    if (index.shape.some((d, i) => d !== values.shape[i])) throw new ShapeError('scatterAdd', inputs, 'one row for each index is needed');
+    if (index.shape.some((d, i) => d !== values.shape[i]))
+      throw new ShapeError('scatterAdd', inputs, 'one row for each index is needed');
     return { shape: [rows, ...values.shape.slice(index.shape.length)], dtype: values.dtype };
   },
 
@@ -170,9 +174,16 @@ export const shapeRules: { readonly [P in Primitive]: ShapeRule<P> } = {
     const [x, w] = inputs as readonly [Spec, Spec];
     const [batch, , height, width] = x.shape as readonly [number, number, number, number];
     const [, out, kh, kw] = w.shape as readonly [number, number, number, number];
-    if (outputPadding.some((extra) => extra >= stride)) throw new ShapeError('convTranspose2d', inputs, `output padding ${outputPadding} reaches the stride ${stride}`);
-    const grown = (size: number, kernel: number, cut: number, extra: number) => (size - 1) * stride + kernel - cut + extra;
-    const shape = [batch, out, grown(height, kh, top + bottom, outputPadding[0]), grown(width, kw, left + right, outputPadding[1])];
+    if (outputPadding.some((extra) => extra >= stride))
+      throw new ShapeError('convTranspose2d', inputs, `output padding ${outputPadding} reaches the stride ${stride}`);
+    const grown = (size: number, kernel: number, cut: number, extra: number) =>
+      (size - 1) * stride + kernel - cut + extra;
+    const shape = [
+      batch,
+      out,
+      grown(height, kh, top + bottom, outputPadding[0]),
+      grown(width, kw, left + right, outputPadding[1]),
+    ];
     if (shape.some((d) => d < 1)) throw new ShapeError('convTranspose2d', inputs, 'nothing is left inside the padding');
     return { shape, dtype: x.dtype };
   },

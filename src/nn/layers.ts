@@ -1,7 +1,7 @@
 /** Layers as plain functions over the graph. Each comes with the tree of its parameters, named as PyTorch names them. */
 
-import * as g from '../graph/index.ts';
 import type { Tensor } from '../graph/index.ts';
+import * as g from '../graph/index.ts';
 import { constant, normal, type Parameter, uniform } from './parameters.ts';
 
 /** `T` is a Parameter before training, an NDArray on the host, a Tensor inside a graph. */
@@ -23,14 +23,20 @@ export const convParameters = (from: number, to: number, kernel: number, gain = 
   bias: constant([to], 0),
 });
 
-export const normParameters = (width: number): Norm<Parameter> => ({ weight: constant([width], 1), bias: constant([width], 0) });
+export const normParameters = (width: number): Norm<Parameter> => ({
+  weight: constant([width], 1),
+  bias: constant([width], 0),
+});
 
-export const embeddingParameters = (rows: number, width: number, std = 0.02): Embedding<Parameter> => ({ weight: normal([rows, width], std) });
+export const embeddingParameters = (rows: number, width: number, std = 0.02): Embedding<Parameter> => ({
+  weight: normal([rows, width], std),
+});
 
 // Functions.
 
 /** x Wᵀ + b over the last axis: [..., in] to [..., out]. */
-export const linear = ({ weight, bias }: Linear<Tensor>, x: Tensor): Tensor => g.add(g.matmul(x, g.transpose(weight, [1, 0])), bias);
+export const linear = ({ weight, bias }: Linear<Tensor>, x: Tensor): Tensor =>
+  g.add(g.matmul(x, g.transpose(weight, [1, 0])), bias);
 
 /** Rows of a table: int32 [...] to [..., width]. */
 export const embed = ({ weight }: Embedding<Tensor>, index: Tensor): Tensor => g.gather(weight, index);
@@ -40,7 +46,8 @@ export const conv = ({ weight, bias }: Conv<Tensor>, x: Tensor, options: Paramet
   g.add(g.conv2d(x, weight, options), g.reshape(bias, [1, -1, 1, 1]));
 
 /** Layer normalisation over the last axis (Ba et al., 2016). */
-export const layerNorm = ({ weight, bias }: Norm<Tensor>, x: Tensor, eps = 1e-5): Tensor => g.add(g.mul(g.standardize(x, eps), weight), bias);
+export const layerNorm = ({ weight, bias }: Norm<Tensor>, x: Tensor, eps = 1e-5): Tensor =>
+  g.add(g.mul(g.standardize(x, eps), weight), bias);
 
 /** Group normalisation (Wu & He, 2018) of [batch, channels, height, width]; channels must divide into the groups. */
 export function groupNorm({ weight, bias }: Norm<Tensor>, x: Tensor, groups: number, eps = 1e-6): Tensor {
@@ -71,7 +78,12 @@ export function upsampleNearest(x: Tensor): Tensor {
   return g.reshape(g.expand(spaced, [batch, channels, height, 2, width, 2]), [batch, channels, 2 * height, 2 * width]);
 }
 
-export type Attention<T> = { readonly key: Linear<T>; readonly query: Linear<T>; readonly value: Linear<T>; readonly proj: Linear<T> };
+export type Attention<T> = {
+  readonly key: Linear<T>;
+  readonly query: Linear<T>;
+  readonly value: Linear<T>;
+  readonly proj: Linear<T>;
+};
 
 export const attentionParameters = (width: number, std?: number): Attention<Parameter> => ({
   key: linearParameters(width, width, std),

@@ -17,14 +17,28 @@ export interface Parameter extends Spec {
   readonly init: Initializer;
 }
 
-export const normal = (shape: readonly number[], std: number): Parameter => ({ dtype: 'float32', shape, init: { kind: 'normal', std } });
-export const uniform = (shape: readonly number[], bound: number): Parameter => ({ dtype: 'float32', shape, init: { kind: 'uniform', bound } });
-export const constant = (shape: readonly number[], value: number): Parameter => ({ dtype: 'float32', shape, init: { kind: 'constant', value } });
+export const normal = (shape: readonly number[], std: number): Parameter => ({
+  dtype: 'float32',
+  shape,
+  init: { kind: 'normal', std },
+});
+export const uniform = (shape: readonly number[], bound: number): Parameter => ({
+  dtype: 'float32',
+  shape,
+  init: { kind: 'uniform', bound },
+});
+export const constant = (shape: readonly number[], value: number): Parameter => ({
+  dtype: 'float32',
+  shape,
+  init: { kind: 'constant', value },
+});
 
 /** Draw every parameter: a pure function of the seed and the parameter's path. */
 export function initialize<P extends Tree<Parameter>>(parameters: P, seed: number): Mapped<P, NDArray<'float32'>>;
 export function initialize(parameters: Tree<Parameter>, seed: number): Tree<NDArray<'float32'>> {
-  return mapTree(parameters, ({ shape, init }: Parameter, path) => float32(draw(init, sizeOf(shape), seed, path), shape));
+  return mapTree(parameters, ({ shape, init }: Parameter, path) =>
+    float32(draw(init, sizeOf(shape), seed, path), shape),
+  );
 }
 
 function draw(init: Initializer, count: number, seed: number, path: string): Float32Array {
@@ -42,16 +56,29 @@ export function countParameters(parameters: Tree<Spec>): number {
  * Take the parameters a model needs out of what a file holds.
  * @throws UserError naming the file and the first parameter that is missing, unexpected, or of another shape.
  */
-export function adopt<P extends Tree<Parameter>>(parameters: P, arrays: Readonly<Record<string, NDArray>>, label: string): Mapped<P, NDArray<'float32'>>;
-export function adopt(parameters: Tree<Parameter>, arrays: Readonly<Record<string, NDArray>>, label: string): Tree<NDArray<'float32'>> {
+export function adopt<P extends Tree<Parameter>>(
+  parameters: P,
+  arrays: Readonly<Record<string, NDArray>>,
+  label: string,
+): Mapped<P, NDArray<'float32'>>;
+export function adopt(
+  parameters: Tree<Parameter>,
+  arrays: Readonly<Record<string, NDArray>>,
+  label: string,
+): Tree<NDArray<'float32'>> {
   const wanted = flatten(parameters);
   const foreign = Object.keys(arrays).find((name) => !(name in wanted));
-  if (foreign !== undefined) throw new UserError(`${label} holds ${foreign}, which this model does not have: it belongs to another model or version`);
+  if (foreign !== undefined)
+    throw new UserError(
+      `${label} holds ${foreign}, which this model does not have: it belongs to another model or version`,
+    );
   return mapTree(parameters, ({ shape }: Parameter, path) => {
     const array = arrays[path];
     if (!array) throw new UserError(`${label} lacks the parameter ${path}: it belongs to another model or version`);
     if (array.dtype !== 'float32' || array.shape.join() !== shape.join())
-      throw new UserError(`${label}: ${path} is ${array.dtype} [${array.shape}] where the model needs float32 [${shape}]`);
+      throw new UserError(
+        `${label}: ${path} is ${array.dtype} [${array.shape}] where the model needs float32 [${shape}]`,
+      );
     return array;
   });
 }

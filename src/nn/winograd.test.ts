@@ -10,11 +10,16 @@ import { conv3x3Tokens } from './winograd.ts';
 const engine = Engine.start({ threads: 1 });
 afterAll(() => engine.close());
 
-const draw = (stream: string, shape: number[]) => float32(Float32Array.from(normals({ seed: 1, stream, step: 0 }, 0, sizeOf(shape))), shape);
+const draw = (stream: string, shape: number[]) =>
+  float32(Float32Array.from(normals({ seed: 1, stream, step: 0 }, 0, sizeOf(shape))), shape);
 
 it.each([1, 2, 3, 4, 6, 8, 9])('side %i', async (side) => {
   const [batch, from, to] = [2, 5, 7];
-  const feeds = { x: draw('x', [batch, side * side, from]), w: draw('w', [to, from, 3, 3]), r: draw('r', [batch, side * side, to]) };
+  const feeds = {
+    x: draw('x', [batch, side * side, from]),
+    w: draw('w', [to, from, 3, 3]),
+    r: draw('r', [batch, side * side, to]),
+  };
   const program = await engine.compile(
     g.trace(feeds, ({ x, w, r }) => {
       const fast = conv3x3Tokens(w, x);

@@ -7,8 +7,8 @@
  * rows and then the columns of the whole grid are multiplied by one matrix that cuts, pads and transforms all its tiles.
  */
 
-import * as g from '../graph/index.ts';
 import type { Tensor } from '../graph/index.ts';
+import * as g from '../graph/index.ts';
 import { float32 } from '../ndarray.ts';
 
 const B = [
@@ -64,7 +64,11 @@ export function conv3x3Tokens(weight: Tensor, x: Tensor): Tensor {
 /** G g Gᵀ of every pair of channels: [36, in, out]. */
 function transformed(weight: Tensor): Tensor {
   const [to, from] = weight.shape as readonly [number, number];
-  const kronecker = matrix(TILE * TILE, 9, (row, column) => G[Math.floor(row / TILE)]![Math.floor(column / 3)]! * G[row % TILE]![column % 3]!);
+  const kronecker = matrix(
+    TILE * TILE,
+    9,
+    (row, column) => G[Math.floor(row / TILE)]![Math.floor(column / 3)]! * G[row % TILE]![column % 3]!,
+  );
   const taps = g.transpose(g.reshape(weight, [to * from, 9]), [1, 0]);
   return g.transpose(g.reshape(g.matmul(kronecker, taps), [TILE * TILE, to, from]), [0, 2, 1]);
 }

@@ -1,7 +1,7 @@
 /** AdamW (Loshchilov & Hutter, 1711.05101) and gradient clipping, written as graph: they run where the model runs. */
 
-import * as g from '../graph/index.ts';
 import type { Tensor } from '../graph/index.ts';
+import * as g from '../graph/index.ts';
 import { float32, type NDArray, scalar, type Tree } from '../ndarray.ts';
 import { flatten, mapTree } from '../tree.ts';
 
@@ -36,7 +36,13 @@ export function adamw<P extends Tree<Tensor>>(
   lr: Tensor,
   { beta1, beta2, eps, weightDecay }: AdamWOptions,
 ): { readonly params: P; readonly state: { readonly [key: string]: Tree<Tensor> } };
-export function adamw(params: Tree<Tensor>, gradients: Tree<Tensor>, state: AdamState<Tensor>, lr: Tensor, options: AdamWOptions) {
+export function adamw(
+  params: Tree<Tensor>,
+  gradients: Tree<Tensor>,
+  state: AdamState<Tensor>,
+  lr: Tensor,
+  options: AdamWOptions,
+) {
   const { beta1, beta2, eps, weightDecay } = options;
   const [grads, means, squares] = [flatten(gradients), flatten(state.mean), flatten(state.square)];
   const step = g.add(state.step, 1);
@@ -46,7 +52,9 @@ export function adamw(params: Tree<Tensor>, gradients: Tree<Tensor>, state: Adam
   const keep = g.sub(1, g.mul(lr, weightDecay));
 
   const mean = mapTree(params, (_, path) => g.add(g.mul(means[path]!, beta1), g.mul(grads[path]!, 1 - beta1)));
-  const square = mapTree(params, (_, path) => g.add(g.mul(squares[path]!, beta2), g.mul(g.square(grads[path]!), 1 - beta2)));
+  const square = mapTree(params, (_, path) =>
+    g.add(g.mul(squares[path]!, beta2), g.mul(g.square(grads[path]!), 1 - beta2)),
+  );
   const [newMeans, newSquares] = [flatten(mean), flatten(square)];
   const next = mapTree(params, (p: Tensor, path) => {
     const denominator = g.add(g.div(g.sqrt(newSquares[path]!), scale), eps);
@@ -63,7 +71,10 @@ export function globalNorm(gradients: Tree<Tensor>): Tensor {
 }
 
 /** Scale all gradients by min(1, maxNorm/(‖g‖ + 1e-6)); `norm` is ‖g‖ before. */
-export function clipByGlobalNorm<G extends Tree<Tensor>>(gradients: G, maxNorm: number): { readonly gradients: G; readonly norm: Tensor };
+export function clipByGlobalNorm<G extends Tree<Tensor>>(
+  gradients: G,
+  maxNorm: number,
+): { readonly gradients: G; readonly norm: Tensor };
 export function clipByGlobalNorm(gradients: Tree<Tensor>, maxNorm: number): { gradients: Tree<Tensor>; norm: Tensor } {
   const norm = globalNorm(gradients);
   const coefficient = g.minimum(g.div(maxNorm, g.add(norm, 1e-6)), 1);

@@ -1,7 +1,7 @@
 /** Exponential moving average of parameters, written as graph. */
 
-import * as g from '../graph/index.ts';
 import type { Tensor } from '../graph/index.ts';
+import * as g from '../graph/index.ts';
 import type { Tree } from '../ndarray.ts';
 import { flatten, mapTree } from '../tree.ts';
 

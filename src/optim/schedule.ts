@@ -1,7 +1,10 @@
 /** Learning-rate schedules: pure functions of the step. */
 
 /** Linear warm-up over `warmupSteps`, then a cosine from `learningRate` to a twentieth of it at `steps`. */
-export function warmupCosine({ learningRate, warmupSteps, steps }: { learningRate: number; warmupSteps: number; steps: number }, step: number): number {
+export function warmupCosine(
+  { learningRate, warmupSteps, steps }: { learningRate: number; warmupSteps: number; steps: number },
+  step: number,
+): number {
   if (step < warmupSteps) return (learningRate * (step + 1)) / warmupSteps;
   const progress = Math.min(1, (step - warmupSteps) / Math.max(1, steps - warmupSteps));
   const floor = 0.05;

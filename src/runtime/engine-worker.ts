@@ -5,7 +5,16 @@ import * as ort from 'onnxruntime-node';
 import { messageOf } from '../errors.ts';
 import type { DType, NDArray } from '../ndarray.ts';
 import { sizeOf } from '../ndarray.ts';
-import { type Answer, type Arrays, type Call, type EngineOptions, isState, outputName, type Request, type StateTensor } from './protocol.ts';
+import {
+  type Answer,
+  type Arrays,
+  type Call,
+  type EngineOptions,
+  isState,
+  outputName,
+  type Request,
+  type StateTensor,
+} from './protocol.ts';
 
 interface Session {
   readonly session: ort.InferenceSession;
@@ -29,7 +38,11 @@ async function compile(request: Extract<Request, { kind: 'compile' }>): Promise<
     graphOptimizationLevel: device === 'webgpu' ? 'basic' : 'all',
     // Subnormal numbers can slow a training run fivefold.
     extra: { session: { set_denormal_as_zero: '1' } },
-    ...(onDevice && { preferredOutputLocation: Object.fromEntries(stateOutputs.map((name) => [outputName(name), 'gpu-buffer' as const])) }),
+    ...(onDevice && {
+      preferredOutputLocation: Object.fromEntries(
+        stateOutputs.map((name) => [outputName(name), 'gpu-buffer' as const]),
+      ),
+    }),
   });
   programs.set(request.program, { session, stateInputs: request.inputs.filter(isState), outputs: request.outputs });
 }
@@ -95,7 +108,10 @@ function read(prefix: string): Arrays {
 }
 
 function describe(prefix: string): Record<string, StateTensor> {
-  const described = ([name, { type, dims, location }]: [string, ort.Tensor]) => [name, { dtype: type as DType, shape: dims, location }];
+  const described = ([name, { type, dims, location }]: [string, ort.Tensor]) => [
+    name,
+    { dtype: type as DType, shape: dims, location },
+  ];
   return Object.fromEntries(under(prefix).map(described));
 }
 

@@ -8,7 +8,16 @@ import { Worker } from 'node:worker_threads';
 import { input, type Program, writeOnnx } from '../graph/index.ts';
 import type { NDArray, Tree } from '../ndarray.ts';
 import { flatten, unflatten } from '../tree.ts';
-import { type Answer, type Arrays, type EngineOptions, isState, outputName, type Request, STATE, type StateTensor } from './protocol.ts';
+import {
+  type Answer,
+  type Arrays,
+  type EngineOptions,
+  isState,
+  outputName,
+  type Request,
+  STATE,
+  type StateTensor,
+} from './protocol.ts';
 
 export type { Device, EngineOptions } from './protocol.ts';
 
@@ -61,7 +70,9 @@ export class Engine {
           const given = feeds[name];
           if (!given) throw new Error(`The program's input ${name} was not fed`);
           if (given.dtype !== spec.dtype || given.shape.join() !== spec.shape.join())
-            throw new Error(`Input ${name} is ${given.dtype} [${given.shape}]; it was traced as ${spec.dtype} [${spec.shape}]`);
+            throw new Error(
+              `Input ${name} is ${given.dtype} [${given.shape}]; it was traced as ${spec.dtype} [${spec.shape}]`,
+            );
         }
         const unknown = Object.keys(feeds).find((name) => !fed.has(name));
         if (unknown !== undefined) throw new Error(`The program has no input ${unknown}`);
@@ -81,7 +92,9 @@ export class Engine {
     const tensors = await this.describe(prefix);
     const onHost = Object.values(tensors).every(({ location }) => location === 'cpu');
     const arrays = onHost ? arraysOf(await this.call({ kind: 'read', prefix })) : await this.fetch(tensors);
-    return unflatten(Object.fromEntries(Object.entries(arrays).map(([name, array]) => [name.slice(prefix.length + 1), array])));
+    return unflatten(
+      Object.fromEntries(Object.entries(arrays).map(([name, array]) => [name.slice(prefix.length + 1), array])),
+    );
   }
 
   /** Forget a part of the state; all of it under the empty path. */

@@ -14,7 +14,13 @@ export interface EngineOptions {
 export type Arrays = Readonly<Record<string, NDArray>>;
 
 export type Request =
-  | { readonly kind: 'compile'; readonly program: number; readonly model: Uint8Array; readonly inputs: readonly string[]; readonly outputs: readonly string[] }
+  | {
+      readonly kind: 'compile';
+      readonly program: number;
+      readonly model: Uint8Array;
+      readonly inputs: readonly string[];
+      readonly outputs: readonly string[];
+    }
   | { readonly kind: 'run'; readonly program: number; readonly feeds: Arrays }
   | { readonly kind: 'load'; readonly state: Arrays }
   | { readonly kind: 'read'; readonly prefix: string }

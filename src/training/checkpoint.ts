@@ -16,7 +16,12 @@ export async function saveCheckpoint(file: string, engine: Engine, stage: Stage,
   const tensors: Record<string, NDArray> = {};
   for (const [name, array] of Object.entries(flatten(await engine.read('')))) tensors[DEVICE + name] = array;
   for (const [name, array] of Object.entries(stage.hostState())) tensors[HOST + name] = array;
-  writeSafetensors(file, tensors, { format: FORMAT, stage: stage.name, step: `${step}`, fingerprint: stage.fingerprint });
+  writeSafetensors(file, tensors, {
+    format: FORMAT,
+    stage: stage.name,
+    step: `${step}`,
+    fingerprint: stage.fingerprint,
+  });
 }
 
 /**
@@ -27,7 +32,8 @@ export async function saveCheckpoint(file: string, engine: Engine, stage: Stage,
 function readCheckpoint(file: string, stage: Stage): { tensors: Record<string, NDArray>; steps: number } | undefined {
   if (!fs.existsSync(file)) return undefined;
   const { tensors, metadata } = readSafetensors(file);
-  if (metadata.format !== FORMAT || metadata.stage !== stage.name) throw new UserError(`${file} is not a checkpoint of the ${stage.name} stage`);
+  if (metadata.format !== FORMAT || metadata.stage !== stage.name)
+    throw new UserError(`${file} is not a checkpoint of the ${stage.name} stage`);
   return metadata.fingerprint === stage.fingerprint ? { tensors, steps: Number(metadata.step) } : undefined;
 }
 
@@ -39,7 +45,11 @@ export async function resumeCheckpoint(file: string, engine: Engine, stage: Stag
   const found = readCheckpoint(file, stage);
   if (!found) return undefined;
   const part = (prefix: string) =>
-    Object.fromEntries(Object.entries(found.tensors).flatMap(([name, array]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), array]] : [])));
+    Object.fromEntries(
+      Object.entries(found.tensors).flatMap(([name, array]) =>
+        name.startsWith(prefix) ? [[name.slice(prefix.length), array]] : [],
+      ),
+    );
   await engine.drop('');
   await engine.load(unflatten(part(DEVICE)));
   stage.restore(part(HOST));

@@ -46,7 +46,9 @@ export interface PipelineOptions {
  * @returns the seconds each part took, in order.
  * @throws UserError, or Interrupted when the signal fires (training can then be resumed).
  */
-export async function trainPipeline(options: PipelineOptions): Promise<{ readonly seconds: Readonly<Record<string, number>> }> {
+export async function trainPipeline(
+  options: PipelineOptions,
+): Promise<{ readonly seconds: Readonly<Record<string, number>> }> {
   const pipeline = new Pipeline(options);
   const seconds: Record<string, number> = {};
   const parts: Record<StageName, () => Promise<void>> = {
@@ -72,11 +74,23 @@ class Pipeline {
     const { run, signal, display } = this.options;
     const { clip, data, seed, recipe } = run.settings;
     if (clip !== 'compact') return;
-    if (data !== 'faces') throw new UserError(`A compact CLIP learns from captions, which ${data} does not have: name another with --clip <folder or hub name>`);
+    if (data !== 'faces')
+      throw new UserError(
+        `A compact CLIP learns from captions, which ${data} does not have: name another with --clip <folder or hub name>`,
+      );
     const pairs = facePairs({ seed, count: recipe.clip.pairs, offset: CLIP_FACES_OFFSET });
     const images = await loadAll(pairs.images, recipe.clip.imageSize, { signal, onProgress: display.count('drawing') });
     const id = fingerprint('clip', JSON.stringify(recipe.clip), `${seed}`);
-    await this.train((engine) => clipStage({ engine, settings: recipe.clip, seed, pairs: { size: recipe.clip.pairs, side: recipe.clip.imageSize, images, caption: pairs.caption }, folder: run.clipFolder, fingerprint: id }));
+    await this.train((engine) =>
+      clipStage({
+        engine,
+        settings: recipe.clip,
+        seed,
+        pairs: { size: recipe.clip.pairs, side: recipe.clip.imageSize, images, caption: pairs.caption },
+        folder: run.clipFolder,
+        fingerprint: id,
+      }),
+    );
   }
 
   /** The visual tokenizer: images only. */
@@ -102,9 +116,21 @@ class Pipeline {
     const { run } = this.options;
     const { recipe, seed } = run.settings;
     const { latents, id } = await this.latents();
-    const identity = fingerprint('diffusion', JSON.stringify([recipe.diffusion, recipe.tokenizer, recipe.imageSize]), `${seed}`, id);
+    const identity = fingerprint(
+      'diffusion',
+      JSON.stringify([recipe.diffusion, recipe.tokenizer, recipe.imageSize]),
+      `${seed}`,
+      id,
+    );
     await this.train((engine) =>
-      diffusionStage({ engine, recipe, seed, latents, fingerprint: identity, onExport: (params) => run.saveModel('diffusion', params, { latents: id }) }),
+      diffusionStage({
+        engine,
+        recipe,
+        seed,
+        latents,
+        fingerprint: identity,
+        onExport: (params) => run.saveModel('diffusion', params, { latents: id }),
+      }),
     );
   }
 
@@ -113,7 +139,16 @@ class Pipeline {
     const { run, resume, checkpointEvery, maxSteps, signal, display } = this.options;
     const engine = Engine.start(this.options.engine);
     try {
-      await trainStage(make(engine), { run, engine, resume, checkpointEvery, maxSteps, signal, onProgress: display.step, onNote: display.note });
+      await trainStage(make(engine), {
+        run,
+        engine,
+        resume,
+        checkpointEvery,
+        maxSteps,
+        signal,
+        onProgress: display.step,
+        onNote: display.note,
+      });
     } finally {
       await engine.close();
     }
@@ -137,9 +172,14 @@ class Pipeline {
     });
     if (rejected.length > 0) {
       run.writeJson('rejected.json', rejected);
-      display.note(`${rejected.length} of ${source.size + rejected.length} files are not usable pictures and are left out: see ${run.file('rejected.json')}`);
+      display.note(
+        `${rejected.length} of ${source.size + rejected.length} files are not usable pictures and are left out: see ${run.file('rejected.json')}`,
+      );
     }
-    const bytes = await loadAll(source, recipe.imageSize, { signal, onProgress: display.count(data === 'faces' ? 'drawing' : 'reading') });
+    const bytes = await loadAll(source, recipe.imageSize, {
+      signal,
+      onProgress: display.count(data === 'faces' ? 'drawing' : 'reading'),
+    });
     return { bytes, id: fingerprint(bytes) };
   }
 
@@ -147,8 +187,10 @@ class Pipeline {
   private async latents(): Promise<{ latents: Latents; id: string }> {
     const { run, display } = this.options;
     const { bytes, id: imagesId } = await this.images();
-    if (run.settings.clip === 'compact' && !run.hasModel('clip')) throw new UserError(`${run.path} holds no trained CLIP: train it first with --stage clip`);
-    if (!run.hasModel('tokenizer')) throw new UserError(`${run.path} holds no trained tokenizer: train it first with --stage tokenizer`);
+    if (run.settings.clip === 'compact' && !run.hasModel('clip'))
+      throw new UserError(`${run.path} holds no trained CLIP: train it first with --stage clip`);
+    if (!run.hasModel('tokenizer'))
+      throw new UserError(`${run.path} holds no trained tokenizer: train it first with --stage tokenizer`);
     const clip = await openRunClip(run);
     const engine = Engine.start(this.options.engine);
     try {
@@ -168,7 +210,12 @@ class Pipeline {
     }
   }
 
-  private async encode(bytes: Uint8Array, codec: Codec, clip: ClipEmbedder, onProgress: (done: number, total: number) => void): Promise<Latents> {
+  private async encode(
+    bytes: Uint8Array,
+    codec: Codec,
+    clip: ClipEmbedder,
+    onProgress: (done: number, total: number) => void,
+  ): Promise<Latents> {
     const { imageSize } = this.options.run.settings.recipe;
     const stride = 3 * imageSize ** 2;
     const size = bytes.length / stride;
@@ -178,7 +225,10 @@ class Pipeline {
     for (let start = 0; start < size; start += ENCODE_BATCH) {
       this.options.signal.throwIfAborted();
       const part = bytes.subarray(start * stride, (start + ENCODE_BATCH) * stride);
-      const [partCodes, partEmbeddings] = await Promise.all([codec.encode(part), clip.embedImages(imageViews(part, imageSize))]);
+      const [partCodes, partEmbeddings] = await Promise.all([
+        codec.encode(part),
+        clip.embedImages(imageViews(part, imageSize)),
+      ]);
       codes.set(partCodes, start * tokens);
       embeddings.set(partEmbeddings, start * clip.dim);
       onProgress(start + part.length / stride, size);

@@ -46,7 +46,8 @@ export class RunDirectory {
     if (fs.existsSync(path.join(folder, 'run.json')))
       throw new UserError(`${folder} already holds a run: add --resume to go on with it, or choose another folder`);
     try {
-      for (const sub of ['', 'tokenizer', 'diffusion', 'checkpoints', 'cache']) fs.mkdirSync(path.join(folder, sub), { recursive: true });
+      for (const sub of ['', 'tokenizer', 'diffusion', 'checkpoints', 'cache'])
+        fs.mkdirSync(path.join(folder, sub), { recursive: true });
     } catch (error) {
       throw fileError('create', folder, error);
     }
@@ -57,14 +58,19 @@ export class RunDirectory {
 
   /** @throws UserError if there is no run, or one of another version. */
   static open(folder: string): RunDirectory {
-    if (!fs.existsSync(folder)) throw new UserError(`There is no folder ${folder}: name a run directory made by clipvq train or clipvq demo`);
+    if (!fs.existsSync(folder))
+      throw new UserError(`There is no folder ${folder}: name a run directory made by clipvq train or clipvq demo`);
     const file = path.join(folder, 'run.json');
     if (!fs.existsSync(file)) throw new UserError(`${folder} is not a model: it has no run.json`);
     sweepTemporaries(folder);
     const parsed = runSchema.safeParse(readJson(file));
-    if (!parsed.success) throw new UserError(`${file} does not describe a run: ${parsed.error.issues[0]?.path.join('.')}: ${parsed.error.issues[0]?.message}`);
+    if (!parsed.success)
+      throw new UserError(
+        `${file} does not describe a run: ${parsed.error.issues[0]?.path.join('.')}: ${parsed.error.issues[0]?.message}`,
+      );
     const { version, seed, data, clip, recipe } = parsed.data;
-    if (version !== VERSION) throw new UserError(`${folder} is of format version ${version}; this program reads version ${VERSION}`);
+    if (version !== VERSION)
+      throw new UserError(`${folder} is of format version ${version}; this program reads version ${VERSION}`);
     return new RunDirectory(folder, { seed, data, clip, recipe: parseRecipe(recipe, file) });
   }
 
@@ -96,16 +102,27 @@ export class RunDirectory {
 
   /** Write a stage's trained parameters. */
   saveModel(stage: StageName, params: Tree<NDArray>, metadata: Readonly<Record<string, string>>): void {
-    writeSafetensors(this.file(stage, 'model.safetensors'), flatten(params), { format: `${FORMAT} ${stage}`, version: `${VERSION}`, ...metadata });
+    writeSafetensors(this.file(stage, 'model.safetensors'), flatten(params), {
+      format: `${FORMAT} ${stage}`,
+      version: `${VERSION}`,
+      ...metadata,
+    });
   }
 
   /** @throws UserError if the stage has not been trained yet, or its file is damaged or foreign. */
   readModel(stage: StageName): Safetensors {
     const file = this.file(stage, 'model.safetensors');
-    if (!fs.existsSync(file)) throw new UserError(`${this.path} holds no trained ${stage}: finish it with clipvq train --run ${this.path} --resume`);
+    if (!fs.existsSync(file))
+      throw new UserError(
+        `${this.path} holds no trained ${stage}: finish it with clipvq train --run ${this.path} --resume`,
+      );
     const model = readSafetensors(file);
-    if (model.metadata.format !== `${FORMAT} ${stage}`) throw new UserError(`${file} was not written by this program: its metadata does not say "${FORMAT} ${stage}"`);
-    if (model.metadata.version !== `${VERSION}`) throw new UserError(`${file} is of format version ${model.metadata.version}; this program reads version ${VERSION}`);
+    if (model.metadata.format !== `${FORMAT} ${stage}`)
+      throw new UserError(`${file} was not written by this program: its metadata does not say "${FORMAT} ${stage}"`);
+    if (model.metadata.version !== `${VERSION}`)
+      throw new UserError(
+        `${file} is of format version ${model.metadata.version}; this program reads version ${VERSION}`,
+      );
     return model;
   }
 

@@ -55,7 +55,8 @@ export async function trainStage(stage: Stage, options: TrainOptions): Promise<v
   if (options.resume) {
     const done = await resumeCheckpoint(checkpoint, engine, stage);
     if (done !== undefined) step = done;
-    else if (run.hasModel(stage.name)) options.onNote?.(`${stage.name}: what it learns from has changed; it starts again`);
+    else if (run.hasModel(stage.name))
+      options.onNote?.(`${stage.name}: what it learns from has changed; it starts again`);
   }
 
   const clock = new StepClock();
@@ -67,7 +68,9 @@ export async function trainStage(stage: Stage, options: TrainOptions): Promise<v
     }
     const metrics = await stage.run(step);
     if (!Number.isFinite(metrics.loss))
-      throw new UserError(`${stage.name}: the loss is ${metrics.loss} at step ${step + 1}; resume from step ${saved} with a lower learning rate (--set ${stage.name}.learningRate=…)`);
+      throw new UserError(
+        `${stage.name}: the loss is ${metrics.loss} at step ${step + 1}; resume from step ${saved} with a lower learning rate (--set ${stage.name}.learningRate=…)`,
+      );
     step++;
     run.log({ stage: stage.name, step, ...metrics });
     const rate = clock.tick();

@@ -17,9 +17,8 @@ export function phaseAt(settings: Settings, step: number): Phase {
 
 /** The phases a run goes through, in order. */
 export function phasesOf(settings: Settings): readonly Phase[] {
-  const first = firstQuantizedStep(settings);
-  const present = new Set([0, first, settings.steps - 1].map((step) => phaseAt(settings, step)));
-  return [...present];
+  const last = settings.steps - 1;
+  return [...new Set([0, Math.min(firstQuantizedStep(settings), last), last].map((step) => phaseAt(settings, step)))];
 }
 
 /** τ: a cosine from `temperatureStart` at the first step with codes to `temperatureEnd` at the end. */

@@ -1,6 +1,6 @@
 /** The tokenizer stage on pictures small enough for a test: it learns, and a resumed run repeats the whole one bit by bit. */
 
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UserError } from '../errors.ts';
 import type { NDArray, Tree } from '../ndarray.ts';
 import type { TokenizerRecipe } from '../recipe.ts';
@@ -26,7 +26,7 @@ const recipe: TokenizerRecipe = {
     codes: 16,
     codeDim: 6,
     normalizeLatents: true,
-    steps: 60,
+    steps: 100,
     batch: 8,
     learningRate: 5e-3,
     warmupSteps: 3,
@@ -54,16 +54,19 @@ const images = Uint8Array.from({ length: 32 * SIZE * SIZE * 3 }, (_, at) => {
 const engine = Engine.start({ threads: 1 });
 afterAll(() => engine.close());
 
-function start(seed = 1) {
+function start(seed: number) {
   let exported: Tree<NDArray> | undefined;
-  const stage = tokenizerStage({ engine, recipe, seed, images, fingerprint: 'test', onExport: (params) => void (exported = params) });
+  const stage = tokenizerStage({
+    engine,
+    recipe,
+    seed,
+    images,
+    fingerprint: 'test',
+    onExport: (params) => {
+      exported = params;
+    },
+  });
   return { stage, exported: () => exported! };
-}
-
-async function losses(stage: ReturnType<typeof start>['stage'], from: number, to: number): Promise<Metrics[]> {
-  const metrics = [];
-  for (let step = from; step < to; step++) metrics.push(await stage.run(step));
-  return metrics;
 }
 
 /** Run a stage from the start, keeping the state before some steps. */
@@ -71,7 +74,8 @@ async function wholeRun(seed: number, keep: readonly number[]) {
   const { stage, exported } = start(seed);
   await engine.drop('');
   await stage.prepare();
-  const [metrics, states]: [Metrics[], Map<number, Tree<NDArray>>] = [[], new Map()];
+  const metrics: Metrics[] = [];
+  const states = new Map<number, Tree<NDArray>>();
   for (let step = 0; step < steps; step++) {
     if (keep.includes(step)) states.set(step, structuredClone(await engine.read('')));
     metrics.push(await stage.run(step));
@@ -81,32 +85,37 @@ async function wholeRun(seed: number, keep: readonly number[]) {
 }
 
 const interruptions = [5, boundary - 1, boundary, boundary + 1, Math.round(steps * 0.8)];
-const whole = wholeRun(1, interruptions);
+let whole: Awaited<ReturnType<typeof wholeRun>>;
+beforeAll(async () => {
+  whole = wholeRun(1, interruptions);
+});
 
 describe('tokenizer stage', () => {
-  it('learns in every phase and uses its codes', async () => {
-    const { metrics } = await whole;
+  it('learns in every phase and uses its codes', () => {
+    const { metrics } = whole;
     const mean = (from: number, to: number) => metrics.slice(from, to).reduce((sum, { loss }) => sum + loss, 0) / (to - from);
-    expect(mean(boundary - 4, boundary)).toBeLessThan(0.5 * metrics[0]!.loss);
-    expect(mean(steps - 4, steps)).toBeLessThan(mean(boundary, boundary + 4));
+    expect(mean(boundary - 4, boundary)).toBeLessThan(0.7 * metrics[0]!.loss);
+    expect(mean(steps - 4, steps)).toBeLessThan(0.8 * mean(boundary, boundary + 4));
     expect(metrics.at(-1)!.codesUsed).toBeGreaterThan(4);
     expect(metrics.at(-1)!.perplexity).toBeGreaterThan(2);
   });
 
-  it.each(interruptions)('repeats the whole run when it is resumed at step %i', async (step) => {
-    const { metrics, states } = await whole;
+  it('repeats the whole run when it is resumed, within a phase and at its borders', async () => {
+    const { metrics, states } = whole;
     const { stage } = start(1);
-    await engine.drop('');
     await stage.prepare();
-    await engine.drop('');
-    await engine.load(states.get(step)!);
-    stage.restore({});
-    const resumed = await losses(stage, step, Math.min(steps, step + 8));
-    expect(resumed).toEqual(metrics.slice(step, step + 8));
+    for (const step of interruptions) {
+      await engine.drop('');
+      await engine.load(states.get(step)!);
+      stage.restore({});
+      const resumed = [];
+      for (let at = step; at < step + 6; at++) resumed.push(await stage.run(at));
+      expect(resumed, `resumed at step ${step}`).toEqual(metrics.slice(step, step + 6));
+    }
   });
 
   it('depends on the seed', async () => {
-    const { metrics } = await whole;
+    const { metrics } = whole;
     const { stage } = start(2);
     await engine.drop('');
     await stage.prepare();
@@ -116,7 +125,7 @@ describe('tokenizer stage', () => {
 
 describe('codec', () => {
   it('keeps pictures, whatever the batch', async () => {
-    const arrays = flatten((await whole).params);
+    const arrays = flatten(whole.params);
     const some = images.subarray(0, 5 * 3 * SIZE * SIZE);
     const [one, three] = [await compileCodec(engine, arrays, recipe, 1, 'test'), await compileCodec(engine, arrays, recipe, 3, 'test')];
     const codes = await three.encode(some);
@@ -130,7 +139,7 @@ describe('codec', () => {
   });
 
   it('names the file that does not fit', async () => {
-    const { 'quant_conv.weight': _, ...rest } = flatten((await whole).params);
+    const { 'quant_conv.weight': _, ...rest } = flatten(whole.params);
     await expect(compileCodec(engine, rest, recipe, 1, 'model.safetensors')).rejects.toThrow(UserError);
     await expect(compileCodec(engine, rest, recipe, 1, 'model.safetensors')).rejects.toThrow(/model\.safetensors.*quant_conv\.weight/);
   });
