@@ -142,20 +142,20 @@ const nano: Recipe = {
     weightDecay: 0.05,
   },
   tokenizer: {
-    patchSize: 2,
-    channels: 32,
-    channelMultipliers: [1, 1, 2],
+    patchSize: 4,
+    channels: 64,
+    channelMultipliers: [1, 1],
     residualBlocks: 1,
     attentionResolutions: [],
-    middleAttention: true,
+    middleAttention: false,
     normGroups: 8,
     latentChannels: 32,
     codes: 256,
     codeDim: 32,
     normalizeLatents: true,
-    steps: 1700,
+    steps: 1400,
     batch: 8,
-    learningRate: 1e-3,
+    learningRate: 2e-3,
     warmupSteps: 20,
     beta1: 0.9,
     beta2: 0.99,
@@ -228,6 +228,9 @@ function checked(recipe: Recipe, where: string): Recipe {
     throw new UserError(`${where}: clip.imageSize ${clip.imageSize} is not 16, 32, 64, …`);
   if (clip.imageChannels % 8 !== 0)
     throw new UserError(`${where}: clip.imageChannels ${clip.imageChannels} is not a multiple of 8`);
+  const ungrouped = [1, ...tokenizer.channelMultipliers].find((multiplier) => (tokenizer.channels * multiplier) % tokenizer.normGroups !== 0);
+  if (ungrouped !== undefined)
+    throw new UserError(`${where}: tokenizer.normGroups ${tokenizer.normGroups} does not divide ${tokenizer.channels * ungrouped} channels`);
   if (diffusion.dim % diffusion.heads !== 0)
     throw new UserError(`${where}: diffusion.dim ${diffusion.dim} does not divide into ${diffusion.heads} heads`);
   if (diffusion.alphaBarEnd + diffusion.gammaBarEnd > 1 || diffusion.alphaBarStart + diffusion.gammaBarStart > 1)

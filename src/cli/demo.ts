@@ -10,7 +10,7 @@ import { reconstructionQuality } from '../evaluation/reconstruction.ts';
 import { machineSpeed } from '../evaluation/speed.ts';
 import { Generator } from '../model.ts';
 import { makeRecipe, type Recipe } from '../recipe.ts';
-import { HELD_OUT_FACES_OFFSET, trainPipeline } from '../training/pipeline.ts';
+import { HELD_OUT_FACES_OFFSET, openPictures, trainPipeline } from '../training/pipeline.ts';
 import { RunDirectory } from '../training/run.ts';
 import { scorePictures } from './evaluate.ts';
 import { facePrompts } from './face-prompts.ts';
@@ -54,6 +54,7 @@ async function demo(options: DemoOptions): Promise<void> {
 
   const { seconds } = await trainPipeline({
     run,
+    pictures: await openPictures(run.settings, { signal, display }),
     stages: ['clip', 'tokenizer', 'diffusion'],
     engine: engineOptions(options),
     resume,

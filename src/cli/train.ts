@@ -1,10 +1,13 @@
 /** `clipvq train`: from a folder of pictures to a run directory that generates. */
 
+import fs from 'node:fs';
+import path from 'node:path';
 import { Command, Option } from 'commander';
+import { openEmbedder } from '../clip/embedder.ts';
 import { UserError } from '../errors.ts';
 import { makeRecipe, presets } from '../recipe.ts';
-import { trainPipeline } from '../training/pipeline.ts';
-import { RunDirectory } from '../training/run.ts';
+import { openPictures, trainPipeline } from '../training/pipeline.ts';
+import { RunDirectory, type RunSettings } from '../training/run.ts';
 import type { StageName } from '../training/stage.ts';
 import { assignment, type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
@@ -48,38 +51,52 @@ export function trainCommand(): Command {
 }
 
 async function train(options: TrainCommandOptions): Promise<void> {
-  const run = options.resume ? resumed(options) : started(options);
   const display = new ProgressDisplay();
+  const signal = interruptSignal();
+  const resumed = options.resume ? openResumed(options) : undefined;
+  const settings = resumed?.settings ?? newSettings(options);
+  // Whatever cannot work is found before anything is written or trained.
+  if (!resumed) RunDirectory.assertFree(options.run);
+  if (settings.clip !== 'compact') await (await openEmbedder(settings.clip)).close();
+  const pictures = await openPictures(settings, { signal, display });
+  const run = resumed ?? RunDirectory.create(options.run, settings);
+
   const { seconds } = await trainPipeline({
     run,
+    pictures,
     stages: options.stage === 'all' ? ['clip', 'tokenizer', 'diffusion'] : [options.stage],
     engine: engineOptions(options),
     resume: options.resume ?? false,
     checkpointEvery: options.checkpointEvery,
     maxSteps: options.maxSteps,
-    signal: interruptSignal(),
+    signal,
     display,
   });
+  display.end();
   printResult(options.json ?? false, { run: run.path, seconds }, () => [
     `Trained ${run.path} in ${duration(Object.values(seconds).reduce((a, b) => a + b, 0))}.`,
     `Try it: clipvq generate --model ${run.path} "a prompt"`,
   ]);
 }
 
-function started({ data, run, preset = 'nano', set, seed = 0, clip }: TrainCommandOptions): RunDirectory {
+const DEFAULT_CLIP = 'Xenova/clip-vit-base-patch32';
+
+function newSettings({ data, preset = 'nano', set, seed = 0, clip }: TrainCommandOptions): RunSettings {
   if (data === undefined)
     throw new UserError('Name the pictures to learn from: --data <folder>, or --data faces for the built-in set');
-  const recipe = makeRecipe(preset, set);
-  return RunDirectory.create(run, {
-    seed,
-    data,
-    clip: clip ?? (data === 'faces' ? 'compact' : 'Xenova/clip-vit-base-patch32'),
-    recipe,
-  });
+  const chosen = clip ?? (data === 'faces' ? 'compact' : DEFAULT_CLIP);
+  if (chosen === 'compact' && data !== 'faces')
+    throw new UserError(
+      `A compact CLIP learns from captions, which ${data} does not have: name another with --clip <folder or hub name>`,
+    );
+  return { seed, data: absolute(data), clip: absolute(chosen), recipe: makeRecipe(preset, set) };
 }
 
+/** Folders are remembered by their full path, so that a run can be resumed from anywhere. */
+const absolute = (name: string): string => (name !== 'faces' && fs.existsSync(name) ? path.resolve(name) : name);
+
 /** A resumed run keeps its own settings: asking for others is a mistake worth hearing of. */
-function resumed({ data, run, preset, set, seed, clip }: TrainCommandOptions): RunDirectory {
+function openResumed({ data, run, preset, set, seed, clip }: TrainCommandOptions): RunDirectory {
   const opened = RunDirectory.open(run);
   const { settings } = opened;
   const differs = (name: string, asked: string | number | undefined, is: string | number) => {
@@ -88,10 +105,10 @@ function resumed({ data, run, preset, set, seed, clip }: TrainCommandOptions): R
         `${run} was started with ${name} ${is}: a resumed run keeps its settings; leave ${name} out or start another run`,
       );
   };
-  differs('--data', data, settings.data);
+  differs('--data', data && absolute(data), settings.data);
   differs('--preset', preset, settings.recipe.preset);
   differs('--seed', seed, settings.seed);
-  differs('--clip', clip, settings.clip);
+  differs('--clip', clip && absolute(clip), settings.clip);
   if (set !== undefined && JSON.stringify(makeRecipe(settings.recipe.preset, set)) !== JSON.stringify(settings.recipe))
     throw new UserError(
       `${run} was started with other settings: a resumed run keeps them; leave --set out or start another run`,

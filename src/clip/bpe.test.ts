@@ -54,6 +54,15 @@ describe('encoding', () => {
     );
   });
 
+  it('numbers the tokens that texts contain, and gives the others one number', () => {
+    const { rows, known } = bpe.rowsOf(['red hat', 'a hat']);
+    const place = (token: string) => rows[bpe.id(token)];
+    const inside = [`a${END_OF_WORD}`, `red${END_OF_WORD}`, `hat${END_OF_WORD}`, START, END];
+    expect(known).toBe(5);
+    expect(inside.map(place).sort()).toEqual([0, 1, 2, 3, 4]);
+    expect([PAD, `blue${END_OF_WORD}`, 'x'].map(place)).toEqual([5, 5, 5]);
+  });
+
   it('counts special tokens that are written out as themselves', () => {
     expect(texts(bpe, bpe.encode(`a${END}${PAD}`))).toEqual([START, `a${END_OF_WORD}`, END, PAD, END]);
   });

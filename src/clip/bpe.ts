@@ -68,6 +68,18 @@ export class Bpe {
     return [this.id(START), ...inner, this.id(END)];
   }
 
+  /**
+   * Numbers the tokens that occur in texts, in order of id: place k of the result belongs to token k. The tokens that do not
+   * occur, among them padding and what only unknown words are made of, share the next number, the count of those that do.
+   */
+  rowsOf(texts: Iterable<string>): { readonly rows: Int32Array; readonly known: number } {
+    const seen = new Set<number>();
+    for (const text of texts) for (const id of this.encode(text)) seen.add(id);
+    const rows = new Int32Array(this.tokens.length).fill(seen.size);
+    for (const [row, id] of [...seen].sort((a, b) => a - b).entries()) rows[id] = row;
+    return { rows, known: seen.size };
+  }
+
   #encodePlain(text: string): number[] {
     return symbolsOf(text).flatMap((symbols) => {
       const word = symbols.join('');

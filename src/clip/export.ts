@@ -6,7 +6,7 @@ import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { fileError, systemCode } from '../checkpoint/file-errors.ts';
 import { writeSafetensors } from '../checkpoint/safetensors.ts';
 import * as g from '../graph/index.ts';
-import type { NDArray } from '../ndarray.ts';
+import { int32, type NDArray } from '../ndarray.ts';
 import type { ClipSettings } from '../recipe.ts';
 import { flatten } from '../tree.ts';
 import type { Bpe } from './bpe.ts';
@@ -16,8 +16,13 @@ import { type ClipParameters, embedImages, embedTexts } from './towers.ts';
 export type TrainedClip = {
   readonly settings: ClipSettings;
   readonly bpe: Bpe;
+  /** The place of every token in the table of embeddings. */
+  readonly rows: Int32Array;
   readonly params: ClipParameters<NDArray>;
 };
+
+/** The name of the table of places among the parameters in `model.safetensors`. */
+export const ROWS = 'text.rows';
 
 /** Pillow's number for Lanczos, the filter with which folders of pictures are resized too. */
 const LANCZOS = 1;
@@ -34,9 +39,13 @@ export function exportClip(folder: string, clip: TrainedClip): void {
       writeFileAtomic(path.join(building, name), `${JSON.stringify(content, null, 2)}\n`);
     writeFileAtomic(path.join(building, 'onnx', 'vision_model.onnx'), visionModel(clip));
     writeFileAtomic(path.join(building, 'onnx', 'text_model.onnx'), textModel(clip));
-    writeSafetensors(path.join(building, 'model.safetensors'), flatten<NDArray>(clip.params), {
-      format: 'clip-vqdiffusion clip',
-    });
+    writeSafetensors(
+      path.join(building, 'model.safetensors'),
+      { ...flatten<NDArray>(clip.params), [ROWS]: int32(clip.rows, [clip.rows.length]) },
+      {
+        format: 'clip-vqdiffusion clip',
+      },
+    );
     fs.rmSync(folder, { recursive: true, force: true });
     fs.renameSync(building, folder);
   } catch (error) {
@@ -84,9 +93,9 @@ function visionModel({ settings: { imageSize }, params }: TrainedClip): Uint8Arr
 }
 
 /** input_ids [batch, context], int64 -> text_embeds [batch, dim] */
-function textModel({ settings: { context }, params, bpe }: TrainedClip): Uint8Array {
+function textModel({ settings: { context }, params, rows }: TrainedClip): Uint8Array {
   const inputs = { tower: params.text, input_ids: g.i32(1, context) };
-  const program = g.trace(inputs, ({ tower, input_ids }) => ({ text_embeds: embedTexts(tower, input_ids, bpe.pad) }));
+  const program = g.trace(inputs, ({ tower, input_ids }) => ({ text_embeds: embedTexts(tower, input_ids, rows) }));
   const weights = flatten<NDArray>({ tower: params.text });
   return g.writeOnnx(program, { openBatch: true, weights, int64Inputs: ['input_ids'] });
 }

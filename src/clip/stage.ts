@@ -2,7 +2,7 @@
 
 import { UserError } from '../errors.ts';
 import * as g from '../graph/index.ts';
-import { type NDArray, scalar } from '../ndarray.ts';
+import { scalar } from '../ndarray.ts';
 import { adopt, initialize, type Parameter } from '../nn/parameters.ts';
 import { adamState, adamw, clipByGlobalNorm } from '../optim/adamw.ts';
 import { warmupCosine } from '../optim/schedule.ts';
@@ -53,10 +53,12 @@ export function clipStage(options: ClipStageOptions): ClipStage {
   const corpus = Array.from({ length: count }, (_, i) => pairs.caption(i, 0));
   const bpe = trainBpe(corpus, settings.vocabulary);
   const length = trainingLength(corpus, bpe, settings.context);
-  const parameters = clipParameters(settings, bpe.tokens.length);
+  const { rows, known } = bpe.rowsOf(corpus);
+  const parameters = clipParameters(settings, known);
   const { batch, captions } = settings;
   const batches = new ClipBatches({ pairs, count, bpe, length, batch, captions, shift: SHIFT, seed });
   let program: Executable | undefined;
+  let towers: Executable | undefined;
   let next: { readonly step: number; readonly batch: ClipBatch } | undefined;
 
   return {
@@ -67,8 +69,7 @@ export function clipStage(options: ClipStageOptions): ClipStage {
 
     async prepare() {
       const params = initialize(parameters, seed);
-      silenceUnseen(params.text.tokens.weight, bpe, corpus);
-      program ??= await engine.compile(trainingProgram(settings, parameters, bpe, length));
+      program ??= await engine.compile(trainingProgram(settings, parameters, rows, length));
       await engine.load({ params, adam: adamState(params) });
     },
 
@@ -86,20 +87,20 @@ export function clipStage(options: ClipStageOptions): ClipStage {
 
     async export() {
       const params = adopt(parameters, flatten(await engine.read('params')), 'the engine');
-      exportClip(options.folder, { settings, bpe, params });
+      exportClip(options.folder, { settings, bpe, rows, params });
     },
 
     async retrieval() {
-      const look = await engine.compile(embeddingProgram(settings, parameters, bpe));
+      towers ??= await engine.compile(embeddingProgram(settings, parameters, rows));
       const [images, texts] = [new Float32Array(held * settings.dim), new Float32Array(held * settings.dim)];
       for (let start = 0; start < held; start += GROUP) {
-        const rows = Array.from({ length: GROUP }, (_, i) => count + start + i);
+        const group = Array.from({ length: GROUP }, (_, i) => count + start + i);
         const ids = tokenIds(
-          rows.map((row) => pairs.caption(row, 0)),
+          group.map((row) => pairs.caption(row, 0)),
           bpe,
           settings.context,
         );
-        const out = await look.run({ images: planes(pairs, rows), ids });
+        const out = await towers.run({ images: planes(pairs, group), ids });
         images.set(out.images!.data as Float32Array, start * settings.dim);
         texts.set(out.texts!.data as Float32Array, start * settings.dim);
       }
@@ -111,27 +112,17 @@ export function clipStage(options: ClipStageOptions): ClipStage {
 /** Pairs held out: a tenth, at most 500, in whole groups. */
 const heldOut = (size: number): number => GROUP * Math.min(5, Math.max(1, Math.floor(size / (10 * GROUP))));
 
-/** Room for 99 of 100 captions. Padding costs as much as text, and the few longer captions are still true without their end. */
+/** Room for 95 of 100 captions. Padding costs as much as text, and longer captions are still true without their end. */
 function trainingLength(texts: readonly string[], bpe: Bpe, context: number): number {
   const lengths = texts.map((text) => bpe.encode(text).length).sort((a, b) => a - b);
-  return Math.min(context, lengths[Math.floor(0.99 * (lengths.length - 1))]!);
-}
-
-/**
- * Tokens that no caption contains, such as the letters of unknown words, start at zero. Nothing ever moves them from there, so
- * a word the model does not know adds nothing to a prompt.
- */
-function silenceUnseen({ data, shape }: NDArray<'float32'>, bpe: Bpe, texts: readonly string[]): void {
-  const seen = new Set(texts.flatMap((text) => bpe.encode(text)));
-  const width = shape[1]!;
-  for (let id = 0; id < bpe.tokens.length; id++) if (!seen.has(id)) data.fill(0, id * width, (id + 1) * width);
+  return Math.min(context, lengths[Math.floor(0.95 * (lengths.length - 1))]!);
 }
 
 /** Both towers, the loss of every wording, backward pass, clipping and AdamW as one graph. */
 function trainingProgram(
   settings: ClipSettings,
   parameters: ClipParameters<Parameter>,
-  bpe: Bpe,
+  rows: Int32Array,
   length: number,
 ): g.Program {
   const { batch, captions, imageSize, weightDecay } = settings;
@@ -143,7 +134,7 @@ function trainingProgram(
   };
   return g.trace(inputs, ({ state: { params, adam }, images, ids, lr }) => {
     const pictures = embedImages(params.image, images);
-    const texts = embedTexts(params.text, g.reshape(ids, [captions * batch, length]), bpe.pad);
+    const texts = embedTexts(params.text, g.reshape(ids, [captions * batch, length]), rows);
     const wordings = Array.from({ length: captions }, (_, k) => g.slice(texts, 0, k * batch, (k + 1) * batch));
     const results = wordings.map((wording) => contrastiveLoss(pictures, wording, params.logScale));
     const average = (of: 'loss' | 'accuracy') =>
@@ -159,7 +150,7 @@ function trainingProgram(
 }
 
 /** Both towers on one group of pairs. */
-function embeddingProgram(settings: ClipSettings, parameters: ClipParameters<Parameter>, bpe: Bpe): g.Program {
+function embeddingProgram(settings: ClipSettings, parameters: ClipParameters<Parameter>, rows: Int32Array): g.Program {
   const { context, imageSize } = settings;
   const inputs = {
     state: { params: parameters },
@@ -168,6 +159,6 @@ function embeddingProgram(settings: ClipSettings, parameters: ClipParameters<Par
   };
   return g.trace(inputs, ({ state: { params }, images, ids }) => ({
     images: embedImages(params.image, images),
-    texts: embedTexts(params.text, ids, bpe.pad),
+    texts: embedTexts(params.text, ids, rows),
   }));
 }

@@ -7,19 +7,22 @@ import { Engine } from '../runtime/engine.ts';
 import { clipParameters, embedImages, embedTexts } from './towers.ts';
 
 const settings = { ...makeRecipe('nano').clip, dim: 8, imageSize: 32, imageChannels: 8, textWidth: 6, textHidden: 10 };
-const [vocabulary, pad] = [20, 19];
-const params = initialize(clipParameters(settings, vocabulary), 3);
+// Tokens 0 … 9 are known, 10 … 18 are not, 19 is padding.
+const [known, pad] = [10, 19];
+const rows = Int32Array.from({ length: 20 }, (_, id) => Math.min(id, known));
+const params = initialize(clipParameters(settings, known), 3);
 const engine = Engine.start({ threads: 1 });
 afterAll(() => engine.close());
 
-async function textRows(
-  texts: readonly (readonly number[])[],
-  length: number,
-  tower = params.text,
-): Promise<number[][]> {
+async function textRows(texts: readonly (readonly number[])[], length: number): Promise<number[][]> {
   const ids = texts.flatMap((text) => [...text, ...Array<number>(length - text.length).fill(pad)]);
-  const program = g.trace({ tower, ids: g.i32(texts.length, length) }, (t) => ({ y: embedTexts(t.tower, t.ids, pad) }));
-  const { y } = await (await engine.compile(program)).run({ tower, ids: int32(ids, [texts.length, length]) });
+  const program = g.trace({ tower: params.text, ids: g.i32(texts.length, length) }, (t) => ({
+    y: embedTexts(t.tower, t.ids, rows),
+  }));
+  const { y } = await (await engine.compile(program)).run({
+    tower: params.text,
+    ids: int32(ids, [texts.length, length]),
+  });
   return texts.map((_, i) => [...y!.data.slice(i * settings.dim, (i + 1) * settings.dim)].map(Number));
 }
 
@@ -51,13 +54,7 @@ describe('text tower', () => {
     expect(dot(ab!, swapped!)).toBeLessThan(0.999);
   });
 
-  it('takes nothing from tokens whose embedding is zero', async () => {
-    const silent = {
-      ...params.text,
-      tokens: { weight: float32(params.text.tokens.weight.data.slice(), [vocabulary, settings.textWidth]) },
-    };
-    for (const id of [11, 12])
-      silent.tokens.weight.data.fill(0, id * settings.textWidth, (id + 1) * settings.textWidth);
+  it('takes nothing from unknown tokens', async () => {
     const [one, other, many] = await textRows(
       [
         [1, 2, 11],
@@ -65,12 +62,29 @@ describe('text tower', () => {
         [1, 2, 11, 12, 11, 12],
       ],
       8,
-      silent,
     );
     for (let d = 0; d < settings.dim; d++) {
       expect(other![d]).toBeCloseTo(one![d]!, 6);
       expect(many![d]).toBeCloseTo(one![d]!, 6);
     }
+  });
+
+  it('has a gradient that counts every occurrence of a token', async () => {
+    const [n, length] = [64, 40];
+    const [ids, tower] = [Int32Array.from({ length: n * length }, (_, i) => (i * i) % 7), params.text];
+    const inputs = { tower, nudged: tower, ids: g.i32(n, length) };
+    const program = g.trace(inputs, (t) => {
+      const score = (of: typeof t.tower) => g.sum(g.slice(embedTexts(of, t.ids, rows), 1, 0, 1));
+      return { slope: g.grad(score(t.tower), t.tower.tokens.weight), low: score(t.tower), high: score(t.nudged) };
+    });
+    const [at, by] = [4 * settings.textWidth + 2, 0.02];
+    const weight = float32(tower.tokens.weight.data.slice(), tower.tokens.weight.shape);
+    weight.data[at]! += by;
+    const feeds = { tower, nudged: { ...tower, tokens: { weight } }, ids: int32(ids, [n, length]) };
+    const { slope, low, high } = await (await engine.compile(program)).run(feeds);
+    const difference = (high!.data[0]! - low!.data[0]!) / by;
+    expect(Math.abs(difference)).toBeGreaterThan(0.01);
+    expect(slope!.data[at]! / difference).toBeCloseTo(1, 1);
   });
 });
 

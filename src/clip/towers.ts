@@ -5,6 +5,7 @@
 
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
+import { float32, int32 } from '../ndarray.ts';
 import * as nn from '../nn/layers.ts';
 import { constant, normal, type Parameter } from '../nn/parameters.ts';
 import type { ClipSettings } from '../recipe.ts';
@@ -32,7 +33,7 @@ export type ImageTower<T> = {
 
 export type TextTower<T> = {
   readonly tokens: nn.Embedding<T>;
-  /** Linear maps without bias, so that unknown words, whose embeddings are zero, say nothing. */
+  /** Linear maps without bias: of zeros they make zeros, so padding and unknown words say nothing. */
   readonly pairs: { readonly weight: T };
   readonly triples: { readonly weight: T };
   readonly norm: nn.Norm<T>;
@@ -63,11 +64,11 @@ function imageParameters({ dim, imageSize, imageChannels }: ClipSettings): Image
   };
 }
 
-function textParameters({ dim, textWidth, textHidden }: ClipSettings, vocabulary: number): TextTower<Parameter> {
+function textParameters({ dim, textWidth, textHidden }: ClipSettings, known: number): TextTower<Parameter> {
   const ngram = (n: number) => ({ weight: normal([textHidden, n * textWidth], 1 / Math.sqrt(n * textWidth)) });
   const features = textWidth + 2 * textHidden;
   return {
-    tokens: nn.embeddingParameters(vocabulary, textWidth, 0.5),
+    tokens: nn.embeddingParameters(known, textWidth, 0.5),
     pairs: ngram(2),
     triples: ngram(3),
     norm: nn.normParameters(features),
@@ -76,10 +77,10 @@ function textParameters({ dim, textWidth, textHidden }: ClipSettings, vocabulary
   };
 }
 
-/** The parameters of both towers; `vocabulary` is the number of tokens there are. */
-export const clipParameters = (settings: ClipSettings, vocabulary: number): ClipParameters<Parameter> => ({
+/** The parameters of both towers; `known` is the number of tokens that have an embedding. */
+export const clipParameters = (settings: ClipSettings, known: number): ClipParameters<Parameter> => ({
   image: imageParameters(settings),
-  text: textParameters(settings, vocabulary),
+  text: textParameters(settings, known),
   logScale: constant([], INITIAL_LOG_SCALE),
 });
 
@@ -104,25 +105,21 @@ function fold(images: Tensor): Tensor {
 const activate = (norm: nn.Norm<Tensor>, x: Tensor): Tensor => g.swish(nn.groupNorm(norm, x, x.shape[1]! / GROUP));
 
 /**
- * Token ids [batch, length], int32, `pad` after each text's end, to unit vectors [batch, dim]. Single tokens, neighbours and
- * runs of three are each summed over the text, so adjacency binds a colour to its thing; how much padding follows is of no effect.
+ * Token ids [batch, length], int32, to unit vectors [batch, dim]. Single tokens, neighbours and runs of three are each summed
+ * over the text, so adjacency binds a colour to its thing. `rows[id]` is a token's place in the table of embeddings; one place
+ * beyond the table is silence, a zero that adds nothing anywhere: there lie padding and the tokens that were never learned.
  */
-export function embedTexts(tower: TextTower<Tensor>, ids: Tensor, pad: number): Tensor {
-  const [batch, length] = ids.shape as readonly [number, number];
-  const padding = g.constant({ dtype: 'int32', shape: [], data: Int32Array.of(pad) });
-  const isPad = g.reshape(g.equal(ids, padding), [batch, length, 1]);
-  const mask = g.sub(1, g.cast(isPad, 'float32'));
-  const tokens = g.mul(nn.embed(tower.tokens, ids), mask);
-  const next = (by: number) => g.pad(g.slice(tokens, 1, by), [0, 0, 0], [0, by, 0]);
-  const features = ({ weight }: { readonly weight: Tensor }, run: Tensor) =>
-    g.swish(g.matmul(run, g.transpose(weight, [1, 0])));
-  const pooled = (x: Tensor) => g.sum(g.mul(x, mask), 1);
+export function embedTexts(tower: TextTower<Tensor>, ids: Tensor, rows: Int32Array): Tensor {
+  const [, width] = tower.tokens.weight.shape as readonly [number, number];
+  const silence = g.constant(float32(new Float32Array(width), [1, width]));
+  const table = g.concat([tower.tokens.weight, silence], 0);
+  const tokens = g.gather(table, g.gather(g.constant(int32(rows, [rows.length])), ids));
+  const following = (by: number) => g.pad(g.slice(tokens, 1, by), [0, 0, 0], [0, by, 0]);
+  const ngrams = ({ weight }: { readonly weight: Tensor }, run: readonly Tensor[]) =>
+    g.sum(g.swish(g.matmul(g.concat(run, 2), g.transpose(weight, [1, 0]))), 1);
+  const [second, third] = [following(1), following(2)];
   const summary = g.concat(
-    [
-      g.sum(tokens, 1),
-      pooled(features(tower.pairs, g.concat([tokens, next(1)], 2))),
-      pooled(features(tower.triples, g.concat([tokens, next(1), next(2)], 2))),
-    ],
+    [g.sum(tokens, 1), ngrams(tower.pairs, [tokens, second]), ngrams(tower.triples, [tokens, second, third])],
     1,
   );
   const hidden = g.swish(nn.linear(tower.hidden, nn.layerNorm(tower.norm, summary)));

@@ -1,31 +1,7 @@
-/** Pseudo text embeddings and condition dropout against the reference. */
+/** Pseudo text embeddings stay near their feature; shapes that do not match are refused. */
 import { describe, expect, it } from 'vitest';
-import { fixture, fixturesPresent } from '../../test/support/fixtures.ts';
 import { normals } from '../random/noise.ts';
 import { dropCondition, pseudoText } from './condition.ts';
-
-describe.skipIf(!fixturesPresent)('the sampling fixture', () => {
-  const file = fixturesPresent ? fixture('sampling') : undefined;
-  const settings = (file?.names ?? []).filter((name) => /^lafite\.alpha.*\.norm1$/.test(name));
-
-  it.each(settings)('%s', (name) => {
-    const alpha = Number(/alpha([\d.]+)\.norm1/.exec(name)![1]);
-    const { shape } = file!.tensor('lafite.f');
-    expectClose(
-      pseudoText(file!.floats('lafite.f'), file!.floats('lafite.noise'), alpha, shape[1]!),
-      file!.floats(name),
-    );
-  });
-
-  it('has at least one noise level', () => expect(settings.length).toBeGreaterThan(0));
-
-  it('cfdrop', () => {
-    const condition = Float32Array.from(file!.floats('cfdrop.cond'));
-    const dropped = file!.ints('cfdrop.mask');
-    expect(new Set(dropped)).toEqual(new Set([0, 1]));
-    expectClose(dropCondition(condition, file!.floats('cfdrop.empty_text_embed'), dropped), file!.floats('cfdrop.out'));
-  });
-});
 
 describe('pseudoText', () => {
   it('turns a unit vector by at most asin(alpha), whatever the noise', () => {
@@ -45,8 +21,3 @@ describe('pseudoText', () => {
     expect(() => dropCondition(Float32Array.of(1, 0, 0), [1, 0], [1])).toThrow(RangeError);
   });
 });
-
-function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>): void {
-  expect(actual.length).toBe(expected.length);
-  for (let i = 0; i < actual.length; i++) expect(Math.abs(actual[i]! - expected[i]!)).toBeLessThan(1e-6);
-}

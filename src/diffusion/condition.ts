@@ -4,8 +4,7 @@
  */
 
 /**
- * Turns image embeddings into stand-ins for text embeddings: h' = f + alpha * noise / |noise|, h = h' / |h'|, row by
- * row.
+ * Turns image embeddings into stand-ins for text embeddings: h = h' / |h'| with h' as in `perturb`, row by row.
  *
  * @param features f, unit CLIP image embeddings `[batch, dim]`.
  * @param noise standard normal, `[batch, dim]`.
@@ -18,12 +17,20 @@ export function pseudoText(
   alpha: number,
   dim: number,
 ): Float32Array<ArrayBuffer> {
+  return Float32Array.from(unitRows(perturb(features, noise, alpha, dim), dim));
+}
+
+/** h' = f + alpha * noise / |noise|, row by row, left at the length it has. Arguments as for `pseudoText`. */
+export function perturb(
+  features: ArrayLike<number>,
+  noise: ArrayLike<number>,
+  alpha: number,
+  dim: number,
+): Float64Array<ArrayBuffer> {
   if (features.length !== noise.length) {
-    throw new RangeError(`pseudoText: ${features.length} features and ${noise.length} noise values do not match`);
+    throw new RangeError(`pseudo text: ${features.length} features and ${noise.length} noise values do not match`);
   }
-  const direction = unitRows(noise, dim);
-  const moved = direction.map((d, i) => features[i]! + alpha * d);
-  return Float32Array.from(unitRows(moved, dim));
+  return unitRows(noise, dim).map((d, i) => features[i]! + alpha * d);
 }
 
 /**
@@ -51,7 +58,7 @@ export function dropCondition(
 }
 
 /** Each row of `[rows, dim]` divided by its Euclidean length, in float64. */
-function unitRows(values: ArrayLike<number>, dim: number): Float64Array {
+function unitRows(values: ArrayLike<number>, dim: number): Float64Array<ArrayBuffer> {
   const result = Float64Array.from(values);
   for (let start = 0; start < result.length; start += dim) {
     const row = result.subarray(start, start + dim);

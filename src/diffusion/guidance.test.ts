@@ -1,34 +1,7 @@
-/** Guidance against the reference. */
+/** Guidance against sums by hand. */
 import { describe, expect, it } from 'vitest';
-import { codesOf, eachToken } from '../../test/support/class-rows.ts';
-import { fixture, fixturesPresent } from '../../test/support/fixtures.ts';
-import { guide, isGuided } from './guidance.ts';
+import { guide } from './guidance.ts';
 import { LOG_ZERO } from './log-space.ts';
-import { truncateTopR } from './truncation.ts';
-
-describe.skipIf(!fixturesPresent)('the sampling fixture', () => {
-  const file = fixturesPresent ? fixture('sampling') : undefined;
-  const settings = (file?.names ?? []).filter((name) => name.startsWith('cfg.scale'));
-
-  it.each(settings)('%s', (name) => {
-    const rule = /^cfg\.scale([\d.]+?)(?:\.top([\d.]+)r)?$/.exec(name)!;
-    const conditional = eachToken(file!.tensor('cfg.log_cond'));
-    const unconditional = eachToken(file!.tensor('cfg.log_uncond'));
-    eachToken(file!.tensor(name)).forEach((expected, i) => {
-      const row = codesOf(conditional[i]!);
-      const guided = guide(row, codesOf(unconditional[i]!), row.length, Number(rule[1]));
-      const result = rule[2] === undefined ? guided : truncateTopR(guided, Number(rule[2]));
-      result.forEach((value, k) => {
-        expect(Math.abs(value - expected[k]!)).toBeLessThan(1e-4);
-      });
-    });
-  });
-
-  it('is exercised on both sides of the cut-off near 1', () => {
-    const scales = settings.map((name) => Number(/^cfg\.scale([\d.]+?)(?:\.top|$)/.exec(name)![1]));
-    expect(new Set(scales.map(isGuided))).toEqual(new Set([true, false]));
-  });
-});
 
 describe('guide', () => {
   const conditional = Float32Array.of(0.7, 0.2, 0.1, 0.1, 0.1, 0.8).map(Math.log);

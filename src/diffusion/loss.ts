@@ -2,7 +2,7 @@
 
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
-import { logSoftmax, oneHot } from '../nn/layers.ts';
+import { logSoftmax } from '../nn/layers.ts';
 import { LOG_ZERO } from './log-space.ts';
 import { noisyTokens, posterior } from './posterior.ts';
 import type { Schedule } from './schedule.ts';
@@ -50,7 +50,7 @@ export function diffusionLoss(
 ): DiffusionLoss {
   const { logits, x0, xt, t, pt } = inputs;
   const [batch, tokens] = x0.shape as readonly [number, number];
-  const truth = oneHot(x0, schedule.codes);
+  const truth = g.oneHot(x0, schedule.codes);
   const logP = logPrediction(logits);
   const noisy = noisyTokens(schedule, xt, t);
 

@@ -24,6 +24,12 @@ export function scheduleOf({ diffusion, tokenizer }: DiffusionRecipe): Schedule 
   return maskReplaceSchedule({ ...diffusion, steps: diffusion.timesteps, codes: tokenizer.codes });
 }
 
+/**
+ * How the null condition n enters guidance: n / |n|, as in training, or n as it is, as the official program samples. A
+ * model trained there is to be sampled as its authors did.
+ */
+export type NullEmbedding = 'normalized' | 'raw';
+
 /** The state path under which a denoiser finds its weights. */
 export const DENOISER = 'denoiser';
 
@@ -34,12 +40,18 @@ export class DenoiserPool {
   private constructor(
     private readonly engine: Engine,
     private readonly config: TransformerConfig,
+    private readonly nullEmbedding: NullEmbedding,
   ) {}
 
   /** Load weights into the engine. */
-  static async create(engine: Engine, config: TransformerConfig, params: Tree<NDArray>): Promise<DenoiserPool> {
+  static async create(
+    engine: Engine,
+    config: TransformerConfig,
+    params: Tree<NDArray>,
+    nullEmbedding: NullEmbedding = 'normalized',
+  ): Promise<DenoiserPool> {
     await engine.load({ [DENOISER]: params });
-    return new DenoiserPool(engine, config);
+    return new DenoiserPool(engine, config, nullEmbedding);
   }
 
   /**
@@ -70,7 +82,9 @@ export class DenoiserPool {
     const key = `${batch}${guided ? ' guided' : ''}`;
     let program = this.compiled.get(key);
     if (!program) {
-      program = this.engine.compile(guided ? guidedProgram(this.config, batch) : plainProgram(this.config, batch));
+      program = this.engine.compile(
+        guided ? guidedProgram(this.config, batch, this.nullEmbedding) : plainProgram(this.config, batch),
+      );
       this.compiled.set(key, program);
     }
     return program;
@@ -93,11 +107,16 @@ export function plainProgram(config: TransformerConfig, batch: number): g.Progra
 }
 
 /** Both halves in one batch: the conditional and the unconditional pass share every matrix product. */
-export function guidedProgram(config: TransformerConfig, batch: number): g.Program {
+export function guidedProgram(
+  config: TransformerConfig,
+  batch: number,
+  nullEmbedding: NullEmbedding = 'normalized',
+): g.Program {
   const inputs = { ...denoiserInputs(config, batch), scale: g.f32() };
   return g.trace(inputs, ({ state, tokens, t, condition, scale }) => {
     const { transformer, empty_text_embed } = state.denoiser as DiffusionModel<g.Tensor>;
-    const nothing = g.expand(normalize(empty_text_embed), [batch, config.conditionDim]);
+    const n = nullEmbedding === 'raw' ? empty_text_embed : normalize(empty_text_embed);
+    const nothing = g.expand(n, [batch, config.conditionDim]);
     const twice = (x: g.Tensor) => g.concat([x, x], 0);
     const both = logPrediction(
       denoise(transformer, twice(tokens), twice(t), g.concat([condition, nothing], 0), config.heads),

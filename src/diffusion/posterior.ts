@@ -13,7 +13,6 @@
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
 import { float32 } from '../ndarray.ts';
-import { oneHot } from '../nn/layers.ts';
 import { marginal, type Schedule } from './schedule.ts';
 
 /** What the formula needs of x_t and t; computed once, used for the prediction and for the truth. */
@@ -48,7 +47,7 @@ export function noisyTokens(schedule: Schedule, tokens: Tensor, t: Tensor): Nois
     );
   const masked = g.equal(tokens, codes);
   const hidden = g.reshape(masked, [...tokens.shape, 1]);
-  const here = oneHot(tokens, codes);
+  const here = g.oneHot(tokens, codes);
   const share = (maskedShare: Tensor | number, onCode: Tensor, elsewhere: Tensor) =>
     g.add(g.mul(here, onCode), g.where(hidden, maskedShare, elsewhere));
   return {

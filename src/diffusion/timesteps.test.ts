@@ -1,49 +1,8 @@
-/** Importance-sampled times against the reference's probabilities and history updates. */
+/** Importance-sampled times: when they begin, what is drawn, and what is remembered. */
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
 import { chiSquareZ } from '../../test/support/chi-square.ts';
-import { fixture, fixturesPresent, jsonFixture } from '../../test/support/fixtures.ts';
 import { uniforms } from '../random/noise.ts';
 import { drawTimesteps, initialTimesteps, probabilities, type TimestepState, updateHistory } from './timesteps.ts';
-
-const sampleTime = z.array(
-  z.object({
-    T: z.number(),
-    importance: z.boolean(),
-    Lt_history: z.array(z.number()),
-    Lt_count: z.array(z.number()),
-    pt_all: z.array(z.number()),
-  }),
-);
-
-describe.skipIf(!fixturesPresent)('the sample_time fixture', () => {
-  it('gives the same probabilities, uniform ones included', () => {
-    const cases = sampleTime.parse(jsonFixture('sample_time'));
-    expect(new Set(cases.map((c) => c.importance))).toEqual(new Set([true, false]));
-    for (const { T, Lt_history, Lt_count, pt_all } of cases) {
-      const p = probabilities(stateOf(Lt_history, Lt_count));
-      expect(p.length).toBe(T);
-      p.forEach((value, t) => {
-        expect(Math.abs(value / pt_all[t]! - 1)).toBeLessThan(1e-5);
-      });
-    }
-  });
-});
-
-describe.skipIf(!fixturesPresent)('the diffusion fixture', () => {
-  const file = fixturesPresent ? fixture('diffusion') : undefined;
-  const cases = file ? file.names.filter((name) => name.endsWith('.Lt_history_in')) : [];
-
-  it.each(cases.map((name) => name.slice(0, -'.Lt_history_in'.length)))('updates the history of case %s', (name) => {
-    const before = stateOf(file!.floats(`${name}.Lt_history_in`), file!.floats(`${name}.Lt_count_in`));
-    const after = updateHistory(before, file!.ints(`${name}.t`), file!.floats(`${name}.kl_loss`));
-    const expected = file!.floats(`${name}.Lt_history_out`);
-    after.history.forEach((value, t) => {
-      expect(Math.abs(value - expected[t]!)).toBeLessThanOrEqual(1e-6 * Math.abs(expected[t]!));
-    });
-    expect([...after.count]).toEqual([...file!.floats(`${name}.Lt_count_out`)]);
-  });
-});
 
 describe('timesteps', () => {
   it('starts uniform and stays so until every time has more than ten samples', () => {

@@ -1,31 +1,9 @@
-/** Top-r and top-k against the reference and against a plain sort. */
+/** Top-r and top-k against a plain sort. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { codesOf, eachToken } from '../../test/support/class-rows.ts';
-import { fixture, fixturesPresent } from '../../test/support/fixtures.ts';
 import { UserError } from '../errors.ts';
 import { LOG_ZERO } from './log-space.ts';
 import { truncateTopK, truncateTopR } from './truncation.ts';
-
-describe.skipIf(!fixturesPresent)('the sampling fixture', () => {
-  const file = fixturesPresent ? fixture('sampling') : undefined;
-  const settings = (file?.names ?? []).filter((name) => name.startsWith('trunc.top'));
-
-  it.each(settings)('%s keeps the same codes', (name) => {
-    const rule = /top([\d.]+)([rp])$/.exec(name)!;
-    const amount = Number(rule[1]);
-    const expected = eachToken(file!.tensor(name));
-    eachToken(file!.tensor('trunc.log_probs')).forEach((row, i) => {
-      const logProbs = codesOf(row);
-      const kept = rule[2] === 'r' ? truncateTopR(logProbs, amount) : truncateTopK(logProbs, amount);
-      expect([...kept]).toEqual([...codesOf(expected[i]!)]);
-    });
-  });
-
-  it('covers both rules', () => {
-    expect(settings.some((name) => name.endsWith('r')) && settings.some((name) => name.endsWith('p'))).toBe(true);
-  });
-});
 
 describe('truncateTopR', () => {
   /** Few distinct values, so that ties are common. */

@@ -49,10 +49,29 @@ export function ownScores(
   return promptOf.map((prompt, i) => dot(images, i * dim, texts, prompt * dim, dim));
 }
 
-function dot(a: Float32Array, i: number, b: Float32Array, j: number, dim: number): number {
+function dot(a: ArrayLike<number>, i: number, b: ArrayLike<number>, j: number, dim: number): number {
   let total = 0;
   for (let d = 0; d < dim; d++) total += a[i + d]! * b[j + d]!;
   return total;
 }
 
 const average = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+
+/** The weight of CLIPScore as Hessel et al. (2104.08718) publish it. */
+const HESSEL_WEIGHT = 2.5;
+
+/**
+ * Cosine of each picture with its own text, in float64; the vectors may have any length.
+ * @param images, texts `[pairs, dim]`.
+ */
+export function pairCosines(images: ArrayLike<number>, texts: ArrayLike<number>, dim: number): Float64Array {
+  return Float64Array.from({ length: images.length / dim }, (_, i) => {
+    const at = i * dim;
+    return (
+      dot(images, at, texts, at, dim) / Math.sqrt(dot(images, at, images, at, dim) * dot(texts, at, texts, at, dim))
+    );
+  });
+}
+
+/** CLIPScore of one pair, 2.5 max(cos, 0): published numbers on this scale are not cosines. */
+export const hesselScore = (cosine: number): number => HESSEL_WEIGHT * Math.max(0, cosine);

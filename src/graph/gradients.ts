@@ -106,7 +106,6 @@ const gradientRules: { readonly [P in Primitive]: GradientRule<P> } = {
   },
 
   gather: (g, { inputs: [table, index] }) => [o.scatterAdd(g, index!, table!.shape[0]!)],
-  scatterAdd: (g, { inputs: [, index] }) => [o.gather(g, index!)],
 
   matmul: broadcasting((g, [a, b]) => {
     // A batch of rows against one matrix: its gradient is one product over all the rows, not a sum of products.

@@ -31,7 +31,6 @@ type Lowering<P extends Primitive> = (node: Node<P>, e: Emitter) => void;
 
 /** ONNX TensorProto.DataType */
 export const onnxTypes: Readonly<Record<DType, number>> = { float32: 1, float64: 11, int32: 6, bool: 9 };
-const INT64 = 7;
 
 /** An operator with the operands as they are and no attributes. */
 const plain =
@@ -112,19 +111,6 @@ export const lowerings: { readonly [P in Primitive]: Lowering<P> } = {
   concat: (node, e) => e.emit('Concat', e.inputs(node), [e.output(node)], { axis: node.attributes.axis }),
 
   gather: (node, e) => e.emit('Gather', e.inputs(node), [e.output(node)], { axis: 0 }),
-  scatterAdd: (node, e) => {
-    const [values, index] = e.inputs(node) as [string, string];
-    const { shape, dtype } = node.outputs[0]!;
-    const zero: NDArray =
-      dtype === 'float64'
-        ? { dtype, shape: [], data: new Float64Array(1) }
-        : { dtype: 'float32', shape: [], data: new Float32Array(1) };
-    const [zeros, wide, rows] = [e.temporary(), e.temporary(), e.temporary()];
-    e.emit('Expand', [e.literal(zero), e.int64s(shape)], [zeros]);
-    e.emit('Cast', [index], [wide], { to: INT64 });
-    e.emit('Reshape', [wide, e.int64s([...node.inputs[1]!.shape, 1])], [rows]);
-    e.emit('ScatterND', [zeros, rows, values], [e.output(node)], { reduction: 'add' });
-  },
 
   matmul: plain('MatMul'),
   conv2d: (node, e) => e.emit('Conv', e.inputs(node), [e.output(node)], conv(node.attributes)),

@@ -148,9 +148,24 @@ export const concat = (parts: readonly Tensor[], axis: number): Tensor =>
 /** Rows of `table` [rows, ...] at int32 `index` [...]: shape [...index, ...row]. Indices must be in range. */
 export const gather = (table: Tensor, index: Tensor): Tensor => one('gather', [table, index], {});
 
-/** Zeros [rows, ...] with every row of `values` [...index, ...] added at its index; repeated indices add up. */
-export const scatterAdd = (values: Tensor, index: Tensor, rows: number): Tensor =>
-  one('scatterAdd', [values, index], { rows });
+/** 1 where the class is `index`, else 0: int32 [...] to [..., classes]. */
+export function oneHot(index: Tensor, classes: number, dtype: DType = 'float32'): Tensor {
+  const all = constant({ dtype: 'int32', shape: [classes], data: Int32Array.from({ length: classes }, (_, k) => k) });
+  return cast(equal(reshape(index, [...index.shape, 1]), all), dtype);
+}
+
+/**
+ * Zeros [rows, ...] with every row of `values` [...index, ...] added at its index; repeated indices add up. A matrix product
+ * with the one-hot indices: ONNX's own scatter adds repeated rows from several threads in an order that changes from run to run.
+ */
+export function scatterAdd(values: Tensor, index: Tensor, rows: number): Tensor {
+  if (index.shape.some((d, i) => d !== values.shape[i]))
+    throw new ShapeError('scatterAdd', [values, index], 'one row for each index is needed');
+  const count = sizeOf(index.shape);
+  const hot = oneHot(reshape(index, [count]), rows, values.dtype);
+  const sums = matmul(transpose(hot, [1, 0]), reshape(values, [count, -1]));
+  return reshape(sums, [rows, ...values.shape.slice(index.rank)]);
+}
 
 // Contractions.
 

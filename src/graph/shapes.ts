@@ -142,13 +142,6 @@ export const shapeRules: { readonly [P in Primitive]: ShapeRule<P> } = {
     if (table.shape.length === 0) throw new ShapeError('gather', inputs, 'the table needs an axis');
     return { shape: [...index.shape, ...table.shape.slice(1)], dtype: table.dtype };
   },
-  scatterAdd: (inputs, { rows }) => {
-    const [values, index] = inputs as readonly [Spec, Spec];
-    if (index.dtype !== 'int32') throw new ShapeError('scatterAdd', inputs, 'the index must be int32');
-    if (index.shape.some((d, i) => d !== values.shape[i]))
-      throw new ShapeError('scatterAdd', inputs, 'one row for each index is needed');
-    return { shape: [rows, ...values.shape.slice(index.shape.length)], dtype: values.dtype };
-  },
 
   matmul: (inputs) => {
     const [a, b] = inputs as readonly [Spec, Spec];

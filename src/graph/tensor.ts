@@ -52,9 +52,8 @@ export interface Attributes {
   flip: { readonly axes: readonly number[] };
   pad: { readonly before: readonly number[]; readonly after: readonly number[] };
   concat: { readonly axis: number };
-  // rows of a table
+  /** Rows of a table. */
   gather: Nothing;
-  scatterAdd: { readonly rows: number };
   // contractions
   matmul: Nothing;
   conv2d: Conv2dAttributes;

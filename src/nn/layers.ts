@@ -62,12 +62,6 @@ export function logSoftmax(x: Tensor): Tensor {
   return g.sub(shifted, g.log(g.sum(g.exp(shifted), -1, true)));
 }
 
-/** 1 where the class is `index`, else 0: int32 [...] to float32 [..., classes]. */
-export function oneHot(index: Tensor, classes: number): Tensor {
-  const all = g.constant({ dtype: 'int32', shape: [classes], data: Int32Array.from({ length: classes }, (_, k) => k) });
-  return g.cast(g.equal(g.reshape(index, [...index.shape, 1]), all), 'float32');
-}
-
 /** x/‖x‖ along the last axis. */
 export const normalize = (x: Tensor): Tensor => g.div(x, g.sqrt(g.add(g.sum(g.square(x), -1, true), 1e-12)));
 

@@ -5,9 +5,10 @@ import * as g from '../graph/index.ts';
 import type { Tree } from '../ndarray.ts';
 import { flatten, mapTree } from '../tree.ts';
 
-/** ema ← decay · ema + (1 − decay) · params. `decay` is a scalar tensor: 1 leaves the average alone. */
+/** ema ← decay · ema + (1 − decay) · params. `decay` is a scalar tensor; 1 leaves the average exactly as it is. */
 export function updateEma<P extends Tree<Tensor>>(ema: P, params: Tree<Tensor>, decay: Tensor): P;
 export function updateEma(ema: Tree<Tensor>, params: Tree<Tensor>, decay: Tensor): Tree<Tensor> {
   const current = flatten(params);
-  return mapTree(ema, (average: Tensor, path) => g.add(current[path]!, g.mul(g.sub(average, current[path]!), decay)));
+  const share = g.sub(1, decay);
+  return mapTree(ema, (average: Tensor, path) => g.add(g.mul(average, decay), g.mul(current[path]!, share)));
 }

@@ -6,7 +6,8 @@ import { type ClipEmbedder, imageViews } from '../clip/embedder.ts';
 import { clipStage } from '../clip/stage.ts';
 import { facePairs } from '../data/faces/source.ts';
 import { openSource } from '../data/open.ts';
-import { loadAll } from '../data/source.ts';
+import { type ImageSource, loadAll } from '../data/source.ts';
+import type { Rejected } from '../data/walk.ts';
 import { fromArrays, type Latents, toArrays } from '../diffusion/latents.ts';
 import { diffusionStage } from '../diffusion/stage.ts';
 import { UserError } from '../errors.ts';
@@ -14,7 +15,7 @@ import { openRunClip, openRunCodec } from '../model.ts';
 import { Engine, type EngineOptions } from '../runtime/engine.ts';
 import type { Codec } from '../vqgan/codec.ts';
 import { tokenizerStage } from '../vqgan/stage.ts';
-import { fingerprint, type RunDirectory } from './run.ts';
+import { fingerprint, type RunDirectory, type RunSettings } from './run.ts';
 import type { Stage, StageName } from './stage.ts';
 import { type Progress, trainStage } from './trainer.ts';
 
@@ -32,6 +33,8 @@ export interface PipelineDisplay {
 
 export interface PipelineOptions {
   readonly run: RunDirectory;
+  /** What `openPictures` found. */
+  readonly pictures: Pictures;
   readonly stages: readonly StageName[];
   readonly engine: EngineOptions;
   readonly resume: boolean;
@@ -39,6 +42,30 @@ export interface PipelineOptions {
   readonly maxSteps?: number | undefined;
   readonly signal: AbortSignal;
   readonly display: PipelineDisplay;
+}
+
+/** Pictures to learn from, and the files that were left out. */
+export interface Pictures {
+  readonly source: ImageSource;
+  readonly rejected: readonly Rejected[];
+}
+
+/**
+ * Open what a run learns from. Folders are decoded once from end to end, so that nothing is found unreadable later.
+ * @throws UserError if there is no usable picture.
+ */
+export async function openPictures(
+  { data, recipe, seed }: RunSettings,
+  { signal, display }: Pick<PipelineOptions, 'signal' | 'display'>,
+): Promise<Pictures> {
+  const rejected: Rejected[] = [];
+  const source = await openSource(data, {
+    faces: { seed, count: recipe.images, offset: 0 },
+    signal,
+    onProgress: display.count('checking'),
+    onRejected: (file) => rejected.push(file),
+  });
+  return { source, rejected };
 }
 
 /**
@@ -162,14 +189,8 @@ class Pipeline {
 
   private async readImages(): Promise<{ bytes: Uint8Array; id: string }> {
     const { run, signal, display } = this.options;
-    const { data, recipe, seed } = run.settings;
-    const rejected: unknown[] = [];
-    const source = await openSource(data, {
-      faces: { seed, count: recipe.images, offset: 0 },
-      signal,
-      onProgress: display.count('checking'),
-      onRejected: (file) => rejected.push(file),
-    });
+    const { data, recipe } = run.settings;
+    const { source, rejected } = this.options.pictures;
     if (rejected.length > 0) {
       run.writeJson('rejected.json', rejected);
       display.note(

@@ -41,10 +41,15 @@ export class RunDirectory {
     readonly settings: RunSettings,
   ) {}
 
+  /** @throws UserError if the folder already holds a run. */
+  static assertFree(folder: string): void {
+    if (RunDirectory.exists(folder))
+      throw new UserError(`${folder} already holds a run: add --resume to go on with it, or choose another folder`);
+  }
+
   /** @throws UserError if the folder already holds a run, or cannot be made. */
   static create(folder: string, settings: RunSettings): RunDirectory {
-    if (fs.existsSync(path.join(folder, 'run.json')))
-      throw new UserError(`${folder} already holds a run: add --resume to go on with it, or choose another folder`);
+    RunDirectory.assertFree(folder);
     try {
       for (const sub of ['', 'tokenizer', 'diffusion', 'checkpoints', 'cache'])
         fs.mkdirSync(path.join(folder, sub), { recursive: true });

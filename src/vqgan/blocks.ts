@@ -1,9 +1,18 @@
 /** Building blocks of the VQGAN encoder and decoder (Esser et al., 2012.09841), with parameters named as the reference names them. */
 
-import * as g from '../graph/index.ts';
 import type { Tensor } from '../graph/index.ts';
-import { type Conv, conv, convParameters, groupNorm, type Norm, normParameters, upsampleNearest } from '../nn/layers.ts';
+import * as g from '../graph/index.ts';
+import {
+  type Conv,
+  conv,
+  convParameters,
+  groupNorm,
+  type Norm,
+  normParameters,
+  upsampleNearest,
+} from '../nn/layers.ts';
 import type { Parameter } from '../nn/parameters.ts';
+import { conv3x3Tokens } from '../nn/winograd.ts';
 
 export type ResidualBlock<T> = {
   readonly norm1: Norm<T>;
@@ -40,16 +49,31 @@ export const attentionBlockParameters = (channels: number): AttentionBlock<Param
   proj_out: convParameters(channels, channels, 1),
 });
 
-export const resampleParameters = (channels: number): Resample<Parameter> => ({ conv: convParameters(channels, channels, 3) });
+export const resampleParameters = (channels: number): Resample<Parameter> => ({
+  conv: convParameters(channels, channels, 3),
+});
 
 /** Group norm, then swish: what stands before every convolution of a residual block. */
 export const activate = (p: Norm<Tensor>, x: Tensor, groups: number): Tensor => g.swish(groupNorm(p, x, groups));
 
+/** From this many channels on, and up to this side, Winograd's algorithm is faster than the definition, transposes included. */
+const WINOGRAD = { channels: 48, side: 32 };
+
+/** Zero-padded 3x3 convolution of a square picture: [batch, from, side, side] to [batch, to, side, side]. */
+export function conv3x3(p: Conv<Tensor>, x: Tensor): Tensor {
+  const [batch, from, side] = x.shape as readonly [number, number, number, number];
+  const to = p.weight.shape[0]!;
+  if (Math.min(from, to) < WINOGRAD.channels || side > WINOGRAD.side) return conv(p, x, { pads: 1 });
+  const pixels = g.reshape(g.transpose(x, [0, 2, 3, 1]), [batch, side * side, from]);
+  const y = g.add(conv3x3Tokens(p.weight, pixels), p.bias);
+  return g.reshape(g.transpose(y, [0, 2, 1]), [batch, to, side, side]);
+}
+
 /** x + conv(act(conv(act(x)))): [batch, from, height, width] to [batch, to, height, width]. */
 export function residual(p: ResidualBlock<Tensor>, x: Tensor, groups: number): Tensor {
-  const h = conv(p.conv1, activate(p.norm1, x, groups), { pads: 1 });
+  const h = conv3x3(p.conv1, activate(p.norm1, x, groups));
   const straight = p.nin_shortcut ? conv(p.nin_shortcut, x) : x;
-  return g.add(straight, conv(p.conv2, activate(p.norm2, h, groups), { pads: 1 }));
+  return g.add(straight, conv3x3(p.conv2, activate(p.norm2, h, groups)));
 }
 
 /** x + self-attention over all positions with a single head, softmax(q kᵀ/√channels) v; [batch, channels, height, width]. */
@@ -65,10 +89,11 @@ export function attend(p: AttentionBlock<Tensor>, x: Tensor, groups: number): Te
 }
 
 /** Half the height and width: one row and column of zeros at the end, then a 3x3 convolution of stride 2. */
-export const downsample = (p: Resample<Tensor>, x: Tensor): Tensor => conv(p.conv, x, { stride: 2, pads: [0, 0, 1, 1] });
+export const downsample = (p: Resample<Tensor>, x: Tensor): Tensor =>
+  conv(p.conv, x, { stride: 2, pads: [0, 0, 1, 1] });
 
 /** Twice the height and width: each pixel repeated, then a 3x3 convolution. */
-export const upsample = (p: Resample<Tensor>, x: Tensor): Tensor => conv(p.conv, upsampleNearest(x), { pads: 1 });
+export const upsample = (p: Resample<Tensor>, x: Tensor): Tensor => conv3x3(p.conv, upsampleNearest(x));
 
 /** Space to depth: squares of `size` pixels become channels, [batch, c, height, width] to [batch, c · size², height/size, width/size]. */
 export function toPatches(x: Tensor, size: number): Tensor {

@@ -1,7 +1,7 @@
 /** The trained tokenizer at work: pictures to codes and back. */
 
-import * as g from '../graph/index.ts';
 import type { Tensor } from '../graph/index.ts';
+import * as g from '../graph/index.ts';
 import { float32, int32, type NDArray, type Tree } from '../ndarray.ts';
 import { embed } from '../nn/layers.ts';
 import { adopt } from '../nn/parameters.ts';
@@ -38,10 +38,14 @@ export async function compileCodec(
   const pixels = 3 * imageSize ** 2;
   const params = adopt(tokenizerParameters(settings, imageSize), arrays, label);
   const encoder = await engine.compile(
-    g.trace({ x: g.f32(batch, 3, imageSize, imageSize) }, ({ x }) => ({ codes: encodeCodes(constants(params), x, settings) })),
+    g.trace({ x: g.f32(batch, 3, imageSize, imageSize) }, ({ x }) => ({
+      codes: encodeCodes(constants(params), x, settings),
+    })),
   );
   const decoder = await engine.compile(
-    g.trace({ codes: g.i32(batch, tokens) }, ({ codes }) => ({ x: decodeCodes(constants(params), codes, settings.normGroups) })),
+    g.trace({ codes: g.i32(batch, tokens) }, ({ codes }) => ({
+      x: decodeCodes(constants(params), codes, settings.normGroups),
+    })),
   );
 
   return {
@@ -51,7 +55,9 @@ export async function compileCodec(
       const codes = new Int32Array(count * tokens);
       for (let start = 0; start < count; start += batch) {
         const rows = batchFrom(start, batch, count);
-        const out = await encoder.run({ x: float32(planesOf(images, rows, imageSize), [batch, 3, imageSize, imageSize]) });
+        const out = await encoder.run({
+          x: float32(planesOf(images, rows, imageSize), [batch, 3, imageSize, imageSize]),
+        });
         codes.set((out.codes!.data as Int32Array).subarray(0, (count - start) * tokens), start * tokens);
       }
       return codes;
@@ -60,7 +66,9 @@ export async function compileCodec(
       const count = codes.length / tokens;
       const planes = new Float32Array(count * pixels);
       for (let start = 0; start < count; start += batch) {
-        const rows = batchFrom(start, batch, count).flatMap((row) => [...codes.subarray(row * tokens, (row + 1) * tokens)]);
+        const rows = batchFrom(start, batch, count).flatMap((row) => [
+          ...codes.subarray(row * tokens, (row + 1) * tokens),
+        ]);
         const out = await decoder.run({ codes: int32(rows, [batch, tokens]) });
         planes.set((out.x!.data as Float32Array).subarray(0, (count - start) * pixels), start * pixels);
       }
@@ -74,7 +82,11 @@ const batchFrom = (start: number, batch: number, count: number): number[] =>
   Array.from({ length: batch }, (_, i) => Math.min(start + i, count - 1));
 
 /** The most likely codes, int32 [batch, tokens], of pictures [batch, 3, size, size] in [-1, 1]. */
-export function encodeCodes(p: Tokenizer<Tensor>, x: Tensor, settings: Pick<TokenizerSettings, 'normGroups' | 'normalizeLatents'>): Tensor {
+export function encodeCodes(
+  p: Tokenizer<Tensor>,
+  x: Tensor,
+  settings: Pick<TokenizerSettings, 'normGroups' | 'normalizeLatents'>,
+): Tensor {
   const rows = latentRows(p, encode(p.encoder, x, settings.normGroups), settings.normalizeLatents);
   return g.argmax(codeLogits(p.quantize.proj, rows), -1);
 }

@@ -8,16 +8,24 @@ import { kmeans } from './kmeans.ts';
 
 const key = { seed: 7, stream: 'test/kmeans', step: 0 };
 
-const distance = (a: ArrayLike<number>, b: ArrayLike<number>): number => Array.from(a).reduce((sum, x, i) => sum + (x - b[i]!) ** 2, 0);
+const distance = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+  Array.from(a).reduce((sum, x, i) => sum + (x - b[i]!) ** 2, 0);
 const rowsOf = (data: Float32Array, dim: number): Float32Array[] =>
   Array.from({ length: data.length / dim }, (_, i) => data.subarray(i * dim, (i + 1) * dim));
 
 /** `each` points around every one of `k` far corners. */
 function blobs(k: number, each: number, dim: number): { points: Float32Array; means: number[][] } {
   const noise = normals({ seed: 1, stream: 'test/blobs', step: 0 }, 0, k * each * dim);
-  const points = Float32Array.from(noise, (z, at) => 0.1 * z + 100 * (Math.floor(at / dim) % k) * (at % dim === 0 ? 1 : -1));
+  const points = Float32Array.from(
+    noise,
+    (z, at) => 0.1 * z + 100 * (Math.floor(at / dim) % k) * (at % dim === 0 ? 1 : -1),
+  );
   const means = Array.from({ length: k }, (_, c) =>
-    Array.from({ length: dim }, (_, d) => Array.from({ length: each }, (_, i) => points[(i * k + c) * dim + d]!).reduce((a, b) => a + b, 0) / each),
+    Array.from(
+      { length: dim },
+      (_, d) =>
+        Array.from({ length: each }, (_, i) => points[(i * k + c) * dim + d]!).reduce((a, b) => a + b, 0) / each,
+    ),
   );
   return { points, means };
 }

@@ -22,7 +22,13 @@ const countOf = ({ data, dim }: Rows): number => data.length / dim;
  * Cluster points [n, dim] into k centres: k-means++ seeding (Arthur & Vassilvitskii, 2007), then `iterations` of Lloyd's.
  * A centre that loses its points stays where it is. Gives way to the event loop between iterations.
  */
-export async function kmeans(points: Float32Array, dim: number, k: number, iterations: number, key: NoiseKey): Promise<Clusters> {
+export async function kmeans(
+  points: Float32Array,
+  dim: number,
+  k: number,
+  iterations: number,
+  key: NoiseKey,
+): Promise<Clusters> {
   const rows = { data: points, dim };
   const centres = await seed(rows, k, key);
   let meanSquare = 0;

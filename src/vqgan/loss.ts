@@ -1,7 +1,7 @@
 /** The loss of the tokenizer: L1 reconstruction and the divergence of the codes from uniform use. */
 
-import * as g from '../graph/index.ts';
 import type { Tensor } from '../graph/index.ts';
+import * as g from '../graph/index.ts';
 import { decode, encode, type Tokenizer } from './model.ts';
 import { codeLogits, decoderInput, gumbelSoftmax, latentRows, uniformDivergence } from './quantizer.ts';
 
@@ -21,7 +21,12 @@ export interface Reconstruction {
 }
 
 /** mean |x − x̂|, with x̂ decoded from the latents themselves plus noise [batch, tokens, codeDim]: the tokenizer before it has codes. */
-export function autoencoderLoss(p: Tokenizer<Tensor>, x: Tensor, noise: Tensor, options: Pick<TokenizerLossOptions, 'normGroups' | 'normalizeLatents'>): Reconstruction {
+export function autoencoderLoss(
+  p: Tokenizer<Tensor>,
+  x: Tensor,
+  noise: Tensor,
+  options: Pick<TokenizerLossOptions, 'normGroups' | 'normalizeLatents'>,
+): Reconstruction {
   const rows = latentRows(p, encode(p.encoder, x, options.normGroups), options.normalizeLatents);
   const image = decode(p.decoder, decoderInput(p, g.add(rows, noise)), options.normGroups);
   return { loss: absoluteError(x, image), image };

@@ -1,7 +1,14 @@
 /** Encoder and decoder of the tokenizer. The tree of parameters carries the structure; the functions walk it. */
 
 import type { Tensor } from '../graph/index.ts';
-import { type Conv, conv, convParameters, type Embedding, embeddingParameters, type Norm, normParameters } from '../nn/layers.ts';
+import {
+  type Conv,
+  convParameters,
+  type Embedding,
+  embeddingParameters,
+  type Norm,
+  normParameters,
+} from '../nn/layers.ts';
 import type { Parameter } from '../nn/parameters.ts';
 import type { TokenizerSettings } from '../recipe.ts';
 import {
@@ -9,6 +16,7 @@ import {
   activate,
   attend,
   attentionBlockParameters,
+  conv3x3,
   downsample,
   fromPatches,
   type Resample,
@@ -47,9 +55,18 @@ type Level<T> = {
   readonly upsample?: Resample<T>;
 };
 
-type Middle<T> = { readonly block_1: ResidualBlock<T>; readonly attn_1?: AttentionBlock<T>; readonly block_2: ResidualBlock<T> };
+type Middle<T> = {
+  readonly block_1: ResidualBlock<T>;
+  readonly attn_1?: AttentionBlock<T>;
+  readonly block_2: ResidualBlock<T>;
+};
 
-type Ends<T> = { readonly conv_in: Conv<T>; readonly mid: Middle<T>; readonly norm_out: Norm<T>; readonly conv_out: Conv<T> };
+type Ends<T> = {
+  readonly conv_in: Conv<T>;
+  readonly mid: Middle<T>;
+  readonly norm_out: Norm<T>;
+  readonly conv_out: Conv<T>;
+};
 
 /** The whole tokenizer, under the names of the reference. `T` is a Parameter, an NDArray or a Tensor. */
 export type Tokenizer<T> = {
@@ -77,7 +94,9 @@ export function tokenizerParameters(shape: TokenizerShape, imageSize: number): T
     const width = widths[index]!;
     return {
       block: numbered(blocks, (i) => residualParameters(i === 0 ? from : width, width)),
-      ...(attentionResolutions.includes(imageSize / patchSize / 2 ** index) && { attn: numbered(blocks, () => attentionBlockParameters(width)) }),
+      ...(attentionResolutions.includes(imageSize / patchSize / 2 ** index) && {
+        attn: numbered(blocks, () => attentionBlockParameters(width)),
+      }),
     };
   };
   const middle: Middle<Parameter> = {
@@ -115,24 +134,24 @@ export function tokenizerParameters(shape: TokenizerShape, imageSize: number): T
 /** Pictures [batch, 3, size, size] in [-1, 1] to latents [batch, latentChannels, grid, grid]. */
 export function encode(p: Tokenizer<Tensor>['encoder'], x: Tensor, groups: number): Tensor {
   const patchSize = Math.sqrt(p.conv_in.weight.shape[1]! / 3);
-  let h = conv(p.conv_in, toPatches(x, patchSize), { pads: 1 });
+  let h = conv3x3(p.conv_in, toPatches(x, patchSize));
   for (const level of Object.values(p.down)) {
     h = runBlocks(level, h, groups);
     if (level.downsample) h = downsample(level.downsample, h);
   }
   h = runMiddle(p.mid, h, groups);
-  return conv(p.conv_out, activate(p.norm_out, h, groups), { pads: 1 });
+  return conv3x3(p.conv_out, activate(p.norm_out, h, groups));
 }
 
 /** Latents [batch, latentChannels, grid, grid] to pictures [batch, 3, size, size], about [-1, 1] (not clamped). */
 export function decode(p: Tokenizer<Tensor>['decoder'], z: Tensor, groups: number): Tensor {
-  let h = runMiddle(p.mid, conv(p.conv_in, z, { pads: 1 }), groups);
+  let h = runMiddle(p.mid, conv3x3(p.conv_in, z), groups);
   for (const level of Object.values(p.up).reverse()) {
     h = runBlocks(level, h, groups);
     if (level.upsample) h = upsample(level.upsample, h);
   }
   const patchSize = Math.sqrt(p.conv_out.weight.shape[0]! / 3);
-  return fromPatches(conv(p.conv_out, activate(p.norm_out, h, groups), { pads: 1 }), patchSize);
+  return fromPatches(conv3x3(p.conv_out, activate(p.norm_out, h, groups)), patchSize);
 }
 
 function runBlocks({ block, attn }: Level<Tensor>, x: Tensor, groups: number): Tensor {

@@ -1,8 +1,8 @@
 /** The Gumbel-softmax quantizer (Jang et al., 1611.01144): latents to logits over the codes, a relaxed draw, and the way back. */
 
-import * as g from '../graph/index.ts';
 import type { Tensor } from '../graph/index.ts';
-import { type Conv, conv, oneHot } from '../nn/layers.ts';
+import * as g from '../graph/index.ts';
+import { type Conv, conv } from '../nn/layers.ts';
 import type { Tokenizer } from './model.ts';
 
 type Parameters = Tokenizer<Tensor>;
@@ -43,7 +43,7 @@ export function gumbelSoftmax(logits: Tensor, gumbel: Tensor, temperature: Tenso
   const soft = g.softmax(g.div(g.add(logits, gumbel), temperature));
   const index = g.argmax(soft, -1);
   if (!hard) return { weights: soft, index };
-  const weights = g.withGradient(oneHot(index, logits.shape.at(-1)!), [soft], (gradient) => [gradient]);
+  const weights = g.withGradient(g.oneHot(index, logits.shape.at(-1)!), [soft], (gradient) => [gradient]);
   return { weights, index };
 }
 

@@ -2,25 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fixturesPresent, jsonFixture } from '../../test/support/fixtures.ts';
 import { type Phase, phaseAt, phasesOf, temperatureAt } from './schedule.ts';
-
-interface Scheduled {
-  config: { warm_up_steps: number; lr_min: number; lr_max: number; max_decay_steps: number };
-  steps: [number, number][];
-}
-
-describe.skipIf(!fixturesPresent)('temperature, fixtures/optim', () => {
-  it('follows the schedules of the paper', () => {
-    const { temperature } = jsonFixture('optim') as { temperature: Scheduled[] };
-    const paper = temperature.filter(({ config }) => config.warm_up_steps === 0);
-    expect(paper.length).toBeGreaterThan(0);
-    for (const { config, steps } of paper) {
-      const settings = { steps: config.max_decay_steps, autoencoderFraction: 0, hardAfter: 0, temperatureStart: config.lr_max, temperatureEnd: config.lr_min };
-      for (const [step, value] of steps) expect(temperatureAt(settings, step)).toBeCloseTo(value, 12);
-    }
-  });
-});
 
 describe('phases', () => {
   const settings = fc.record({
@@ -37,7 +19,8 @@ describe('phases', () => {
       fc.property(settings, (s) => {
         const met = Array.from({ length: s.steps }, (_, step) => phaseAt(s, step));
         expect(phasesOf(s)).toEqual([...new Set(met)]);
-        for (let i = 1; i < met.length; i++) expect(order.indexOf(met[i]!)).toBeGreaterThanOrEqual(order.indexOf(met[i - 1]!));
+        for (let i = 1; i < met.length; i++)
+          expect(order.indexOf(met[i]!)).toBeGreaterThanOrEqual(order.indexOf(met[i - 1]!));
       }),
     );
   });
@@ -47,7 +30,8 @@ describe('phases', () => {
       fc.property(settings, (s) => {
         const temperatures = Array.from({ length: s.steps }, (_, step) => temperatureAt(s, step));
         expect(temperatures[0]).toBeCloseTo(0.9, 12);
-        for (let i = 1; i < temperatures.length; i++) expect(temperatures[i]!).toBeLessThanOrEqual(temperatures[i - 1]!);
+        for (let i = 1; i < temperatures.length; i++)
+          expect(temperatures[i]!).toBeLessThanOrEqual(temperatures[i - 1]!);
         expect(temperatures.at(-1)!).toBeGreaterThanOrEqual(0.05);
       }),
     );

@@ -2,13 +2,17 @@
 
 import type { TokenizerSettings } from '../recipe.ts';
 
-type Settings = Pick<TokenizerSettings, 'steps' | 'autoencoderFraction' | 'hardAfter' | 'temperatureStart' | 'temperatureEnd'>;
+type Settings = Pick<
+  TokenizerSettings,
+  'steps' | 'autoencoderFraction' | 'hardAfter' | 'temperatureStart' | 'temperatureEnd'
+>;
 
 /** `autoencoder`: no codes yet; `soft`: Gumbel-softmax; `hard`: straight-through. */
 export type Phase = 'autoencoder' | 'soft' | 'hard';
 
 /** The first step that has codes. */
-export const firstQuantizedStep = ({ steps, autoencoderFraction }: Settings): number => Math.round(steps * autoencoderFraction);
+export const firstQuantizedStep = ({ steps, autoencoderFraction }: Settings): number =>
+  Math.round(steps * autoencoderFraction);
 
 export function phaseAt(settings: Settings, step: number): Phase {
   if (step < firstQuantizedStep(settings)) return 'autoencoder';

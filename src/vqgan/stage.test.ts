@@ -15,9 +15,9 @@ const SIZE = 8;
 const recipe: TokenizerRecipe = {
   imageSize: SIZE,
   tokenizer: {
-    patchSize: 2,
+    patchSize: 4,
     channels: 8,
-    channelMultipliers: [1, 2],
+    channelMultipliers: [1],
     residualBlocks: 1,
     attentionResolutions: [2],
     middleAttention: false,
@@ -48,7 +48,12 @@ const images = Uint8Array.from({ length: 32 * SIZE * SIZE * 3 }, (_, at) => {
   const [channel, column] = [at % 3, Math.floor(at / 3) % SIZE];
   const picture = Math.floor(at / (3 * SIZE * SIZE));
   const colour = column < SIZE / 2 ? picture % 4 : Math.floor(picture / 4) % 4;
-  return [[230, 20, 20], [20, 200, 40], [30, 40, 220], [240, 240, 240]][colour]![channel]!;
+  return [
+    [230, 20, 20],
+    [20, 200, 40],
+    [30, 40, 220],
+    [240, 240, 240],
+  ][colour]![channel]!;
 });
 
 const engine = Engine.start({ threads: 1 });
@@ -87,13 +92,14 @@ async function wholeRun(seed: number, keep: readonly number[]) {
 const interruptions = [5, boundary - 1, boundary, boundary + 1, Math.round(steps * 0.8)];
 let whole: Awaited<ReturnType<typeof wholeRun>>;
 beforeAll(async () => {
-  whole = wholeRun(1, interruptions);
+  whole = await wholeRun(1, interruptions);
 });
 
 describe('tokenizer stage', () => {
   it('learns in every phase and uses its codes', () => {
     const { metrics } = whole;
-    const mean = (from: number, to: number) => metrics.slice(from, to).reduce((sum, { loss }) => sum + loss, 0) / (to - from);
+    const mean = (from: number, to: number) =>
+      metrics.slice(from, to).reduce((sum, { loss }) => sum + loss, 0) / (to - from);
     expect(mean(boundary - 4, boundary)).toBeLessThan(0.7 * metrics[0]!.loss);
     expect(mean(steps - 4, steps)).toBeLessThan(0.8 * mean(boundary, boundary + 4));
     expect(metrics.at(-1)!.codesUsed).toBeGreaterThan(4);
@@ -113,21 +119,16 @@ describe('tokenizer stage', () => {
       expect(resumed, `resumed at step ${step}`).toEqual(metrics.slice(step, step + 6));
     }
   });
-
-  it('depends on the seed', async () => {
-    const { metrics } = whole;
-    const { stage } = start(2);
-    await engine.drop('');
-    await stage.prepare();
-    expect((await stage.run(0)).loss).not.toBe(metrics[0]!.loss);
-  });
 });
 
 describe('codec', () => {
   it('keeps pictures, whatever the batch', async () => {
     const arrays = flatten(whole.params);
     const some = images.subarray(0, 5 * 3 * SIZE * SIZE);
-    const [one, three] = [await compileCodec(engine, arrays, recipe, 1, 'test'), await compileCodec(engine, arrays, recipe, 3, 'test')];
+    const [one, three] = [
+      await compileCodec(engine, arrays, recipe, 1, 'test'),
+      await compileCodec(engine, arrays, recipe, 3, 'test'),
+    ];
     const codes = await three.encode(some);
     expect(codes).toHaveLength(5 * three.tokens);
     expect(codes).toEqual(await one.encode(some));
@@ -141,6 +142,8 @@ describe('codec', () => {
   it('names the file that does not fit', async () => {
     const { 'quant_conv.weight': _, ...rest } = flatten(whole.params);
     await expect(compileCodec(engine, rest, recipe, 1, 'model.safetensors')).rejects.toThrow(UserError);
-    await expect(compileCodec(engine, rest, recipe, 1, 'model.safetensors')).rejects.toThrow(/model\.safetensors.*quant_conv\.weight/);
+    await expect(compileCodec(engine, rest, recipe, 1, 'model.safetensors')).rejects.toThrow(
+      /model\.safetensors.*quant_conv\.weight/,
+    );
   });
 });

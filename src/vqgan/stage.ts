@@ -41,7 +41,8 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
   const programs = new Map<Phase | 'latents', Executable>();
   let drawn: { readonly step: number; readonly feeds: Record<string, NDArray> } | undefined;
 
-  const picture = (rows: ArrayLike<number>) => float32(planesOf(images, rows, imageSize), [batch, 3, imageSize, imageSize]);
+  const picture = (rows: ArrayLike<number>) =>
+    float32(planesOf(images, rows, imageSize), [batch, 3, imageSize, imageSize]);
 
   /** All that step `step` is fed: a pure function of the step. */
   function drawFeeds(step: number): Record<string, NDArray> {
@@ -77,8 +78,10 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
 
     async prepare() {
       const phases = phasesOf(settings);
-      for (const phase of phases) if (!programs.has(phase)) programs.set(phase, await engine.compile(trainingProgram(recipe, phase)));
-      if (phases.includes('autoencoder') && !programs.has('latents')) programs.set('latents', await engine.compile(latentProgram(recipe)));
+      for (const phase of phases)
+        if (!programs.has(phase)) programs.set(phase, await engine.compile(trainingProgram(recipe, phase)));
+      if (phases.includes('autoencoder') && !programs.has('latents'))
+        programs.set('latents', await engine.compile(latentProgram(recipe)));
       const params = initialize(tokenizerParameters(settings, imageSize), seed);
       const usage = float32(new Float32Array(codes).fill(1 / codes), [codes]);
       await engine.load({ params, adam: adamState(params), usage });
@@ -127,7 +130,11 @@ export function trainingProgram({ imageSize, tokenizer: settings }: TokenizerRec
   if (phase === 'autoencoder')
     return g.trace({ state, x, lr, noise: g.f32(batch, tokens, codeDim) }, (inputs) => {
       const { loss, image } = autoencoderLoss(inputs.state.params, inputs.x, inputs.noise, settings);
-      return { state: update(inputs.state.params, loss, inputs.state.adam, inputs.lr), loss, squared: squaredError(inputs.x, image) };
+      return {
+        state: update(inputs.state.params, loss, inputs.state.adam, inputs.lr),
+        loss,
+        squared: squaredError(inputs.x, image),
+      };
     });
 
   const noise = { gumbel: g.f32(batch, tokens, codes), temperature: g.f32() };

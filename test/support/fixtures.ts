@@ -1,17 +1,15 @@
 /**
- * The reference numbers that fixture tests compare with, from the folder `CLIPVQ_FIXTURES` (by default
- * `../shared/fixtures`). Use with `describe.skipIf(!fixturesPresent)`: where the folder is absent, importing this file
- * says so once.
+ * The reference numbers that parity tests compare with, from the folder `CLIPVQ_FIXTURES` (by default
+ * `../shared/fixtures`). `onFixture` declares the tests of one file; where the file is absent it says so by name.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { describe, it } from 'vitest';
 import { readSafetensors } from '../../src/checkpoint/safetensors.ts';
-import type { NDArray } from '../../src/ndarray.ts';
+import { float32, int32, type NDArray } from '../../src/ndarray.ts';
+import { fixturePath } from './fixture-files.ts';
 
-const folder = path.resolve(process.env.CLIPVQ_FIXTURES ?? '../shared/fixtures');
-
-export const fixturesPresent = existsSync(folder);
-if (!fixturesPresent) console.warn('SKIPPED: fixture tests, because the folder named by CLIPVQ_FIXTURES is absent');
+export { fixturePath } from './fixture-files.ts';
 
 /** One safetensors file. Accessors throw on a missing name, so that a test cannot pass by comparing nothing. */
 export class Fixture {
@@ -29,6 +27,19 @@ export class Fixture {
     return present(this.#tensors.get(name), name);
   }
 
+  /** The tensors whose names start with a prefix, without it. */
+  under(prefix: string): Record<string, NDArray> {
+    const inside = [...this.#tensors].filter(([name]) => name.startsWith(prefix));
+    return Object.fromEntries(inside.map(([name, array]) => [name.slice(prefix.length), array]));
+  }
+
+  /** What a pattern's first group matches in the names, each once. Throws when that is nothing. */
+  matching(pattern: RegExp): string[] {
+    const found = new Set(this.names.flatMap((name) => pattern.exec(name)?.[1] ?? []));
+    if (found.size === 0) throw new Error(`the fixture has no name like ${pattern}`);
+    return [...found];
+  }
+
   /** A floating-point tensor's values. */
   floats(name: string): Float32Array | Float64Array {
     const { data } = this.tensor(name);
@@ -41,6 +52,12 @@ export class Fixture {
     const { data } = this.tensor(name);
     if (data instanceof Int32Array) return data;
     throw new TypeError(`fixture ${name} is not an integer tensor`);
+  }
+
+  /** A tensor as a program takes it: floating point as float32, integers as int32. */
+  feed(name: string): NDArray<'float32' | 'int32'> {
+    const { shape, data } = this.tensor(name);
+    return data instanceof Int32Array ? int32(data, shape) : float32(Float32Array.from(this.floats(name)), shape);
   }
 
   /** A number among the file's settings. */
@@ -72,9 +89,23 @@ export function jsonFixture(name: string): unknown {
   return JSON.parse(readFileSync(fixturePath(`${name}.json`), 'utf8'));
 }
 
-/** The path of any other file in the folder. */
-export function fixturePath(...parts: string[]): string {
-  return path.join(folder, ...parts);
+export const fixturesPresent = existsSync(fixturePath());
+
+/** Tests that need `<name>.safetensors`. Without the file they are one skipped test that names it. */
+export function onFixture(name: string, declare: (file: Fixture) => void): void {
+  needing(`${name}.safetensors`, () => declare(fixture(name)));
+}
+
+/** Tests that need `<name>.json`. */
+export function onJsonFixture(name: string, declare: (value: unknown) => void): void {
+  needing(`${name}.json`, () => declare(jsonFixture(name)));
+}
+
+function needing(file: string, declare: () => void): void {
+  const title = `fixtures/${path.parse(file).name}`;
+  if (existsSync(fixturePath(file))) return void describe(title, declare);
+  console.warn(`SKIPPED: ${title}, because CLIPVQ_FIXTURES names no folder with ${file}`);
+  describe.skip(title, () => void it(`needs ${file}`, () => {}));
 }
 
 function present<T>(value: T | undefined, name: string): T {

@@ -223,14 +223,6 @@ const meanings: { readonly [P in Primitive]: Meaning<P> } = {
       return at(table!, [row, ...place.slice(index!.shape.length)]);
     }),
   ],
-  scatterAdd: ([values, index], _, [y]) => {
-    const result = build(y!, () => 0);
-    for (const place of indices(values!.shape)) {
-      const row = at(index!, place.slice(0, index!.shape.length));
-      result.data[offset(y!.shape, [row, ...place.slice(index!.shape.length)])]! += at(values!, place);
-    }
-    return [result];
-  },
 
   matmul: ([a, b], _, [y]) => [
     build(y!, (index) => {

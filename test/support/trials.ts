@@ -275,9 +275,6 @@ export const trials: { readonly [P in Primitive]: fc.Arbitrary<Trial> } = {
   gather: table
     .chain(({ rows, row, index }) => fc.tuple(floats([rows, ...row]), integers(index, rows)))
     .map((operands) => ({ operands, apply: (t, i) => [g.gather(t!, i!)] })),
-  scatterAdd: table
-    .chain(({ rows, row, index }) => fc.tuple(floats([...index, ...row]), integers(index, rows), fc.constant(rows)))
-    .map(([values, index, rows]) => ({ operands: [values, index], apply: (v, i) => [g.scatterAdd(v!, i!, rows)] })),
 
   matmul,
   conv2d,

@@ -10,7 +10,7 @@ import type { Sampler, SamplerOptions } from './sampler.ts';
  * In float64, because float32 Gumbel noise cuts off the tails of a categorical distribution (arXiv 2409.02908).
  */
 export const ancestral: Sampler = (denoise, options) =>
-  reverseChain(denoise, options, exactDraw(options.noise), drawPrior(options));
+  reverseChain(denoise, options, exactDraw(options.noise), { start: drawPrior(options) });
 
 /**
  * x at T - 1 as the forward process leaves it once the picture is forgotten: masks, and where a schedule also replaces,

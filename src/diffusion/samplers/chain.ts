@@ -8,6 +8,8 @@ import type { Denoiser, SamplerOptions } from './sampler.ts';
 export interface StepContext {
   /** Counts reverse steps from 0. */
   readonly index: number;
+  /** Steps of the whole chain. */
+  readonly steps: number;
   readonly step: ReverseStep;
   /** x_t, `[batch, tokens]`. */
   readonly tokens: Int32Array;
@@ -21,8 +23,22 @@ export interface StepContext {
 /** Draws x_s, `[batch, tokens]`. */
 export type DrawRule = (context: StepContext) => Int32Array<ArrayBuffer>;
 
+/** One step of a chain: the network is told `time`, then every token is drawn from `from` to the earlier `to`. */
+export interface ChainStep {
+  readonly time: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Chain {
+  /** x at t = T - 1, `[batch, tokens]`; all masks unless told. */
+  readonly start?: Int32Array<ArrayBuffer>;
+  /** `options.steps` exact steps unless told. */
+  readonly plan?: readonly ChainStep[];
+}
+
 /**
- * Draws from `start`, x at t = T - 1 (all masks unless told), down to x_0 over `options.steps` exact reverse steps.
+ * Draws from the start of a chain down to x_0, step by step of its plan.
  *
  * @throws UserError for an impossible number of steps; rejects with the signal's reason when aborted.
  */
@@ -30,23 +46,27 @@ export async function reverseChain(
   denoise: Denoiser,
   options: SamplerOptions,
   draw: DrawRule,
-  start: Int32Array<ArrayBuffer> = new Int32Array(options.batch * options.tokens).fill(options.schedule.codes),
+  chain: Chain = {},
 ): Promise<Int32Array<ArrayBuffer>> {
-  const { schedule, steps, signal } = options;
-  if (options.noise.samples.length !== options.batch) {
-    throw new RangeError(`${options.noise.samples.length} sample indices for a batch of ${options.batch}`);
+  const { schedule, signal, batch } = options;
+  if (options.noise.samples.length !== batch) {
+    throw new RangeError(`${options.noise.samples.length} sample indices for a batch of ${batch}`);
   }
-  const times = reverseTimes(schedule.steps, steps);
-  let tokens = start;
-  for (let index = 0; index < steps; index++) {
+  const plan = chain.plan ?? exactPlan(schedule.steps, options.steps);
+  let tokens = chain.start ?? new Int32Array(batch * options.tokens).fill(schedule.codes);
+  for (const [index, { time, from, to }] of plan.entries()) {
     signal?.throwIfAborted();
-    const t = times[index]!;
-    const s = times[index + 1]!;
-    const predict = predictor(await denoise(tokens, t), tokens.length, options);
-    tokens = draw({ index, step: reverseStep(schedule, s, t), tokens, predict });
-    options.onStep?.({ step: index + 1, steps, time: s, tokens });
+    const predict = predictor(await denoise(tokens, time), tokens.length, options);
+    tokens = draw({ index, steps: plan.length, step: reverseStep(schedule, to, from), tokens, predict });
+    options.onStep?.({ step: index + 1, steps: plan.length, time: to, tokens });
   }
   return tokens;
+}
+
+/** Exact steps between the times of `reverseTimes`: the network is told the time that x is at. */
+export function exactPlan(total: number, steps: number): ChainStep[] {
+  const times = reverseTimes(total, steps);
+  return Array.from({ length: steps }, (_, i) => ({ time: times[i]!, from: times[i]!, to: times[i + 1]! }));
 }
 
 /**

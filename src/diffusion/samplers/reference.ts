@@ -5,24 +5,23 @@
 import { uniforms } from '../../random/noise.ts';
 import { gumbelArgmax, reverseLogProbabilities } from '../reference-draw.ts';
 import { type DrawRule, reverseChain } from './chain.ts';
-import type { Sampler } from './sampler.ts';
+import type { Sampler, SamplerOptions } from './sampler.ts';
 
 /** Draws from the same distribution as `ancestral`, at K + 1 uniforms per token and step (stream 'sample.gumbel'). */
-export const reference: Sampler = (denoise, options) => {
-  const { tokens, schedule, noise } = options;
+export const reference: Sampler = (denoise, options) => reverseChain(denoise, options, gumbelDraw(options));
+
+/** The official draw with uniforms of the options' seed and samples. */
+export function gumbelDraw({ tokens, schedule, noise }: SamplerOptions): DrawRule {
   const perImage = (schedule.codes + 1) * tokens;
-  const draw = referenceDraw((step) => {
+  return referenceDraw((step) => {
     const rows = new Float64Array(noise.samples.length * perImage);
     for (let b = 0; b < noise.samples.length; b++) {
-      rows.set(
-        uniforms({ seed: noise.seed, stream: 'sample.gumbel', step }, noise.samples[b]!, perImage),
-        b * perImage,
-      );
+      const row = uniforms({ seed: noise.seed, stream: 'sample.gumbel', step }, noise.samples[b]!, perImage);
+      rows.set(row, b * perImage);
     }
     return rows;
   }, tokens);
-  return reverseChain(denoise, options, draw);
-};
+}
 
 /**
  * The official draw with uniforms from anywhere, so that a recorded chain can be replayed through `reverseChain`.

@@ -1,0 +1,41 @@
+/**
+ * The official program's shortcut to fewer steps, for comparing with it: it strides over the network's times but still
+ * takes one-step posteriors, at a time that the tokens are not at. `ancestral` strides exactly and draws better.
+ */
+import { UserError } from '../../errors.ts';
+import { type ChainStep, reverseChain } from './chain.ts';
+import { gumbelDraw } from './reference.ts';
+import type { Sampler } from './sampler.ts';
+
+/** As `reference`, over the plan of the smallest skip that has at most `options.steps` steps. */
+export const fast: Sampler = async (denoise, options) => {
+  const plan = fastPlan(options.schedule.steps, skipFor(options.schedule.steps, options.steps));
+  return reverseChain(denoise, options, gumbelDraw(options), { plan });
+};
+
+/**
+ * The network is told T-1, T-2-skip, ... and at last 0; the posterior is the one-step one at `skip` earlier, or at the
+ * same time once that would pass 0.
+ *
+ * @param total T.
+ * @param skip times left out between two steps, from 0.
+ */
+export function fastPlan(total: number, skip: number): ChainStep[] {
+  const plan: ChainStep[] = [];
+  for (let time = total - 1; time > -1 - skip; time -= 1 + skip) {
+    const told = Math.max(0, time);
+    const from = told > skip ? told - skip : told;
+    plan.push({ time: told, from, to: from - 1 });
+  }
+  return plan;
+}
+
+function skipFor(total: number, steps: number): number {
+  // However long the stride, the first and the last time are visited.
+  if (!Number.isInteger(steps) || steps < 2 || steps > total) {
+    throw new UserError(`fast sampling steps is ${steps}; this model takes a whole number from 2 to ${total}`);
+  }
+  let skip = 0;
+  while (fastPlan(total, skip).length > steps) skip++;
+  return skip;
+}

@@ -1,0 +1,67 @@
+/** Eigen decompositions put back together, and degenerate matrices. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { covariance, type Matrix, matrix, symmetricEigen, timesTransposed, transposed } from './linear-algebra.ts';
+
+/** Symmetric, with repeated and zero entries often. */
+const symmetric = fc.integer({ min: 1, max: 9 }).chain((n) =>
+  fc
+    .array(fc.oneof(fc.integer({ min: -3, max: 3 }), fc.double({ min: -1e3, max: 1e3, noNaN: true })), {
+      minLength: n * n,
+      maxLength: n * n,
+    })
+    .map((values) =>
+      matrix(
+        values.map((_, i) => values[Math.min(i, (i % n) * n + Math.floor(i / n))]!),
+        n,
+      ),
+    ),
+);
+
+function expectDecomposition(a: Matrix): void {
+  const { values, vectors } = symmetricEigen(a);
+  const n = a.rows;
+  const size = Math.max(1, ...a.data.map(Math.abs));
+  const columns = transposed(vectors);
+  const scaled = { ...columns, data: columns.data.map((v, i) => v * values[i % n]!) };
+  timesTransposed(scaled, columns).data.forEach((x, i) => {
+    expect(Math.abs(x - a.data[i]!)).toBeLessThan(1e-12 * size * n);
+  });
+  timesTransposed(vectors, vectors).data.forEach((x, i) => {
+    expect(Math.abs(x - (i % (n + 1) === 0 ? 1 : 0))).toBeLessThan(1e-13 * n);
+  });
+}
+
+describe('symmetricEigen', () => {
+  it('gives orthonormal vectors that rebuild the matrix', () => {
+    fc.assert(fc.property(symmetric, expectDecomposition));
+  });
+
+  it('knows the eigenvalues of the second difference, 2 − 2 cos(πk/(n+1))', () => {
+    const n = 40;
+    const stencil = matrix(
+      Array.from({ length: n * n }, (_, i) => ({ 0: 2, 1: -1 })[Math.abs(Math.floor(i / n) - (i % n))] ?? 0),
+      n,
+    );
+    const values = symmetricEigen(stencil).values.toSorted();
+    values.forEach((value, k) => {
+      expect(value).toBeCloseTo(2 - 2 * Math.cos((Math.PI * (k + 1)) / (n + 1)), 12);
+    });
+  });
+
+  it.each([
+    ['zero', [0, 0, 0, 0, 0, 0, 0, 0, 0]],
+    ['identity', [1, 0, 0, 0, 1, 0, 0, 0, 1]],
+    ['rank one', [1, 2, 3, 2, 4, 6, 3, 6, 9]],
+  ])('survives the %s matrix', (_, values) => expectDecomposition(matrix(values, 3)));
+});
+
+describe('covariance', () => {
+  it('is 2 for two samples at distance 2, and needs two', () => {
+    expect([...covariance(matrix([0, 5, 2, 5], 2)).data]).toEqual(
+      [2, 0, 0, 0].map((x) => expect.closeTo(x, 12)),
+    );
+    expect(() => covariance(matrix([1, 2], 2))).toThrow(RangeError);
+    expect(() => matrix([1, 2, 3], 2)).toThrow(RangeError);
+  });
+});

@@ -1,0 +1,241 @@
+/** The command line as a user meets it: a tiny model from nothing, pictures from it, and every mistake answered in one line. */
+
+import { spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readPngText } from '../../src/data/png.ts';
+
+const cli = path.resolve('dist/cli/main.js');
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-cli-'));
+afterAll(() => fs.rmSync(folder, { recursive: true }));
+const at = (...parts: string[]) => path.join(folder, ...parts);
+
+const TINY = [
+  'images=40',
+  'clip.pairs=300',
+  'clip.steps=3',
+  'clip.batch=16',
+  'clip.imageChannels=8',
+  'clip.vocabulary=600',
+  'tokenizer.steps=8',
+  'tokenizer.batch=4',
+  'tokenizer.channels=8',
+  'tokenizer.codes=32',
+  'diffusion.steps=6',
+  'diffusion.batch=4',
+  'diffusion.layers=1',
+  'diffusion.dim=32',
+  'diffusion.heads=2',
+  'sampling.steps=4',
+].flatMap((setting) => ['--set', setting]);
+
+function clipvq(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], { cwd: folder, encoding: 'utf8' });
+  return { status, stdout, stderr };
+}
+
+interface Generated {
+  images: { path: string; prompt: string; seed: number; clipScore: number }[];
+  seconds: number;
+}
+
+function generate(...args: string[]): Generated {
+  const { status, stdout, stderr } = clipvq('generate', '--model', 'run', '--json', ...args);
+  expect(status, stderr).toBe(0);
+  return JSON.parse(stdout) as Generated;
+}
+
+beforeAll(() => {
+  const { status, stdout, stderr } = clipvq('train', '--data', 'faces', '--run', 'run', '--json', ...TINY);
+  expect(status, stderr).toBe(0);
+  const { seconds } = JSON.parse(stdout) as { seconds: Record<string, number> };
+  expect(Object.keys(seconds)).toEqual(['clip', 'tokenizer', 'diffusion']);
+}, 300_000);
+
+describe('generate', () => {
+  it('gives the same bytes for the same seed, and writes down how', () => {
+    const first = generate('a man with glasses', 'a red hat', '-n', '2', '--seed', '5', '--out', 'first');
+    const again = generate('a man with glasses', 'a red hat', '-n', '2', '--seed', '5', '--out', 'again');
+    expect(first.images.map(({ prompt, seed }) => [prompt, seed])).toEqual([
+      ['a man with glasses', 5],
+      ['a man with glasses', 6],
+      ['a red hat', 5],
+      ['a red hat', 6],
+    ]);
+    const bytes = ({ images }: Generated) => images.map((image) => fs.readFileSync(at(image.path)).toString('base64'));
+    expect(bytes(again)).toEqual(bytes(first));
+    expect(new Set(bytes(first)).size).toBe(4);
+    const text = readPngText(fs.readFileSync(at(first.images[1]!.path)));
+    expect(text).toMatchObject({ Prompt: 'a man with glasses', Seed: '6' });
+    expect(JSON.parse(text.Settings!)).toEqual({ steps: 4, guidanceScale: expect.any(Number), truncation: 0.85 });
+    expect(text.Model).toMatch(/^[0-9a-f]{16}$/);
+    for (const { clipScore } of first.images) expect(Math.abs(clipScore)).toBeLessThanOrEqual(1);
+  });
+
+  it('takes prompts from a file, one a line, and names a single file as it is told', () => {
+    fs.writeFileSync(at('prompts.txt'), 'a beard\n\n  a green shirt  \n');
+    const { images } = generate(
+      '--prompts',
+      'prompts.txt',
+      '-n',
+      '1',
+      '--steps',
+      '2',
+      '--guidance',
+      '1',
+      '--out',
+      'some',
+    );
+    expect(images.map(({ prompt }) => prompt)).toEqual(['a beard', 'a green shirt']);
+    expect(generate('a beard', '-n', '1', '--out', 'one.png').images.map((image) => image.path)).toEqual(['one.png']);
+  });
+});
+
+describe('train', () => {
+  const losses = (run: string) =>
+    fs
+      .readFileSync(at(run, 'log.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { stage: string; step: number; loss: number });
+
+  it('survives being killed, and resumes to the same losses', async () => {
+    const child = spawn(
+      process.execPath,
+      [cli, 'train', '--data', 'faces', '--run', 'killed', '--checkpoint-every', '2', ...TINY],
+      { cwd: folder },
+    );
+    await new Promise<void>((resolve) => {
+      child.stderr.on('data', () => {
+        const log = at('killed', 'log.jsonl');
+        if (fs.existsSync(log) && fs.readFileSync(log, 'utf8').includes('"tokenizer","step":5')) child.kill('SIGKILL');
+      });
+      child.on('exit', () => resolve());
+    });
+    const { status, stderr } = clipvq('train', '--run', 'killed', '--resume');
+    expect(status, stderr).toBe(0);
+    const last = (run: string) => new Map(losses(run).map(({ stage, step, loss }) => [`${stage} ${step}`, loss]));
+    expect([...last('killed')].sort()).toEqual([...last('run')].sort());
+  });
+
+  it('ends each stage after --max-steps, and goes on later', () => {
+    const args = ['train', '--data', 'faces', '--run', 'short', '--stage', 'tokenizer', '--max-steps', '2', ...TINY];
+    expect(clipvq(...args).status).toBe(0);
+    expect(clipvq('train', '--run', 'short', '--resume', '--stage', 'tokenizer', '--max-steps', '4').status).toBe(0);
+    const whole = losses('run').filter(({ stage, step }) => stage === 'tokenizer' && step <= 4);
+    expect(losses('short').map(({ loss }) => loss)).toEqual(whole.map(({ loss }) => loss));
+  });
+
+  it('learns from a folder of pictures with the CLIP it is pointed at, leaving out and naming what it cannot read', () => {
+    expect(clipvq('data', 'faces', '--out', 'faces', '--count', '12').status).toBe(0);
+    fs.writeFileSync(at('faces', 'broken.jpg'), 'not a picture');
+    const { status, stderr } = clipvq('train', '--data', 'faces/', '--clip', 'run/clip', '--run', 'folder', ...TINY);
+    expect(status, stderr).toBe(0);
+    expect(stderr).toMatch(/1 of 13 files are not usable/);
+    expect(JSON.parse(fs.readFileSync(at('folder', 'rejected.json'), 'utf8'))).toMatchObject([{ path: 'broken.jpg' }]);
+  });
+});
+
+describe('evaluate and reconstruct', () => {
+  it('print their numbers', () => {
+    const evaluated = clipvq('evaluate', '--model', 'run', '--count', '8', '-n', '1', '--json');
+    expect(evaluated.status, evaluated.stderr).toBe(0);
+    expect(JSON.parse(evaluated.stdout)).toMatchObject({
+      pictures: 8,
+      reconstruction: { psnr: expect.any(Number) },
+      clipScore: { p: expect.any(Number) },
+    });
+    const back = clipvq('reconstruct', 'faces', '--model', 'run', '-n', '3', '--out', 'back.png', '--json');
+    expect(back.status, back.stderr).toBe(0);
+    expect(JSON.parse(back.stdout)).toMatchObject({ sheet: 'back.png', pictures: [{}, {}, {}] });
+    expect(fs.existsSync(at('back.png'))).toBe(true);
+  });
+});
+
+describe('bench', () => {
+  it.each(['train-step', 'sample-step'])('%s prints its numbers', (name) => {
+    const sizes = [
+      '--layers',
+      '1',
+      '--dim',
+      '32',
+      '--heads',
+      '2',
+      '--grid',
+      '4',
+      '--codes',
+      '16',
+      '--batch',
+      '2',
+      '--rounds',
+      '3',
+    ];
+    const { status, stdout, stderr } = clipvq('bench', name, ...sizes, '--json');
+    expect(status, stderr).toBe(0);
+    const number = expect.any(Number);
+    expect(JSON.parse(stdout)).toEqual({
+      medianMs: number,
+      minMs: number,
+      paramsM: number,
+      gflops: number,
+      peakRssMB: number,
+    });
+  });
+});
+
+describe('mistakes end in one line and code 2', () => {
+  const mistakes: [string, string[], RegExp][] = [
+    ['unknown command', ['paint'], /unknown command 'paint'/],
+    ['unknown option', ['generate', '--model', 'run', '--gidance', '3', 'x'], /--gidance/],
+    ['unknown preset', ['train', '--data', 'faces', '--run', 'new', '--preset', 'huge'], /preset "huge"/],
+    ['unknown setting', ['train', '--data', 'faces', '--run', 'new', '--set', 'diffusion.layer=3'], /diffusion\.layer/],
+    [
+      'unfit setting',
+      ['train', '--data', 'faces', '--run', 'new', '--set', 'diffusion.layers=1.5'],
+      /diffusion\.layers/,
+    ],
+    ['no data', ['train', '--run', 'new'], /--data/],
+    ['missing folder', ['train', '--data', 'nowhere', '--clip', 'run/clip', '--run', 'new'], /nowhere/],
+    ['empty folder', ['train', '--data', 'empty', '--clip', 'run/clip', '--run', 'new'], /empty/],
+    ['nothing readable', ['train', '--data', 'junk', '--clip', 'run/clip', '--run', 'new'], /junk/],
+    ['missing CLIP', ['train', '--data', 'junk', '--clip', './nowhere', '--run', 'new'], /nowhere/],
+    ['run in use', ['train', '--data', 'faces', '--run', 'run'], /already holds a run/],
+    ['changed on resume', ['train', '--run', 'run', '--resume', '--seed', '3'], /--seed/],
+    ['no model', ['generate', '--model', 'nowhere', 'x'], /nowhere/],
+    ['not a model', ['generate', '--model', 'empty', 'x'], /run\.json/],
+    ['no prompt', ['generate', '--model', 'run'], /Say what to make/],
+    ['empty prompt', ['generate', '--model', 'run', ' '], /empty/],
+    ['long prompt', ['generate', '--model', 'run', 'word '.repeat(200)], /tokens long/],
+    ['too many steps', ['generate', '--model', 'run', '--steps', '1000', 'x'], /1000/],
+    ['no weights', ['generate', '--model', 'weightless', 'x'], /holds no trained diffusion/],
+    ['truncated weights', ['generate', '--model', 'truncated', 'x'], /model\.safetensors/],
+    ['foreign weights', ['generate', '--model', 'foreign', 'x'], /model\.safetensors/],
+    ['another version', ['generate', '--model', 'newer', 'x'], /version 99/],
+    ['unwritable', ['generate', '--model', 'run', '--out', 'junk/notes.txt/x.png', 'x'], /notes\.txt/],
+  ];
+
+  beforeAll(() => {
+    fs.mkdirSync(at('empty'));
+    fs.mkdirSync(at('junk'));
+    fs.writeFileSync(at('junk', 'notes.txt'), 'hello');
+    for (const name of ['weightless', 'truncated', 'foreign', 'newer'])
+      fs.cpSync(at('run'), at(name), { recursive: true });
+    const weights = (name: string) => at(name, 'diffusion', 'model.safetensors');
+    fs.rmSync(weights('weightless'));
+    fs.truncateSync(weights('truncated'), 5000);
+    fs.copyFileSync(at('run', 'tokenizer', 'model.safetensors'), weights('foreign'));
+    const run = JSON.parse(fs.readFileSync(at('newer', 'run.json'), 'utf8')) as object;
+    fs.writeFileSync(at('newer', 'run.json'), JSON.stringify({ ...run, version: 99 }));
+  });
+
+  it.each(mistakes)('%s', (_, args, says) => {
+    const { status, stdout, stderr } = clipvq(...args);
+    expect(stderr).toMatch(says);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+    expect(stdout).toBe('');
+    expect(status).toBe(2);
+    expect(fs.existsSync(at('new'))).toBe(false);
+  });
+});

@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+// `npm run parity`: every fixture of CLIPVQ_FIXTURES against our code, as a table. Fails on a difference and on anything missing.
+export default defineConfig({
+  test: {
+    include: ['src/**/*.parity.test.ts', 'test/**/*.parity.test.ts'],
+    reporters: ['./test/support/parity-reporter.ts'],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    maxWorkers: 2,
+  },
+});
