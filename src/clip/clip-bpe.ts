@@ -5,5 +5,106 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { UserError } from '../errors.ts';
-import { Bpe, type Merge } from './bpe.ts';
+import { Bpe, END, END_OF_WORD, type Merge, START, WORD_PATTERN } from './bpe.ts';
 import { unescapeHtml } from './html-entities.ts';
+
+/** The size of CLIP's vocabulary: 256 bytes, 256 bytes that end a word, the merges, and two specials. */
+const VOCABULARY = 49_408;
+const MERGES = VOCABULARY - 2 * 256 - 2;
+
+const words = new RegExp(`<\\|startoftext\\|>|<\\|endoftext\\|>|${WORD_PATTERN}`, 'giu');
+/** What Python calls white space, which is not quite what JavaScript does. */
+const space = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/gu;
+
+export class ClipBpe {
+  readonly #bpe: Bpe;
+  /** Tokens by id, and back. Bytes come in the order of their printable stand-ins. */
+  readonly #tokens: readonly string[];
+  readonly #ids: ReadonlyMap<string, number>;
+
+  constructor(merges: readonly Merge[]) {
+    this.#bpe = new Bpe(merges);
+    const bytes = this.#bpe.tokens.slice(0, 256).sort();
+    const joined = merges.map((pair) => pair.join(''));
+    this.#tokens = [...bytes, ...bytes.map((byte) => byte + END_OF_WORD), ...joined, START, END];
+    this.#ids = new Map(this.#tokens.map((token, id) => [token, id]));
+  }
+
+  /**
+   * Reads the published `bpe_simple_vocab_16e6.txt.gz` (or its unpacked text).
+   * @throws UserError when the file is not it.
+   */
+  static read(path: string): ClipBpe {
+    const bytes = readFileSync(path);
+    const text = (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString('utf8');
+    const merges = text
+      .split('\n')
+      .slice(1, MERGES + 1)
+      .map((line) => line.split(' '));
+    if (merges.length < MERGES || merges.some((pair) => pair.length !== 2)) {
+      throw new UserError(`${path} is not CLIP's merges file: give the published bpe_simple_vocab_16e6.txt.gz`);
+    }
+    return new ClipBpe(merges as [string, string][]);
+  }
+
+  get start(): number {
+    return this.#ids.get(START)!;
+  }
+
+  get end(): number {
+    return this.#ids.get(END)!;
+  }
+
+  /** The ids of a text, without start and end token. A special token written out in the text counts as that token. */
+  encode(text: string): number[] {
+    return (cleaned(text).match(words) ?? []).flatMap((word) => {
+      if (word === START || word === END) return [this.#ids.get(word)!];
+      return this.#bpe
+        .encode(word)
+        .slice(1, -1)
+        .map((id) => this.#ids.get(this.#bpe.tokens[id]!)!);
+    });
+  }
+
+  /**
+   * Rows [texts, context] of start, ids, end, zeros. A text that is too long loses its tail, as officially: its last token
+   * becomes the end token.
+   */
+  rows(texts: readonly string[], context: number): Int32Array {
+    const rows = new Int32Array(texts.length * context);
+    texts.forEach((text, i) => {
+      const ids = [this.start, ...this.encode(text), this.end];
+      if (ids.length > context) ids.splice(context - 1, ids.length, this.end);
+      rows.set(ids, i * context);
+    });
+    return rows;
+  }
+
+  /** The text of ids, words apart by single spaces; bytes that are no UTF-8 become U+FFFD. */
+  decode(ids: readonly number[]): string {
+    const stands = new Map(this.#bpe.tokens.slice(0, 256).map((symbol, byte) => [symbol, byte]));
+    const text = ids.map((id) => this.#tokens[id] ?? '').join('');
+    const bytes = Uint8Array.from(text, (symbol) => stands.get(symbol)!);
+    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes).replaceAll(END_OF_WORD, ' ');
+  }
+}
+
+/**
+ * Lower case, repaired characters, HTML references undone (twice: captions are escaped twice), single spaces. Of the
+ * repairs the official program makes with ftfy, those that concern single characters are made here; garbled encodings
+ * ("schÃ¶n") are left as they are.
+ */
+export function cleaned(text: string): string {
+  const repaired = repairCharacters(text.toLowerCase());
+  return unescapeHtml(unescapeHtml(repaired)).replace(space, ' ').replace(/^ | $/g, '').toLowerCase();
+}
+
+/** Straight quotes, letters of ordinary width, ligatures apart, composed accents, and references where no tags are. */
+function repairCharacters(text: string): string {
+  const unescaped = text.includes('<') ? text : unescapeHtml(text);
+  return unescaped
+    .replace(/[\u02bc\u2018-\u201b]/g, "'")
+    .replace(/[\u201c-\u201f]/g, '"')
+    .replace(/[\ufb00-\ufb06\uff01-\uff5e\uffe0-\uffe6\u3000]/g, (character) => character.normalize('NFKC'))
+    .normalize('NFC');
+}

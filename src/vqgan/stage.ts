@@ -1,9 +1,8 @@
 /** The tokenizer stage: a plain autoencoder first, then codes from its latents, then the Gumbel quantizer with a falling temperature. */
 
-import * as g from '../graph/index.ts';
 import { float32, type NDArray, scalar, type Tree } from '../ndarray.ts';
 import { initialize } from '../nn/parameters.ts';
-import { adamState, adamw } from '../optim/adamw.ts';
+import { adamState } from '../optim/adamw.ts';
 import { warmupCosine } from '../optim/schedule.ts';
 import { gumbelBatch, normalBatch } from '../random/noise.ts';
 import { Shuffle } from '../random/shuffle.ts';
@@ -11,10 +10,9 @@ import { gridSize, type TokenizerRecipe } from '../recipe.ts';
 import type { Engine, Executable } from '../runtime/engine.ts';
 import type { Metrics, Stage } from '../training/stage.ts';
 import { codebookFrom } from './codebook.ts';
-import { autoencoderLoss, squaredError, tokenizerLoss } from './loss.ts';
-import { encode, type Tokenizer, tokenizerParameters } from './model.ts';
+import { tokenizerParameters } from './model.ts';
 import { planesOf } from './pixels.ts';
-import { codeShares, latentRows } from './quantizer.ts';
+import { latentProgram, trainingProgram } from './programs.ts';
 import { firstQuantizedStep, type Phase, phaseAt, phasesOf, temperatureAt } from './schedule.ts';
 
 export interface TokenizerStageOptions {
@@ -28,8 +26,8 @@ export interface TokenizerStageOptions {
   readonly onExport: (params: Tree<NDArray>) => Promise<void> | void;
 }
 
-/** Latents that the first codebook is clustered from. */
-const SEED_LATENTS = 16384;
+/** Latents that the first codebook is clustered from, for each of its codes. */
+const LATENTS_PER_CODE = 32;
 
 export function tokenizerStage(options: TokenizerStageOptions): Stage {
   const { engine, recipe, seed, images } = options;
@@ -61,7 +59,7 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
   /** The codebook, and the logits that go with it, from the latents the autoencoder now has: a pure function of the state. */
   async function seedCodebook(): Promise<void> {
     const latents: Float32Array[] = [];
-    const steps = Math.ceil(Math.min(SEED_LATENTS, count * tokens) / (batch * tokens));
+    const steps = Math.ceil(Math.min(LATENTS_PER_CODE * codes, count * tokens) / (batch * tokens));
     for (let step = 0; step < steps; step++) {
       const { rows } = await programs.get('latents')!.run({ x: picture(shuffle.batch(step, batch)) });
       latents.push(rows!.data as Float32Array);
@@ -112,49 +110,6 @@ function metricsOf({ loss, squared, shares }: Record<string, NDArray>): Metrics 
   const used = [...shares.data].filter((share) => share > 0.01 / shares.data.length);
   const entropy = used.reduce((sum, share) => sum - share * Math.log(share), 0);
   return { loss: loss!.data[0]!, psnr, perplexity: Math.exp(entropy), codesUsed: used.length };
-}
-
-/** One step of a phase: loss, backward pass and Adam as one graph. `shares` is the moving average of how often each code is used. */
-export function trainingProgram({ imageSize, tokenizer: settings }: TokenizerRecipe, phase: Phase): g.Program {
-  const { batch, codes, codeDim } = settings;
-  const tokens = gridSize({ imageSize, tokenizer: settings }) ** 2;
-  const params = tokenizerParameters(settings, imageSize);
-  const state = { params, adam: { step: g.f32(), mean: params, square: params } };
-  const x = g.f32(batch, 3, imageSize, imageSize);
-  const lr = g.f32();
-
-  const update = (model: Tokenizer<g.Tensor>, loss: g.Tensor, adam: Parameters<typeof adamw>[2], rate: g.Tensor) => {
-    const next = adamw(model, g.grad(loss, model), adam, rate, { ...settings, eps: 1e-8, weightDecay: 0 });
-    return { params: next.params, adam: next.state };
-  };
-  if (phase === 'autoencoder')
-    return g.trace({ state, x, lr, noise: g.f32(batch, tokens, codeDim) }, (inputs) => {
-      const { loss, image } = autoencoderLoss(inputs.state.params, inputs.x, inputs.noise, settings);
-      return {
-        state: update(inputs.state.params, loss, inputs.state.adam, inputs.lr),
-        loss,
-        squared: squaredError(inputs.x, image),
-      };
-    });
-
-  const noise = { gumbel: g.f32(batch, tokens, codes), temperature: g.f32() };
-  return g.trace({ state: { ...state, usage: g.f32(codes) }, x, lr, ...noise }, (inputs) => {
-    const model = inputs.state.params;
-    const options = { ...settings, hard: phase === 'hard' };
-    const { loss, image, index } = tokenizerLoss(model, inputs.x, inputs.gumbel, inputs.temperature, options);
-    const shares = g.add(g.mul(inputs.state.usage, 0.95), g.mul(codeShares(index, codes), 0.05));
-    const next = update(model, loss, inputs.state.adam, inputs.lr);
-    return { state: { ...next, usage: shares }, loss, squared: squaredError(inputs.x, image), shares };
-  });
-}
-
-/** The latents of pictures as rows [batch, tokens, codeDim]. */
-function latentProgram({ imageSize, tokenizer: settings }: TokenizerRecipe): g.Program {
-  const params = tokenizerParameters(settings, imageSize);
-  const x = g.f32(settings.batch, 3, imageSize, imageSize);
-  return g.trace({ state: { params }, x }, ({ state, x }) => ({
-    rows: latentRows(state.params, encode(state.params.encoder, x, settings.normGroups), settings.normalizeLatents),
-  }));
 }
 
 function joined(parts: readonly Float32Array[]): Float32Array {

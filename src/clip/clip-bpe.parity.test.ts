@@ -1,0 +1,57 @@
+/** CLIP's own tokenizer against the official one. */
+import { existsSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { z } from 'zod';
+import { fixturePath, onJsonFixture } from '../../test/support/fixtures.ts';
+import { compare, EXACT, same } from '../../test/support/parity.ts';
+import { ClipBpe, cleaned } from './clip-bpe.ts';
+
+const tokenizer = z.object({
+  context_length: z.number(),
+  sot: z.number(),
+  eot: z.number(),
+  entries: z.array(
+    z.object({
+      text: z.string(),
+      ftfy_changed: z.boolean(),
+      cleaned: z.string(),
+      ids: z.array(z.number()),
+      tokens: z.array(z.number()),
+      truncated: z.boolean(),
+      decoded: z.string(),
+    }),
+  ),
+});
+
+const MERGES = 'bpe_simple_vocab_16e6.txt.gz';
+
+onJsonFixture('tokenizer', (value) => {
+  const { context_length, sot, eot, entries } = tokenizer.parse(value);
+  const bpe = existsSync(fixturePath(MERGES)) ? ClipBpe.read(fixturePath(MERGES)) : new ClipBpe([]);
+
+  it('has texts of every kind', () => {
+    expect(new Set(entries.map((entry) => entry.truncated))).toEqual(new Set([true, false]));
+    compare('tokenizer', 'start and end', [bpe.start, bpe.end], [sot, eot], EXACT);
+  });
+
+  // Texts that ftfy changes beyond single characters (garbled encodings) are outside of what we promise.
+  const faithful = entries.filter((entry) => !entry.ftfy_changed || cleaned(entry.text) === entry.cleaned);
+
+  it.each(faithful)('$text', ({ text, ids, tokens, decoded, ...entry }) => {
+    const part = entry.ftfy_changed ? ', repaired' : '';
+    same('tokenizer', `cleaned${part}`, cleaned(text), entry.cleaned);
+    same('tokenizer', `ids${part}`, bpe.encode(text), ids);
+    compare('tokenizer', `tokens${part}`, bpe.rows([text], context_length), tokens, EXACT);
+    same('tokenizer', `decoded${part}`, bpe.decode(ids), decoded);
+  });
+
+  it('repairs all characters but garbled encodings', () => {
+    const foreign = entries.filter((entry) => !faithful.includes(entry));
+    same(
+      'tokenizer',
+      'texts left garbled',
+      foreign.filter(({ text }) => !/[\u00c0-\u00ff][\u0080-\u2122]/.test(text)),
+      [],
+    );
+  });
+});
