@@ -77,7 +77,7 @@ export class Generator {
       const codec = await openRunCodec(run, engine);
       const config = transformerConfig(recipe, clip.dim);
       const params = adopt(diffusionParameters(config), tensors, run.file('diffusion', 'model.safetensors'));
-      const denoisers = await DenoiserPool.create(engine, config, params);
+      const denoisers = await DenoiserPool.create(engine, config, params, recipe.sampling.nullEmbedding);
       return new Generator(run, engine, clip, codec, denoisers, scheduleOf(recipe), hash);
     } catch (error) {
       await Promise.all([clip.close(), engine.close()]);

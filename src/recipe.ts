@@ -94,6 +94,10 @@ const sampling = z.strictObject({
   guidanceScale: z.number().min(0).describe('1 is no guidance'),
   truncation: fraction().describe('keep the smallest set of codes whose probability reaches this; 1 keeps all'),
   promptPrefix: z.string().describe('put before every prompt'),
+  nullEmbedding: z
+    .enum(['normalized', 'raw'])
+    .default('normalized')
+    .describe('how the null condition enters guidance: at unit length, as in training, or raw, as the reference samples'),
 });
 
 export const recipeSchema = z.strictObject({
@@ -128,16 +132,16 @@ const nano: Recipe = {
   clip: {
     dim: 128,
     imageSize: 64,
-    imageChannels: 32,
-    textWidth: 96,
-    textHidden: 256,
+    imageChannels: 24,
+    textWidth: 64,
+    textHidden: 192,
     vocabulary: 2048,
     context: 64,
     pairs: 6000,
-    steps: 500,
+    steps: 600,
     batch: 128,
     captions: 4,
-    learningRate: 2e-3,
+    learningRate: 3e-3,
     warmupSteps: 30,
     weightDecay: 0.05,
   },
@@ -192,7 +196,7 @@ const nano: Recipe = {
     emaDecay: 0.995,
     emaEvery: 1,
   },
-  sampling: { steps: 25, guidanceScale: 2.5, truncation: 0.85, promptPrefix: '' },
+  sampling: { steps: 25, guidanceScale: 2.5, truncation: 0.85, promptPrefix: '', nullEmbedding: 'normalized' },
 };
 
 export const presets: Readonly<Record<string, Recipe>> = { nano };
@@ -228,9 +232,12 @@ function checked(recipe: Recipe, where: string): Recipe {
     throw new UserError(`${where}: clip.imageSize ${clip.imageSize} is not 16, 32, 64, …`);
   if (clip.imageChannels % 8 !== 0)
     throw new UserError(`${where}: clip.imageChannels ${clip.imageChannels} is not a multiple of 8`);
-  const ungrouped = [1, ...tokenizer.channelMultipliers].find((multiplier) => (tokenizer.channels * multiplier) % tokenizer.normGroups !== 0);
+  const { channels, channelMultipliers, normGroups } = tokenizer;
+  const ungrouped = [1, ...channelMultipliers].find((multiplier) => (channels * multiplier) % normGroups !== 0);
   if (ungrouped !== undefined)
-    throw new UserError(`${where}: tokenizer.normGroups ${tokenizer.normGroups} does not divide ${tokenizer.channels * ungrouped} channels`);
+    throw new UserError(
+      `${where}: tokenizer.normGroups ${normGroups} does not divide ${channels * ungrouped} channels`,
+    );
   if (diffusion.dim % diffusion.heads !== 0)
     throw new UserError(`${where}: diffusion.dim ${diffusion.dim} does not divide into ${diffusion.heads} heads`);
   if (diffusion.alphaBarEnd + diffusion.gammaBarEnd > 1 || diffusion.alphaBarStart + diffusion.gammaBarStart > 1)

@@ -4,6 +4,7 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { benchCommand } from './bench.ts';
+import { convertCommand } from './convert.ts';
 import { dataCommand } from './data.ts';
 import { demoCommand } from './demo.ts';
 import { evaluateCommand } from './evaluate.ts';
@@ -25,6 +26,7 @@ for (const make of [
   reconstructCommand,
   evaluateCommand,
   dataCommand,
+  convertCommand,
   benchCommand,
 ])
   program.addCommand(make());

@@ -1,6 +1,11 @@
 /** Text cleaning, HTML references, and rows, on a vocabulary of a few merges. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { UserError } from '../errors.ts';
 import { ClipBpe, cleaned } from './clip-bpe.ts';
 import { unescapeHtml } from './html-entities.ts';
 
@@ -43,12 +48,26 @@ describe('ClipBpe', () => {
     expect([...bpe.rows(['cat', 'at at at'], 4)]).toEqual([514, 513, 515, 0, 514, 512, 512, 515]);
   });
 
+  it('refuses files that are not the published merges, in one line', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'clip-bpe-'));
+    const file = join(folder, 'merges.gz');
+    const refused = () => expect(() => ClipBpe.read(file)).toThrow(/^[^\n]*merges\.gz[^\n]+$/);
+    refused();
+    for (const content of ['', '#version\na b\nc d', gzipSync('#version\na b'), gzipSync('#version').subarray(0, 12)]) {
+      writeFileSync(file, content);
+      refused();
+      expect(() => ClipBpe.read(file)).toThrow(UserError);
+    }
+    rmSync(folder, { recursive: true });
+  });
+
   it('decodes what it encoded, word by word', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         const ids = bpe.encode(text);
         expect(bpe.decode(ids).replaceAll(' ', '')).toBe(cleaned(text).replaceAll(' ', ''));
       }),
+      { numRuns: 40 },
     );
   });
 });

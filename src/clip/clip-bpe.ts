@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
+import { fileError } from '../checkpoint/file-errors.ts';
 import { UserError } from '../errors.ts';
 import { Bpe, END, END_OF_WORD, type Merge, START, WORD_PATTERN } from './bpe.ts';
 import { unescapeHtml } from './html-entities.ts';
@@ -13,8 +14,8 @@ const VOCABULARY = 49_408;
 const MERGES = VOCABULARY - 2 * 256 - 2;
 
 const words = new RegExp(`<\\|startoftext\\|>|<\\|endoftext\\|>|${WORD_PATTERN}`, 'giu');
-/** What Python calls white space, which is not quite what JavaScript does. */
-const space = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/gu;
+/** White space, with the next-line character, which Python counts too. */
+const space = /[\s\u0085]+/gu;
 
 export class ClipBpe {
   readonly #bpe: Bpe;
@@ -32,18 +33,14 @@ export class ClipBpe {
 
   /**
    * Reads the published `bpe_simple_vocab_16e6.txt.gz` (or its unpacked text).
-   * @throws UserError when the file is not it.
+   * @throws UserError when the file is missing, unreadable, or not it.
    */
   static read(path: string): ClipBpe {
-    const bytes = readFileSync(path);
-    const text = (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString('utf8');
-    const merges = text
+    const merges = readText(path)
       .split('\n')
       .slice(1, MERGES + 1)
       .map((line) => line.split(' '));
-    if (merges.length < MERGES || merges.some((pair) => pair.length !== 2)) {
-      throw new UserError(`${path} is not CLIP's merges file: give the published bpe_simple_vocab_16e6.txt.gz`);
-    }
+    if (merges.length < MERGES || merges.some((pair) => pair.length !== 2)) throw notMerges(path);
     return new ClipBpe(merges as [string, string][]);
   }
 
@@ -88,6 +85,24 @@ export class ClipBpe {
     return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes).replaceAll(END_OF_WORD, ' ');
   }
 }
+
+function readText(path: string): string {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    throw fileError('read', path, error);
+  }
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes.toString('utf8');
+  try {
+    return gunzipSync(bytes).toString('utf8');
+  } catch {
+    throw notMerges(path);
+  }
+}
+
+const notMerges = (path: string): UserError =>
+  new UserError(`${path} is not CLIP's merges file, or damaged: give the published bpe_simple_vocab_16e6.txt.gz`);
 
 /**
  * Lower case, repaired characters, HTML references undone (twice: captions are escaped twice), single spaces. Of the

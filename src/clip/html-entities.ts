@@ -53,7 +53,7 @@ export function unescapeHtml(text: string): string {
   return text.replace(/&(?:#(?:x([0-9a-f]+)|([0-9]+));?|([a-z][a-z0-9]*)(;?))/gi, (whole, hex, decimal, name, end) => {
     if (hex !== undefined) return fromCode(Number.parseInt(hex, 16));
     if (decimal !== undefined) return fromCode(Number(decimal));
-    return (end === ';' ? CHARACTERS.get(name) : unterminated(name)) ?? whole;
+    return (end && CHARACTERS.get(name)) || unterminated(name + end) || whole;
   });
 }
 

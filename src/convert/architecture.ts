@@ -39,13 +39,20 @@ const PAPER_HEAD_WIDTH = 32;
 export function inferTokenizer(shapes: Shapes, label: string): TokenizerFindings {
   const size = sizes(shapes, label);
   if (!('quantize.proj.weight' in shapes))
-    throw new UserError(`${label}: its quantizer is not the Gumbel one (no quantize.proj.weight); give a GumbelVQ checkpoint`);
+    throw new UserError(
+      `${label}: its quantizer is not the Gumbel one (no quantize.proj.weight); give a GumbelVQ checkpoint`,
+    );
   const channels = size('encoder.conv_in.weight', 0);
   const levels = count(shapes, 'encoder.down.');
-  const channelMultipliers = Array.from({ length: levels }, (_, i) => size(`encoder.down.${i}.block.0.conv1.weight`, 0) / channels);
+  const channelMultipliers = Array.from(
+    { length: levels },
+    (_, i) => size(`encoder.down.${i}.block.0.conv1.weight`, 0) / channels,
+  );
   const patchSize = Math.sqrt(size('encoder.conv_in.weight', 1) / 3);
   if (levels === 0 || ![patchSize, ...channelMultipliers].every(Number.isInteger))
-    throw new UserError(`${label}: the channels of its encoder are not multiples of the first; it is no VQGAN that this program knows`);
+    throw new UserError(
+      `${label}: the channels of its encoder are not multiples of the first; it is no VQGAN that this program knows`,
+    );
   return {
     settings: {
       patchSize,
@@ -59,7 +66,9 @@ export function inferTokenizer(shapes: Shapes, label: string): TokenizerFindings
       codeDim: size('quantize.embed.weight', 1),
       normalizeLatents: false,
     },
-    attentionLevels: Array.from({ length: levels }, (_, i) => i).filter((i) => `encoder.down.${i}.attn.0.norm.weight` in shapes),
+    attentionLevels: Array.from({ length: levels }, (_, i) => i).filter(
+      (i) => `encoder.down.${i}.attn.0.norm.weight` in shapes,
+    ),
   };
 }
 
@@ -86,7 +95,10 @@ export function inferDiffusion(shapes: Shapes, label: string, heads?: number): D
   if (size('transformer.content_emb.width_emb.weight', 0) !== grid)
     throw new UserError(`${label}: its grid of codes is not square, which this program needs`);
   const mlp = 'transformer.blocks.0.mlp.conv1.weight' in shapes ? 'conv' : 'fc';
-  const hidden = size(mlp === 'conv' ? 'transformer.blocks.0.mlp.conv1.weight' : 'transformer.blocks.0.mlp.0.weight', 0);
+  const hidden = size(
+    mlp === 'conv' ? 'transformer.blocks.0.mlp.conv1.weight' : 'transformer.blocks.0.mlp.0.weight',
+    0,
+  );
   const settings = {
     timesteps: size('transformer.blocks.0.ln1.emb.weight', 0),
     layers: count(shapes, 'transformer.blocks.'),
@@ -95,7 +107,10 @@ export function inferDiffusion(shapes: Shapes, label: string, heads?: number): D
     mlp,
     mlpRatio: hidden / dim,
   } as const;
-  if (!Number.isInteger(settings.heads)) throw new UserError(`${label}: a width of ${dim} does not tell how many attention heads there are; say so with --heads`);
+  if (!Number.isInteger(settings.heads))
+    throw new UserError(
+      `${label}: a width of ${dim} does not tell how many attention heads there are; say so with --heads`,
+    );
   return { settings, codes, grid, conditionDim: size('transformer.blocks.0.ln2.emb.weight', 1) };
 }
 
@@ -103,14 +118,21 @@ export function inferDiffusion(shapes: Shapes, label: string, heads?: number): D
 export type ScheduleEnds = Pick<Recipe['diffusion'], 'alphaBarStart' | 'alphaBarEnd' | 'gammaBarStart' | 'gammaBarEnd'>;
 
 /**
- * The end points, from the cumulative logarithms that the reference stores in float32, [T + 1] each. They are rounded to the
- * six digits that survive there.
+ * The end points, from the cumulative logarithms that the reference stores in float32, [T + 1] each. They are rounded to five
+ * digits of their distance from the nearer of 0 and 1: what survives float32 and averaging.
  *
  * @throws UserError if what lies between them is not the linear schedule.
  */
-export function inferSchedule(logAlphaBar: ArrayLike<number>, logGammaBar: ArrayLike<number>, label: string): ScheduleEnds {
+export function inferSchedule(
+  logAlphaBar: ArrayLike<number>,
+  logGammaBar: ArrayLike<number>,
+  label: string,
+): ScheduleEnds {
   const last = logAlphaBar.length - 2;
-  const end = (logs: ArrayLike<number>, t: number) => Number(Math.exp(logs[t]!).toPrecision(6));
+  const end = (logs: ArrayLike<number>, t: number) => {
+    const value = Math.exp(logs[t]!);
+    return value < 0.5 ? Number(value.toPrecision(5)) : 1 - Number((1 - value).toPrecision(5));
+  };
   const [alphaBarStart, alphaBarEnd] = [end(logAlphaBar, 0), end(logAlphaBar, last)];
   const [gammaBarStart, gammaBarEnd] = [end(logGammaBar, 0), end(logGammaBar, last)];
   for (let t = 0; t <= last; t++) {
@@ -118,7 +140,9 @@ export function inferSchedule(logAlphaBar: ArrayLike<number>, logGammaBar: Array
     const alphaError = Math.exp(logAlphaBar[t]!) - (alphaBarStart + share * (alphaBarEnd - alphaBarStart));
     const gammaError = Math.exp(logGammaBar[t]!) - (gammaBarStart + share * (gammaBarEnd - gammaBarStart));
     if (!(Math.abs(alphaError) < 1e-5 && Math.abs(gammaError) < 1e-5))
-      throw new UserError(`${label}: its noise schedule is not linear at step ${t}; only the linear mask-and-replace schedule is known`);
+      throw new UserError(
+        `${label}: its noise schedule is not linear at step ${t}; only the linear mask-and-replace schedule is known`,
+      );
   }
   return { alphaBarStart, alphaBarEnd, gammaBarStart, gammaBarEnd };
 }
@@ -128,12 +152,15 @@ const sizes =
   (shapes: Shapes, label: string) =>
   (name: string, axis: number): number => {
     const size = shapes[name]?.shape[axis];
-    if (size === undefined || size === 0) throw new UserError(`${label}: lacks ${name}, or it has an unexpected shape; the checkpoint is of another model`);
+    if (size === undefined || size === 0)
+      throw new UserError(`${label}: lacks ${name}, or it has an unexpected shape; the checkpoint is of another model`);
     return size;
   };
 
 /** How many numbered members a list has: 'blocks.' counts blocks.0, blocks.1, … */
 function count(shapes: Shapes, prefix: string): number {
-  const members = Object.keys(shapes).flatMap((name) => (name.startsWith(prefix) ? [name.slice(prefix.length).split('.', 1)[0]!] : []));
+  const members = Object.keys(shapes).flatMap((name) =>
+    name.startsWith(prefix) ? [name.slice(prefix.length).split('.', 1)[0]!] : [],
+  );
   return new Set(members).size;
 }

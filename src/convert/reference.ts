@@ -68,7 +68,8 @@ function tokenizerIn(tensors: ReadonlyMap<string, TorchTensor>): ReferenceParts 
 function tensorsOf(value: Value | undefined): Map<string, TorchTensor> {
   const tensors = new Map<string, TorchTensor>();
   if (!(value instanceof Map)) return tensors;
-  for (const [key, entry] of value) if (typeof key === 'string' && entry instanceof TorchTensor) tensors.set(key, entry);
+  for (const [key, entry] of value)
+    if (typeof key === 'string' && entry instanceof TorchTensor) tensors.set(key, entry);
   return tensors;
 }
 

@@ -3,6 +3,7 @@ import { it } from 'vitest';
 import { codesOf, eachToken } from '../../test/support/class-rows.ts';
 import { type Fixture, onFixture } from '../../test/support/fixtures.ts';
 import { compare } from '../../test/support/parity.ts';
+import { clampLog } from './log-space.ts';
 import { reverseProbabilities, reverseStep } from './reverse.ts';
 import { type Coefficients, marginal, maskReplaceSchedule, type Schedule, transition } from './schedule.ts';
 
@@ -31,6 +32,30 @@ onFixture('diffusion', (file) => {
       });
       compareRows(quantity, rows, eachToken(file.tensor(`${name}.${quantity}`)));
     }
+  });
+
+  it.each(cases)('divergences of case %s', (name) => {
+    const { schedule, times, tokens } = open(file, name);
+    const recon = eachToken(file.tensor(`${name}.log_x0_recon`)).map(codesOf);
+    const truth = truths(file, name).map(codesOf);
+    const codes = file.ints(`${name}.x0`);
+    const rows = [...tokens].map((token, i) => {
+      const step = reverseStep(schedule, times(i) - 1, times(i));
+      const exact = reverseProbabilities(step, token, truth[i]!.map(Math.exp));
+      return { exact, model: reverseProbabilities(step, token, recon[i]!.map(Math.exp)) };
+    });
+    const kl = rows.map(({ exact, model }) =>
+      exact.reduce((sum, p, k) => sum + (p > 0 ? p * (Math.log(p) - clampLog(Math.log(model[k]!))) : 0), 0),
+    );
+    const nll = rows.map(({ model }, i) => -clampLog(Math.log(model[codes[i]!]!)));
+    const near = (quantity: string, got: number[]) =>
+      compare('diffusion', quantity, got, file.floats(`${name}.${quantity}`), { ofLargest: 2e-6, absolute: 1e-5 });
+    near('kl', kl);
+    near('decoder_nll', nll);
+    near(
+      'kl_aux',
+      recon.map((row, i) => -row[codes[i]!]!),
+    );
   });
 
   it.each(cases)('forward steps of case %s', (name) => {

@@ -19,11 +19,11 @@ import {
 export function frechetDistance(a: ArrayLike<number>, b: ArrayLike<number>, dim: number): number {
   const [x, y] = [matrix(a, dim), matrix(b, dim)];
   const [first, second] = [covariance(x), covariance(y)];
-  return meanDistance(x, y) + trace(first) + trace(second) - 2 * traceOfRoot(first, second);
+  return squaredMeanDistance(x, y) + trace(first) + trace(second) - 2 * traceOfRoot(first, second);
 }
 
-/** |m₀ − m₁|². */
-function meanDistance(x: Matrix, y: Matrix): number {
+/** |m₀ − m₁|², the part of the Fréchet distance that is about means. */
+export function squaredMeanDistance(x: Matrix, y: Matrix): number {
   const other = meanRow(y);
   return meanRow(x).reduce((sum, m, i) => sum + (m - other[i]!) ** 2, 0);
 }

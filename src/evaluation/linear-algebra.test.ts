@@ -58,9 +58,7 @@ describe('symmetricEigen', () => {
 
 describe('covariance', () => {
   it('is 2 for two samples at distance 2, and needs two', () => {
-    expect([...covariance(matrix([0, 5, 2, 5], 2)).data]).toEqual(
-      [2, 0, 0, 0].map((x) => expect.closeTo(x, 12)),
-    );
+    expect([...covariance(matrix([0, 5, 2, 5], 2)).data]).toEqual([2, 0, 0, 0].map((x) => expect.closeTo(x, 12)));
     expect(() => covariance(matrix([1, 2], 2))).toThrow(RangeError);
     expect(() => matrix([1, 2, 3], 2)).toThrow(RangeError);
   });

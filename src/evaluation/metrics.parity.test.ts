@@ -3,8 +3,9 @@ import { expect, it } from 'vitest';
 import { onFixture } from '../../test/support/fixtures.ts';
 import { compare } from '../../test/support/parity.ts';
 import { hesselScore, pairCosines } from './clip-score.ts';
-import { frechetDistance, kernelDistance } from './feature-distance.ts';
+import { frechetDistance, kernelDistance, squaredMeanDistance } from './feature-distance.ts';
 import { inceptionScore } from './inception-score.ts';
+import { matrix } from './linear-algebra.ts';
 
 const FLOAT64 = { relative: 1e-9, absolute: 1e-12 };
 
@@ -19,6 +20,13 @@ onFixture('metrics', (file) => {
     const relative = name === 'full' ? 1e-6 : 1e-5;
     compare('metrics', `fid.${name} value`, [value], file.floats(`fid.${name}.value`), { relative });
     compare('metrics', `fid.${name} value_sqrtm`, [value], file.floats(`fid.${name}.value_sqrtm`), { relative });
+    compare(
+      'metrics',
+      'fid mean_term',
+      [squaredMeanDistance(matrix(a, dim), matrix(b, dim))],
+      file.floats(`fid.${name}.mean_term`),
+      FLOAT64,
+    );
     const scale = Math.abs(file.floats(`fid.${name}.value`)[0]!);
     compare('metrics', `fid.${name} self`, [frechetDistance(a, a, dim)], [0], { absolute: relative * scale });
   });

@@ -3,7 +3,6 @@
  * `../shared/fixtures`). `onFixture` declares the tests of one file; where the file is absent it says so by name.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import path from 'node:path';
 import { describe, it } from 'vitest';
 import { readSafetensors } from '../../src/checkpoint/safetensors.ts';
 import { float32, int32, type NDArray } from '../../src/ndarray.ts';
@@ -89,8 +88,6 @@ export function jsonFixture(name: string): unknown {
   return JSON.parse(readFileSync(fixturePath(`${name}.json`), 'utf8'));
 }
 
-export const fixturesPresent = existsSync(fixturePath());
-
 /** Tests that need `<name>.safetensors`. Without the file they are one skipped test that names it. */
 export function onFixture(name: string, declare: (file: Fixture) => void): void {
   needing(`${name}.safetensors`, () => declare(fixture(name)));
@@ -102,7 +99,7 @@ export function onJsonFixture(name: string, declare: (value: unknown) => void): 
 }
 
 function needing(file: string, declare: () => void): void {
-  const title = `fixtures/${path.parse(file).name}`;
+  const title = `fixtures/${file.replace(/\.\w+$/, '')}`;
   if (existsSync(fixturePath(file))) return void describe(title, declare);
   console.warn(`SKIPPED: ${title}, because CLIPVQ_FIXTURES names no folder with ${file}`);
   describe.skip(title, () => void it(`needs ${file}`, () => {}));

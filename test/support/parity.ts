@@ -2,6 +2,7 @@
  * Comparison with the reference: each call asserts, and leaves a row for the table that `npm run parity` prints
  * (`parity-reporter.ts`) in the running test's metadata.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { expect, TestRunner } from 'vitest';
 
 /** What an error may be: relative · |expected| + ofLargest · max |expected| + absolute. Nothing at all means equality. */
@@ -17,8 +18,8 @@ export interface ParityRow {
   readonly quantity: string;
   /** Largest |got − expected|. */
   readonly absolute: number;
-  /** The same as a share of the largest |expected|. */
-  readonly relative: number;
+  /** The same as a share of the largest |expected|; null where that is zero. */
+  readonly relative: number | null;
   readonly tolerance: string;
   readonly passed: boolean;
 }
@@ -46,20 +47,20 @@ export function compare(
   expect(got.length, `${fixture}: number of values of ${quantity}`).toBe(expected.length);
   expect(expected.length, `${fixture}: ${quantity} is empty`).toBeGreaterThan(0);
   const { relative = 0, ofLargest = 0, absolute = 0 } = tolerance;
+  const finite = (value: number) => (Number.isFinite(value) ? Math.abs(value) : 0);
   let largest = 0;
-  for (let i = 0; i < expected.length; i++)
-    if (Number.isFinite(expected[i]!)) largest = Math.max(largest, Math.abs(expected[i]!));
-  let [worst, excess] = [0, 0];
+  for (let i = 0; i < expected.length; i++) largest = Math.max(largest, finite(expected[i]!));
+  let worst = 0;
+  let passed = true;
   for (let i = 0; i < expected.length; i++) {
-    const error = got[i] === expected[i] ? 0 : Math.abs(got[i]! - expected[i]!);
+    const difference = got[i] === expected[i] ? 0 : Math.abs(got[i]! - expected[i]!);
     // A NaN must not pass for a small error.
-    const size = Number.isNaN(error) ? Infinity : error;
-    worst = Math.max(worst, size);
-    if (size > 0) excess = Math.max(excess, size - relative * Math.abs(expected[i]!) - ofLargest * largest - absolute);
+    const error = Number.isNaN(difference) ? Infinity : difference;
+    worst = Math.max(worst, error);
+    passed &&= error <= relative * finite(expected[i]!) + ofLargest * largest + absolute;
   }
-  const passed = !(excess > 0);
-  const shown = worst === 0 ? 0 : worst / largest;
-  record({ fixture, quantity, absolute: worst, relative: shown, tolerance: describeTolerance(tolerance), passed });
+  const share = largest === 0 ? null : worst / largest;
+  record({ fixture, quantity, absolute: worst, relative: share, tolerance: describeTolerance(tolerance), passed });
   expect(
     passed,
     `${fixture}: ${quantity} is ${worst} off, largest value ${largest}: ${describeTolerance(tolerance)}`,
@@ -68,7 +69,7 @@ export function compare(
 
 /** Things that are not numbers (texts, lists of positions, shapes) and must be equal. */
 export function same(fixture: string, quantity: string, got: unknown, expected: unknown): void {
-  const passed = deepEqual(got, expected);
+  const passed = isDeepStrictEqual(got, expected);
   record({
     fixture,
     quantity,
@@ -88,13 +89,9 @@ function record(row: ParityRow): void {
 
 function describeTolerance({ relative = 0, ofLargest = 0, absolute = 0 }: Tolerance): string {
   const terms = [
-    relative > 0 ? `${relative.toExponential()} |x|` : [],
-    ofLargest > 0 ? `${ofLargest.toExponential()} max|x|` : [],
-    absolute > 0 ? absolute.toExponential() : [],
-  ].flat();
-  return terms.length > 0 ? terms.join(' + ') : 'equal';
-}
-
-function deepEqual(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+    { share: relative, of: ' |x|' },
+    { share: ofLargest, of: ' max|x|' },
+    { share: absolute, of: '' },
+  ].filter(({ share }) => share > 0);
+  return terms.map(({ share, of }) => `${Number(share.toPrecision(2)).toExponential()}${of}`).join(' + ') || 'equal';
 }

@@ -7,11 +7,14 @@ import { type Builder, Named, NumpyType, type Value } from './values.ts';
 
 /** What stands for `module.name`; undefined if it is not allowed. `label` names the file in messages about its tensors. */
 export function findGlobal(module: string, name: string, label: string): Named | undefined {
-  const path = `${MODULES.get(module) ?? module}.${name}`;
+  const path = pathOf(module, name);
   if (STORAGE_TYPES.has(path) || DTYPES.has(path) || isLightningCallback(path)) return new Named(path);
   const build = tensorBuilders(label).get(path) ?? BUILDERS.get(path);
   return build && new Named(path, build);
 }
+
+/** The full name, in the spelling of Python 3. */
+export const pathOf = (module: string, name: string): string => `${MODULES.get(module) ?? module}.${name}`;
 
 /** Modules that go by two names: Python 2 and 3, numpy 1 and 2. */
 const MODULES: ReadonlyMap<string, string> = new Map([

@@ -6,7 +6,7 @@
 import { messageOf, UserError } from '../../errors.ts';
 import { damaged, oneLine } from './bytes.ts';
 import type { Cursor } from './cursor.ts';
-import { findGlobal, integer } from './globals.ts';
+import { findGlobal, integer, pathOf } from './globals.ts';
 import { Named, NumpyType, type Value } from './values.ts';
 
 /** Resolves what the pickle says lies outside of it: storages. @throws Error with the reason when it cannot. */
@@ -102,7 +102,7 @@ class Machine {
     const found = findGlobal(module, name, label);
     if (found) return found;
     throw new UserError(
-      `${label}: refused, and nothing was run: it asks for ${oneLine(`${module}.${name}`)}, which no checkpoint of weights needs; use a file from a source you trust`,
+      `${label}: refused, and nothing was run: it asks for ${oneLine(pathOf(module, name))}, which no checkpoint of weights needs; use a file from a source you trust`,
     );
   }
 

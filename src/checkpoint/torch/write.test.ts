@@ -77,6 +77,25 @@ it('keeps sharing, and aligns every entry to 64 bytes', () => {
   expect(entries.map(({ begin }) => begin % 64)).toEqual([0, 0, 0, 0]);
 });
 
+it('reads no more than the tensors that are asked for', () => {
+  const weights = Array.from({ length: 8 }, (_, i) => float32(new Float32Array(2 ** 18).fill(i), [2 ** 18]));
+  const bytes = encode(weights);
+  const file = memoryBytes(bytes, 'file');
+  let fetched = 0;
+  let longest = 0;
+  const read = (begin: number, end: number) => {
+    fetched += end - begin;
+    longest = Math.max(longest, end - begin);
+    return file.read(begin, end);
+  };
+  const tensors = parseTorch({ ...file, read }) as TorchTensor[];
+  const description = fetched;
+  expect(description).toBeLessThan(2 ** 17);
+  expect(tensors[5]!.load().data[0]).toBe(5);
+  expect(fetched - description).toBe(2 ** 20);
+  expect(longest).toBe(2 ** 20);
+});
+
 it('computes the CRC-32 of the standard', () => {
   expect(crc32(Buffer.from('123456789'))).toBe(0xcbf43926);
   const bytes = Buffer.from('The quick brown fox jumps over the lazy dog');

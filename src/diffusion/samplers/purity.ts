@@ -29,7 +29,7 @@ export function purity(settings: PuritySettings): Sampler {
  * @throws UserError when the official program has no table for so many steps.
  */
 export function revealCounts(counts: PuritySettings['counts'], tokens: number, steps: number): number[] {
-  if (counts === 'reference') return referenceCounts(steps);
+  if (counts === 'reference') return referenceTable(steps, Number.POSITIVE_INFINITY).reverse();
   const done = (step: number) => Math.round((tokens * step) / steps);
   return Array.from({ length: steps }, (_, i) => done(i + 1) - done(i));
 }
@@ -44,14 +44,11 @@ const REFERENCE_TABLES: Readonly<Record<number, { head: number[]; body: number[]
 /** Its variant for 100 steps where at most this many tokens may be revealed at once. */
 const SMALL_STEP = 10;
 
-function referenceCounts(steps: number): number[] {
-  return referenceTable(steps, Number.POSITIVE_INFINITY).reverse();
-}
-
 /**
- * The official `n_sample`, indexed by time, with its own sum: 1,025 tokens for 100 steps, 1,024 for the others.
+ * The official `n_sample`, indexed by time: 1,025 tokens in all for 100 steps, 1,024 for the others.
  *
  * @param mostAtOnce the official `prior_ps`; at most 10 changes the table for 100 steps.
+ * @throws UserError when there is no table for so many steps.
  */
 export function referenceTable(steps: number, mostAtOnce: number): number[] {
   const table = REFERENCE_TABLES[steps];
