@@ -57,6 +57,33 @@ const tokenizer = z.strictObject({
     'share of the run after which the quantizer is straight-through (one-hot forward, soft gradient); before it is soft',
   ),
   klWeight: z.number().min(0),
+  klWarmup: fraction()
+    .default(0)
+    .describe('share of the run with codes over which klWeight rises from 0; 0 has it in full at once'),
+  reviveAfter: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe('steps without use after which a code is seeded anew inside a busy one; 0 never'),
+  perceptualWeight: z.number().min(0).default(0).describe('λ_p, the weight of LPIPS in the loss; 0 is none'),
+  perceptualNet: z.enum(['vgg', 'alex', 'squeeze']).default('vgg').describe('network whose features LPIPS compares'),
+  perceptualAfter: fraction().default(0).describe('share of the run after which LPIPS counts'),
+  discriminatorWeight: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe('λ_disc, the share of the adversarial loss in the last gradient; 0 is no discriminator'),
+  discriminatorStart: fraction().default(0.5).describe('share of the run after which the adversarial loss counts'),
+  discriminatorWarmup: fraction()
+    .default(0.05)
+    .describe('share of the run before that in which the discriminator learns and nobody listens'),
+  discriminatorLayers: count().default(3).describe('convolutions of stride 2 in front of the discriminator'),
+  discriminatorChannels: count().default(64).describe('channels behind the first of them ("ndf")'),
+  adversarialLoss: z.enum(['hinge', 'vanilla']).default('hinge').describe('what the discriminator minimises'),
+  encode: z
+    .enum(['argmax', 'sample'])
+    .default('argmax')
+    .describe('how pictures become codes for the diffusion model: the most likely ones, or drawn, as the reference does'),
 });
 
 const diffusion = z.strictObject({
@@ -125,6 +152,22 @@ export function gridSize({ imageSize, tokenizer }: TokenizerRecipe): number {
   return imageSize / (tokenizer.patchSize * 2 ** (tokenizer.channelMultipliers.length - 1));
 }
 
+/** A tokenizer that learns from pixels alone: neither LPIPS nor a discriminator, which cost more than the small presets themselves. */
+const LOSS_OF_PIXELS = {
+  klWarmup: 0,
+  reviveAfter: 0,
+  perceptualWeight: 0,
+  perceptualNet: 'vgg',
+  perceptualAfter: 0,
+  discriminatorWeight: 0,
+  discriminatorStart: 0.5,
+  discriminatorWarmup: 0.05,
+  discriminatorLayers: 3,
+  discriminatorChannels: 64,
+  adversarialLoss: 'hinge',
+  encode: 'argmax',
+} as const;
+
 const nano: Recipe = {
   preset: 'nano',
   imageSize: 64,
@@ -169,6 +212,7 @@ const nano: Recipe = {
     temperatureEnd: 0.05,
     hardAfter: 1,
     klWeight: 5e-4,
+    ...LOSS_OF_PIXELS,
   },
   diffusion: {
     timesteps: 100,
@@ -221,6 +265,9 @@ export function parseRecipe(value: unknown, where: string): Recipe {
   throw new UserError(`${where}: ${issue.path.join('.') || 'the recipe'}: ${issue.message}`);
 }
 
+/** Below this side the last features of LPIPS would be empty. */
+const LPIPS_SIDE = 32;
+
 function checked(recipe: Recipe, where: string): Recipe {
   const { clip, diffusion, tokenizer } = recipe;
   const grid = gridSize(recipe);
@@ -237,6 +284,15 @@ function checked(recipe: Recipe, where: string): Recipe {
   if (ungrouped !== undefined)
     throw new UserError(
       `${where}: tokenizer.normGroups ${normGroups} does not divide ${channels * ungrouped} channels`,
+    );
+  const { perceptualWeight, discriminatorWeight, discriminatorLayers } = tokenizer;
+  if (perceptualWeight > 0 && recipe.imageSize < LPIPS_SIDE)
+    throw new UserError(
+      `${where}: LPIPS (tokenizer.perceptualWeight) needs pictures of ${LPIPS_SIDE} pixels; imageSize is ${recipe.imageSize}`,
+    );
+  if (discriminatorWeight > 0 && recipe.imageSize < 3 * 2 ** discriminatorLayers)
+    throw new UserError(
+      `${where}: tokenizer.discriminatorLayers ${discriminatorLayers} are too many for ${recipe.imageSize} pixels: nothing is left to judge`,
     );
   if (diffusion.dim % diffusion.heads !== 0)
     throw new UserError(`${where}: diffusion.dim ${diffusion.dim} does not divide into ${diffusion.heads} heads`);

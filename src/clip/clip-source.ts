@@ -2,8 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
+import { cacheFolder } from '../checkpoint/cache-folder.ts';
 import { fileError } from '../checkpoint/file-errors.ts';
 import { UserError } from '../errors.ts';
 
@@ -25,15 +25,11 @@ export interface ClipSource {
   readonly folder: string;
 }
 
-/** Downloads are kept here unless another folder is named. */
-const defaultCache = (): string =>
-  path.join(process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'), 'clip-vqdiffusion');
-
 /**
  * Tell a folder from a hub name: what exists as a folder is one, and so is everything that is not of the form `owner/name`.
  * @throws UserError if the folder does not exist or lacks a file.
  */
-export function resolveClip(model: string, cacheDir: string = defaultCache()): ClipSource {
+export function resolveClip(model: string, cacheDir: string = cacheFolder()): ClipSource {
   const isFolder = fs.existsSync(model) || !/^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(model);
   if (!isFolder) return { kind: 'hub', model, folder: path.join(path.resolve(cacheDir), model) };
   if (!fs.existsSync(model)) {

@@ -21,11 +21,11 @@ const symmetric = fc.integer({ min: 1, max: 9 }).chain((n) =>
 function expectDecomposition(a: Matrix): void {
   const { values, vectors } = symmetricEigen(a);
   const n = a.rows;
-  const size = Math.max(1, ...a.data.map(Math.abs));
+  const size = Math.max(...a.data.map(Math.abs));
   const columns = transposed(vectors);
   const scaled = { ...columns, data: columns.data.map((v, i) => v * values[i % n]!) };
   timesTransposed(scaled, columns).data.forEach((x, i) => {
-    expect(Math.abs(x - a.data[i]!)).toBeLessThan(1e-12 * size * n);
+    expect(Math.abs(x - a.data[i]!)).toBeLessThanOrEqual(1e-12 * size * n + 1e-320);
   });
   timesTransposed(vectors, vectors).data.forEach((x, i) => {
     expect(Math.abs(x - (i % (n + 1) === 0 ? 1 : 0))).toBeLessThan(1e-13 * n);
@@ -53,7 +53,14 @@ describe('symmetricEigen', () => {
     ['zero', [0, 0, 0, 0, 0, 0, 0, 0, 0]],
     ['identity', [1, 0, 0, 0, 1, 0, 0, 0, 1]],
     ['rank one', [1, 2, 3, 2, 4, 6, 3, 6, 9]],
+    ['smallest', [5e-324, 0, 5e-324, 0, 0, 5e-324, 5e-324, 5e-324, 0]],
+    ['nearly diagonal', [1, 1e-200, 0, 1e-200, 1, 1e-300, 0, 1e-300, 1]],
+    ['huge', [1e300, 1e299, 0, 1e299, 1e300, 1e300, 0, 1e300, -1e300]],
   ])('survives the %s matrix', (_, values) => expectDecomposition(matrix(values, 3)));
+});
+
+it('refuses matrices that are not finite', () => {
+  expect(() => symmetricEigen(matrix([1, Number.NaN, Number.NaN, 1], 2))).toThrow(RangeError);
 });
 
 describe('covariance', () => {

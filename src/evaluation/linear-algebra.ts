@@ -66,18 +66,31 @@ export interface Eigen {
   readonly vectors: Matrix;
 }
 
+/** QR steps each eigenvalue may take; two or three are usual. */
+const PATIENCE = 60;
+
 /**
  * Eigenvalues and eigenvectors of a symmetric matrix: Householder reduction to tridiagonal form, then QR steps with
  * Wilkinson's shift (Golub & Van Loan, Matrix Computations, 8.3). Takes O(n³).
+ *
+ * @throws RangeError when an entry is not finite.
  */
 export function symmetricEigen(symmetric: Matrix): Eigen {
-  const { diagonal, side, vectors } = tridiagonal(symmetric);
-  const n = diagonal.length;
-  let norm = 0;
-  for (let i = 0; i < n; i++) norm = Math.max(norm, Math.abs(diagonal[i]!), Math.abs(side[i] ?? 0));
-  const negligible = (i: number) => Math.abs(side[i]!) <= Number.EPSILON * norm;
-  let last = n - 1;
-  while (last > 0) {
+  let largest = 0;
+  for (const value of symmetric.data) {
+    if (!Number.isFinite(value)) throw new RangeError('a matrix with entries that are not finite has no eigenvalues');
+    largest = Math.max(largest, Math.abs(value));
+  }
+  if (largest === 0) return eigenOfZero(symmetric.rows);
+  // Entries of about 1 neither underflow nor overflow when they are squared.
+  const { diagonal, side, vectors } = tridiagonal({
+    ...symmetric,
+    data: symmetric.data.map((value) => value / largest),
+  });
+  const negligible = (i: number) => Math.abs(side[i]!) <= Number.EPSILON;
+  let last = diagonal.length - 1;
+  for (let left = PATIENCE * diagonal.length; last > 0; left--) {
+    if (left === 0) throw new RangeError('the eigenvalues of a matrix did not converge');
     if (negligible(last - 1)) {
       last--;
       continue;
@@ -86,7 +99,12 @@ export function symmetricEigen(symmetric: Matrix): Eigen {
     while (first > 0 && !negligible(first - 1)) first--;
     qrStep(diagonal, side, vectors, first, last);
   }
-  return { values: diagonal, vectors };
+  return { values: diagonal.map((value) => value * largest), vectors };
+}
+
+function eigenOfZero(n: number): Eigen {
+  const identity = Float64Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0));
+  return { values: new Float64Array(n), vectors: { rows: n, columns: n, data: identity } };
 }
 
 interface Tridiagonal {

@@ -7,7 +7,7 @@ import { normals, uniforms } from '../random/noise.ts';
 import { flatten, type Mapped, mapTree } from '../tree.ts';
 
 export type Initializer =
-  | { readonly kind: 'normal'; readonly std: number }
+  | { readonly kind: 'normal'; readonly std: number; readonly mean: number }
   | { readonly kind: 'uniform'; readonly bound: number }
   | { readonly kind: 'constant'; readonly value: number };
 
@@ -17,10 +17,10 @@ export interface Parameter extends Spec {
   readonly init: Initializer;
 }
 
-export const normal = (shape: readonly number[], std: number): Parameter => ({
+export const normal = (shape: readonly number[], std: number, mean = 0): Parameter => ({
   dtype: 'float32',
   shape,
-  init: { kind: 'normal', std },
+  init: { kind: 'normal', std, mean },
 });
 export const uniform = (shape: readonly number[], bound: number): Parameter => ({
   dtype: 'float32',
@@ -44,7 +44,7 @@ export function initialize(parameters: Tree<Parameter>, seed: number): Tree<NDAr
 function draw(init: Initializer, count: number, seed: number, path: string): Float32Array {
   const key = { seed, stream: `init/${path}`, step: 0 };
   if (init.kind === 'constant') return new Float32Array(count).fill(init.value);
-  if (init.kind === 'normal') return Float32Array.from(normals(key, 0, count), (z) => z * init.std);
+  if (init.kind === 'normal') return Float32Array.from(normals(key, 0, count), (z) => init.mean + z * init.std);
   return Float32Array.from(uniforms(key, 0, count), (u) => (2 * u - 1) * init.bound);
 }
 

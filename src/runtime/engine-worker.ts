@@ -36,8 +36,9 @@ async function compile(request: Extract<Request, { kind: 'compile' }>): Promise<
     intraOpNumThreads: threads,
     // Fused operators of the higher levels have crashed the WebGPU provider; see docs/decisions.md.
     graphOptimizationLevel: device === 'webgpu' ? 'basic' : 'all',
-    // Subnormal numbers can slow a training run fivefold.
-    extra: { session: { set_denormal_as_zero: '1' } },
+    // Subnormal numbers can slow a training run fivefold. Threads that wait spinning gain a tenth on an idle machine and lose
+    // half or more on a busy one.
+    extra: { session: { set_denormal_as_zero: '1', intra_op: { allow_spinning: '0' } } },
     ...(onDevice && {
       preferredOutputLocation: Object.fromEntries(
         stateOutputs.map((name) => [outputName(name), 'gpu-buffer' as const]),

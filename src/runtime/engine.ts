@@ -108,7 +108,16 @@ export class Engine {
     return Object.fromEntries(Object.entries(tensors).map(([name, { location }]) => [name, location]));
   }
 
+  /**
+   * Reject what is under way and end the worker. It is left to finish the operation it is in: ending a thread inside ONNX
+   * Runtime has brought the whole process down.
+   */
   async close(): Promise<void> {
+    if (!this.failure) {
+      const drained = this.drained();
+      this.fail(new Error('The engine was closed'));
+      await drained;
+    }
     await this.worker.terminate();
   }
 
@@ -138,6 +147,19 @@ export class Engine {
     return new Promise((resolve, reject) => {
       this.pending.set(id, { resolve, reject });
       this.worker.postMessage({ id, request }, transfer);
+    });
+  }
+
+  /** Settles when the worker has answered everything before and this, or is gone. */
+  private drained(): Promise<void> {
+    return new Promise((resolve) => {
+      const id = this.calls++;
+      const listen = (answer: Answer) => {
+        if (answer.id === id) resolve();
+      };
+      this.worker.on('message', listen);
+      this.worker.once('exit', () => resolve());
+      this.worker.postMessage({ id, request: { kind: 'drop', prefix: STATE } satisfies Request });
     });
   }
 

@@ -1,34 +1,89 @@
-/** When the tokenizer's run changes: its phases and its temperature, as pure functions of the step. */
+/** When the tokenizer's run changes: its phases, its temperature and the terms of its loss, as pure functions of the step. */
 
 import type { TokenizerSettings } from '../recipe.ts';
 
-type Settings = Pick<
+type PhaseSettings = Pick<TokenizerSettings, 'steps' | 'autoencoderFraction' | 'hardAfter'>;
+type TemperatureSettings = PhaseSettings & Pick<TokenizerSettings, 'temperatureStart' | 'temperatureEnd'>;
+type KlSettings = PhaseSettings & Pick<TokenizerSettings, 'klWeight' | 'klWarmup'>;
+type AdversarySettings = Pick<
   TokenizerSettings,
-  'steps' | 'autoencoderFraction' | 'hardAfter' | 'temperatureStart' | 'temperatureEnd'
+  'steps' | 'discriminatorWeight' | 'discriminatorStart' | 'discriminatorWarmup'
 >;
+type PerceptualSettings = Pick<TokenizerSettings, 'steps' | 'perceptualWeight' | 'perceptualAfter'>;
 
 /** `autoencoder`: no codes yet; `soft`: Gumbel-softmax; `hard`: straight-through. */
 export type Phase = 'autoencoder' | 'soft' | 'hard';
 
+/** `absent`: no discriminator; `learning`: it learns to tell pictures apart and nobody listens; `counting`: its verdict counts. */
+export type Adversary = 'absent' | 'learning' | 'counting';
+
+/** What a training step is made of: steps of one variant share a program. */
+export interface Variant {
+  readonly phase: Phase;
+  readonly adversary: Adversary;
+  readonly perceptual: boolean;
+}
+
 /** The first step that has codes. */
-export const firstQuantizedStep = ({ steps, autoencoderFraction }: Settings): number =>
+export const firstQuantizedStep = ({ steps, autoencoderFraction }: PhaseSettings): number =>
   Math.round(steps * autoencoderFraction);
 
-export function phaseAt(settings: Settings, step: number): Phase {
+export function phaseAt(settings: PhaseSettings, step: number): Phase {
   if (step < firstQuantizedStep(settings)) return 'autoencoder';
   return step < Math.round(settings.steps * settings.hardAfter) ? 'soft' : 'hard';
 }
 
-/** The phases a run goes through, in order. */
-export function phasesOf(settings: Settings): readonly Phase[] {
-  const last = settings.steps - 1;
-  return [...new Set([0, Math.min(firstQuantizedStep(settings), last), last].map((step) => phaseAt(settings, step)))];
+/**
+ * The discriminator's part, by the progress of the run and not by a number of steps that a shorter run would never reach: its
+ * loss counts from `discriminatorStart` on, and it learns for `discriminatorWarmup` before that, so that it knows something.
+ */
+export function adversaryAt(settings: AdversarySettings, step: number): Adversary {
+  const { steps, discriminatorWeight, discriminatorStart, discriminatorWarmup } = settings;
+  if (discriminatorWeight === 0) return 'absent';
+  const start = Math.round(steps * discriminatorStart);
+  if (step >= start) return 'counting';
+  return step >= start - Math.round(steps * discriminatorWarmup) ? 'learning' : 'absent';
+}
+
+/** Whether the perceptual distance is part of the loss. */
+export const isPerceptual = ({ steps, perceptualWeight, perceptualAfter }: PerceptualSettings, step: number): boolean =>
+  perceptualWeight > 0 && step >= Math.round(steps * perceptualAfter);
+
+export const variantAt = (settings: PhaseSettings & AdversarySettings & PerceptualSettings, step: number): Variant => ({
+  phase: phaseAt(settings, step),
+  adversary: adversaryAt(settings, step),
+  perceptual: isPerceptual(settings, step),
+});
+
+/** A name for a variant. */
+export const variantName = ({ phase, adversary, perceptual }: Variant): string =>
+  [phase, adversary, perceptual ? 'perceptual' : 'plain'].join(' ');
+
+/** The variants a run goes through, in order. */
+export function variantsOf(settings: PhaseSettings & AdversarySettings & PerceptualSettings): Variant[] {
+  const variants = new Map<string, Variant>();
+  for (let step = 0; step < settings.steps; step++) {
+    const variant = variantAt(settings, step);
+    variants.set(variantName(variant), variant);
+  }
+  return [...variants.values()];
+}
+
+/** How far the part of the run that has codes has come, in [0, 1]. */
+function quantizedProgress(settings: PhaseSettings, step: number): number {
+  const first = firstQuantizedStep(settings);
+  return Math.min(1, Math.max(0, (step - first) / Math.max(1, settings.steps - first)));
 }
 
 /** τ: a cosine from `temperatureStart` at the first step with codes to `temperatureEnd` at the end. */
-export function temperatureAt(settings: Settings, step: number): number {
-  const first = firstQuantizedStep(settings);
-  const progress = Math.min(1, Math.max(0, (step - first) / Math.max(1, settings.steps - first)));
+export function temperatureAt(settings: TemperatureSettings, step: number): number {
+  const progress = quantizedProgress(settings, step);
   const { temperatureStart, temperatureEnd } = settings;
   return temperatureEnd + (temperatureStart - temperatureEnd) * 0.5 * (1 + Math.cos(Math.PI * progress));
+}
+
+/** w_kl: a straight line from 0 to `klWeight` over `klWarmup` of the steps with codes; at once where that is 0. */
+export function klWeightAt(settings: KlSettings, step: number): number {
+  const { klWeight, klWarmup } = settings;
+  return klWarmup === 0 ? klWeight : klWeight * Math.min(1, quantizedProgress(settings, step) / klWarmup);
 }

@@ -1,0 +1,102 @@
+/** The PatchGAN discriminator (Isola et al., 1611.07004): a small convolutional network that judges each patch of a picture. */
+
+import type { Tensor } from '../graph/index.ts';
+import * as g from '../graph/index.ts';
+import { batchNorm, batchNormEvaluation, type RunningStatistics, runningStatistics } from '../nn/batch-norm.ts';
+import type { Norm } from '../nn/layers.ts';
+import { constant, normal, type Parameter, uniform } from '../nn/parameters.ts';
+
+export interface DiscriminatorShape {
+  /** Convolutions of stride 2 in front. */
+  readonly discriminatorLayers: number;
+  /** Channels behind the first of them; they double up to eight times as many. */
+  readonly discriminatorChannels: number;
+}
+
+/** A member of the sequence: a convolution, the inner ones without bias, or a batch normalisation. */
+type Member<T> = { readonly weight: T; readonly bias?: T };
+
+/** Parameters under the reference's names: `main` counts every layer of the sequence, also those without parameters. */
+export type Discriminator<T> = { readonly main: { readonly [index: string]: Member<T> } };
+/** Running statistics of its batch normalisations, under the same names. */
+export type DiscriminatorBuffers<T> = { readonly main: { readonly [index: string]: RunningStatistics<T> } };
+
+/** Slope of the leaky ReLU below zero. */
+export const LEAKY_SLOPE = 0.2;
+
+const KERNEL = 4;
+const MAX_GROWTH = 8;
+
+/** Positions in the sequence of inner convolution `n`, counted from 1, and of the normalisation behind it. */
+const convAt = (n: number): number => 3 * n - 1;
+const normAt = (n: number): number => 3 * n;
+
+/** Channels behind convolution `n`, counted from 0. */
+const widthAfter = ({ discriminatorChannels }: DiscriminatorShape, n: number): number =>
+  discriminatorChannels * Math.min(2 ** n, MAX_GROWTH);
+
+/** Weights from N(0, 0.02²), scales of the normalisations from N(1, 0.02²). */
+export function discriminatorParameters(shape: DiscriminatorShape): Discriminator<Parameter> {
+  const layers = shape.discriminatorLayers;
+  const kernel = (from: number, to: number) => normal([to, from, KERNEL, KERNEL], 0.02);
+  const bias = (from: number, to: number) => uniform([to], 1 / Math.sqrt(from * KERNEL * KERNEL));
+  const [first, last] = [widthAfter(shape, 0), widthAfter(shape, layers)];
+  const main: Record<string, Member<Parameter>> = { 0: { weight: kernel(3, first), bias: bias(3, first) } };
+  for (let n = 1; n <= layers; n++) {
+    const [from, to] = [widthAfter(shape, n - 1), widthAfter(shape, n)];
+    main[convAt(n)] = { weight: kernel(from, to) };
+    main[normAt(n)] = { weight: normal([to], 0.02, 1), bias: constant([to], 0) };
+  }
+  main[convAt(layers + 1)] = { weight: kernel(last, 1), bias: bias(last, 1) };
+  return { main };
+}
+
+export function discriminatorBuffers(shape: DiscriminatorShape): DiscriminatorBuffers<Parameter> {
+  const numbers = Array.from({ length: shape.discriminatorLayers }, (_, i) => i + 1);
+  return { main: Object.fromEntries(numbers.map((n) => [normAt(n), runningStatistics(widthAfter(shape, n))])) };
+}
+
+/**
+ * In training: pictures [batch, 3, size, size] to logits [batch, 1, patches, patches], larger for what looks real, and the running
+ * statistics after this batch. patches = size / 2^layers − 2.
+ */
+export function discriminate(
+  p: Discriminator<Tensor>,
+  buffers: DiscriminatorBuffers<Tensor>,
+  x: Tensor,
+): { readonly logits: Tensor; readonly buffers: DiscriminatorBuffers<Tensor> } {
+  const main: Record<string, RunningStatistics<Tensor>> = {};
+  const logits = run(p, x, (norm, index, h) => {
+    const { y, running } = batchNorm(norm, buffers.main[index]!, h);
+    main[index] = running;
+    return y;
+  });
+  return { logits, buffers: { main } };
+}
+
+/** After training: logits by the running statistics. */
+export const discriminateEvaluation = (
+  p: Discriminator<Tensor>,
+  buffers: DiscriminatorBuffers<Tensor>,
+  x: Tensor,
+): Tensor => run(p, x, (norm, index, h) => batchNormEvaluation(norm, buffers.main[index]!, h));
+
+type Normalization = (norm: Norm<Tensor>, index: string, h: Tensor) => Tensor;
+
+function run({ main }: Discriminator<Tensor>, x: Tensor, normalized: Normalization): Tensor {
+  const layers = Object.keys(main).length / 2 - 1;
+  let h = leakyRelu(convolve(main[0]!, x, 2));
+  for (let n = 1; n <= layers; n++) {
+    const index = `${normAt(n)}`;
+    h = convolve(main[convAt(n)]!, h, n < layers ? 2 : 1);
+    h = leakyRelu(normalized(main[index] as Norm<Tensor>, index, h));
+  }
+  return convolve(main[convAt(layers + 1)]!, h, 1);
+}
+
+function convolve({ weight, bias }: Member<Tensor>, x: Tensor, stride: number): Tensor {
+  const y = g.conv2d(x, weight, { stride, pads: 1 });
+  return bias ? g.add(y, g.reshape(bias, [1, -1, 1, 1])) : y;
+}
+
+const leakyRelu = (x: Tensor): Tensor => g.maximum(x, g.mul(x, LEAKY_SLOPE));

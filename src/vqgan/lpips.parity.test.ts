@@ -1,0 +1,86 @@
+/** LPIPS against the reference implementation, with weights that a formula gives: each layer, the distance, and its gradient. */
+
+import { afterAll, expect, it } from 'vitest';
+import { onFixture } from '../../test/support/fixtures.ts';
+import { compare, NETWORK } from '../../test/support/parity.ts';
+import * as g from '../graph/index.ts';
+import { float32, type NDArray, sizeOf, type Tree } from '../ndarray.ts';
+import { adopt } from '../nn/parameters.ts';
+import { Engine } from '../runtime/engine.ts';
+import { flatten } from '../tree.ts';
+import { featureDifference, type Lpips, lpips, lpipsFeatures, lpipsParameters, weighted } from './lpips.ts';
+
+interface Formula {
+  a: number;
+  b: number;
+  c: number;
+  M: number;
+}
+
+/** The angle whose sine is weight i of the k-th convolution tensor, and the gain of a tensor's sines. */
+const WEIGHTS: Readonly<Record<string, { angle(f: Formula, i: number, k: number): number; gain: number }>> = {
+  simple: { angle: ({ a, b }, i, k) => a * i + b * k, gain: 2 },
+  chirp: { angle: ({ a, b, M }, i, k) => a * ((i * i) % M) + b * i + k, gain: 4 },
+};
+
+function vggOf(name: string, formula: Formula): Lpips<NDArray<'float32'>> {
+  const { angle, gain } = WEIGHTS[name]!;
+  let tensor = 0;
+  const arrays = Object.entries(flatten<{ dtype: 'float32'; shape: readonly number[] }>(lpipsParameters('vgg'))).map(
+    ([path, { shape }]): [string, NDArray] => {
+      const data = new Float32Array(sizeOf(shape));
+      if (path.startsWith('lin.')) {
+        const layer = Number(path.split('.')[1]);
+        for (let i = 0; i < data.length; i++) data[i] = Math.abs(Math.sin(formula.c * i + layer)) * 0.1;
+        return [path, float32(data, shape)];
+      }
+      const scale = path.endsWith('.bias') ? 0.01 : Math.sqrt(gain / sizeOf(shape.slice(1)));
+      const k = tensor++;
+      for (let i = 0; i < data.length; i++) data[i] = Math.sin(angle(formula, i, k)) * scale;
+      return [path, float32(data, shape)];
+    },
+  );
+  return adopt(lpipsParameters('vgg'), Object.fromEntries(arrays), 'the formula');
+}
+
+onFixture('lpips', (file) => {
+  const formula = file.setting('formula') as Formula;
+  const feeds = { in0: file.feed('in0'), in1: file.feed('in1') };
+  const engine = Engine.start({ threads: 1 });
+  afterAll(() => engine.close());
+
+  it.each(Object.keys(WEIGHTS))('%s', async (name) => {
+    const params = vggOf(name, formula);
+    const weights = flatten<NDArray>(params.features as Tree<NDArray>);
+    for (const stored of file.matching(new RegExp(`^${name}\\.check\\.(.+)_first16$`))) {
+      const path = stored.replace(/^slice\d+\./, '');
+      const expected = file.floats(`${name}.check.${stored}_first16`);
+      compare('lpips', `${name}, weights`, weights[path]!.data.slice(0, expected.length), expected, { absolute: 1e-6 });
+    }
+
+    await engine.load({ params });
+    const program = g.trace({ state: { params }, ...feeds }, ({ state, in0, in1 }) => {
+      const [first, second] = [lpipsFeatures('vgg', state.params, in0), lpipsFeatures('vgg', state.params, in1)];
+      const layers = first.map((feature, layer) => {
+        const difference = featureDifference(feature, second[layer]!);
+        return {
+          feat0_mean: g.mean(feature, [2, 3]),
+          sqdiff_mean: g.mean(difference, [1, 2, 3]),
+          lin_mean: g.mean(weighted(state.params, layer, difference), [1, 2]),
+        };
+      });
+      const distance = lpips('vgg', state.params, in0, in1);
+      const named = Object.fromEntries(layers.map((layer, i) => [`layer${i}`, layer]));
+      return { ...named, lpips: distance, grad_in0: g.grad(g.sum(distance), in0) };
+    });
+    const out = await (await engine.compile(program)).run(feeds);
+
+    // The matrices of `simple` have rank 2: behind the second layer hardly anything but rounding is left.
+    const compared = Object.entries(out).filter(
+      ([path]) => name !== 'simple' || path === 'lpips' || /^layer[01]\./.test(path),
+    );
+    expect(compared.length).toBeGreaterThan(6);
+    for (const [path, { data }] of compared)
+      compare('lpips', `${name}.${path}`, data, file.floats(`${name}.${path}`), NETWORK);
+  });
+});
