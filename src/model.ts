@@ -5,7 +5,7 @@ import { type ClipEmbedder, openEmbedder } from './clip/embedder.ts';
 import { fromPlanar, packImages, type RgbImage } from './data/image.ts';
 import { encodePng } from './data/png.ts';
 import { DenoiserPool, scheduleOf, transformerConfig } from './diffusion/model.ts';
-import { ancestral } from './diffusion/samplers/ancestral.ts';
+import { type SamplerName, samplers } from './diffusion/samplers/index.ts';
 import type { Schedule } from './diffusion/schedule.ts';
 import { diffusionParameters } from './diffusion/transformer.ts';
 import { UserError } from './errors.ts';
@@ -17,6 +17,7 @@ import { RunDirectory } from './training/run.ts';
 import { type Codec, compileCodec } from './vqgan/codec.ts';
 
 export type { RgbImage } from './data/image.ts';
+export type { SamplerName } from './diffusion/samplers/index.ts';
 export type { EngineOptions } from './runtime/engine.ts';
 
 const { version } = createRequire(import.meta.url)('clip-vqdiffusion/package.json') as { version: string };
@@ -24,12 +25,17 @@ const { version } = createRequire(import.meta.url)('clip-vqdiffusion/package.jso
 /** Pictures sampled together. */
 const BATCH = 16;
 
+/** Pictures that go through the tokenizer together: as many pixels at any size of pictures. */
+const codecBatch = (imageSize: number): number => Math.max(1, Math.floor(BATCH * (64 / imageSize) ** 2));
+
 export interface GenerateOptions {
   /** Pictures a prompt. */
   readonly count?: number | undefined;
   /** Seed of a prompt's first picture; picture i has seed + i. The same seed, prompt and settings give the same picture. */
   readonly seed?: number | undefined;
-  /** Reverse steps; fewer than T are strided exactly. Defaults to the recipe's, as the next two do. */
+  /** How codes are drawn. Defaults to the recipe's sampler, as the next three do to the recipe's numbers. */
+  readonly sampler?: SamplerName | undefined;
+  /** Reverse steps; fewer than T are strided exactly by the default sampler. */
   readonly steps?: number | undefined;
   /** 1 is no guidance. */
   readonly guidanceScale?: number | undefined;
@@ -46,7 +52,12 @@ export interface GeneratedImage {
   readonly seed: number;
   /** Cosine of the picture with its prompt under the CLIP that conditioned it, in [-1, 1]. */
   readonly clipScore: number;
-  readonly settings: { readonly steps: number; readonly guidanceScale: number; readonly truncation: number };
+  readonly settings: {
+    readonly sampler: SamplerName;
+    readonly steps: number;
+    readonly guidanceScale: number;
+    readonly truncation: number;
+  };
 }
 
 export class Generator {
@@ -69,14 +80,15 @@ export class Generator {
   static async load(folder: string, options: EngineOptions = {}): Promise<Generator> {
     const run = RunDirectory.open(folder);
     const { recipe } = run.settings;
-    const { tensors } = run.readModel('diffusion');
+    const stage = run.denoiserStage;
+    const { tensors } = run.readModel(stage);
     const hash = run.modelHash();
     const clip = await openRunClip(run);
     const engine = Engine.start(options);
     try {
       const codec = await openRunCodec(run, engine);
       const config = transformerConfig(recipe, clip.dim);
-      const params = adopt(diffusionParameters(config), tensors, run.file('diffusion', 'model.safetensors'));
+      const params = adopt(diffusionParameters(config), tensors, run.file(stage, 'model.safetensors'));
       const denoisers = await DenoiserPool.create(engine, config, params, recipe.sampling.nullEmbedding);
       return new Generator(run, engine, clip, codec, denoisers, scheduleOf(recipe), hash);
     } catch (error) {
@@ -97,6 +109,7 @@ export class Generator {
     const { count = 1, seed = 0 } = options;
     const defaults = this.recipe.sampling;
     const settings = {
+      sampler: options.sampler ?? defaults.sampler,
       steps: options.steps ?? defaults.steps,
       guidanceScale: options.guidanceScale ?? defaults.guidanceScale,
       truncation: options.truncation ?? defaults.truncation,
@@ -167,7 +180,7 @@ export class Generator {
   private async sample(
     wanted: readonly { prompt: number; seed: number }[],
     texts: Float32Array,
-    { steps, guidanceScale, truncation }: GeneratedImage['settings'],
+    { sampler, steps, guidanceScale, truncation }: GeneratedImage['settings'],
     { signal, onStep }: { signal: AbortSignal | undefined; onStep: (step: number) => void },
   ): Promise<Int32Array> {
     const { dim } = this.clip;
@@ -176,7 +189,7 @@ export class Generator {
       conditions.set(texts.subarray(prompt * dim, (prompt + 1) * dim), i * dim);
     });
     const denoise = await this.denoisers.denoiser(conditions, guidanceScale);
-    return ancestral(denoise, {
+    return samplers[sampler](denoise, {
       schedule: this.schedule,
       batch: wanted.length,
       tokens: this.tokens,
@@ -197,5 +210,7 @@ export function openRunClip(run: RunDirectory): Promise<ClipEmbedder> {
 /** The tokenizer a run has trained. */
 export function openRunCodec(run: RunDirectory, engine: Engine): Promise<Codec> {
   const { tensors } = run.readModel('tokenizer');
-  return compileCodec(engine, tensors, run.settings.recipe, BATCH, run.file('tokenizer', 'model.safetensors'));
+  const { recipe, seed } = run.settings;
+  const batch = codecBatch(recipe.imageSize);
+  return compileCodec(engine, tensors, recipe, batch, run.file('tokenizer', 'model.safetensors'), seed);
 }

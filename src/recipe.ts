@@ -2,6 +2,10 @@
 
 import { z } from 'zod';
 import { UserError } from './errors.ts';
+import { presets } from './presets/index.ts';
+import { ONE_STAGE } from './presets/parts.ts';
+
+export { presets } from './presets/index.ts';
 
 const positive = () => z.number().positive();
 const count = () => z.int().positive();
@@ -65,9 +69,12 @@ const tokenizer = z.strictObject({
     .min(0)
     .default(0)
     .describe('steps without use after which a code is seeded anew inside a busy one; 0 never'),
-  perceptualWeight: z.number().min(0).default(0).describe('λ_p, the weight of LPIPS in the loss; 0 is none'),
-  perceptualNet: z.enum(['vgg', 'alex', 'squeeze']).default('vgg').describe('network whose features LPIPS compares'),
-  perceptualAfter: fraction().default(0).describe('share of the run after which LPIPS counts'),
+  perceptualWeight: z.number().min(0).default(0).describe('λ_p, the weight of the perceptual distance in the loss; 0 is none'),
+  perceptualNet: z
+    .enum(['vgg', 'alex', 'squeeze', 'clip'])
+    .default('vgg')
+    .describe('network whose features are compared: LPIPS with one of three, or the image tower of the compact CLIP'),
+  perceptualAfter: fraction().default(0).describe('share of the run after which it counts'),
   discriminatorWeight: z
     .number()
     .min(0)
@@ -83,8 +90,37 @@ const tokenizer = z.strictObject({
   encode: z
     .enum(['argmax', 'sample'])
     .default('argmax')
-    .describe('how pictures become codes for the diffusion model: the most likely ones, or drawn, as the reference does'),
+    .describe(
+      'how pictures become codes for the diffusion model: the most likely ones, or drawn, as the reference does',
+    ),
 });
+
+/** How the diffusion model is trained in one stage; the second stage of the paper has settings of its own. */
+const regime = {
+  batch: count(),
+  nullProbability: fraction().describe('share of the pictures trained without their condition, for guidance'),
+  schedule: z
+    .enum(['cosine', 'plateau'])
+    .default('cosine')
+    .describe('learning rate: cosine decay over the steps, or, as in the paper, lowered when a signal stops improving'),
+  learningRate: positive().describe('what the warm-up climbs to'),
+  warmupSteps: z.int().min(0),
+  plateauSignal: z
+    .enum(['loss', 'clip-score'])
+    .default('loss')
+    .describe(
+      'what must improve: the loss of every step, or the CLIP score of pictures made every validateEvery steps',
+    ),
+  plateauFactor: fraction().default(0.5).describe('what a plateau multiplies the learning rate by'),
+  plateauPatience: z.int().min(0).default(5000).describe('signals without improvement before the rate falls'),
+  plateauCooldown: z.int().min(0).default(0).describe('signals after a fall during which none counts as bad'),
+  plateauThreshold: z
+    .number()
+    .min(0)
+    .default(0.1)
+    .describe('an improvement is larger than this: a share of the best loss, or an amount of CLIP score'),
+  minLearningRate: z.number().min(0).default(1e-6).describe('the plateau schedule stays above this'),
+};
 
 const diffusion = z.strictObject({
   timesteps: count().describe('T, the length of the diffusion'),
@@ -101,22 +137,47 @@ const diffusion = z.strictObject({
     .number()
     .min(0)
     .describe('α of the pseudo text embedding: how far a CLIP image embedding is pushed in a random direction'),
-  nullProbability: fraction().describe('share of the pictures trained without their condition, for guidance'),
   auxiliaryWeight: z.number().min(0).describe('λ_aux, the weight of the x_0 term of the loss'),
   maskWeights: z.tuple([positive(), positive()]).describe('loss weights of masked tokens and of the others'),
   steps: count(),
-  batch: count(),
-  learningRate: positive(),
-  warmupSteps: z.int().min(0),
+  ...regime,
   beta1: fraction(),
   beta2: fraction(),
   weightDecay: z.number().min(0),
   clipNorm: positive(),
   emaDecay: fraction(),
   emaEvery: count(),
+  emaWarmup: z
+    .boolean()
+    .default(true)
+    .describe('whether the average starts short and lengthens to emaDecay; the paper has emaDecay from the start'),
+  validateEvery: count().default(2500).describe('steps between two CLIP scores, where they steer the learning rate'),
+  validationPictures: count().default(16).describe('pictures made for a CLIP score'),
+  validationPrompts: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('what they are asked to show; with none, the CLIP embeddings of training pictures are asked for'),
+  updateInPlace: z
+    .boolean()
+    .default(false)
+    .describe('write new weights over the old ones in a program of its own: half the memory for large models'),
+});
+
+const finetune = z.strictObject({
+  steps: z
+    .int()
+    .min(0)
+    .describe('steps of the second stage, which teaches guidance to a model trained without; 0 is one stage only'),
+  ...regime,
 });
 
 const sampling = z.strictObject({
+  sampler: z
+    .enum(['ancestral', 'purity', 'fast', 'reference'])
+    .default('ancestral')
+    .describe(
+      'how codes are drawn: exact steps, surest codes first, or as the official program does with few or with all steps',
+    ),
   steps: count().describe('reverse steps; fewer than T are strided exactly'),
   guidanceScale: z.number().min(0).describe('1 is no guidance'),
   truncation: fraction().describe('keep the smallest set of codes whose probability reaches this; 1 keeps all'),
@@ -124,7 +185,9 @@ const sampling = z.strictObject({
   nullEmbedding: z
     .enum(['normalized', 'raw'])
     .default('normalized')
-    .describe('how the null condition enters guidance: at unit length, as in training, or raw, as the reference samples'),
+    .describe(
+      'how the null condition enters guidance: at unit length, as in training, or raw, as the reference samples',
+    ),
 });
 
 export const recipeSchema = z.strictObject({
@@ -136,13 +199,15 @@ export const recipeSchema = z.strictObject({
   clip,
   tokenizer,
   diffusion,
+  finetune: finetune.default(ONE_STAGE),
   sampling,
 });
 
 export type Recipe = z.infer<typeof recipeSchema>;
 export type ClipSettings = Recipe['clip'];
 export type TokenizerSettings = Recipe['tokenizer'];
-export type DiffusionSettings = Recipe['diffusion'];
+export type DiffusionSettings = z.infer<typeof diffusion>;
+export type FinetuneSettings = z.infer<typeof finetune>;
 export type SamplingSettings = Recipe['sampling'];
 /** What the tokenizer needs to know. */
 export type TokenizerRecipe = Pick<Recipe, 'imageSize' | 'tokenizer'>;
@@ -152,105 +217,12 @@ export function gridSize({ imageSize, tokenizer }: TokenizerRecipe): number {
   return imageSize / (tokenizer.patchSize * 2 ** (tokenizer.channelMultipliers.length - 1));
 }
 
-/** A tokenizer that learns from pixels alone: neither LPIPS nor a discriminator, which cost more than the small presets themselves. */
-const LOSS_OF_PIXELS = {
-  klWarmup: 0,
-  reviveAfter: 0,
-  perceptualWeight: 0,
-  perceptualNet: 'vgg',
-  perceptualAfter: 0,
-  discriminatorWeight: 0,
-  discriminatorStart: 0.5,
-  discriminatorWarmup: 0.05,
-  discriminatorLayers: 3,
-  discriminatorChannels: 64,
-  adversarialLoss: 'hinge',
-  encode: 'argmax',
-} as const;
-
-const nano: Recipe = {
-  preset: 'nano',
-  imageSize: 64,
-  images: 6000,
-  clip: {
-    dim: 128,
-    imageSize: 64,
-    imageChannels: 24,
-    textWidth: 64,
-    textHidden: 192,
-    vocabulary: 2048,
-    context: 64,
-    pairs: 6000,
-    steps: 600,
-    batch: 128,
-    captions: 4,
-    learningRate: 3e-3,
-    warmupSteps: 30,
-    weightDecay: 0.05,
-  },
-  tokenizer: {
-    patchSize: 4,
-    channels: 64,
-    channelMultipliers: [1, 1],
-    residualBlocks: 1,
-    attentionResolutions: [],
-    middleAttention: false,
-    normGroups: 8,
-    latentChannels: 32,
-    codes: 256,
-    codeDim: 32,
-    normalizeLatents: true,
-    steps: 1400,
-    batch: 8,
-    learningRate: 2e-3,
-    warmupSteps: 20,
-    beta1: 0.9,
-    beta2: 0.99,
-    autoencoderFraction: 0.28,
-    latentNoise: 0.3,
-    temperatureStart: 0.9,
-    temperatureEnd: 0.05,
-    hardAfter: 1,
-    klWeight: 5e-4,
-    ...LOSS_OF_PIXELS,
-  },
-  diffusion: {
-    timesteps: 100,
-    alphaBarStart: 0.99999,
-    alphaBarEnd: 0.000009,
-    gammaBarStart: 0.000009,
-    gammaBarEnd: 0.9,
-    layers: 4,
-    dim: 192,
-    heads: 6,
-    mlp: 'conv',
-    mlpRatio: 4,
-    noiseScale: 0.25,
-    nullProbability: 0.1,
-    auxiliaryWeight: 5e-4,
-    maskWeights: [1, 1],
-    steps: 1000,
-    batch: 32,
-    learningRate: 1.5e-3,
-    warmupSteps: 50,
-    beta1: 0.9,
-    beta2: 0.96,
-    weightDecay: 0.01,
-    clipNorm: 0.5,
-    emaDecay: 0.995,
-    emaEvery: 1,
-  },
-  sampling: { steps: 25, guidanceScale: 2.5, truncation: 0.85, promptPrefix: '', nullEmbedding: 'normalized' },
-};
-
-export const presets: Readonly<Record<string, Recipe>> = { nano };
-
 /**
  * A preset with changes: `--set diffusion.layers=6`.
  * @throws UserError naming the preset, setting or value that does not exist or does not fit.
  */
 export function makeRecipe(preset: string, changes: Readonly<Record<string, string>> = {}): Recipe {
-  const base = presets[preset];
+  const base = Object.entries(presets).find(([name]) => name === preset)?.[1];
   if (!base) throw new UserError(`There is no preset "${preset}": choose one of ${Object.keys(presets).join(', ')}`);
   const recipe = structuredClone(base) as Record<string, unknown>;
   for (const [path, text] of Object.entries(changes)) assign(recipe, path, text);
@@ -285,8 +257,8 @@ function checked(recipe: Recipe, where: string): Recipe {
     throw new UserError(
       `${where}: tokenizer.normGroups ${normGroups} does not divide ${channels * ungrouped} channels`,
     );
-  const { perceptualWeight, discriminatorWeight, discriminatorLayers } = tokenizer;
-  if (perceptualWeight > 0 && recipe.imageSize < LPIPS_SIDE)
+  const { perceptualWeight, perceptualNet, discriminatorWeight, discriminatorLayers } = tokenizer;
+  if (perceptualWeight > 0 && perceptualNet !== 'clip' && recipe.imageSize < LPIPS_SIDE)
     throw new UserError(
       `${where}: LPIPS (tokenizer.perceptualWeight) needs pictures of ${LPIPS_SIDE} pixels; imageSize is ${recipe.imageSize}`,
     );

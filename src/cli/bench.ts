@@ -26,16 +26,17 @@ export function benchCommand(): Command {
       .option('--codes <n>', 'size of the codebook', whole(2), 1024)
       .option('--batch <n>', 'pictures a step', whole(1), 4)
       .option('--rounds <n>', 'measured steps', whole(1), 10)
-      .option('--mlp <conv|fc>', 'feed-forward part of a block', 'conv');
+      .option('--mlp <conv|fc>', 'feed-forward part of a block', 'conv')
+      .option('--in-place', 'write new weights over the old ones, as large presets do: half the memory', false);
     withCommon(step).action((options: BenchOptions) => bench(name, run, options));
   }
   return command;
 }
 
 async function bench(name: string, run: typeof benchTrainStep, options: BenchOptions): Promise<void> {
-  const { layers, dim, heads, grid, codes, batch, rounds, mlp } = options;
+  const { layers, dim, heads, grid, codes, batch, rounds, mlp, inPlace } = options;
   const result: BenchResult = await run(
-    { layers, dim, heads, grid, codes, batch, rounds, mlp },
+    { layers, dim, heads, grid, codes, batch, rounds, mlp, inPlace },
     engineOptions(options),
   );
   printResult(options.json ?? false, result, () => [

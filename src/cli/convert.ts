@@ -23,9 +23,6 @@ interface ConvertOptions {
   readonly json?: boolean;
 }
 
-/** The paper's preset, where the program has it. */
-const DEFAULT_PRESET = 'ffhq-256' in presets ? 'ffhq-256' : 'nano';
-
 export function convertCommand(): Command {
   return new Command('convert')
     .description('turn PyTorch checkpoints of the reference into a model directory, or a model directory into one')
@@ -50,7 +47,7 @@ export function convertCommand(): Command {
     .addOption(
       new Option('--preset <name>', 'settings that weights do not show, for sampling and further training')
         .choices(Object.keys(presets))
-        .default(DEFAULT_PRESET),
+        .default('ffhq-256'),
     )
     .addOption(
       new Option('--weights <name>', 'of a solver checkpoint: the running average, or the last weights')

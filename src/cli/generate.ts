@@ -2,9 +2,10 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { fileError } from '../checkpoint/file-errors.ts';
+import { type SamplerName, samplers } from '../diffusion/samplers/index.ts';
 import { UserError } from '../errors.ts';
 import { Generator } from '../model.ts';
 import { between, type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
@@ -17,6 +18,7 @@ interface GenerateOptions extends CommonOptions {
   readonly prompts?: string;
   readonly number: number;
   readonly seed: number;
+  readonly sampler?: SamplerName;
   readonly steps?: number;
   readonly guidance?: number;
   readonly truncation?: number;
@@ -31,6 +33,11 @@ export function generateCommand(): Command {
     .option('--prompts <file>', 'read prompts from a file, one a line')
     .option('-n, --number <n>', 'pictures a prompt', whole(1), 4)
     .option('--seed <n>', 'seed of the first picture; the next ones count up', whole(0), 0)
+    .addOption(
+      new Option('--sampler <name>', 'how codes are drawn (default: as the recipe says)').choices(
+        Object.keys(samplers),
+      ),
+    )
     .option('--steps <n>', 'reverse steps (default: as the recipe says)', whole(1))
     .option(
       '--guidance <s>',
@@ -57,6 +64,7 @@ async function generate(words: string[], options: GenerateOptions): Promise<void
     const pictures = await generator.generate(prompts, {
       count: options.number,
       seed: options.seed,
+      sampler: options.sampler,
       steps: options.steps,
       guidanceScale: options.guidance,
       truncation: options.truncation,

@@ -1,14 +1,15 @@
 /** The list of settings in `clipvq train --help`, read from the schema. */
 
-import type { z } from 'zod';
+import { z } from 'zod';
 import { presets, recipeSchema } from '../recipe.ts';
 
 export function settingsHelp(): string {
   const lines = ['', 'Settings for --set, with their values in preset nano:'];
   for (const [name, field] of Object.entries(recipeSchema.shape)) {
     if (name === 'preset') continue;
-    if ('shape' in field)
-      for (const [key, inner] of Object.entries(field.shape)) lines.push(line(`${name}.${key}`, inner));
+    const section = field instanceof z.ZodDefault ? field.unwrap() : field;
+    if ('shape' in section)
+      for (const [key, inner] of Object.entries(section.shape)) lines.push(line(`${name}.${key}`, inner));
     else lines.push(line(name, field));
   }
   return lines.join('\n');

@@ -5,10 +5,14 @@ import path from 'node:path';
 import { Command, Option } from 'commander';
 import { openEmbedder } from '../clip/embedder.ts';
 import { UserError } from '../errors.ts';
+import { estimateTraining } from '../evaluation/estimate.ts';
+import { machineSpeed } from '../evaluation/speed.ts';
 import { makeRecipe, presets } from '../recipe.ts';
 import { openPictures, trainPipeline } from '../training/pipeline.ts';
 import { RunDirectory, type RunSettings } from '../training/run.ts';
 import type { StageName } from '../training/stage.ts';
+import { filesIn } from '../vqgan/lpips-weights.ts';
+import { estimateLines } from './estimate.ts';
 import { assignment, type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
 import { duration, ProgressDisplay } from './progress.ts';
@@ -16,7 +20,7 @@ import { settingsHelp } from './settings-help.ts';
 
 interface TrainCommandOptions extends CommonOptions {
   readonly data?: string;
-  readonly run: string;
+  readonly run?: string;
   readonly preset?: string;
   readonly stage: StageName | 'all';
   readonly clip?: string;
@@ -25,17 +29,20 @@ interface TrainCommandOptions extends CommonOptions {
   readonly maxSteps?: number;
   readonly checkpointEvery: number;
   readonly resume?: boolean;
+  readonly estimate?: boolean;
+  readonly lpips?: string;
+  readonly offline?: boolean;
 }
 
 export function trainCommand(): Command {
   const command = new Command('train')
     .description('train a model on a folder of pictures')
     .option('--data <folder|faces>', 'the pictures: a folder, or the built-in drawn faces')
-    .requiredOption('--run <dir>', 'where to keep the run; a run directory is a model')
+    .option('--run <dir>', 'where to keep the run; a run directory is a model')
     .option('--preset <name>', `sizes and lengths to start from: ${Object.keys(presets).join(', ')} (default: nano)`)
     .addOption(
       new Option('--stage <name>', 'train one stage only')
-        .choices(['clip', 'tokenizer', 'diffusion', 'all'])
+        .choices(['clip', 'tokenizer', 'diffusion', 'finetune', 'all'])
         .default('all'),
     )
     .option(
@@ -46,29 +53,40 @@ export function trainCommand(): Command {
     .option('--seed <n>', 'seed of everything random (default: 0)', whole(0))
     .option('--max-steps <n>', 'end each stage after this many steps in all', whole(1))
     .addOption(new Option('--checkpoint-every <n>', 'steps between checkpoints').argParser(whole(1)).default(500))
-    .option('--resume', 'go on with the run in --run');
+    .option('--lpips <dir>', 'the weights of LPIPS, for recipes that use it (default: fetched once into the cache)')
+    .option('--offline', 'fetch no weights of LPIPS from the network')
+    .option('--resume', 'go on with the run in --run')
+    .option('--estimate', 'say what the run will cost on this machine, and end');
   return withCommon(command).addHelpText('after', settingsHelp).action(train);
 }
 
 async function train(options: TrainCommandOptions): Promise<void> {
+  if (options.estimate) return estimate(options);
+  if (options.run === undefined) throw new UserError('Say where to keep the run: --run <dir>');
+  return trainInto(options.run, options);
+}
+
+async function trainInto(folder: string, options: TrainCommandOptions): Promise<void> {
   const display = new ProgressDisplay();
   const signal = interruptSignal();
-  const resumed = options.resume ? openResumed(options) : undefined;
+  const resumed = options.resume ? openResumed(folder, options) : undefined;
   const settings = resumed?.settings ?? newSettings(options);
   // Whatever cannot work is found before anything is written or trained.
-  if (!resumed) RunDirectory.assertFree(options.run);
+  if (!resumed) RunDirectory.assertFree(folder);
+  if (options.lpips !== undefined) checkLpips(options.lpips, settings);
   if (settings.clip !== 'compact') await (await openEmbedder(settings.clip)).close();
   const pictures = await openPictures(settings, { signal, display });
-  const run = resumed ?? RunDirectory.create(options.run, settings);
+  const run = resumed ?? RunDirectory.create(folder, settings);
 
   const { seconds } = await trainPipeline({
     run,
     pictures,
-    stages: options.stage === 'all' ? ['clip', 'tokenizer', 'diffusion'] : [options.stage],
+    stages: stagesOf(options, settings),
     engine: engineOptions(options),
     resume: options.resume ?? false,
     checkpointEvery: options.checkpointEvery,
     maxSteps: options.maxSteps,
+    lpips: { folder: options.lpips, offline: options.offline },
     signal,
     display,
   });
@@ -79,7 +97,40 @@ async function train(options: TrainCommandOptions): Promise<void> {
   ]);
 }
 
+/** The stages that were asked for, in order; a CLIP that exists already and a second stage of no steps are none. */
+function stagesOf({ stage }: TrainCommandOptions, { recipe }: RunSettings): StageName[] {
+  if (stage !== 'all') return [stage];
+  return ['clip', 'tokenizer', 'diffusion', ...(recipe.finetune.steps > 0 ? (['finetune'] as const) : [])];
+}
+
+/** `--estimate`: needs no pictures and writes nothing. */
+async function estimate(options: TrainCommandOptions): Promise<void> {
+  const settings =
+    options.resume && options.run !== undefined
+      ? openResumed(options.run, options).settings
+      : newSettings({ data: NO_DATA, ...options });
+  const stages = stagesOf(options, settings).filter((stage) => stage !== 'clip' || settings.clip === 'compact');
+  const conditionDim = settings.clip === 'compact' ? settings.recipe.clip.dim : DEFAULT_CLIP_DIM;
+  const speed = await machineSpeed(engineOptions(options));
+  const result = estimateTraining(settings.recipe, { stages, speed, conditionDim });
+  printResult(options.json ?? false, result, () => estimateLines(result));
+}
+
+/** A folder that is named for its weights must hold them, and the recipe must want them. */
+function checkLpips(folder: string, { recipe }: RunSettings): void {
+  const { perceptualNet, perceptualWeight } = recipe.tokenizer;
+  if (perceptualWeight === 0 || perceptualNet === 'clip')
+    throw new UserError(
+      `The recipe has no use for LPIPS (--lpips ${folder}): add --set tokenizer.perceptualWeight=1 --set tokenizer.perceptualNet=vgg, or leave --lpips out`,
+    );
+  filesIn(folder, perceptualNet);
+}
+
 const DEFAULT_CLIP = 'Xenova/clip-vit-base-patch32';
+/** Width of its embeddings, and of nearly all others. */
+const DEFAULT_CLIP_DIM = 512;
+/** What an estimate stands in for pictures that it does not read. */
+const NO_DATA = 'pictures';
 
 function newSettings({ data, preset = 'nano', set, seed = 0, clip }: TrainCommandOptions): RunSettings {
   if (data === undefined)
@@ -96,7 +147,7 @@ function newSettings({ data, preset = 'nano', set, seed = 0, clip }: TrainComman
 const absolute = (name: string): string => (name !== 'faces' && fs.existsSync(name) ? path.resolve(name) : name);
 
 /** A resumed run keeps its own settings: asking for others is a mistake worth hearing of. */
-function openResumed({ data, run, preset, set, seed, clip }: TrainCommandOptions): RunDirectory {
+function openResumed(run: string, { data, preset, set, seed, clip }: TrainCommandOptions): RunDirectory {
   const opened = RunDirectory.open(run);
   const { settings } = opened;
   const differs = (name: string, asked: string | number | undefined, is: string | number) => {

@@ -118,8 +118,11 @@ function trainingLength(texts: readonly string[], bpe: Bpe, context: number): nu
   return Math.min(context, lengths[Math.floor(0.95 * (lengths.length - 1))]!);
 }
 
-/** Both towers, the loss of every wording, backward pass, clipping and AdamW as one graph. */
-function trainingProgram(
+/**
+ * Both towers, the loss of every wording, backward pass, clipping and AdamW as one graph.
+ * @param rows the place of each token in the table of embeddings; @param length tokens of a caption.
+ */
+export function trainingProgram(
   settings: ClipSettings,
   parameters: ClipParameters<Parameter>,
   rows: Int32Array,

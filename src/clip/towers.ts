@@ -86,12 +86,18 @@ export const clipParameters = (settings: ClipSettings, known: number): ClipParam
 
 /** Pictures [batch, 3, side, side] in [-1, 1] to unit vectors [batch, dim]. */
 export function embedImages(tower: ImageTower<Tensor>, images: Tensor): Tensor {
+  const last = imageFeatures(tower, images).at(-1)!;
+  return nn.normalize(nn.linear(tower.projection, g.reshape(last, [last.shape[0]!, -1])));
+}
+
+/** What the tower sees at each level, finest first: each [batch, channels, height, width]. */
+export function imageFeatures(tower: Pick<ImageTower<Tensor>, 'levels'>, images: Tensor): Tensor[] {
   let x = fold(images);
-  for (const { down, norm, refine } of Object.values(tower.levels)) {
+  return Object.values(tower.levels).map(({ down, norm, refine }) => {
     x = activate(norm, nn.conv(down, x, { stride: 2, pads: 1 }));
     if (refine) x = g.add(x, activate(refine.norm, nn.conv(refine.conv, x, { pads: 1 })));
-  }
-  return nn.normalize(nn.linear(tower.projection, g.reshape(x, [x.shape[0]!, -1])));
+    return x;
+  });
 }
 
 /** [batch, 3, side, side] to [batch, 12, side/2, side/2]. */

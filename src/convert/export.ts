@@ -16,7 +16,7 @@ import { readBuffers, referenceBuffers } from './buffers.ts';
  * @throws UserError if there is no trained diffusion model, or the disk refuses.
  */
 export function exportDiffusion(run: RunDirectory, file: string): number {
-  const { tensors } = run.readModel('diffusion');
+  const { tensors } = run.readModel(run.denoiserStage);
   const buffers = readBuffers(run, tensors) ?? referenceBuffers(scheduleOf(run.settings.recipe));
   const state = new Map<string, Writable>(Object.entries({ ...buffers, ...tensors }));
   writeTorch(file, state);

@@ -78,6 +78,11 @@ export class DenoiserPool {
     };
   }
 
+  /** Replace the weights; denoisers already given out use the new ones. */
+  async update(params: Tree<NDArray>): Promise<void> {
+    await this.engine.load({ [DENOISER]: params });
+  }
+
   private program(batch: number, guided: boolean): Promise<Executable> {
     const key = `${batch}${guided ? ' guided' : ''}`;
     let program = this.compiled.get(key);

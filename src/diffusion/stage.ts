@@ -1,25 +1,25 @@
-/** The diffusion stage: learns codes given CLIP image embeddings, with the condition dropped now and then for guidance. */
+/**
+ * The diffusion stage: learns codes given CLIP image embeddings, with the condition dropped now and then for guidance. As the
+ * stage `finetune` it goes on from a model that was trained before, in the manner of the paper's second stage.
+ */
 
-import * as g from '../graph/index.ts';
 import { float32, int32, type NDArray, scalar, type Tree } from '../ndarray.ts';
-import { normalize } from '../nn/layers.ts';
-import { initialize } from '../nn/parameters.ts';
-import { adamState, adamw, clipByGlobalNorm } from '../optim/adamw.ts';
-import { updateEma } from '../optim/ema.ts';
-import { warmupCosine } from '../optim/schedule.ts';
+import { initializeEach } from '../nn/parameters.ts';
 import { normalBatch, uniformBatch, uniforms } from '../random/noise.ts';
 import { Shuffle } from '../random/shuffle.ts';
 import type { DiffusionSettings } from '../recipe.ts';
-import type { Engine, Executable } from '../runtime/engine.ts';
+import type { Engine } from '../runtime/engine.ts';
 import type { Metrics, Stage } from '../training/stage.ts';
+import { flatten } from '../tree.ts';
 import { pseudoText } from './condition.ts';
 import { corrupt } from './corrupt.ts';
 import { type Latents, takeRows } from './latents.ts';
-import { diffusionLoss } from './loss.ts';
+import { LearningRate } from './learning-rate.ts';
 import { type DiffusionRecipe, scheduleOf, transformerConfig } from './model.ts';
+import { compileTraining, GRADIENTS, loadTraining, type TrainingStep } from './programs.ts';
 import type { Schedule } from './schedule.ts';
 import { drawTimesteps, initialTimesteps, type TimestepState, updateHistory } from './timesteps.ts';
-import { type DiffusionModel, denoise, diffusionParameters, type TransformerConfig } from './transformer.ts';
+import { diffusionParameters } from './transformer.ts';
 
 export interface DiffusionStageOptions {
   readonly engine: Engine;
@@ -27,6 +27,10 @@ export interface DiffusionStageOptions {
   readonly seed: number;
   readonly latents: Latents;
   readonly fingerprint: string;
+  /** Weights to go on from, which makes this the second stage; by default random ones. */
+  readonly initial?: Tree<NDArray> | undefined;
+  /** CLIP score of what the averaged weights make. Needed where it steers the learning rate. */
+  readonly validate?: ((ema: Tree<NDArray>) => Promise<number>) | undefined;
   /** Receives the averaged parameters when the stage is done. */
   readonly onExport: (params: Tree<NDArray>) => Promise<void> | void;
 }
@@ -36,42 +40,50 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
   const settings = recipe.diffusion;
   const config = transformerConfig(recipe, latents.dim);
   const schedule = scheduleOf(recipe);
-  const shuffle = new Shuffle(seed, 'diffusion/order', latents.size);
+  const name = options.initial ? 'finetune' : 'diffusion';
+  const shuffle = new Shuffle(seed, `${name}/order`, latents.size);
+  const { validate } = options;
+  const rate = new LearningRate(settings, validate && (async () => validate(await engine.read('ema'))));
   let times = initialTimesteps(settings.timesteps);
-  let program: Executable | undefined;
+  let train: TrainingStep | undefined;
 
   return {
-    name: 'diffusion',
+    name,
     steps: settings.steps,
     batch: settings.batch,
     fingerprint: options.fingerprint,
+    transient: [GRADIENTS],
 
     async prepare() {
-      const params = initialize(diffusionParameters(config), seed);
-      program ??= await engine.compile(trainingProgram(config, schedule, settings));
-      await engine.load({ params, ema: params, adam: adamState(params) });
+      train ??= await compileTraining(engine, config, schedule, settings);
+      const { initial } = options;
+      await loadTraining(
+        engine,
+        initial ? Object.entries(flatten(initial)) : initializeEach(diffusionParameters(config), seed),
+      );
       times = initialTimesteps(settings.timesteps);
+      rate.restore({});
     },
 
     async run(step) {
-      const feeds = drawBatch(step, { latents, shuffle, schedule, settings, seed, times });
-      const out = await program!.run({
-        ...feeds,
-        lr: scalar(warmupCosine(settings, step)),
-        emaDecay: scalar(emaDecay(settings, step)),
-      });
+      const lr = rate.at(step);
+      const feeds = drawBatch(step, { name, latents, shuffle, schedule, settings, seed, times });
+      const out = await train!({ ...feeds, lr: scalar(lr), emaDecay: scalar(emaDecay(settings, step)) });
       times = updateHistory(times, feeds.t.data, out.kl!.data);
+      const loss = out.loss!.data[0]!;
       const metrics: Metrics = {
-        loss: out.loss!.data[0]!,
+        loss,
         crossEntropy: out.crossEntropy!.data[0]!,
         gradientNorm: out.norm!.data[0]!,
+        ...(settings.schedule === 'plateau' && { learningRate: lr }),
       };
-      return metrics;
+      return { ...metrics, ...(await rate.after(step, loss)) };
     },
 
     hostState: () => ({
       'times.history': { dtype: 'float64', shape: [settings.timesteps], data: times.history },
       'times.count': { dtype: 'float64', shape: [settings.timesteps], data: times.count },
+      ...rate.save(),
     }),
 
     restore(host) {
@@ -79,6 +91,7 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
         history: host['times.history']!.data as Float64Array,
         count: host['times.count']!.data as Float64Array,
       };
+      rate.restore(host);
     },
 
     async export() {
@@ -87,14 +100,18 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
   };
 }
 
-/** The average starts short and lengthens to `emaDecay`, so that early weights are forgotten; 1 between updates. */
-function emaDecay({ emaDecay, emaEvery }: DiffusionSettings, step: number): number {
+/** The decay of this step: 1 between updates. With `emaWarmup` the average starts short, so that early weights are forgotten. */
+export function emaDecay(
+  { emaDecay, emaEvery, emaWarmup }: Pick<DiffusionSettings, 'emaDecay' | 'emaEvery' | 'emaWarmup'>,
+  step: number,
+): number {
   if ((step + 1) % emaEvery !== 0) return 1;
   const updates = (step + 1) / emaEvery;
-  return Math.min(emaDecay, (1 + updates) / (10 + updates));
+  return emaWarmup ? Math.min(emaDecay, (1 + updates) / (10 + updates)) : emaDecay;
 }
 
 interface BatchSource {
+  readonly name: string;
   readonly latents: Latents;
   readonly shuffle: Shuffle;
   readonly schedule: Schedule;
@@ -104,11 +121,11 @@ interface BatchSource {
 }
 
 /** All that is random about a step, drawn on the host from (seed, stream, step, sample index). */
-function drawBatch(step: number, { latents, shuffle, schedule, settings, seed, times }: BatchSource) {
+function drawBatch(step: number, { name, latents, shuffle, schedule, settings, seed, times }: BatchSource) {
   const { batch, noiseScale, nullProbability } = settings;
   const { tokens, dim } = latents;
   const samples = Array.from({ length: batch }, (_, i) => i);
-  const key = (stream: string) => ({ seed, stream: `diffusion/${stream}`, step });
+  const key = (stream: string) => ({ seed, stream: `${name}/${stream}`, step });
   const rows = shuffle.batch(step, batch);
   const x0 = takeRows(latents.codes, tokens, rows);
   const { t, pt } = drawTimesteps(
@@ -136,39 +153,4 @@ function drawBatch(step: number, { latents, shuffle, schedule, settings, seed, t
     condition: float32(condition, [batch, dim]),
     dropped: float32(dropped, [batch, 1]),
   };
-}
-
-/** Loss, backward pass, clipping, AdamW and EMA as one graph. */
-export function trainingProgram(config: TransformerConfig, schedule: Schedule, settings: DiffusionSettings): g.Program {
-  const { batch } = settings;
-  const tokens = config.grid ** 2;
-  const params = diffusionParameters(config);
-  const moments = { step: g.f32(), mean: params, square: params };
-  const inputs = {
-    state: { params, ema: params, adam: moments },
-    x0: g.i32(batch, tokens),
-    xt: g.i32(batch, tokens),
-    t: g.i32(batch),
-    pt: g.f32(batch),
-    condition: g.f32(batch, config.conditionDim),
-    dropped: g.f32(batch, 1),
-    lr: g.f32(),
-    emaDecay: g.f32(),
-  };
-  return g.trace(inputs, ({ state, x0, xt, t, pt, condition, dropped, lr, emaDecay }) => {
-    const model: DiffusionModel<g.Tensor> = state.params;
-    const nothing = normalize(model.empty_text_embed);
-    const seen = g.add(condition, g.mul(dropped, g.sub(nothing, condition)));
-    const logits = denoise(model.transformer, xt, t, seen, config.heads);
-    const { loss, kl, crossEntropy } = diffusionLoss({ logits, x0, xt, t, pt }, schedule, settings);
-    const { gradients, norm } = clipByGlobalNorm(g.grad(loss, model), settings.clipNorm);
-    const next = adamw(model, gradients, state.adam, lr, { ...settings, eps: 1e-8 });
-    return {
-      state: { params: next.params, ema: updateEma(state.ema, next.params, emaDecay), adam: next.state },
-      loss,
-      kl,
-      norm,
-      crossEntropy,
-    };
-  });
 }

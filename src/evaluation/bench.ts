@@ -1,13 +1,12 @@
 /** Benchmarks of single steps, in the configuration the caller names. */
 
 import { DenoiserPool } from '../diffusion/model.ts';
+import { compileTraining, loadTraining } from '../diffusion/programs.ts';
 import { ancestral } from '../diffusion/samplers/ancestral.ts';
 import { maskReplaceSchedule } from '../diffusion/schedule.ts';
-import { trainingProgram } from '../diffusion/stage.ts';
 import { diffusionParameters, type TransformerConfig } from '../diffusion/transformer.ts';
 import { float32, int32, scalar } from '../ndarray.ts';
-import { countParameters, initialize } from '../nn/parameters.ts';
-import { adamState } from '../optim/adamw.ts';
+import { countParameters, initialize, initializeEach } from '../nn/parameters.ts';
 import { type DiffusionSettings, presets } from '../recipe.ts';
 import { Engine, type EngineOptions } from '../runtime/engine.ts';
 
@@ -19,6 +18,8 @@ export interface BenchConfig {
   readonly codes: number;
   readonly batch: number;
   readonly mlp: DiffusionSettings['mlp'];
+  /** Whether a training step writes new weights over the old ones, in half the memory. */
+  readonly inPlace: boolean;
   /** Measured steps, after two that warm up. */
   readonly rounds: number;
 }
@@ -41,7 +42,7 @@ export async function benchTrainStep(config: BenchConfig, engineOptions: EngineO
   const { batch, grid, codes } = config;
   const [sizes, tokens] = [transformer(config), grid * grid];
   const schedule = maskReplaceSchedule({ steps: TIMESTEPS, codes });
-  const settings: DiffusionSettings = { ...presets.nano!.diffusion, batch, mlp: config.mlp };
+  const settings = { ...presets.nano.diffusion, batch, mlp: config.mlp, updateInPlace: config.inPlace };
   const x0 = Int32Array.from({ length: batch * tokens }, (_, i) => (i * 7919) % codes);
   const feeds = {
     x0: int32(x0, [batch, tokens]),
@@ -58,10 +59,9 @@ export async function benchTrainStep(config: BenchConfig, engineOptions: EngineO
   };
   const engine = Engine.start(engineOptions);
   try {
-    const program = await engine.compile(trainingProgram(sizes, schedule, settings));
-    const params = initialize(diffusionParameters(sizes), 0);
-    await engine.load({ params, ema: params, adam: adamState(params) });
-    return await measure(config, 3 * forwardFlop(config) * batch, () => program.run(feeds));
+    const train = await compileTraining(engine, sizes, schedule, settings);
+    await loadTraining(engine, initializeEach(diffusionParameters(sizes), 0));
+    return await measure(config, 3 * forwardFlop(config) * batch, () => train(feeds));
   } finally {
     await engine.close();
   }

@@ -1,7 +1,8 @@
 /** Parameters before they have values: a tree of shapes, each with the rule that draws its first value. */
 
 import { UserError } from '../errors.ts';
-import type { Spec } from '../graph/index.ts';
+import type { Spec, Tensor } from '../graph/index.ts';
+import * as g from '../graph/index.ts';
 import { float32, type NDArray, sizeOf, type Tree } from '../ndarray.ts';
 import { normals, uniforms } from '../random/noise.ts';
 import { flatten, type Mapped, mapTree } from '../tree.ts';
@@ -41,11 +42,26 @@ export function initialize(parameters: Tree<Parameter>, seed: number): Tree<NDAr
   );
 }
 
+/** The same one at a time, by dotted path: a model that fills half the memory need not be there twice. */
+export function* initializeEach(parameters: Tree<Parameter>, seed: number): Generator<[string, NDArray<'float32'>]> {
+  for (const [path, { shape, init }] of Object.entries(flatten(parameters)))
+    yield [path, float32(draw(init, sizeOf(shape), seed, path), shape)];
+}
+
 function draw(init: Initializer, count: number, seed: number, path: string): Float32Array {
   const key = { seed, stream: `init/${path}`, step: 0 };
-  if (init.kind === 'constant') return new Float32Array(count).fill(init.value);
-  if (init.kind === 'normal') return Float32Array.from(normals(key, 0, count), (z) => init.mean + z * init.std);
-  return Float32Array.from(uniforms(key, 0, count), (u) => (2 * u - 1) * init.bound);
+  const values = new Float32Array(count);
+  if (init.kind === 'constant') return values.fill(init.value);
+  const noise = init.kind === 'normal' ? normals(key, 0, count) : uniforms(key, 0, count);
+  if (init.kind === 'normal') for (let i = 0; i < count; i++) values[i] = init.mean + noise[i]! * init.std;
+  else for (let i = 0; i < count; i++) values[i] = (2 * noise[i]! - 1) * init.bound;
+  return values;
+}
+
+/** Values as literals inside a graph: the runtime may lay them out for speed, and they are no state. */
+export function literals<P extends Tree<NDArray>>(arrays: P): Mapped<P, Tensor>;
+export function literals(arrays: Tree<NDArray>): Tree<Tensor> {
+  return mapTree(arrays, (array: NDArray) => g.constant(array));
 }
 
 export function countParameters(parameters: Tree<Spec>): number {

@@ -19,10 +19,10 @@ export interface AdamState<T> {
   readonly square: Tree<T>;
 }
 
-/** Zero moments for parameters. */
+/** Zero moments for parameters. Both are the same arrays: an engine copies what it loads. */
 export function adamState(params: Tree<NDArray>): AdamState<NDArray> & { readonly [key: string]: Tree<NDArray> } {
-  const zeros = () => mapTree(params, ({ shape, data }: NDArray) => float32(new Float32Array(data.length), shape));
-  return { step: scalar(0), mean: zeros(), square: zeros() };
+  const zeros = mapTree(params, ({ shape, data }: NDArray) => float32(new Float32Array(data.length), shape));
+  return { step: scalar(0), mean: zeros, square: zeros };
 }
 
 /**
@@ -70,13 +70,17 @@ export function globalNorm(gradients: Tree<Tensor>): Tensor {
   return g.sqrt(squares.reduce((a, b) => g.add(a, b)));
 }
 
-/** Scale all gradients by min(1, maxNorm/(‖g‖ + 1e-6)); `norm` is ‖g‖ before. */
+/** Scale all gradients by min(1, maxNorm/(‖g‖ + 1e-6)); `norm` is ‖g‖ before, and may be given where it is known. */
 export function clipByGlobalNorm<G extends Tree<Tensor>>(
   gradients: G,
   maxNorm: number,
+  norm?: Tensor,
 ): { readonly gradients: G; readonly norm: Tensor };
-export function clipByGlobalNorm(gradients: Tree<Tensor>, maxNorm: number): { gradients: Tree<Tensor>; norm: Tensor } {
-  const norm = globalNorm(gradients);
+export function clipByGlobalNorm(
+  gradients: Tree<Tensor>,
+  maxNorm: number,
+  norm = globalNorm(gradients),
+): { gradients: Tree<Tensor>; norm: Tensor } {
   const coefficient = g.minimum(g.div(maxNorm, g.add(norm, 1e-6)), 1);
   return { gradients: mapTree(gradients, (t) => g.mul(t, coefficient)), norm };
 }

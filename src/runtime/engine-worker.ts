@@ -1,5 +1,7 @@
 /** The engine's worker: the only file that knows ONNX Runtime's sessions and tensors. */
 
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { parentPort, workerData } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 import { messageOf } from '../errors.ts';
@@ -20,6 +22,7 @@ interface Session {
   readonly session: ort.InferenceSession;
   readonly stateInputs: readonly string[];
   readonly outputs: readonly string[];
+  readonly inPlace: boolean;
 }
 
 const { device = 'cpu', threads = 0 } = workerData as EngineOptions;
@@ -39,17 +42,20 @@ async function compile(request: Extract<Request, { kind: 'compile' }>): Promise<
     // Subnormal numbers can slow a training run fivefold. Threads that wait spinning gain a tenth on an idle machine and lose
     // half or more on a busy one.
     extra: { session: { set_denormal_as_zero: '1', intra_op: { allow_spinning: '0' } } },
+    // In place is for models that just fit: what an operator has used goes back to the system at once, not into a pool.
+    enableCpuMemArena: !request.inPlace,
     ...(onDevice && {
       preferredOutputLocation: Object.fromEntries(
         stateOutputs.map((name) => [outputName(name), 'gpu-buffer' as const]),
       ),
     }),
   });
-  programs.set(request.program, { session, stateInputs: request.inputs.filter(isState), outputs: request.outputs });
+  const { outputs, inPlace } = request;
+  programs.set(request.program, { session, stateInputs: request.inputs.filter(isState), outputs, inPlace });
 }
 
 async function run({ program, feeds }: Extract<Request, { kind: 'run' }>): Promise<Arrays> {
-  const { session, stateInputs, outputs } = programs.get(program)!;
+  const { session, stateInputs, outputs, inPlace } = programs.get(program)!;
   const stateOutputs = outputs.filter(isState);
   const inputs: Record<string, ort.Tensor> = {};
   for (const [name, array] of Object.entries(feeds)) inputs[name] = toTensor(array);
@@ -58,9 +64,10 @@ async function run({ program, feeds }: Extract<Request, { kind: 'run' }>): Promi
     if (!tensor) throw new Error(`The state holds no ${name}: load it before running`);
     inputs[name] = tensor;
   }
-  const reserved = onDevice ? {} : reserve(stateOutputs);
+  const reserved = onDevice ? {} : reserve(stateOutputs, inPlace);
   const fetches = Object.fromEntries(outputs.map((name) => [outputName(name), reserved[name] ?? null]));
   const results = await session.run(inputs, fetches);
+  if (inPlace) collectCopies(results);
   const arrays: Record<string, NDArray> = {};
   for (const name of outputs) {
     const result = results[outputName(name)] as ort.Tensor;
@@ -71,12 +78,32 @@ async function run({ program, feeds }: Extract<Request, { kind: 'run' }>): Promi
   return arrays;
 }
 
-/** Buffers for the new state: those of the state before last, which nobody reads any more. */
-function reserve(names: readonly string[]): Record<string, ort.Tensor> {
+/** Copies may pile up to so many bytes. */
+const MOST_COPIES = 2 ** 29;
+let copied = 0;
+let collect: (() => void) | undefined;
+
+/**
+ * ONNX Runtime for Node returns a copy of every output, also of those written into buffers of ours. V8 is in no hurry to
+ * collect them, and a model that was to be written in place would be in memory twice after all.
+ */
+function collectCopies(results: ort.InferenceSession.OnnxValueMapType): void {
+  for (const { size } of Object.values(results) as ort.Tensor[]) copied += 4 * size;
+  if (copied < MOST_COPIES) return;
+  if (!collect) {
+    setFlagsFromString('--expose-gc');
+    collect = runInNewContext('gc') as () => void;
+  }
+  collect();
+  copied = 0;
+}
+
+/** Buffers for the new state: those of the state before last, which nobody reads any more, or in place those of the last. */
+function reserve(names: readonly string[], inPlace: boolean): Record<string, ort.Tensor> {
   const buffers: Record<string, ort.Tensor> = {};
   for (const name of names) {
     const current = state.get(name);
-    const buffer = spare.get(name) ?? (current && blankLike(current));
+    const buffer = inPlace ? current : (spare.get(name) ?? (current && blankLike(current)));
     if (buffer) buffers[name] = buffer;
   }
   return buffers;
@@ -85,7 +112,7 @@ function reserve(names: readonly string[]): Record<string, ort.Tensor> {
 function replace(name: string, next: ort.Tensor): void {
   const old = state.get(name);
   if (onDevice) old?.dispose();
-  else if (old) spare.set(name, old);
+  else if (old && old !== next) spare.set(name, old);
   state.set(name, next);
 }
 
@@ -134,12 +161,9 @@ async function answer(id: number, request: Request): Promise<Answer> {
     case 'run':
       return { id, arrays: await run(request) };
     case 'load':
-      for (const [name, array] of Object.entries(request.state)) {
-        spare.delete(name);
-        if (onDevice) state.get(name)?.dispose();
-        // A copy: what arrives may be one array under two names, and each of them will be written to.
-        state.set(name, toTensor({ ...array, data: array.data.slice() } as NDArray));
-      }
+      spare.delete(request.name);
+      if (onDevice) state.get(request.name)?.dispose();
+      state.set(request.name, toTensor(request.array));
       return { id, arrays: {} };
     case 'read':
       return { id, arrays: read(request.prefix) };

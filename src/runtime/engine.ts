@@ -11,6 +11,7 @@ import { flatten, unflatten } from '../tree.ts';
 import {
   type Answer,
   type Arrays,
+  type CompileOptions,
   type EngineOptions,
   isState,
   outputName,
@@ -19,7 +20,7 @@ import {
   type StateTensor,
 } from './protocol.ts';
 
-export type { Device, EngineOptions } from './protocol.ts';
+export type { CompileOptions, Device, EngineOptions } from './protocol.ts';
 
 /** A compiled program. */
 export interface Executable {
@@ -57,11 +58,11 @@ export class Engine {
   }
 
   /** Turn a traced program into something that runs. One long-lived session a program: compiling again and again leaks. */
-  async compile(program: Program): Promise<Executable> {
+  async compile(program: Program, { inPlace = false }: CompileOptions = {}): Promise<Executable> {
     const id = this.programs++;
     const [inputs, outputs] = [Object.keys(program.inputs), Object.keys(program.outputs)];
     const model = writeOnnx(program, { outputName });
-    await this.call({ kind: 'compile', program: id, model, inputs, outputs }, [model.buffer as ArrayBuffer]);
+    await this.call({ kind: 'compile', program: id, model, inputs, outputs, inPlace }, [model.buffer as ArrayBuffer]);
     const fed = new Map(Object.entries(program.inputs).filter(([name]) => !isState(name)));
     return {
       run: async (tree) => {
@@ -83,7 +84,11 @@ export class Engine {
 
   /** Put arrays into the state, under the paths a program reads them by: `load({ params })` feeds `state.params…`. */
   async load(state: Tree<NDArray>): Promise<void> {
-    await this.call({ kind: 'load', state: flatten({ [STATE]: state }) });
+    // One copy of one array at a time: it is handed over, and no two names can end up with the same memory.
+    for (const [name, array] of Object.entries(flatten({ [STATE]: state }))) {
+      const copy = { ...array, data: array.data.slice() } as NDArray;
+      await this.call({ kind: 'load', name, array: copy }, [copy.data.buffer as ArrayBuffer]);
+    }
   }
 
   /** Copy a part of the state back to the host; all of it under the empty path. */

@@ -11,6 +11,15 @@ export interface EngineOptions {
   readonly threads?: number;
 }
 
+export interface CompileOptions {
+  /**
+   * Write new state over the old one instead of into a second buffer. Only for programs in which whatever reads a piece of
+   * state has done so before its successor is written: elementwise updates, and state that is written and not read.
+   * Memory on a device is managed by its provider, which this leaves alone.
+   */
+  readonly inPlace?: boolean;
+}
+
 export type Arrays = Readonly<Record<string, NDArray>>;
 
 export type Request =
@@ -20,9 +29,10 @@ export type Request =
       readonly model: Uint8Array;
       readonly inputs: readonly string[];
       readonly outputs: readonly string[];
+      readonly inPlace: boolean;
     }
   | { readonly kind: 'run'; readonly program: number; readonly feeds: Arrays }
-  | { readonly kind: 'load'; readonly state: Arrays }
+  | { readonly kind: 'load'; readonly name: string; readonly array: NDArray }
   | { readonly kind: 'read'; readonly prefix: string }
   | { readonly kind: 'drop'; readonly prefix: string }
   | { readonly kind: 'describe'; readonly prefix: string };

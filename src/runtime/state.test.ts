@@ -57,3 +57,21 @@ it('is missed by name when it was never loaded or has been dropped', async () =>
   await expect(look.run({})).rejects.toThrow(/state\.gone\.w/);
   expect(Object.keys(await engine.locations())).not.toContain('state.gone.w');
 });
+
+it('is written over in place, with the same results, where a program asks for it', async () => {
+  const state = { p: float32([1, 2], [2]), m: float32([0, 0], [2]) };
+  const update = g.trace({ state, x: float32([0, 0], [2]) }, ({ state: { p, m }, x }) => {
+    const mean = g.add(g.mul(m, 0.5), x);
+    return { state: { p: g.sub(p, mean), m: mean, seen: x }, y: g.sum(p) };
+  });
+  const walk = async (inPlace: boolean) => {
+    const program = await engine.compile(update, { inPlace });
+    await engine.load(state);
+    const sums: number[] = [];
+    for (let i = 0; i < 4; i++) sums.push((await program.run({ x: float32([i, 1], [2]) })).y!.data[0]!);
+    return { sums, p: await engine.read('p'), m: await engine.read('m'), seen: await engine.read('seen') };
+  };
+  const apart = await walk(false);
+  expect(apart.seen).toMatchObject({ data: Float32Array.of(3, 1) });
+  expect(await walk(true)).toEqual(apart);
+});

@@ -14,6 +14,7 @@ const [DEVICE, HOST] = ['state.', 'host.'];
 /** Write the stage's state after `step` steps; the file is whole or absent. */
 export async function saveCheckpoint(file: string, engine: Engine, stage: Stage, step: number): Promise<void> {
   const tensors: Record<string, NDArray> = {};
+  for (const path of stage.transient ?? []) await engine.drop(path);
   for (const [name, array] of Object.entries(flatten(await engine.read('')))) tensors[DEVICE + name] = array;
   for (const [name, array] of Object.entries(stage.hostState())) tensors[HOST + name] = array;
   writeSafetensors(file, tensors, {

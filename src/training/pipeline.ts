@@ -1,23 +1,34 @@
-/** From pictures to a model: the three stages in order, each learning from what the one before has left. */
+/** From pictures to a model: the stages in order, each learning from what the one before has left. */
 
 import fs from 'node:fs';
+import path from 'node:path';
 import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import { type ClipEmbedder, imageViews } from '../clip/embedder.ts';
 import { clipStage } from '../clip/stage.ts';
+import { openTowerDistance, type TowerDistance } from '../clip/tower-distance.ts';
 import { facePairs } from '../data/faces/source.ts';
 import { openSource } from '../data/open.ts';
 import { type ImageSource, loadAll } from '../data/source.ts';
 import type { Rejected } from '../data/walk.ts';
 import { fromArrays, type Latents, toArrays } from '../diffusion/latents.ts';
+import { isValidated } from '../diffusion/learning-rate.ts';
+import { transformerConfig } from '../diffusion/model.ts';
 import { diffusionStage } from '../diffusion/stage.ts';
+import { diffusionParameters } from '../diffusion/transformer.ts';
 import { UserError } from '../errors.ts';
 import { openRunClip, openRunCodec } from '../model.ts';
+import type { NDArray, Tree } from '../ndarray.ts';
+import { adopt } from '../nn/parameters.ts';
+import type { Recipe } from '../recipe.ts';
 import { Engine, type EngineOptions } from '../runtime/engine.ts';
 import type { Codec } from '../vqgan/codec.ts';
+import { type LpipsSource, loadLpips } from '../vqgan/lpips-weights.ts';
+import { lpipsDistance, type PerceptualDistance } from '../vqgan/perceptual.ts';
 import { tokenizerStage } from '../vqgan/stage.ts';
 import { fingerprint, type RunDirectory, type RunSettings } from './run.ts';
 import type { Stage, StageName } from './stage.ts';
 import { type Progress, trainStage } from './trainer.ts';
+import { Validation } from './validation.ts';
 
 /** Where the CLIP's captioned faces begin: far from any face the generator learns from, so that the two never share a picture. */
 export const CLIP_FACES_OFFSET = 1_000_000_000;
@@ -40,6 +51,8 @@ export interface PipelineOptions {
   readonly resume: boolean;
   readonly checkpointEvery: number;
   readonly maxSteps?: number | undefined;
+  /** Where the weights of LPIPS come from, if the recipe wants them. */
+  readonly lpips?: Pick<LpipsSource, 'folder' | 'offline'> | undefined;
   readonly signal: AbortSignal;
   readonly display: PipelineDisplay;
 }
@@ -82,6 +95,7 @@ export async function trainPipeline(
     clip: () => pipeline.clip(),
     tokenizer: () => pipeline.tokenizer(),
     diffusion: () => pipeline.diffusion(),
+    finetune: () => pipeline.finetune(),
   };
   for (const stage of options.stages) {
     const start = performance.now();
@@ -125,7 +139,9 @@ class Pipeline {
     const { run } = this.options;
     const { recipe, seed } = run.settings;
     const { bytes, id } = await this.images();
-    const identity = fingerprint('tokenizer', JSON.stringify([recipe.tokenizer, recipe.imageSize]), `${seed}`, id);
+    const eyes = this.ownEyes();
+    const settings = JSON.stringify([recipe.tokenizer, recipe.imageSize]);
+    const identity = fingerprint('tokenizer', settings, `${seed}`, id, eyes?.id ?? '');
     await this.train((engine) =>
       tokenizerStage({
         engine,
@@ -133,32 +149,105 @@ class Pipeline {
         seed,
         images: bytes,
         fingerprint: identity,
+        loadPerceptual: async () => eyes ?? this.perceptual(),
         onExport: (params) => run.saveModel('tokenizer', params, {}),
       }),
     );
   }
 
+  /** The perceptual distance in the features of the run's compact CLIP, if the recipe wants that one and the run has one. */
+  private ownEyes(): TowerDistance | undefined {
+    const { run } = this.options;
+    const { clip, recipe } = run.settings;
+    const { perceptualNet, perceptualWeight } = recipe.tokenizer;
+    if (perceptualNet !== 'clip' || perceptualWeight === 0) return undefined;
+    const folder = clip === 'compact' ? run.clipFolder : clip;
+    return fs.existsSync(path.join(folder, 'model.safetensors')) ? openTowerDistance(folder) : undefined;
+  }
+
+  /** LPIPS. Weights the user names must be there; without those of the cache training goes on, and says so. */
+  private async perceptual(): Promise<PerceptualDistance | undefined> {
+    const { lpips, signal, display, run } = this.options;
+    const { perceptualNet } = run.settings.recipe.tokenizer;
+    if (perceptualNet === 'clip') {
+      display.note(
+        'Training without the perceptual distance: it looks through a compact CLIP, and this run has another.',
+      );
+      return undefined;
+    }
+    try {
+      return lpipsDistance(
+        await loadLpips(perceptualNet, { ...lpips, signal, onProgress: display.count('fetching LPIPS') }),
+      );
+    } catch (error) {
+      if (!(error instanceof UserError) || lpips?.folder !== undefined) throw error;
+      display.note(
+        `Training without the perceptual distance: ${error.message}. Name a folder with the weights by --lpips, or set tokenizer.perceptualWeight=0.`,
+      );
+      return undefined;
+    }
+  }
+
   /** The diffusion model: codes and CLIP image embeddings only. */
   async diffusion(): Promise<void> {
     const { run } = this.options;
-    const { recipe, seed } = run.settings;
     const { latents, id } = await this.latents();
-    const identity = fingerprint(
-      'diffusion',
-      JSON.stringify([recipe.diffusion, recipe.tokenizer, recipe.imageSize]),
-      `${seed}`,
-      id,
+    await this.denoiser(run.settings.recipe, latents, id, (params) => {
+      run.saveModel('diffusion', params, { latents: id });
+      run.forgetModel('finetune');
+    });
+  }
+
+  /** The paper's second stage: the diffusion model goes on with settings of its own, and learns what guidance needs. */
+  async finetune(): Promise<void> {
+    const { run } = this.options;
+    const { recipe } = run.settings;
+    if (recipe.finetune.steps === 0)
+      throw new UserError(`The recipe of ${run.path} has no second stage: finetune.steps is 0`);
+    if (!run.hasModel('diffusion'))
+      throw new UserError(`${run.path} holds no trained diffusion model: train it first with --stage diffusion`);
+    const { latents, id } = await this.latents();
+    const file = run.file('diffusion', 'model.safetensors');
+    const parameters = diffusionParameters(transformerConfig(recipe, latents.dim));
+    const initial = adopt(parameters, run.readModel('diffusion').tensors, file);
+    const settings = { ...recipe, diffusion: { ...recipe.diffusion, ...recipe.finetune } };
+    const identity = fingerprint(id, fs.readFileSync(file));
+    await this.denoiser(
+      settings,
+      latents,
+      identity,
+      (params) => run.saveModel('finetune', params, { latents: id }),
+      initial,
     );
-    await this.train((engine) =>
-      diffusionStage({
-        engine,
-        recipe,
-        seed,
-        latents,
-        fingerprint: identity,
-        onExport: (params) => run.saveModel('diffusion', params, { latents: id }),
-      }),
-    );
+  }
+
+  private async denoiser(
+    recipe: Recipe,
+    latents: Latents,
+    id: string,
+    onExport: (params: Tree<NDArray>) => void,
+    initial?: Tree<NDArray>,
+  ): Promise<void> {
+    const { run, engine: engineOptions } = this.options;
+    const { seed } = run.settings;
+    const settings = JSON.stringify([recipe.diffusion, recipe.tokenizer, recipe.imageSize]);
+    const validation = new Validation({ run, recipe, latents, engine: engineOptions });
+    try {
+      await this.train((engine) =>
+        diffusionStage({
+          engine,
+          recipe,
+          seed,
+          latents,
+          fingerprint: fingerprint('diffusion', settings, `${seed}`, id),
+          initial,
+          ...(isValidated(recipe.diffusion) && { validate: (ema) => validation.score(ema) }),
+          onExport,
+        }),
+      );
+    } finally {
+      await validation.close();
+    }
   }
 
   /** Train a stage in an engine of its own, so that its memory is free afterwards. */
@@ -247,7 +336,7 @@ class Pipeline {
       this.options.signal.throwIfAborted();
       const part = bytes.subarray(start * stride, (start + ENCODE_BATCH) * stride);
       const [partCodes, partEmbeddings] = await Promise.all([
-        codec.encode(part),
+        codec.encode(part, start),
         clip.embedImages(imageViews(part, imageSize)),
       ]);
       codes.set(partCodes, start * tokens);

@@ -51,7 +51,7 @@ export class RunDirectory {
   static create(folder: string, settings: RunSettings): RunDirectory {
     RunDirectory.assertFree(folder);
     try {
-      for (const sub of ['', 'tokenizer', 'diffusion', 'checkpoints', 'cache'])
+      for (const sub of ['', 'tokenizer', 'diffusion', 'finetune', 'checkpoints', 'cache'])
         fs.mkdirSync(path.join(folder, sub), { recursive: true });
     } catch (error) {
       throw fileError('create', folder, error);
@@ -131,6 +131,16 @@ export class RunDirectory {
     return model;
   }
 
+  /** The stage whose model generates: the second one where there has been one. */
+  get denoiserStage(): 'diffusion' | 'finetune' {
+    return this.hasModel('finetune') ? 'finetune' : 'diffusion';
+  }
+
+  /** Forget a stage's model, because what it was made from is no more. */
+  forgetModel(stage: StageName): void {
+    fs.rmSync(this.file(stage, 'model.safetensors'), { force: true });
+  }
+
   hasModel(stage: StageName): boolean {
     return fs.existsSync(stage === 'clip' ? this.file('clip', 'config.json') : this.file(stage, 'model.safetensors'));
   }
@@ -138,7 +148,8 @@ export class RunDirectory {
   /** Identity of everything that makes pictures: SHA-256 over the weights and the recipe, 16 hex digits. */
   modelHash(): string {
     const hash = createHash('sha256');
-    for (const stage of ['tokenizer', 'diffusion']) hash.update(fs.readFileSync(this.file(stage, 'model.safetensors')));
+    for (const stage of ['tokenizer', this.denoiserStage])
+      hash.update(fs.readFileSync(this.file(stage, 'model.safetensors')));
     hash.update(JSON.stringify(this.settings.recipe));
     return hash.digest('hex').slice(0, 16);
   }

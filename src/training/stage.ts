@@ -2,7 +2,7 @@
 
 import type { NDArray } from '../ndarray.ts';
 
-export type StageName = 'clip' | 'tokenizer' | 'diffusion';
+export type StageName = 'clip' | 'tokenizer' | 'diffusion' | 'finetune';
 
 /** Numbers of one step, for the log and the progress line; `loss` is always among them. */
 export type Metrics = { readonly loss: number; readonly [name: string]: number };
@@ -14,6 +14,8 @@ export interface Stage {
   readonly batch: number;
   /** Identity of all that the stage learns from and of its settings: a checkpoint with another one is not resumed. */
   readonly fingerprint: string;
+  /** Paths of the engine's state that every step writes before it reads: a checkpoint leaves them out. */
+  readonly transient?: readonly string[];
   /** Compile the programs and put the first state into the engine, under `state`. */
   prepare(): Promise<void>;
   /** Run step `step`, counted from 0. The result is a pure function of the state and the step, so that a resumed run repeats it. */

@@ -6,7 +6,7 @@ import { kmeans } from './kmeans.ts';
 import type { Tokenizer } from './model.ts';
 
 /** Logit by which a code beats another whose squared distance is larger by the mean one within a cluster. */
-const SHARPNESS = 15;
+export const SHARPNESS = 15;
 const ITERATIONS = 10;
 
 /**

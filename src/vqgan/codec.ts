@@ -2,12 +2,12 @@
 
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
-import { float32, int32, type NDArray, type Tree } from '../ndarray.ts';
+import { float32, int32, type NDArray } from '../ndarray.ts';
 import { embed } from '../nn/layers.ts';
-import { adopt } from '../nn/parameters.ts';
+import { adopt, literals } from '../nn/parameters.ts';
+import { gumbelBatch } from '../random/noise.ts';
 import { gridSize, type TokenizerRecipe, type TokenizerSettings } from '../recipe.ts';
 import type { Engine } from '../runtime/engine.ts';
-import { mapTree } from '../tree.ts';
 import { decode, encode, type Tokenizer, tokenizerParameters } from './model.ts';
 import { planesOf } from './pixels.ts';
 import { codeLogits, decoderInput, latentRows } from './quantizer.ts';
@@ -15,15 +15,18 @@ import { codeLogits, decoderInput, latentRows } from './quantizer.ts';
 export interface Codec {
   /** Codes a picture, in row-major order of the grid. */
   readonly tokens: number;
-  /** Any number of pictures, bytes [n, imageSize, imageSize, 3], to their most likely codes, [n, tokens]. */
-  encode(images: Uint8Array): Promise<Int32Array>;
+  /**
+   * Any number of pictures, bytes [n, imageSize, imageSize, 3], to codes [n, tokens]: the most likely ones or, with `encode: sample`,
+   * drawn, by noise that belongs to the number of the picture; the first one's is `first`.
+   */
+  encode(images: Uint8Array, first?: number): Promise<Int32Array>;
   /** Any number of codes [n, tokens] to planes [n, 3, imageSize, imageSize], about [-1, 1] (not clamped). */
   decode(codes: Int32Array): Promise<Float32Array>;
 }
 
 /**
  * Compile encoder and decoder for `batch` pictures at a time. The parameters, under their dotted paths, become constants of
- * the programs, which lets the runtime lay them out for speed and leaves the engine's state alone.
+ * the programs, which lets the runtime lay them out for speed and leaves the engine's state alone. `seed` is that of drawn codes.
  * @throws UserError naming `label` if the parameters are not those of this recipe.
  */
 export async function compileCodec(
@@ -32,32 +35,40 @@ export async function compileCodec(
   recipe: TokenizerRecipe,
   batch: number,
   label: string,
+  seed = 0,
 ): Promise<Codec> {
   const { imageSize, tokenizer: settings } = recipe;
   const tokens = gridSize(recipe) ** 2;
   const pixels = 3 * imageSize ** 2;
   const params = adopt(tokenizerParameters(settings, imageSize), arrays, label);
+  const isDrawn = settings.encode === 'sample';
+  const pictures = g.f32(batch, 3, imageSize, imageSize);
+  const noise = isDrawn ? { gumbel: g.f32(batch, tokens, settings.codes) } : {};
   const encoder = await engine.compile(
-    g.trace({ x: g.f32(batch, 3, imageSize, imageSize) }, ({ x }) => ({
-      codes: encodeCodes(constants(params), x, settings),
+    g.trace({ x: pictures, ...noise }, ({ x, gumbel }) => ({
+      codes: encodeCodes(literals(params), x, settings, gumbel),
     })),
   );
   const decoder = await engine.compile(
     g.trace({ codes: g.i32(batch, tokens) }, ({ codes }) => ({
-      x: decodeCodes(constants(params), codes, settings.normGroups),
+      x: decodeCodes(literals(params), codes, settings.normGroups),
     })),
   );
 
+  const drawNoise = (samples: readonly number[]) => {
+    const key = { seed, stream: 'tokenizer/encode', step: 0 };
+    return float32(gumbelBatch(key, samples, tokens * settings.codes), [batch, tokens, settings.codes]);
+  };
+
   return {
     tokens,
-    async encode(images) {
+    async encode(images, first = 0) {
       const count = images.length / pixels;
       const codes = new Int32Array(count * tokens);
       for (let start = 0; start < count; start += batch) {
         const rows = batchFrom(start, batch, count);
-        const out = await encoder.run({
-          x: float32(planesOf(images, rows, imageSize), [batch, 3, imageSize, imageSize]),
-        });
+        const x = float32(planesOf(images, rows, imageSize), pictures.shape);
+        const out = await encoder.run({ x, ...(isDrawn && { gumbel: drawNoise(rows.map((row) => first + row)) }) });
         codes.set((out.codes!.data as Int32Array).subarray(0, (count - start) * tokens), start * tokens);
       }
       return codes;
@@ -81,21 +92,21 @@ export async function compileCodec(
 const batchFrom = (start: number, batch: number, count: number): number[] =>
   Array.from({ length: batch }, (_, i) => Math.min(start + i, count - 1));
 
-/** The most likely codes, int32 [batch, tokens], of pictures [batch, 3, size, size] in [-1, 1]. */
+/**
+ * Codes, int32 [batch, tokens], of pictures [batch, 3, size, size] in [-1, 1]: the most likely ones, or with Gumbel noise
+ * [batch, tokens, codes] drawn with the probabilities of the logits.
+ */
 export function encodeCodes(
   p: Tokenizer<Tensor>,
   x: Tensor,
   settings: Pick<TokenizerSettings, 'normGroups' | 'normalizeLatents'>,
+  gumbel?: Tensor,
 ): Tensor {
   const rows = latentRows(p, encode(p.encoder, x, settings.normGroups), settings.normalizeLatents);
-  return g.argmax(codeLogits(p.quantize.proj, rows), -1);
+  const logits = codeLogits(p.quantize.proj, rows);
+  return g.argmax(gumbel ? g.add(logits, gumbel) : logits, -1);
 }
 
 /** Pictures [batch, 3, size, size] from int32 codes [batch, tokens]. */
 export const decodeCodes = (p: Tokenizer<Tensor>, codes: Tensor, normGroups: number): Tensor =>
   decode(p.decoder, decoderInput(p, embed(p.quantize.embed, codes)), normGroups);
-
-function constants(params: Tokenizer<NDArray>): Tokenizer<Tensor>;
-function constants(params: Tree<NDArray>): Tree<Tensor> {
-  return mapTree(params, (array: NDArray) => g.constant(array));
-}

@@ -74,7 +74,7 @@ export interface Game {
  * L_nll + λ_ad (−mean D(x̂)) + w_kl KL, and λ_ad (`adaptiveWeight`). Both sides meet at the picture, so that the way back through the
  * discriminator is walked once: their gradients there give the two norms, and weighted and added the gradient of everything before.
  */
-export function adversarialLoss(
+export function balancedLoss(
   likelihood: Tensor,
   reconstruction: Reconstruction,
   { adversarial, lastLayer, weight }: Game,

@@ -11,7 +11,7 @@ import { embed } from '../nn/layers.ts';
 import { adopt } from '../nn/parameters.ts';
 import { Engine } from '../runtime/engine.ts';
 import { decodeCodes, encodeCodes } from './codec.ts';
-import { tokenizerLoss } from './loss.ts';
+import { absoluteError, plainLoss, reconstruct } from './loss.ts';
 import { decode, encode, type Tokenizer, type TokenizerShape, tokenizerParameters } from './model.ts';
 import { codeLogits, decoderInput, gumbelSoftmax, latentRows, uniformDivergence } from './quantizer.ts';
 
@@ -49,11 +49,9 @@ const toRows = (x: Tensor): Tensor => g.transpose(g.reshape(x, [x.shape[0]!, x.s
 const toGrid = (rows: Tensor, like: Tensor): Tensor =>
   g.reshape(g.transpose(rows, [0, 2, 1]), [rows.shape[0]!, rows.shape[2]!, like.shape[2]!, like.shape[3]!]);
 
-/** arg max(logits + noise): the draw the reference makes whenever it encodes. */
-function noisyCodes(p: Tokenizer<Tensor>, x: Tensor, gumbel: Tensor): Tensor {
-  const logits = codeLogits(p.quantize.proj, latentRows(p, encode(p.encoder, x, normGroups), false));
-  return g.argmax(g.add(logits, toRows(gumbel)), -1);
-}
+/** How the reference encodes: with noise, and latents as they are. */
+const noisyCodes = (p: Tokenizer<Tensor>, x: Tensor, gumbel: Tensor): Tensor =>
+  encodeCodes(p, x, { normGroups, normalizeLatents: false }, toRows(gumbel));
 
 onFixture('vqgan', (file) => {
   const params = referenceTokenizer(file);
@@ -113,7 +111,9 @@ onFixture('vqgan', (file) => {
     const feeds = { x: file.feed('x'), gumbel: file.feed('gumbel'), temperature };
     const out = await evaluate(feeds, (p, { x, gumbel, temperature }) => {
       const options = { normGroups, normalizeLatents: false, klWeight, hard };
-      const { loss, image } = tokenizerLoss(p, x, toRows(gumbel), temperature, options);
+      const reconstruction = reconstruct(p, x, toRows(gumbel), temperature, options);
+      const { image } = reconstruction;
+      const loss = plainLoss(absoluteError(x, image), reconstruction);
       return { [part]: { loss, xrec: image }, grads: g.grad(loss, p) };
     });
     compareAll(Object.fromEntries(Object.entries(out).filter(([name]) => name.startsWith(`${part}.`))));

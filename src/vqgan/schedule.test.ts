@@ -8,7 +8,6 @@ import {
   firstQuantizedStep,
   klWeightAt,
   type Phase,
-  phaseAt,
   temperatureAt,
   variantAt,
   variantsOf,

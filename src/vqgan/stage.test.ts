@@ -2,8 +2,8 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UserError } from '../errors.ts';
-import type { NDArray, Tree } from '../ndarray.ts';
-import type { TokenizerRecipe } from '../recipe.ts';
+import { float32, type NDArray, type Tree } from '../ndarray.ts';
+import { makeRecipe, type TokenizerRecipe } from '../recipe.ts';
 import { Engine } from '../runtime/engine.ts';
 import type { Metrics } from '../training/stage.ts';
 import { flatten } from '../tree.ts';
@@ -15,6 +15,7 @@ const SIZE = 8;
 const recipe: TokenizerRecipe = {
   imageSize: SIZE,
   tokenizer: {
+    ...makeRecipe('nano').tokenizer,
     patchSize: 4,
     channels: 8,
     channelMultipliers: [1],
@@ -137,6 +138,35 @@ describe('codec', () => {
     back.forEach((x, i) => {
       expect(Math.abs(x - again[i]!)).toBeLessThan(1e-4);
     });
+  });
+
+  it('draws codes by the number of the picture where that is wanted, and the most likely ones otherwise', async () => {
+    // After training hardly a logit leaves room for chance.
+    const flattened = (array: NDArray) =>
+      float32(
+        Float32Array.from(array.data, (x) => x / 100),
+        array.shape,
+      );
+    const arrays = Object.fromEntries(
+      Object.entries(flatten(whole.params)).map(([name, array]) => [
+        name,
+        name.startsWith('quantize.proj') ? flattened(array) : array,
+      ]),
+    );
+    const drawing = { ...recipe, tokenizer: { ...recipe.tokenizer, encode: 'sample' as const } };
+    const [three, two, other, likely] = [
+      await compileCodec(engine, arrays, drawing, 3, 'test', 7),
+      await compileCodec(engine, arrays, drawing, 2, 'test', 7),
+      await compileCodec(engine, arrays, drawing, 3, 'test', 8),
+      await compileCodec(engine, arrays, recipe, 3, 'test', 7),
+    ];
+    const codes = await three.encode(images);
+    const stride = 3 * SIZE * SIZE;
+    const tail = await two.encode(images.subarray(5 * stride), 5);
+    expect(tail).toEqual(codes.subarray(5 * three.tokens));
+    const differing = (a: Int32Array, b: Int32Array) => a.filter((code, i) => code !== b[i]).length;
+    expect(differing(codes, await other.encode(images))).toBeGreaterThan(0);
+    expect(differing(codes, await likely.encode(images))).toBeGreaterThan(0);
   });
 
   it('names the file that does not fit', async () => {

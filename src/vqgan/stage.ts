@@ -1,6 +1,8 @@
 /** The tokenizer stage: a plain autoencoder first, then codes from its latents, then the Gumbel quantizer with a falling temperature. */
 
-import { float32, type NDArray, scalar, type Tree } from '../ndarray.ts';
+import { UserError } from '../errors.ts';
+import type { Program, Spec } from '../graph/index.ts';
+import { float32, int32, type NDArray, scalar, type Tree } from '../ndarray.ts';
 import { initialize } from '../nn/parameters.ts';
 import { adamState } from '../optim/adamw.ts';
 import { warmupCosine } from '../optim/schedule.ts';
@@ -9,11 +11,24 @@ import { Shuffle } from '../random/shuffle.ts';
 import { gridSize, type TokenizerRecipe } from '../recipe.ts';
 import type { Engine, Executable } from '../runtime/engine.ts';
 import type { Metrics, Stage } from '../training/stage.ts';
+import { flatten, type Mapped, unflatten } from '../tree.ts';
 import { codebookFrom } from './codebook.ts';
+import { discriminatorBuffers, discriminatorParameters } from './discriminator.ts';
 import { tokenizerParameters } from './model.ts';
+import type { PerceptualDistance } from './perceptual.ts';
 import { planesOf } from './pixels.ts';
-import { latentProgram, trainingProgram } from './programs.ts';
-import { firstQuantizedStep, type Phase, phaseAt, phasesOf, temperatureAt } from './schedule.ts';
+import { assignmentProgram, latentProgram, trainingProgram } from './programs.ts';
+import { deadCodes, forgetMoments, revive } from './revival.ts';
+import {
+  firstQuantizedStep,
+  klWeightAt,
+  phaseAt,
+  temperatureAt,
+  type Variant,
+  variantAt,
+  variantName,
+  variantsOf,
+} from './schedule.ts';
 
 export interface TokenizerStageOptions {
   readonly engine: Engine;
@@ -22,6 +37,8 @@ export interface TokenizerStageOptions {
   /** [n, imageSize, imageSize, 3]: pictures and nothing else. */
   readonly images: Uint8Array;
   readonly fingerprint: string;
+  /** Opens the perceptual distance, if the recipe wants one; where there is none the loss does without. */
+  readonly loadPerceptual?: (() => Promise<PerceptualDistance | undefined>) | undefined;
   /** Receives the parameters when the stage is done. */
   readonly onExport: (params: Tree<NDArray>) => Promise<void> | void;
 }
@@ -32,11 +49,12 @@ const LATENTS_PER_CODE = 32;
 export function tokenizerStage(options: TokenizerStageOptions): Stage {
   const { engine, recipe, seed, images } = options;
   const { imageSize, tokenizer: settings } = recipe;
-  const { batch, codes, codeDim } = settings;
+  const { batch, codes, codeDim, reviveAfter } = settings;
   const tokens = gridSize(recipe) ** 2;
   const count = images.length / (3 * imageSize ** 2);
   const shuffle = new Shuffle(seed, 'tokenizer/order', count);
-  const programs = new Map<Phase | 'latents', Executable>();
+  const programs = new Map<string, Executable>();
+  let perceptual: PerceptualDistance | undefined;
   let drawn: { readonly step: number; readonly feeds: Record<string, NDArray> } | undefined;
 
   const picture = (rows: ArrayLike<number>) =>
@@ -53,7 +71,11 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
       return { ...common, noise: float32(noise, [batch, tokens, codeDim]) };
     }
     const gumbel = float32(gumbelBatch(key('gumbel'), samples, tokens * codes), [batch, tokens, codes]);
-    return { ...common, gumbel, temperature: scalar(temperatureAt(settings, step)) };
+    const scheduled = {
+      temperature: scalar(temperatureAt(settings, step)),
+      klWeight: scalar(klWeightAt(settings, step)),
+    };
+    return { ...common, gumbel, ...scheduled };
   }
 
   /** The codebook, and the logits that go with it, from the latents the autoencoder now has: a pure function of the state. */
@@ -61,12 +83,58 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
     const latents: Float32Array[] = [];
     const steps = Math.ceil(Math.min(LATENTS_PER_CODE * codes, count * tokens) / (batch * tokens));
     for (let step = 0; step < steps; step++) {
-      const { rows } = await programs.get('latents')!.run({ x: picture(shuffle.batch(step, batch)) });
+      const { rows } = await programs.get(LATENTS)!.run({ x: picture(shuffle.batch(step, batch)) });
       latents.push(rows!.data as Float32Array);
     }
     const key = { seed, stream: 'tokenizer/codebook', step: 0 };
     await engine.load({ params: { quantize: await codebookFrom(joined(latents), codeDim, codes, key) } });
   }
+
+  /** Seed the codes that are dead by the latents of this step's pictures: a pure function of the state and the step. */
+  async function reviveCodes(step: number): Promise<void> {
+    const idle = (await read({ idle: { dtype: 'float32', shape: [codes] } })).idle.data;
+    const dead = deadCodes(idle, reviveAfter);
+    if (dead.length === 0) return;
+    const { rows, index } = await programs.get(ASSIGNMENT)!.run({ x: picture(shuffle.batch(step, batch)) });
+    const { quantize } = tokenizerParameters(settings, imageSize);
+    const state = await read({ params: { quantize }, adam: { mean: { quantize }, square: { quantize } } });
+    const assignment = { rows: rows!.data as Float32Array, index: index!.data as Int32Array };
+    const key = { seed, stream: 'tokenizer/revival', step };
+    const { revived, quantize: next } = revive(state.params.quantize, dead, assignment, key);
+    const reborn = revived.map(({ code }) => code);
+    await engine.load({
+      params: { quantize: next },
+      adam: {
+        mean: { quantize: forgetMoments(state.adam.mean.quantize, reborn) },
+        square: { quantize: forgetMoments(state.adam.square.quantize, reborn) },
+      },
+      idle: float32(
+        Float32Array.from(idle, (count, code) => (reborn.includes(code) ? 0 : count)),
+        [codes],
+      ),
+    });
+  }
+
+  /** A part of the engine's state. */
+  async function read<P extends { readonly [key: string]: Tree<Spec> }>(wanted: P): Promise<Mapped<P, NDArray>>;
+  async function read(wanted: { readonly [key: string]: Tree<Spec> }): Promise<Tree<NDArray>> {
+    const part: Record<string, NDArray> = {};
+    for (const path of Object.keys(flatten(wanted))) part[path] = (await engine.read(path)) as NDArray;
+    return unflatten(part);
+  }
+
+  /** The settings as far as they can be followed: without weights there is no perceptual distance. */
+  const followed = () => (perceptual ? settings : { ...settings, perceptualWeight: 0 });
+
+  /** A program by its name, compiled once. */
+  async function compiled(name: string, write: () => Program): Promise<Executable> {
+    const program = programs.get(name) ?? (await engine.compile(write()));
+    programs.set(name, program);
+    return program;
+  }
+
+  const training = (variant: Variant): Promise<Executable> =>
+    compiled(variantName(variant), () => trainingProgram(recipe, variant, perceptual));
 
   return {
     name: 'tokenizer',
@@ -75,27 +143,35 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
     fingerprint: options.fingerprint,
 
     async prepare() {
-      const phases = phasesOf(settings);
-      for (const phase of phases)
-        if (!programs.has(phase)) programs.set(phase, await engine.compile(trainingProgram(recipe, phase)));
-      if (phases.includes('autoencoder') && !programs.has('latents'))
-        programs.set('latents', await engine.compile(latentProgram(recipe)));
-      const params = initialize(tokenizerParameters(settings, imageSize), seed);
-      const usage = float32(new Float32Array(codes).fill(1 / codes), [codes]);
-      await engine.load({ params, adam: adamState(params), usage });
+      if (settings.perceptualWeight > 0) perceptual = await options.loadPerceptual?.();
+      for (const variant of variantsOf(followed())) await training(variant);
+      if (firstQuantizedStep(settings) > 0) await compiled(LATENTS, () => latentProgram(recipe));
+      if (reviveAfter > 0) await compiled(ASSIGNMENT, () => assignmentProgram(recipe));
+      await engine.load(initialState(recipe, seed));
     },
 
     async run(step) {
-      if (step > 0 && step === firstQuantizedStep(settings)) await seedCodebook();
+      const first = firstQuantizedStep(settings);
+      if (step > 0 && step === first) await seedCodebook();
+      if (reviveAfter > 0 && step > first && step % reviveAfter === 0) await reviveCodes(step);
+      const program = await training(variantAt(followed(), step));
       const feeds = drawn?.step === step ? drawn.feeds : drawFeeds(step);
-      const running = programs.get(phaseAt(settings, step))!.run(feeds);
+      const running = program.run(feeds);
       // The noise of the next step is drawn while the engine works on this one.
       if (step + 1 < settings.steps) drawn = { step: step + 1, feeds: drawFeeds(step + 1) };
       return metricsOf(await running);
     },
 
-    hostState: () => ({}),
-    restore() {},
+    hostState: () => (settings.perceptualWeight > 0 ? { lpips: identity(perceptual) } : {}),
+    restore({ lpips }) {
+      if (!lpips || lpips.data.join() === identity(perceptual).data.join()) return;
+      if (lpips.data.some((word) => word !== 0))
+        throw new UserError(
+          'The tokenizer has been learning with a perceptual distance whose weights are not there now: name their folder with --lpips',
+        );
+      // What began without weights goes on without them.
+      perceptual = undefined;
+    },
 
     async export() {
       await options.onExport(await engine.read('params'));
@@ -103,13 +179,49 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
   };
 }
 
-function metricsOf({ loss, squared, shares }: Record<string, NDArray>): Metrics {
-  // Pictures span 2, from -1 to 1.
-  const psnr = 10 * Math.log10(4 / squared!.data[0]!);
-  if (!shares) return { loss: loss!.data[0]!, psnr };
-  const used = [...shares.data].filter((share) => share > 0.01 / shares.data.length);
+/** The names of programs that do not train. */
+const [LATENTS, ASSIGNMENT] = ['latents', 'assignment'];
+
+/** The state at step 0: what the recipe does not use is not there. */
+function initialState(
+  { imageSize, tokenizer: settings }: TokenizerRecipe,
+  seed: number,
+): { readonly [key: string]: Tree<NDArray> } {
+  const { codes, reviveAfter, discriminatorWeight } = settings;
+  const params = initialize(tokenizerParameters(settings, imageSize), seed);
+  const state = { params, adam: adamState(params), usage: float32(new Float32Array(codes).fill(1 / codes), [codes]) };
+  const idle = { idle: float32(new Float32Array(codes), [codes]) };
+  const judge = initialize(discriminatorParameters(settings), seed);
+  const buffers = initialize(discriminatorBuffers(settings), seed);
+  return {
+    ...state,
+    ...(reviveAfter > 0 && idle),
+    ...(discriminatorWeight > 0 && { discriminator: { params: judge, adam: adamState(judge), buffers } }),
+  };
+}
+
+/** The SHA-256 of the weights of a distance as int32 [8], zeros for none. */
+const identity = (distance: PerceptualDistance | undefined): NDArray<'int32'> =>
+  int32(
+    Array.from({ length: 8 }, (_, i) => (distance ? Number.parseInt(distance.id.slice(8 * i, 8 * i + 8), 16) | 0 : 0)),
+    [8],
+  );
+
+function metricsOf({ loss, squared, shares, perceptual, discriminator, adaptive }: Record<string, NDArray>): Metrics {
+  const extra = { perceptual, discriminator, adaptiveWeight: adaptive };
+  return {
+    loss: loss!.data[0]!,
+    // Pictures span 2, from -1 to 1.
+    psnr: 10 * Math.log10(4 / squared!.data[0]!),
+    ...(shares && useOfCodes(shares.data)),
+    ...Object.fromEntries(Object.entries(extra).flatMap(([name, value]) => (value ? [[name, value.data[0]!]] : []))),
+  };
+}
+
+function useOfCodes(shares: NDArray['data']): { perplexity: number; codesUsed: number } {
+  const used = [...shares].filter((share) => share > 0.01 / shares.length);
   const entropy = used.reduce((sum, share) => sum - share * Math.log(share), 0);
-  return { loss: loss!.data[0]!, psnr, perplexity: Math.exp(entropy), codesUsed: used.length };
+  return { perplexity: Math.exp(entropy), codesUsed: used.length };
 }
 
 function joined(parts: readonly Float32Array[]): Float32Array {

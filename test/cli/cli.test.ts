@@ -69,7 +69,12 @@ describe('generate', () => {
     expect(new Set(bytes(first)).size).toBe(4);
     const text = readPngText(fs.readFileSync(at(first.images[1]!.path)));
     expect(text).toMatchObject({ Prompt: 'a man with glasses', Seed: '6' });
-    expect(JSON.parse(text.Settings!)).toEqual({ steps: 4, guidanceScale: expect.any(Number), truncation: 0.85 });
+    expect(JSON.parse(text.Settings!)).toEqual({
+      sampler: 'ancestral',
+      steps: 4,
+      guidanceScale: expect.any(Number),
+      truncation: 0.85,
+    });
     expect(text.Model).toMatch(/^[0-9a-f]{16}$/);
     for (const { clipScore } of first.images) expect(Math.abs(clipScore)).toBeLessThanOrEqual(1);
   });

@@ -1,0 +1,56 @@
+/**
+ * A perceptual distance from the compact CLIP's own eyes: how far apart two pictures are in the first features of its image
+ * tower. It has LPIPS's form without LPIPS's weights, which are a download, and its features are made for the pictures at hand.
+ */
+
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+import { readSafetensors } from '../checkpoint/safetensors.ts';
+import { UserError } from '../errors.ts';
+import type { Tensor } from '../graph/index.ts';
+import * as g from '../graph/index.ts';
+import type { NDArray } from '../ndarray.ts';
+import { mapTree, unflatten } from '../tree.ts';
+import { type ImageTower, imageFeatures } from './towers.ts';
+
+/** Features beyond the second level are about what is there, not where: they blur more than they sharpen. */
+const LEVELS = 2;
+
+export interface TowerDistance {
+  /** SHA-256 of the tower's weights, hex. */
+  readonly id: string;
+  between(x: Tensor, y: Tensor): Tensor;
+}
+
+/**
+ * d(x, y) = Σ_levels mean over pictures and positions of ‖f/‖f‖ − h/‖h‖‖², for pictures [batch, 3, side, side] in [-1, 1].
+ * @throws UserError if the folder does not hold the weights of a compact CLIP.
+ */
+export function openTowerDistance(folder: string): TowerDistance {
+  const file = path.join(folder, 'model.safetensors');
+  const { tensors } = readSafetensors(file);
+  const image = Object.entries(tensors).filter(([name]) => name.startsWith('image.'));
+  if (image.length === 0) throw new UserError(`${file} holds no image tower of a compact CLIP`);
+  const hash = createHash('sha256');
+  for (const [name, { data }] of image)
+    hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  const arrays = unflatten(Object.fromEntries(image.map(([name, array]) => [name.slice('image.'.length), array])));
+  const features = (images: Tensor) => {
+    const tower = mapTree(arrays, (array: NDArray) => g.constant(array)) as unknown;
+    return imageFeatures(tower as ImageTower<Tensor>, images).slice(0, LEVELS);
+  };
+  return {
+    id: hash.digest('hex'),
+    between: (x, y) => {
+      const theirs = features(y);
+      const parts = features(x).map((f, level) => {
+        const difference = g.sub(g.stopGradient(direction(f)), direction(theirs[level]!));
+        return g.mean(g.sum(g.square(difference), 1));
+      });
+      return parts.reduce((a, b) => g.add(a, b));
+    },
+  };
+}
+
+/** Each position's features at unit length. */
+const direction = (f: Tensor): Tensor => g.div(f, g.sqrt(g.add(g.sum(g.square(f), 1, true), 1e-6)));

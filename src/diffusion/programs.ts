@@ -1,0 +1,161 @@
+/** The programs of the diffusion stage: a training step as one graph, or as two that need half the memory. */
+
+import * as g from '../graph/index.ts';
+import { float32, type NDArray, scalar, sizeOf, type Tree } from '../ndarray.ts';
+import { normalize } from '../nn/layers.ts';
+import type { Parameter } from '../nn/parameters.ts';
+import { adamw, clipByGlobalNorm, globalNorm } from '../optim/adamw.ts';
+import { updateEma } from '../optim/ema.ts';
+import type { DiffusionSettings } from '../recipe.ts';
+import type { Engine, Executable } from '../runtime/engine.ts';
+import { flatten, unflatten } from '../tree.ts';
+import { diffusionLoss } from './loss.ts';
+import type { Schedule } from './schedule.ts';
+import { type DiffusionModel, denoise, diffusionParameters, type TransformerConfig } from './transformer.ts';
+
+/**
+ * One training step on the engine's state `params`, `ema` and `adam`. Takes what the stage draws for a batch, the learning
+ * rate `lr` and the average's `emaDecay`; gives `loss`, `kl` [batch], `norm` and `crossEntropy`.
+ */
+export type TrainingStep = (feeds: StepFeeds) => Promise<Record<string, NDArray>>;
+export interface StepFeeds {
+  readonly [name: string]: NDArray;
+  readonly lr: NDArray;
+  readonly emaDecay: NDArray;
+}
+
+/** Compile the step: one program, or with `updateInPlace` one for gradients and some that write over the weights. */
+export async function compileTraining(
+  engine: Engine,
+  config: TransformerConfig,
+  schedule: Schedule,
+  settings: DiffusionSettings,
+): Promise<TrainingStep> {
+  if (!settings.updateInPlace) {
+    const whole = await engine.compile(trainingProgram(config, schedule, settings));
+    return (feeds) => whole.run(feeds);
+  }
+  const gradients = await engine.compile(gradientProgram(config, schedule, settings), { inPlace: true });
+  const updates: Executable[] = [];
+  for (const program of updatePrograms(config, settings))
+    updates.push(await engine.compile(program, { inPlace: true }));
+  return async ({ lr, emaDecay, ...batch }) => {
+    const out = await gradients.run(batch);
+    for (const update of updates) await update.run({ lr, emaDecay, norm: out.norm! });
+    return out;
+  };
+}
+
+/** Put weights into the engine, as their own average and with no moments yet. One at a time: see `initializeEach`. */
+export async function loadTraining(engine: Engine, weights: Iterable<readonly [string, NDArray]>): Promise<void> {
+  for (const [path, array] of weights) {
+    const zeros = float32(new Float32Array(sizeOf(array.shape)), array.shape);
+    const pieces = { params: array, ema: array, 'adam.mean': zeros, 'adam.square': zeros };
+    await engine.load(unflatten(Object.fromEntries(Object.entries(pieces).map(([at, p]) => [`${at}.${path}`, p]))));
+  }
+  await engine.load({ adam: { step: scalar(0) } });
+}
+
+/** Loss, backward pass, clipping, AdamW and EMA as one graph. */
+export function trainingProgram(config: TransformerConfig, schedule: Schedule, settings: DiffusionSettings): g.Program {
+  const inputs = { state: optimizerState(config), ...batchInputs(config, settings), ...updateInputs() };
+  return g.trace(inputs, ({ state, lr, emaDecay, ...batch }) => {
+    const { loss, kl, crossEntropy } = lossOf(state.params, batch, schedule, settings, config.heads);
+    const { gradients, norm } = clipByGlobalNorm(g.grad(loss, state.params), settings.clipNorm);
+    const next = adamw(state.params, gradients, state.adam, lr, { ...settings, eps: ADAM_EPS });
+    return {
+      state: { params: next.params, ema: updateEma(state.ema, next.params, emaDecay), adam: next.state },
+      loss,
+      kl,
+      norm,
+      crossEntropy,
+    };
+  });
+}
+
+/** The first half: loss and backward pass. Gradients go into the state, unclipped, with their norm. */
+export function gradientProgram(config: TransformerConfig, schedule: Schedule, settings: DiffusionSettings): g.Program {
+  const inputs = { state: { params: diffusionParameters(config) }, ...batchInputs(config, settings) };
+  return g.trace(inputs, ({ state: { params }, ...batch }) => {
+    const { loss, kl, crossEntropy } = lossOf(params, batch, schedule, settings, config.heads);
+    const gradients: Tree<g.Tensor> = g.grad(loss, params);
+    return { state: { [GRADIENTS]: gradients }, loss, kl, norm: globalNorm(gradients), crossEntropy };
+  });
+}
+
+/**
+ * The second half: clipping, AdamW and EMA. Elementwise, so that it may write over what it reads; in parts, because ONNX
+ * Runtime for Node hands back a copy of whatever a program writes. To be run in order: the last one counts the step.
+ * @param most numbers in a part, if it has more than one tensor.
+ */
+export function updatePrograms(
+  config: TransformerConfig,
+  settings: Pick<DiffusionSettings, 'clipNorm' | 'beta1' | 'beta2' | 'weightDecay'>,
+  most = 2 ** 24,
+): g.Program[] {
+  const parts = partition(Object.entries(flatten(diffusionParameters(config))), most);
+  return parts.map((part, i) => {
+    const params: Tree<Parameter> = unflatten(Object.fromEntries(part));
+    const adam = { step: g.f32(), mean: params, square: params };
+    const inputs = { state: { params, ema: params, adam, [GRADIENTS]: params }, norm: g.f32(), ...updateInputs() };
+    return g.trace(inputs, ({ state, norm, lr, emaDecay }) => {
+      const clipped = clipByGlobalNorm(state[GRADIENTS], settings.clipNorm, norm).gradients;
+      const next = adamw(state.params, clipped, state.adam, lr, { ...settings, eps: ADAM_EPS });
+      const { step, ...moments } = next.state;
+      const counted = i === parts.length - 1 ? { step: step! } : {};
+      const ema = updateEma(state.ema, next.params, emaDecay);
+      return { state: { params: next.params, ema, adam: { ...moments, ...counted } } };
+    });
+  });
+}
+
+/** Neighbours together, as long as they are no more than `most` numbers. */
+function partition(parameters: readonly [string, Parameter][], most: number): [string, Parameter][][] {
+  const parts: [string, Parameter][][] = [];
+  let held = 0;
+  for (const entry of parameters) {
+    const size = sizeOf(entry[1].shape);
+    if (parts.length > 0 && held + size <= most) parts.at(-1)!.push(entry);
+    else parts.push([entry]);
+    held = parts.at(-1)!.length === 1 ? size : held + size;
+  }
+  return parts;
+}
+
+/** The state path of gradients between the two halves. Every step writes them anew: no checkpoint needs them. */
+export const GRADIENTS = 'gradients';
+const ADAM_EPS = 1e-8;
+
+function optimizerState(config: TransformerConfig) {
+  const params = diffusionParameters(config);
+  return { params, ema: params, adam: { step: g.f32(), mean: params, square: params } };
+}
+
+function batchInputs(config: TransformerConfig, { batch }: DiffusionSettings) {
+  const tokens = config.grid ** 2;
+  return {
+    x0: g.i32(batch, tokens),
+    xt: g.i32(batch, tokens),
+    t: g.i32(batch),
+    pt: g.f32(batch),
+    condition: g.f32(batch, config.conditionDim),
+    dropped: g.f32(batch, 1),
+  };
+}
+
+const updateInputs = () => ({ lr: g.f32(), emaDecay: g.f32() });
+
+type Batch = Readonly<Record<'x0' | 'xt' | 't' | 'pt' | 'condition' | 'dropped', g.Tensor>>;
+
+function lossOf(
+  model: DiffusionModel<g.Tensor>,
+  { x0, xt, t, pt, condition, dropped }: Batch,
+  schedule: Schedule,
+  settings: DiffusionSettings,
+  heads: number,
+) {
+  const nothing = normalize(model.empty_text_embed);
+  const seen = g.add(condition, g.mul(dropped, g.sub(nothing, condition)));
+  const logits = denoise(model.transformer, xt, t, seen, heads);
+  return diffusionLoss({ logits, x0, xt, t, pt }, schedule, settings);
+}

@@ -1,0 +1,18 @@
+/** The samplers a recipe can name. */
+
+import type { SamplingSettings } from '../../recipe.ts';
+import { ancestral } from './ancestral.ts';
+import { fast } from './fast.ts';
+import { purity } from './purity.ts';
+import { reference } from './reference.ts';
+import type { Sampler } from './sampler.ts';
+
+export type SamplerName = SamplingSettings['sampler'];
+
+export const samplers: Readonly<Record<SamplerName, Sampler>> = {
+  ancestral,
+  // Rule 2 with weight 1 of Improved VQ-Diffusion; counts are spread over any number of tokens.
+  purity: purity({ order: 'purity', weight: 1, counts: 'even' }),
+  fast,
+  reference,
+};

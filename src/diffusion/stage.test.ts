@@ -1,0 +1,155 @@
+/** The diffusion stage in its variants: updates in place, the second stage, and a learning rate steered by a score, resumed. */
+import { afterAll, describe, expect, it } from 'vitest';
+import type { NDArray, Tree } from '../ndarray.ts';
+import { initialize } from '../nn/parameters.ts';
+import { integers, normalBatch } from '../random/noise.ts';
+import { type DiffusionSettings, makeRecipe } from '../recipe.ts';
+import { Engine } from '../runtime/engine.ts';
+import type { Metrics, Stage } from '../training/stage.ts';
+import { flatten } from '../tree.ts';
+import { pseudoText } from './condition.ts';
+import type { Latents } from './latents.ts';
+import { transformerConfig } from './model.ts';
+import { GRADIENTS } from './programs.ts';
+import { type DiffusionStageOptions, diffusionStage } from './stage.ts';
+import { diffusionParameters } from './transformer.ts';
+
+const base = makeRecipe('nano', {
+  'diffusion.layers': '1',
+  'diffusion.dim': '16',
+  'diffusion.heads': '2',
+  'diffusion.mlp': 'conv',
+  'diffusion.steps': '6',
+  'diffusion.batch': '3',
+  'diffusion.timesteps': '5',
+  'diffusion.warmupSteps': '2',
+});
+const [size, tokens, dim] = [10, 64, 8];
+const features = normalBatch(
+  { seed: 5, stream: 'features', step: 0 },
+  Array.from({ length: size }, (_, i) => i),
+  dim,
+);
+const latents: Latents = {
+  codes: Int32Array.from(integers({ seed: 5, stream: 'codes', step: 0 }, 0, size * tokens, base.tokenizer.codes)),
+  tokens,
+  // Without noise, a pseudo text embedding is the feature at unit length.
+  embeddings: pseudoText(features, features, 0, dim),
+  dim,
+  size,
+};
+
+const engine = Engine.start({ threads: 1 });
+afterAll(() => engine.close());
+
+interface Trained {
+  readonly metrics: readonly Metrics[];
+  readonly weights: Tree<NDArray>;
+}
+
+function makeStage(changes: Partial<DiffusionSettings>, options: Partial<DiffusionStageOptions> = {}) {
+  const exported: Tree<NDArray>[] = [];
+  const stage = diffusionStage({
+    engine,
+    recipe: { ...base, diffusion: { ...base.diffusion, ...changes } },
+    seed: 7,
+    latents,
+    fingerprint: 'a',
+    onExport: (params) => void exported.push(params),
+    ...options,
+  });
+  return { stage, exported };
+}
+
+async function walk(stage: Stage, from: number, to: number): Promise<Metrics[]> {
+  const metrics: Metrics[] = [];
+  for (let step = from; step < to; step++) metrics.push(await stage.run(step));
+  return metrics;
+}
+
+async function train(changes: Partial<DiffusionSettings>, options?: Partial<DiffusionStageOptions>): Promise<Trained> {
+  const { stage, exported } = makeStage(changes, options);
+  await engine.drop('');
+  await stage.prepare();
+  const metrics = await walk(stage, 0, stage.steps);
+  await stage.export();
+  return { metrics, weights: exported[0]! };
+}
+
+describe('diffusion stage', () => {
+  it('computes the same in place, in two programs, as in one', async () => {
+    const one = await train({});
+    const two = await train({ updateInPlace: true });
+    expect(two.metrics.map(({ loss }) => loss)).toEqual(one.metrics.map(({ loss }) => loss));
+    expect(two.weights).toEqual(one.weights);
+  });
+
+  it('needs no checkpoint of what it calls transient', async () => {
+    const whole = await train({ updateInPlace: true });
+    const { stage, exported } = makeStage({ updateInPlace: true });
+    await engine.drop('');
+    await stage.prepare();
+    const before = await walk(stage, 0, 3);
+    expect(Object.keys(await engine.locations())).toContainEqual(expect.stringMatching(`^state\\.${GRADIENTS}\\.`));
+    for (const path of stage.transient!) await engine.drop(path);
+    expect(Object.keys(await engine.locations())).not.toContainEqual(expect.stringMatching(GRADIENTS));
+    expect([...before, ...(await walk(stage, 3, 6))]).toEqual(whole.metrics);
+    await stage.export();
+    expect(exported[0]).toEqual(whole.weights);
+  });
+
+  it('goes on, as the second stage, from the weights it is given, and draws anew', async () => {
+    const config = transformerConfig(base, dim);
+    const initial = initialize(diffusionParameters(config), 99);
+    const { stage } = makeStage({ learningRate: 0.01 }, { initial });
+    expect(stage.name).toBe('finetune');
+    await engine.drop('');
+    await stage.prepare();
+    expect(flatten(await engine.read('params'))).toEqual(flatten(initial));
+    const [first] = await walk(stage, 0, 1);
+    expect(flatten(await engine.read('params'))).not.toEqual(flatten(initial));
+    // The first stage with the same weights sees another batch.
+    const [other] = (await train({ learningRate: 0.01 })).metrics;
+    expect(first!.loss).not.toBe(other!.loss);
+  });
+
+  it('is steered by scores of its averaged weights, and repeats itself when it is resumed', async () => {
+    const seen: Tree<NDArray>[] = [];
+    const validate = async (ema: Tree<NDArray>) => {
+      seen.push(ema);
+      return Object.values(flatten(ema)).reduce((sum, { data }) => sum + data[0]!, 0);
+    };
+    const changes = {
+      schedule: 'plateau',
+      plateauSignal: 'clip-score',
+      plateauPatience: 0,
+      plateauThreshold: 1000,
+      validateEvery: 2,
+      steps: 8,
+    } as const;
+    const whole = await train(changes, { validate });
+    expect(whole.metrics.map(({ clipScore }) => clipScore !== undefined)).toEqual(
+      [0, 1, 2, 3, 4, 5, 6, 7].map((step) => step % 2 === 1),
+    );
+    expect(seen).toHaveLength(4);
+    expect(flatten(seen[3]!)).toEqual(flatten(whole.weights));
+    // No score is ever 1000 better: the rate falls with every validation after the first.
+    const rates = whole.metrics.map(({ learningRate }) => learningRate!);
+    expect(rates[0]).toBe(0);
+    expect(rates[7]).toBeLessThan(rates[3]!);
+
+    const first = makeStage(changes, { validate });
+    await engine.drop('');
+    await first.stage.prepare();
+    const before = await walk(first.stage, 0, 5);
+    const saved = { state: await engine.read(''), host: first.stage.hostState() };
+    const second = makeStage(changes, { validate });
+    await engine.drop('');
+    await second.stage.prepare();
+    await engine.load(saved.state);
+    second.stage.restore(saved.host);
+    expect([...before, ...(await walk(second.stage, 5, 8))]).toEqual(whole.metrics);
+    await second.stage.export();
+    expect(second.exported[0]).toEqual(whole.weights);
+  });
+});

@@ -1,0 +1,91 @@
+/** The CLIP score that steers training: a few pictures are made with the current weights, and CLIP says how well they fit. */
+
+import type { ClipEmbedder } from '../clip/embedder.ts';
+import { fromPlanar } from '../data/image.ts';
+import { type Latents, takeRows } from '../diffusion/latents.ts';
+import { DenoiserPool, scheduleOf, transformerConfig } from '../diffusion/model.ts';
+import { samplers } from '../diffusion/samplers/index.ts';
+import { ownScores } from '../evaluation/clip-score.ts';
+import { openRunClip, openRunCodec } from '../model.ts';
+import type { NDArray, Tree } from '../ndarray.ts';
+import type { Recipe } from '../recipe.ts';
+import { Engine, type EngineOptions } from '../runtime/engine.ts';
+import type { Codec } from '../vqgan/codec.ts';
+import type { RunDirectory } from './run.ts';
+
+export interface ValidationOptions {
+  readonly run: RunDirectory;
+  /** The run's recipe with the diffusion settings of the stage that trains. */
+  readonly recipe: Recipe;
+  readonly latents: Latents;
+  readonly engine: EngineOptions;
+}
+
+/** Makes and judges pictures. Nothing is loaded before the first score; an engine of its own leaves the trainer's state alone. */
+export class Validation {
+  private opened: Promise<Opened> | undefined;
+
+  constructor(private readonly options: ValidationOptions) {}
+
+  /**
+   * Mean cosine of `validationPictures` pictures with what they were asked for: the prompts in turn or, without prompts, the
+   * CLIP embeddings of training pictures. The noise is always the same, so that only the weights make a difference.
+   * @param weights of the denoiser.
+   */
+  async score(weights: Tree<NDArray>): Promise<number> {
+    const { recipe, run, latents } = this.options;
+    const { sampling, diffusion, imageSize } = recipe;
+    this.opened ??= open(this.options, weights);
+    const { clip, codec, denoisers, conditions } = await this.opened;
+    await denoisers.update(weights);
+    const batch = diffusion.validationPictures;
+    const codes = await samplers[sampling.sampler](
+      // A model that has never gone without its condition cannot be guided.
+      await denoisers.denoiser(conditions, diffusion.nullProbability > 0 ? sampling.guidanceScale : 1),
+      {
+        schedule: scheduleOf(recipe),
+        batch,
+        tokens: latents.tokens,
+        steps: sampling.steps,
+        truncation: sampling.truncation < 1 ? sampling.truncation : undefined,
+        noise: { seed: run.settings.seed, samples: Array.from({ length: batch }, (_, i) => i) },
+      },
+    );
+    const images = fromPlanar(await codec.decode(codes), batch, imageSize, imageSize);
+    const own = images.map((_, i) => i);
+    const scores = ownScores(await clip.embedImages(images), conditions, own, clip.dim);
+    return scores.reduce((sum, score) => sum + score, 0) / batch;
+  }
+
+  async close(): Promise<void> {
+    const opened = await this.opened;
+    await Promise.all([opened?.clip.close(), opened?.engine.close()]);
+  }
+}
+
+interface Opened {
+  readonly engine: Engine;
+  readonly clip: ClipEmbedder;
+  readonly codec: Codec;
+  readonly denoisers: DenoiserPool;
+  /** Unit rows, [validationPictures, dim]. */
+  readonly conditions: Float32Array;
+}
+
+async function open({ run, recipe, latents, engine: options }: ValidationOptions, weights: Tree<NDArray>) {
+  const clip = await openRunClip(run);
+  const engine = Engine.start(options);
+  try {
+    const { diffusion, sampling } = recipe;
+    const codec = await openRunCodec(run, engine);
+    const config = transformerConfig(recipe, latents.dim);
+    const denoisers = await DenoiserPool.create(engine, config, weights, sampling.nullEmbedding);
+    const prompts = diffusion.validationPrompts.map((prompt) => sampling.promptPrefix + prompt);
+    const asked = prompts.length > 0 ? await clip.embedTexts(prompts) : latents.embeddings;
+    const rows = Array.from({ length: diffusion.validationPictures }, (_, i) => i % (asked.length / clip.dim));
+    return { engine, clip, codec, denoisers, conditions: takeRows(asked, clip.dim, rows) };
+  } catch (error) {
+    await Promise.all([clip.close(), engine.close()]);
+    throw error;
+  }
+}
