@@ -69,7 +69,11 @@ const tokenizer = z.strictObject({
     .min(0)
     .default(0)
     .describe('steps without use after which a code is seeded anew inside a busy one; 0 never'),
-  perceptualWeight: z.number().min(0).default(0).describe('λ_p, the weight of the perceptual distance in the loss; 0 is none'),
+  perceptualWeight: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe('λ_p, the weight of the perceptual distance in the loss; 0 is none'),
   perceptualNet: z
     .enum(['vgg', 'alex', 'squeeze', 'clip'])
     .default('vgg')

@@ -3,9 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { type NDArray, scalar, type Tree } from './ndarray.ts';
 import { flatten, mapTree, unflatten } from './tree.ts';
 
-const key = fc.string({ minLength: 1 }).filter((text) => !text.includes('.') && text !== '__proto__' && text !== 'dtype');
+const key = fc
+  .string({ minLength: 1 })
+  .filter((text) => !text.includes('.') && text !== '__proto__' && text !== 'dtype');
 const anyTree: fc.Arbitrary<Tree<NDArray>> = fc.letrec<{ tree: Tree<NDArray> }>((tie) => ({
-  tree: fc.oneof({ maxDepth: 4 }, fc.integer().map(scalar), fc.dictionary(key, tie('tree'), { minKeys: 1, maxKeys: 4 })),
+  tree: fc.oneof(
+    { maxDepth: 4 },
+    fc.integer().map(scalar),
+    fc.dictionary(key, tie('tree'), { minKeys: 1, maxKeys: 4 }),
+  ),
 })).tree;
 
 describe('trees', () => {

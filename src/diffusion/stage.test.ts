@@ -1,7 +1,7 @@
 /** The diffusion stage in its variants: updates in place, the second stage, and a learning rate steered by a score, resumed. */
 import { afterAll, describe, expect, it } from 'vitest';
-import type { NDArray, Tree } from '../ndarray.ts';
-import { initialize } from '../nn/parameters.ts';
+import { type NDArray, scalar, type Tree } from '../ndarray.ts';
+import { initialize, initializeEach } from '../nn/parameters.ts';
 import { integers, normalBatch } from '../random/noise.ts';
 import { type DiffusionSettings, makeRecipe } from '../recipe.ts';
 import { Engine } from '../runtime/engine.ts';
@@ -10,7 +10,7 @@ import { flatten } from '../tree.ts';
 import { pseudoText } from './condition.ts';
 import type { Latents } from './latents.ts';
 import { transformerConfig } from './model.ts';
-import { GRADIENTS } from './programs.ts';
+import { GRADIENTS, loadTraining, updatePrograms } from './programs.ts';
 import { type DiffusionStageOptions, diffusionStage } from './stage.ts';
 import { diffusionParameters } from './transformer.ts';
 
@@ -82,6 +82,27 @@ describe('diffusion stage', () => {
     const two = await train({ updateInPlace: true });
     expect(two.metrics.map(({ loss }) => loss)).toEqual(one.metrics.map(({ loss }) => loss));
     expect(two.weights).toEqual(one.weights);
+  });
+
+  it('updates the same in many parts as in one', async () => {
+    const config = transformerConfig(base, dim);
+    const settings = { ...base.diffusion, batch: 1 };
+    const walkParts = async (most?: number) => {
+      const programs = updatePrograms(config, settings, most);
+      await engine.drop('');
+      await loadTraining(engine, initializeEach(diffusionParameters(config), 1));
+      await engine.load({ [GRADIENTS]: initialize(diffusionParameters(config), 2) });
+      for (const program of programs) {
+        const update = await engine.compile(program, { inPlace: true });
+        await update.run({ lr: scalar(0.01), emaDecay: scalar(0.5), norm: scalar(3) });
+      }
+      return { parts: programs.length, state: flatten(await engine.read('')) };
+    };
+    const [one, many] = [await walkParts(), await walkParts(1000)];
+    expect(one.parts).toBe(1);
+    expect(many.parts).toBeGreaterThan(5);
+    expect(many.state).toEqual(one.state);
+    expect(one.state['adam.step']).toEqual(scalar(1));
   });
 
   it('needs no checkpoint of what it calls transient', async () => {

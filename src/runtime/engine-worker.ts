@@ -55,6 +55,7 @@ async function compile(request: Extract<Request, { kind: 'compile' }>): Promise<
 }
 
 async function run({ program, feeds }: Extract<Request, { kind: 'run' }>): Promise<Arrays> {
+  collectCopies();
   const { session, stateInputs, outputs, inPlace } = programs.get(program)!;
   const stateOutputs = outputs.filter(isState);
   const inputs: Record<string, ort.Tensor> = {};
@@ -67,7 +68,7 @@ async function run({ program, feeds }: Extract<Request, { kind: 'run' }>): Promi
   const reserved = onDevice ? {} : reserve(stateOutputs, inPlace);
   const fetches = Object.fromEntries(outputs.map((name) => [outputName(name), reserved[name] ?? null]));
   const results = await session.run(inputs, fetches);
-  if (inPlace) collectCopies(results);
+  if (inPlace) for (const { size } of Object.values(results) as ort.Tensor[]) copied += 4 * size;
   const arrays: Record<string, NDArray> = {};
   for (const name of outputs) {
     const result = results[outputName(name)] as ort.Tensor;
@@ -87,8 +88,7 @@ let collect: (() => void) | undefined;
  * ONNX Runtime for Node returns a copy of every output, also of those written into buffers of ours. V8 is in no hurry to
  * collect them, and a model that was to be written in place would be in memory twice after all.
  */
-function collectCopies(results: ort.InferenceSession.OnnxValueMapType): void {
-  for (const { size } of Object.values(results) as ort.Tensor[]) copied += 4 * size;
+function collectCopies(): void {
   if (copied < MOST_COPIES) return;
   if (!collect) {
     setFlagsFromString('--expose-gc');

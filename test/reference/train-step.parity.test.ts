@@ -5,9 +5,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { dropCondition, pseudoText } from '../../src/diffusion/condition.ts';
 import { diffusionLoss } from '../../src/diffusion/loss.ts';
+import { trainingProgram } from '../../src/diffusion/programs.ts';
 import { gumbelArgmax } from '../../src/diffusion/reference-draw.ts';
 import { marginal, maskReplaceSchedule } from '../../src/diffusion/schedule.ts';
-import { trainingProgram } from '../../src/diffusion/programs.ts';
 import { initialTimesteps, probabilities, updateHistory } from '../../src/diffusion/timesteps.ts';
 import { denoise, diffusionParameters } from '../../src/diffusion/transformer.ts';
 import * as g from '../../src/graph/index.ts';
