@@ -4,10 +4,11 @@ import type { Progress } from '../training/trainer.ts';
 
 const TERMINAL_INTERVAL = 100;
 const LOG_INTERVAL = 10_000;
+const BRIEF = 2000;
 
 /** A display that writes to stderr. Call `done` when a stage ends, so that its last line stays. */
 export class ProgressDisplay {
-  private last = 0;
+  private last = performance.now();
   private open = '';
   private readonly terminal = process.stderr.isTTY === true;
 
@@ -25,6 +26,8 @@ export class ProgressDisplay {
   count(what: string): (done: number, total: number) => void {
     const start = performance.now();
     return (done, total) => {
+      // What is over at once needs no line in a log.
+      if (!this.terminal && performance.now() - start < BRIEF) return;
       const rate = (done * 1000) / Math.max(1, performance.now() - start);
       this.show(
         `${what.padEnd(9)} ${bar(done / total)} ${done}/${total}  ${number(rate)}/s  ${duration((total - done) / rate)} left`,

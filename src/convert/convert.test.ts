@@ -45,6 +45,8 @@ const small: Recipe = parseRecipe(
       codeDim: 12,
       codes: 10,
       normalizeLatents: false,
+      perceptualWeight: 0,
+      discriminatorWeight: 0,
     },
     diffusion: { ...nano.diffusion, layers: 2, dim: 64, heads: 2, timesteps: 7, mlpRatio: 2, gammaBarEnd: 0.99999 },
   },

@@ -140,7 +140,10 @@ function recipeFor(
 ): Recipe {
   const { imageSize } = options;
   const base = makeRecipe(options.preset);
-  const settings = { ...base.tokenizer, ...tokenizer?.settings, ...(diffusion && { codes: diffusion.codes }) };
+  // An imported tokenizer has been trained: the networks of the loss are no part of it, and may not fit small pictures.
+  const withoutLoss = { perceptualWeight: 0, discriminatorWeight: 0 };
+  const codes = diffusion && { codes: diffusion.codes };
+  const settings = { ...base.tokenizer, ...withoutLoss, ...tokenizer?.settings, ...codes };
   const reduction = settings.patchSize * 2 ** (settings.channelMultipliers.length - 1);
   const side = diffusion ? diffusion.grid * reduction : (imageSize ?? base.imageSize);
   if (imageSize !== undefined && side !== imageSize)

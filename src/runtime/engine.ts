@@ -96,7 +96,7 @@ export class Engine {
     const prefix = statePath(path);
     const tensors = await this.describe(prefix);
     const onHost = Object.values(tensors).every(({ location }) => location === 'cpu');
-    const arrays = onHost ? arraysOf(await this.call({ kind: 'read', prefix })) : await this.fetch(tensors);
+    const arrays = onHost ? await this.copy(Object.keys(tensors)) : await this.fetch(tensors);
     return unflatten(
       Object.fromEntries(Object.entries(arrays).map(([name, array]) => [name.slice(prefix.length + 1), array])),
     );
@@ -124,6 +124,13 @@ export class Engine {
       await drained;
     }
     await this.worker.terminate();
+  }
+
+  /** State on the host, one array at a time: a message of all of it would be in memory twice on its way. */
+  private async copy(names: readonly string[]): Promise<Arrays> {
+    const arrays: Record<string, NDArray> = {};
+    for (const name of names) Object.assign(arrays, arraysOf(await this.call({ kind: 'read', prefix: name })));
+    return arrays;
   }
 
   private async describe(prefix: string): Promise<Readonly<Record<string, StateTensor>>> {

@@ -162,6 +162,10 @@ class Pipeline {
     const { perceptualNet, perceptualWeight } = recipe.tokenizer;
     if (perceptualNet !== 'clip' || perceptualWeight === 0) return undefined;
     const folder = clip === 'compact' ? run.clipFolder : clip;
+    if (clip === 'compact' && !run.hasModel('clip'))
+      throw new UserError(
+        `${run.path} holds no trained CLIP, through which its tokenizer compares pictures: train it first with --stage clip`,
+      );
     return fs.existsSync(path.join(folder, 'model.safetensors')) ? openTowerDistance(folder) : undefined;
   }
 

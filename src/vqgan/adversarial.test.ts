@@ -155,7 +155,8 @@ describe('recipes', () => {
   it('whose pictures are too small for a term are refused', () => {
     const small = { imageSize: '24', 'tokenizer.channelMultipliers': '[1]' };
     expect(makeRecipe('nano', { ...small, 'tokenizer.discriminatorWeight': '1' }).imageSize).toBe(24);
-    expect(() => makeRecipe('nano', { ...small, 'tokenizer.perceptualWeight': '1' })).toThrow(/LPIPS/);
+    const lpips = { 'tokenizer.perceptualWeight': '1', 'tokenizer.perceptualNet': 'squeeze' };
+    expect(() => makeRecipe('nano', { ...small, ...lpips })).toThrow(/LPIPS/);
     const deep = { 'tokenizer.discriminatorWeight': '1', 'tokenizer.discriminatorLayers': '4' };
     expect(() => makeRecipe('nano', { ...small, ...deep })).toThrow(/discriminatorLayers/);
   });

@@ -29,6 +29,7 @@ const TINY = [
   'diffusion.dim=32',
   'diffusion.heads=2',
   'sampling.steps=4',
+  'sampling.truncation=0.85',
 ].flatMap((setting) => ['--set', setting]);
 
 function clipvq(...args: string[]) {
@@ -73,7 +74,7 @@ describe('generate', () => {
       sampler: 'ancestral',
       steps: 4,
       guidanceScale: expect.any(Number),
-      truncation: 0.85,
+      truncation: expect.any(Number),
     });
     expect(text.Model).toMatch(/^[0-9a-f]{16}$/);
     for (const { clipScore } of first.images) expect(Math.abs(clipScore)).toBeLessThanOrEqual(1);
@@ -126,7 +127,8 @@ describe('train', () => {
   });
 
   it('ends each stage after --max-steps, and goes on later', () => {
-    const args = ['train', '--data', 'faces', '--run', 'short', '--stage', 'tokenizer', '--max-steps', '2', ...TINY];
+    const start = ['train', '--data', 'faces', '--clip', 'run/clip', '--run', 'short'];
+    const args = [...start, '--stage', 'tokenizer', '--max-steps', '2', ...TINY];
     expect(clipvq(...args).status).toBe(0);
     expect(clipvq('train', '--run', 'short', '--resume', '--stage', 'tokenizer', '--max-steps', '4').status).toBe(0);
     const whole = losses('run').filter(({ stage, step }) => stage === 'tokenizer' && step <= 4);
@@ -140,6 +142,87 @@ describe('train', () => {
     expect(status, stderr).toBe(0);
     expect(stderr).toMatch(/1 of 13 files are not usable/);
     expect(JSON.parse(fs.readFileSync(at('folder', 'rejected.json'), 'utf8'))).toMatchObject([{ path: 'broken.jpg' }]);
+  });
+});
+
+describe('train in two stages', () => {
+  const SECOND = [
+    'diffusion.nullProbability=0',
+    'diffusion.validateEvery=2',
+    'diffusion.validationPictures=2',
+    'diffusion.validationPrompts=["a hat"]',
+    'finetune.steps=4',
+    'finetune.batch=4',
+    'finetune.schedule=plateau',
+    'finetune.plateauSignal=clip-score',
+    'finetune.warmupSteps=2',
+    'finetune.learningRate=0.01',
+  ].flatMap((setting) => ['--set', setting]);
+
+  it('goes on from the first, steered by CLIP scores, and generates with what the second has made', () => {
+    const train = clipvq('train', '--data', 'faces', '--run', 'two', '--json', ...TINY, ...SECOND);
+    expect(train.status, train.stderr).toBe(0);
+    const { seconds } = JSON.parse(train.stdout) as { seconds: Record<string, number> };
+    expect(Object.keys(seconds)).toEqual(['clip', 'tokenizer', 'diffusion', 'finetune']);
+    const log = fs.readFileSync(at('two', 'log.jsonl'), 'utf8').trim().split('\n');
+    const steps = log
+      .map((line) => JSON.parse(line) as { stage: string; step: number; clipScore?: number })
+      .filter(({ stage }) => stage === 'finetune');
+    expect(steps.map(({ step, clipScore }) => [step, Math.abs(clipScore ?? Number.NaN) <= 1])).toEqual([
+      [1, false],
+      [2, true],
+      [3, false],
+      [4, true],
+    ]);
+    const model = (stage: string) => fs.readFileSync(at('two', stage, 'model.safetensors'));
+    expect(model('finetune').equals(model('diffusion'))).toBe(false);
+
+    const codes = (sampler: string) => {
+      const { status, stdout, stderr } = clipvq(
+        ...['generate', '--model', 'two', 'a hat', '-n', '1', '--json', '--sampler', sampler, '--out', sampler],
+      );
+      expect(status, stderr).toBe(0);
+      const [image] = (JSON.parse(stdout) as Generated).images;
+      const bytes = fs.readFileSync(at(image!.path));
+      expect(JSON.parse(readPngText(bytes).Settings!)).toMatchObject({ sampler });
+      return bytes.toString('base64');
+    };
+    expect(new Set(['ancestral', 'purity', 'fast', 'reference'].map(codes)).size).toBe(4);
+  }, 300_000);
+
+  it('says so when there is no second stage', () => {
+    const { status, stderr } = clipvq('train', '--run', 'run', '--resume', '--stage', 'finetune');
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/finetune\.steps is 0/);
+  });
+});
+
+describe('train --estimate', () => {
+  it('prints what each stage of the paper costs, and writes nothing', () => {
+    const before = fs.readdirSync(folder);
+    const { status, stdout, stderr } = clipvq('train', '--preset', 'ffhq-256', '--estimate', '--json');
+    expect(status, stderr).toBe(0);
+    const { stages, seconds } = JSON.parse(stdout) as {
+      stages: Record<'stage' | 'parameters' | 'steps' | 'gflopPerStep' | 'memoryGB' | 'seconds', number | string>[];
+      seconds: number;
+    };
+    expect(stages.map(({ stage, steps }) => [stage, steps])).toEqual([
+      ['tokenizer', 218_750],
+      ['diffusion', 2_187_500],
+      ['finetune', 4_375_000],
+    ]);
+    expect(Number(stages[1]!.parameters) / 1e6).toBeCloseTo(515.2, 1);
+    expect(stages.reduce((sum, stage) => sum + Number(stage.seconds), 0)).toBeCloseTo(seconds, 0);
+    expect(fs.readdirSync(folder)).toEqual(before);
+  });
+
+  it('is a table for people, of the settings that are asked for', () => {
+    const table = (...more: string[]) =>
+      clipvq('train', '--preset', 'nano', '--data', 'faces', '--estimate', ...more).stdout;
+    const [short, long] = [table(), table('--set', 'diffusion.steps=123456')];
+    expect(short).toMatch(/parameters.*GFLOP.*memory.*time/);
+    expect(short).toMatch(/clip.*\n.*tokenizer.*\n.*diffusion/);
+    expect(long).toContain('123456');
   });
 });
 
@@ -202,10 +285,12 @@ describe('mistakes end in one line and code 2', () => {
       /diffusion\.layers/,
     ],
     ['no data', ['train', '--run', 'new'], /--data/],
+    ['no run', ['train', '--data', 'faces'], /--run/],
     ['missing folder', ['train', '--data', 'nowhere', '--clip', 'run/clip', '--run', 'new'], /nowhere/],
     ['empty folder', ['train', '--data', 'empty', '--clip', 'run/clip', '--run', 'new'], /empty/],
     ['nothing readable', ['train', '--data', 'junk', '--clip', 'run/clip', '--run', 'new'], /junk/],
     ['missing CLIP', ['train', '--data', 'junk', '--clip', './nowhere', '--run', 'new'], /nowhere/],
+    ['stage before its time', ['train', '--run', 'eyeless', '--resume', '--stage', 'tokenizer'], /--stage clip/],
     ['run in use', ['train', '--data', 'faces', '--run', 'run'], /already holds a run/],
     ['changed on resume', ['train', '--run', 'run', '--resume', '--seed', '3'], /--seed/],
     ['no model', ['generate', '--model', 'nowhere', 'x'], /nowhere/],
@@ -225,10 +310,11 @@ describe('mistakes end in one line and code 2', () => {
     fs.mkdirSync(at('empty'));
     fs.mkdirSync(at('junk'));
     fs.writeFileSync(at('junk', 'notes.txt'), 'hello');
-    for (const name of ['weightless', 'truncated', 'foreign', 'newer'])
+    for (const name of ['weightless', 'eyeless', 'truncated', 'foreign', 'newer'])
       fs.cpSync(at('run'), at(name), { recursive: true });
     const weights = (name: string) => at(name, 'diffusion', 'model.safetensors');
     fs.rmSync(weights('weightless'));
+    fs.rmSync(at('eyeless', 'clip'), { recursive: true });
     fs.truncateSync(weights('truncated'), 5000);
     fs.copyFileSync(at('run', 'tokenizer', 'model.safetensors'), weights('foreign'));
     const run = JSON.parse(fs.readFileSync(at('newer', 'run.json'), 'utf8')) as object;

@@ -1,7 +1,13 @@
 /** Where the reference numbers lie and what a complete folder holds. Free of vitest, because its reporter reads this too. */
+import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { unpackFixtures } from './fixture-pack.ts';
 
-const folder = path.resolve(process.env.CLIPVQ_FIXTURES ?? '../shared/fixtures');
+const whole = path.resolve(process.env.CLIPVQ_FIXTURES ?? '../shared/fixtures');
+
+/** Whether the whole set is absent and the part in the repository takes its place. */
+export const isPartial = !existsSync(whole);
+const folder = isPartial ? unpackFixtures(path.resolve('test/fixtures')) : whole;
 
 /** The path of a file in the folder; of the folder itself without an argument. */
 export function fixturePath(...parts: string[]): string {

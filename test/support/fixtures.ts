@@ -1,14 +1,20 @@
 /**
  * The reference numbers that parity tests compare with, from the folder `CLIPVQ_FIXTURES` (by default
- * `../shared/fixtures`). `onFixture` declares the tests of one file; where the file is absent it says so by name.
+ * `../shared/fixtures`) or, where that is absent, from the part of them in `test/fixtures`. `onFixture` declares the tests of
+ * one file; where the file is absent it says so by name.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, it } from 'vitest';
 import { readSafetensors } from '../../src/checkpoint/safetensors.ts';
 import { float32, int32, type NDArray } from '../../src/ndarray.ts';
-import { fixturePath } from './fixture-files.ts';
+import { fixturePath, isPartial } from './fixture-files.ts';
 
 export { fixturePath } from './fixture-files.ts';
+
+if (isPartial)
+  console.warn(
+    'PARTIAL: CLIPVQ_FIXTURES names no folder; tests compare with the part of the fixtures in test/fixtures',
+  );
 
 /** One safetensors file. Accessors throw on a missing name, so that a test cannot pass by comparing nothing. */
 export class Fixture {
