@@ -5,7 +5,7 @@ import { openSource } from '../data/open.ts';
 import { clipScore } from '../evaluation/clip-score.ts';
 import { reconstructionQuality } from '../evaluation/reconstruction.ts';
 import { Generator } from '../model.ts';
-import { HELD_OUT_FACES_OFFSET } from '../training/pipeline.ts';
+import { HELD_OUT_FACES_OFFSET } from '../training/pictures.ts';
 import { RunDirectory } from '../training/run.ts';
 import { facePrompts } from './face-prompts.ts';
 import { type CommonOptions, engineOptions, whole, withCommon } from './options.ts';

@@ -11,7 +11,7 @@ import { openSource } from '../data/open.ts';
 import { contactSheet } from '../data/sheet.ts';
 import { UserError } from '../errors.ts';
 import { Generator } from '../model.ts';
-import { HELD_OUT_FACES_OFFSET } from '../training/pipeline.ts';
+import { HELD_OUT_FACES_OFFSET } from '../training/pictures.ts';
 import { type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
 import { note, printResult } from './output.ts';
 

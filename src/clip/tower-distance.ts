@@ -36,8 +36,8 @@ export function openTowerDistance(folder: string): TowerDistance {
     hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   const arrays = unflatten(Object.fromEntries(image.map(([name, array]) => [name.slice('image.'.length), array])));
   const features = (images: Tensor) => {
-    const tower = mapTree(arrays, (array: NDArray) => g.constant(array)) as unknown;
-    return imageFeatures(tower as ImageTower<Tensor>, images).slice(0, LEVELS);
+    const tower = mapTree(arrays, (array: NDArray) => g.constant(array)) as ImageTower<Tensor>;
+    return imageFeatures(tower, images).slice(0, LEVELS);
   };
   return {
     id: hash.digest('hex'),

@@ -1,48 +1,30 @@
 /** From pictures to a model: the stages in order, each learning from what the one before has left. */
 
 import fs from 'node:fs';
-import path from 'node:path';
-import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
-import { type ClipEmbedder, imageViews } from '../clip/embedder.ts';
 import { clipStage } from '../clip/stage.ts';
-import { openTowerDistance, type TowerDistance } from '../clip/tower-distance.ts';
 import { facePairs } from '../data/faces/source.ts';
-import { openSource } from '../data/open.ts';
-import { type ImageSource, loadAll } from '../data/source.ts';
-import type { Rejected } from '../data/walk.ts';
-import { fromArrays, type Latents, toArrays } from '../diffusion/latents.ts';
+import { loadAll } from '../data/source.ts';
+import type { Latents } from '../diffusion/latents.ts';
 import { isValidated } from '../diffusion/learning-rate.ts';
 import { transformerConfig } from '../diffusion/model.ts';
 import { diffusionStage } from '../diffusion/stage.ts';
 import { diffusionParameters } from '../diffusion/transformer.ts';
 import { UserError } from '../errors.ts';
-import { openRunClip, openRunCodec } from '../model.ts';
 import type { NDArray, Tree } from '../ndarray.ts';
 import { adopt } from '../nn/parameters.ts';
 import type { Recipe } from '../recipe.ts';
 import { Engine, type EngineOptions } from '../runtime/engine.ts';
-import type { Codec } from '../vqgan/codec.ts';
-import { type LpipsSource, loadLpips } from '../vqgan/lpips-weights.ts';
-import { lpipsDistance, type PerceptualDistance } from '../vqgan/perceptual.ts';
+import type { LpipsSource } from '../vqgan/lpips-weights.ts';
 import { tokenizerStage } from '../vqgan/stage.ts';
-import { fingerprint, type RunDirectory, type RunSettings } from './run.ts';
+import { encodePictures } from './encoding.ts';
+import { lpipsOf, ownEyes } from './perceptual.ts';
+import { CLIP_FACES_OFFSET, type Pictures, type Pixels, readPictures, type Watch } from './pictures.ts';
+import { fingerprint, type RunDirectory } from './run.ts';
 import type { Stage, StageName } from './stage.ts';
-import { type Progress, trainStage } from './trainer.ts';
+import { trainStage } from './trainer.ts';
 import { Validation } from './validation.ts';
 
-/** Where the CLIP's captioned faces begin: far from any face the generator learns from, so that the two never share a picture. */
-export const CLIP_FACES_OFFSET = 1_000_000_000;
-/** And where faces begin that no stage learns from, for measuring. */
-export const HELD_OUT_FACES_OFFSET = 2_000_000_000;
-
-/** What the pipeline tells while it works. */
-export interface PipelineDisplay {
-  step(progress: Progress): void;
-  count(what: string): (done: number, total: number) => void;
-  note(text: string): void;
-}
-
-export interface PipelineOptions {
+export interface PipelineOptions extends Watch {
   readonly run: RunDirectory;
   /** What `openPictures` found. */
   readonly pictures: Pictures;
@@ -53,32 +35,6 @@ export interface PipelineOptions {
   readonly maxSteps?: number | undefined;
   /** Where the weights of LPIPS come from, if the recipe wants them. */
   readonly lpips?: Pick<LpipsSource, 'folder' | 'offline'> | undefined;
-  readonly signal: AbortSignal;
-  readonly display: PipelineDisplay;
-}
-
-/** Pictures to learn from, and the files that were left out. */
-export interface Pictures {
-  readonly source: ImageSource;
-  readonly rejected: readonly Rejected[];
-}
-
-/**
- * Open what a run learns from. Folders are decoded once from end to end, so that nothing is found unreadable later.
- * @throws UserError if there is no usable picture.
- */
-export async function openPictures(
-  { data, recipe, seed }: RunSettings,
-  { signal, display }: Pick<PipelineOptions, 'signal' | 'display'>,
-): Promise<Pictures> {
-  const rejected: Rejected[] = [];
-  const source = await openSource(data, {
-    faces: { seed, count: recipe.images, offset: 0 },
-    signal,
-    onProgress: display.count('checking'),
-    onRejected: (file) => rejected.push(file),
-  });
-  return { source, rejected };
 }
 
 /**
@@ -106,7 +62,7 @@ export async function trainPipeline(
 }
 
 class Pipeline {
-  private pixels: Promise<{ bytes: Uint8Array; id: string }> | undefined;
+  private pixels: Promise<Pixels> | undefined;
 
   constructor(private readonly options: PipelineOptions) {}
 
@@ -139,7 +95,7 @@ class Pipeline {
     const { run } = this.options;
     const { recipe, seed } = run.settings;
     const { bytes, id } = await this.images();
-    const eyes = this.ownEyes();
+    const eyes = ownEyes(run);
     const settings = JSON.stringify([recipe.tokenizer, recipe.imageSize]);
     const identity = fingerprint('tokenizer', settings, `${seed}`, id, eyes?.id ?? '');
     await this.train((engine) =>
@@ -149,47 +105,10 @@ class Pipeline {
         seed,
         images: bytes,
         fingerprint: identity,
-        loadPerceptual: async () => eyes ?? this.perceptual(),
+        loadPerceptual: async () => eyes ?? lpipsOf(run, this.options.lpips, this.options),
         onExport: (params) => run.saveModel('tokenizer', params, {}),
       }),
     );
-  }
-
-  /** The perceptual distance in the features of the run's compact CLIP, if the recipe wants that one and the run has one. */
-  private ownEyes(): TowerDistance | undefined {
-    const { run } = this.options;
-    const { clip, recipe } = run.settings;
-    const { perceptualNet, perceptualWeight } = recipe.tokenizer;
-    if (perceptualNet !== 'clip' || perceptualWeight === 0) return undefined;
-    const folder = clip === 'compact' ? run.clipFolder : clip;
-    if (clip === 'compact' && !run.hasModel('clip'))
-      throw new UserError(
-        `${run.path} holds no trained CLIP, through which its tokenizer compares pictures: train it first with --stage clip`,
-      );
-    return fs.existsSync(path.join(folder, 'model.safetensors')) ? openTowerDistance(folder) : undefined;
-  }
-
-  /** LPIPS. Weights the user names must be there; without those of the cache training goes on, and says so. */
-  private async perceptual(): Promise<PerceptualDistance | undefined> {
-    const { lpips, signal, display, run } = this.options;
-    const { perceptualNet } = run.settings.recipe.tokenizer;
-    if (perceptualNet === 'clip') {
-      display.note(
-        'Training without the perceptual distance: it looks through a compact CLIP, and this run has another.',
-      );
-      return undefined;
-    }
-    try {
-      return lpipsDistance(
-        await loadLpips(perceptualNet, { ...lpips, signal, onProgress: display.count('fetching LPIPS') }),
-      );
-    } catch (error) {
-      if (!(error instanceof UserError) || lpips?.folder !== undefined) throw error;
-      display.note(
-        `Training without the perceptual distance: ${error.message}. Name a folder with the weights by --lpips, or set tokenizer.perceptualWeight=0.`,
-      );
-      return undefined;
-    }
   }
 
   /** The diffusion model: codes and CLIP image embeddings only. */
@@ -274,82 +193,13 @@ class Pipeline {
     }
   }
 
-  /** The training pictures in memory, [n, size, size, 3] bytes, read once. */
-  private images(): Promise<{ bytes: Uint8Array; id: string }> {
-    this.pixels ??= this.readImages();
+  /** The training pictures in memory, read once. */
+  private images(): Promise<Pixels> {
+    this.pixels ??= readPictures(this.options.run, this.options.pictures, this.options);
     return this.pixels;
   }
 
-  private async readImages(): Promise<{ bytes: Uint8Array; id: string }> {
-    const { run, signal, display } = this.options;
-    const { data, recipe } = run.settings;
-    const { source, rejected } = this.options.pictures;
-    if (rejected.length > 0) {
-      run.writeJson('rejected.json', rejected);
-      display.note(
-        `${rejected.length} of ${source.size + rejected.length} files are not usable pictures and are left out: see ${run.file('rejected.json')}`,
-      );
-    }
-    const bytes = await loadAll(source, recipe.imageSize, {
-      signal,
-      onProgress: display.count(data === 'faces' ? 'drawing' : 'reading'),
-    });
-    return { bytes, id: fingerprint(bytes) };
-  }
-
-  /** Codes and embeddings of every picture: computed once, then kept in the run's cache for as long as the models that made them. */
-  private async latents(): Promise<{ latents: Latents; id: string }> {
-    const { run, display } = this.options;
-    const { bytes, id: imagesId } = await this.images();
-    if (run.settings.clip === 'compact' && !run.hasModel('clip'))
-      throw new UserError(`${run.path} holds no trained CLIP: train it first with --stage clip`);
-    if (!run.hasModel('tokenizer'))
-      throw new UserError(`${run.path} holds no trained tokenizer: train it first with --stage tokenizer`);
-    const clip = await openRunClip(run);
-    const engine = Engine.start(this.options.engine);
-    try {
-      const id = fingerprint(imagesId, clip.id, fs.readFileSync(run.file('tokenizer', 'model.safetensors')));
-      const cache = run.file('cache', 'latents.safetensors');
-      if (fs.existsSync(cache)) {
-        const { tensors, metadata } = readSafetensors(cache);
-        const known = metadata.id === id ? fromArrays(tensors) : undefined;
-        if (known) return { latents: known, id };
-      }
-      const codec = await openRunCodec(run, engine);
-      const latents = await this.encode(bytes, codec, clip, display.count('encoding'));
-      writeSafetensors(cache, toArrays(latents), { id });
-      return { latents, id };
-    } finally {
-      await Promise.all([clip.close(), engine.close()]);
-    }
-  }
-
-  private async encode(
-    bytes: Uint8Array,
-    codec: Codec,
-    clip: ClipEmbedder,
-    onProgress: (done: number, total: number) => void,
-  ): Promise<Latents> {
-    const { imageSize } = this.options.run.settings.recipe;
-    const stride = 3 * imageSize ** 2;
-    const size = bytes.length / stride;
-    const { tokens } = codec;
-    const codes = new Int32Array(size * tokens);
-    const embeddings = new Float32Array(size * clip.dim);
-    for (let start = 0; start < size; start += ENCODE_BATCH) {
-      this.options.signal.throwIfAborted();
-      const part = bytes.subarray(start * stride, (start + ENCODE_BATCH) * stride);
-      const [partCodes, partEmbeddings] = await Promise.all([
-        codec.encode(part, start),
-        clip.embedImages(imageViews(part, imageSize)),
-      ]);
-      codes.set(partCodes, start * tokens);
-      embeddings.set(partEmbeddings, start * clip.dim);
-      onProgress(start + part.length / stride, size);
-    }
-    return { codes, tokens, embeddings, dim: clip.dim, size };
+  private async latents(): Promise<Awaited<ReturnType<typeof encodePictures>>> {
+    return encodePictures(this.options.run, await this.images(), this.options.engine, this.options);
   }
 }
-
-/** Pictures encoded together. */
-const ENCODE_BATCH = 64;

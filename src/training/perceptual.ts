@@ -1,0 +1,51 @@
+/** Where a run's perceptual distance comes from: its own compact CLIP, or LPIPS. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { openTowerDistance, type TowerDistance } from '../clip/tower-distance.ts';
+import { UserError } from '../errors.ts';
+import { type LpipsSource, loadLpips } from '../vqgan/lpips-weights.ts';
+import { lpipsDistance, type PerceptualDistance } from '../vqgan/perceptual.ts';
+import type { Watch } from './pictures.ts';
+import type { RunDirectory } from './run.ts';
+
+/**
+ * The distance in the features of the run's compact CLIP, if the recipe wants that one and the run has one.
+ * @throws UserError if that CLIP is still to be trained.
+ */
+export function ownEyes(run: RunDirectory): TowerDistance | undefined {
+  const { clip, recipe } = run.settings;
+  const { perceptualNet, perceptualWeight } = recipe.tokenizer;
+  if (perceptualNet !== 'clip' || perceptualWeight === 0) return undefined;
+  if (clip === 'compact' && !run.hasModel('clip'))
+    throw new UserError(
+      `${run.path} holds no trained CLIP, through which its tokenizer compares pictures: train it first with --stage clip`,
+    );
+  const folder = clip === 'compact' ? run.clipFolder : clip;
+  return fs.existsSync(path.join(folder, 'model.safetensors')) ? openTowerDistance(folder) : undefined;
+}
+
+/** LPIPS. Weights the user names must be there; without those of the cache training goes on without, and says so. */
+export async function lpipsOf(
+  run: RunDirectory,
+  source: Pick<LpipsSource, 'folder' | 'offline'> | undefined,
+  { signal, display }: Watch,
+): Promise<PerceptualDistance | undefined> {
+  const { perceptualNet } = run.settings.recipe.tokenizer;
+  if (perceptualNet === 'clip') {
+    display.note(
+      'Training without the perceptual distance: it looks through a compact CLIP, and this run has another.',
+    );
+    return undefined;
+  }
+  try {
+    const onProgress = display.count('fetching LPIPS');
+    return lpipsDistance(await loadLpips(perceptualNet, { ...source, signal, onProgress }));
+  } catch (error) {
+    if (!(error instanceof UserError) || source?.folder !== undefined) throw error;
+    display.note(
+      `Training without the perceptual distance: ${error.message}. Name a folder with the weights by --lpips, or set tokenizer.perceptualWeight=0.`,
+    );
+    return undefined;
+  }
+}
