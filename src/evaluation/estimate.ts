@@ -49,20 +49,25 @@ export interface EstimateOptions {
 }
 
 /**
- * GFLOP/s of whole training steps on the reference machine, two cores with AVX2 at `machineSpeed` 1, from nano's stages. Small
- * convolutions are far from the speed of large matrix products.
+ * GFLOP/s of whole training steps on the reference machine, two cores with AVX2 at `machineSpeed` 1: measured on the stages of
+ * nano, in the demo of a fresh clone. The tokenizer's narrow convolutions are far from the speed of large matrix products.
  */
-const REFERENCE_GFLOPS: Readonly<Record<StageName, number>> = { clip: 60, tokenizer: 60, diffusion: 75, finetune: 75 };
+const REFERENCE_GFLOPS: Readonly<Record<StageName, number>> = { clip: 52, tokenizer: 20, diffusion: 84, finetune: 84 };
+/** What an update in place adds for each parameter: 44 of the 48 seconds of a measured step at 515 M parameters. */
+const IN_PLACE_SECONDS = 86e-9;
 
 /** Parameters, arithmetic, memory and projected time of each stage. */
 export function estimateTraining(recipe: Recipe, { stages, speed, conditionDim }: EstimateOptions): Estimate {
   const estimates = stages.map((stage): StageEstimate => {
     const { parameters, program, steps, batch, stateBytes } = work[stage](recipe, conditionDim);
     const { flop, workingBytes } = programCost(program);
-    const secondsPerStep = flop / 1e9 / (REFERENCE_GFLOPS[stage] * speed);
+    const count = countParameters(parameters);
+    const inPlace = (stage === 'diffusion' || stage === 'finetune') && recipe.diffusion.updateInPlace;
+    const arithmetic = flop / 1e9 / REFERENCE_GFLOPS[stage];
+    const secondsPerStep = (arithmetic + (inPlace ? count * IN_PLACE_SECONDS : 0)) / speed;
     return {
       stage,
-      parameters: countParameters(parameters),
+      parameters: count,
       steps,
       batch,
       gflopPerStep: flop / 1e9,
