@@ -30,7 +30,10 @@ export async function saveCheckpoint(file: string, engine: Engine, stage: Stage,
  * from other data, settings or models than the stage now has.
  * @throws UserError if the file is damaged or not a checkpoint of this stage.
  */
-function readCheckpoint(file: string, stage: Stage): { tensors: Record<string, NDArray>; steps: number } | undefined {
+function readCheckpoint(
+  file: string,
+  stage: Pick<Stage, 'name' | 'fingerprint'>,
+): { tensors: Record<string, NDArray>; steps: number } | undefined {
   if (!fs.existsSync(file)) return undefined;
   const { tensors, metadata } = readSafetensors(file);
   if (metadata.format !== FORMAT || metadata.stage !== stage.name)
@@ -39,7 +42,8 @@ function readCheckpoint(file: string, stage: Stage): { tensors: Record<string, N
 }
 
 /** How many steps the stage's checkpoint has done. */
-export const checkpointSteps = (file: string, stage: Stage): number | undefined => readCheckpoint(file, stage)?.steps;
+export const checkpointSteps = (file: string, stage: Pick<Stage, 'name' | 'fingerprint'>): number | undefined =>
+  readCheckpoint(file, stage)?.steps;
 
 /** Take up the stage's checkpoint, if it has one, and return the number of steps it has done. */
 export async function resumeCheckpoint(file: string, engine: Engine, stage: Stage): Promise<number | undefined> {

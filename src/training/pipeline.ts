@@ -21,7 +21,7 @@ import { lpipsOf, ownEyes } from './perceptual.ts';
 import { CLIP_FACES_OFFSET, type Pictures, type Pixels, readPictures, type Watch } from './pictures.ts';
 import { fingerprint, type RunDirectory } from './run.ts';
 import type { Stage, StageName } from './stage.ts';
-import { trainStage } from './trainer.ts';
+import { isFinished, trainStage } from './trainer.ts';
 import { Validation } from './validation.ts';
 
 export interface PipelineOptions extends Watch {
@@ -75,9 +75,11 @@ class Pipeline {
       throw new UserError(
         `A compact CLIP learns from captions, which ${data} does not have: name another with --clip <folder or hub name>`,
       );
+    const id = fingerprint('clip', JSON.stringify(recipe.clip), `${seed}`);
+    // No face is drawn for a CLIP that is there already.
+    if (isFinished({ name: 'clip', steps: recipe.clip.steps, fingerprint: id }, this.options)) return;
     const pairs = facePairs({ seed, count: recipe.clip.pairs, offset: CLIP_FACES_OFFSET });
     const images = await loadAll(pairs.images, recipe.clip.imageSize, { signal, onProgress: display.count('drawing') });
-    const id = fingerprint('clip', JSON.stringify(recipe.clip), `${seed}`);
     await this.train((engine) =>
       clipStage({
         engine,

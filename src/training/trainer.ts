@@ -37,6 +37,24 @@ export class Interrupted extends Error {
   override readonly name = 'Interrupted';
 }
 
+/** Enough of a stage to know whether it is done. */
+export type StageIdentity = Pick<Stage, 'name' | 'steps' | 'fingerprint'>;
+
+const checkpointOf = (run: RunDirectory, { name }: StageIdentity): string =>
+  run.file('checkpoints', `${name}.safetensors`);
+
+const lastStep = ({ steps }: StageIdentity, maxSteps: number | undefined): number => Math.min(steps, maxSteps ?? steps);
+
+/** Whether a resumed run has nothing left to do for a stage: its model is there, from the same inputs and settings, trained to its end. */
+export function isFinished(
+  stage: StageIdentity,
+  { run, resume, maxSteps }: Pick<TrainOptions, 'run' | 'resume' | 'maxSteps'>,
+): boolean {
+  return (
+    resume && run.hasModel(stage.name) && checkpointSteps(checkpointOf(run, stage), stage) === lastStep(stage, maxSteps)
+  );
+}
+
 /**
  * Train one stage to its end and export its model.
  * @throws Interrupted when the signal fires, after a checkpoint was written.
@@ -44,11 +62,11 @@ export class Interrupted extends Error {
  */
 export async function trainStage(stage: Stage, options: TrainOptions): Promise<void> {
   const { run, engine, signal } = options;
-  const checkpoint = run.file('checkpoints', `${stage.name}.safetensors`);
-  const end = Math.min(stage.steps, options.maxSteps ?? stage.steps);
+  const checkpoint = checkpointOf(run, stage);
+  const end = lastStep(stage, options.maxSteps);
   const save = (step: number) => saveCheckpoint(checkpoint, engine, stage, step);
 
-  if (options.resume && run.hasModel(stage.name) && checkpointSteps(checkpoint, stage) === end) return;
+  if (isFinished(stage, options)) return;
   await engine.drop('');
   await stage.prepare();
   let step = 0;
