@@ -55,6 +55,7 @@ describe('symmetricEigen', () => {
     ['rank one', [1, 2, 3, 2, 4, 6, 3, 6, 9]],
     ['smallest', [5e-324, 0, 5e-324, 0, 0, 5e-324, 5e-324, 5e-324, 0]],
     ['nearly diagonal', [1, 1e-200, 0, 1e-200, 1, 1e-300, 0, 1e-300, 1]],
+    ['nearly reduced', [-1, 0, 5e-324, 0, 0, 0, 5e-324, 0, 0]],
     ['huge', [1e300, 1e299, 0, 1e299, 1e300, 1e300, 0, 1e300, -1e300]],
   ])('survives the %s matrix', (_, values) => expectDecomposition(matrix(values, 3)));
 });

@@ -66,6 +66,8 @@ export interface Eigen {
   readonly vectors: Matrix;
 }
 
+/** Beside entries of about 1 this is zero, and its square underflows: dividing by it would lose the direction. */
+const NOTHING = 1e-150;
 /** QR steps each eigenvalue may take; two or three are usual. */
 const PATIENCE = 60;
 
@@ -125,7 +127,7 @@ function tridiagonal({ rows: n, data }: Matrix): Tridiagonal {
     // The reflection I - 2 v vᵀ that clears column k below its first neighbour of the diagonal.
     let length = 0;
     for (let i = k + 1; i < n; i++) length = Math.hypot(length, a[i * n + k]!);
-    if (length === 0) continue;
+    if (length < NOTHING) continue;
     v.fill(0);
     for (let i = k + 1; i < n; i++) v[i] = a[i * n + k]!;
     v[k + 1] = v[k + 1]! + (v[k + 1]! < 0 ? -length : length);
