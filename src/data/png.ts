@@ -1,6 +1,7 @@
 /** PNG files with provenance: deterministic bytes, and text chunks (PNG specification, third edition, section 11.3.3). */
 import { inflateSync } from 'node:zlib';
 import sharp from 'sharp';
+import { crc32 } from '../checkpoint/crc32.ts';
 import { UserError } from '../errors.ts';
 import type { RgbImage } from './image.ts';
 
@@ -103,17 +104,4 @@ function inflateText(data: Buffer): Buffer {
   } catch {
     throw new UserError('damaged PNG file: a compressed text chunk does not unpack');
   }
-}
-
-// Our own table: zlib.crc32 arrived in Node 20.15 and 22.2, and we run on 20.9.
-const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let c = byte;
-  for (let bit = 0; bit < 8; bit++) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1;
-  return c;
-});
-
-function crc32(bytes: Uint8Array): number {
-  let c = 0xffffffff;
-  for (const byte of bytes) c = crcTable[(c ^ byte) & 0xff]! ^ (c >>> 8);
-  return (c ^ 0xffffffff) >>> 0;
 }

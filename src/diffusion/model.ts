@@ -6,7 +6,6 @@ import { normalize } from '../nn/layers.ts';
 import { gridSize, type Recipe } from '../recipe.ts';
 import type { Engine, Executable } from '../runtime/engine.ts';
 import { isGuided } from './guidance.ts';
-import { LOG_ZERO } from './log-space.ts';
 import { logPrediction } from './loss.ts';
 import type { Denoiser } from './samplers/sampler.ts';
 import { maskReplaceSchedule, type Schedule } from './schedule.ts';
@@ -128,8 +127,6 @@ export function guidedProgram(
     );
     const [conditional, unconditional] = [g.slice(both, 0, 0, batch), g.slice(both, 0, batch)];
     const mixed = g.add(unconditional, g.mul(scale, g.sub(conditional, unconditional)));
-    const shifted = g.sub(mixed, g.max(mixed, -1, true));
-    const normalized = g.sub(shifted, g.log(g.sum(g.exp(shifted), -1, true)));
-    return { logProbs: g.clamp(normalized, LOG_ZERO, 0) };
+    return { logProbs: logPrediction(mixed) };
   });
 }

@@ -1,4 +1,4 @@
-/** The checksum of zip archives, CRC-32 (IEEE 802.3), four bytes at a time: checkpoints are large. */
+/** The checksum of zip archives and PNG chunks, CRC-32 (IEEE 802.3), four bytes at a time: checkpoints are large. */
 
 // Our own tables: zlib.crc32 arrived in Node 20.15 and 22.2, and we run on 20.9.
 const tables = makeTables();
