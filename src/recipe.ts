@@ -47,6 +47,10 @@ const tokenizer = z.strictObject({
   normalizeLatents: z.boolean().describe('whether latents are layer-normed at each position before they are quantized'),
   steps: count(),
   batch: count(),
+  schedule: z
+    .enum(['cosine', 'constant'])
+    .default('cosine')
+    .describe('learning rate after the warm-up: cosine decay over the steps, or constant, as in the paper'),
   learningRate: positive(),
   warmupSteps: z.int().min(0),
   beta1: fraction(),

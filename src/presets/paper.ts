@@ -21,6 +21,7 @@ const TOKENIZER: TokenizerSettings = {
   normalizeLatents: false,
   steps: 218_750,
   batch: 32,
+  schedule: 'constant',
   learningRate: 4.5e-6 * 32,
   warmupSteps: 0,
   beta1: 0.5,

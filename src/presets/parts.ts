@@ -4,6 +4,7 @@ import type { DiffusionSettings, FinetuneSettings, TokenizerSettings } from '../
 
 /** A tokenizer that learns from pixels alone: neither LPIPS nor a discriminator, which cost more than the small presets themselves. */
 export const LOSS_OF_PIXELS = {
+  schedule: 'cosine',
   klWarmup: 0,
   reviveAfter: 0,
   perceptualWeight: 0,

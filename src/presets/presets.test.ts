@@ -11,7 +11,7 @@ import { countParameters } from '../nn/parameters.ts';
 import { gridSize, makeRecipe, parseRecipe, presets, type Recipe } from '../recipe.ts';
 import { flatten } from '../tree.ts';
 import { tokenizerParameters } from '../vqgan/model.ts';
-import { temperatureAt } from '../vqgan/schedule.ts';
+import { rateAt, temperatureAt } from '../vqgan/schedule.ts';
 
 /** ViT-B/32. */
 const CLIP_DIM = 512;
@@ -51,6 +51,12 @@ describe.each(paper)('%s', (name) => {
     expect(gridSize(recipe)).toBe(16);
     expect(flatten(networks)['encoder.conv_in.weight']!.shape).toEqual([128, 3, 3, 3]);
     expect(Object.keys(networks.encoder.down)).toHaveLength(5);
+  });
+
+  it('trains its tokenizer at the constant rate of 4.5e-6 for each picture of a batch', () => {
+    const { steps, batch } = recipe.tokenizer;
+    for (const step of [0, 1, steps / 2, steps - 1])
+      expect(rateAt(recipe.tokenizer, step)).toBeCloseTo(4.5e-6 * batch, 15);
   });
 
   it('diffuses from 0.99999 to 0.000009 in 100 steps, by masks', () => {

@@ -1,5 +1,6 @@
 /** When the tokenizer's run changes: its phases, its temperature and the terms of its loss, as pure functions of the step. */
 
+import { warmupConstant, warmupCosine } from '../optim/schedule.ts';
 import type { TokenizerSettings } from '../recipe.ts';
 
 type PhaseSettings = Pick<TokenizerSettings, 'steps' | 'autoencoderFraction' | 'hardAfter'>;
@@ -9,6 +10,7 @@ type AdversarySettings = Pick<
   TokenizerSettings,
   'steps' | 'discriminatorWeight' | 'discriminatorStart' | 'discriminatorWarmup'
 >;
+type RateSettings = Pick<TokenizerSettings, 'steps' | 'schedule' | 'learningRate' | 'warmupSteps'>;
 type PerceptualSettings = Pick<TokenizerSettings, 'steps' | 'perceptualWeight' | 'perceptualAfter'>;
 
 /** `autoencoder`: no codes yet; `soft`: Gumbel-softmax; `hard`: straight-through. */
@@ -68,6 +70,10 @@ export function variantsOf(settings: PhaseSettings & AdversarySettings & Percept
   }
   return [...variants.values()];
 }
+
+/** The learning rate, of the tokenizer and of its discriminator. */
+export const rateAt = (settings: RateSettings, step: number): number =>
+  settings.schedule === 'constant' ? warmupConstant(settings, step) : warmupCosine(settings, step);
 
 /** How far the part of the run that has codes has come, in [0, 1]. */
 function quantizedProgress(settings: PhaseSettings, step: number): number {

@@ -5,7 +5,6 @@ import type { Program, Spec } from '../graph/index.ts';
 import { float32, int32, type NDArray, scalar, type Tree } from '../ndarray.ts';
 import { initialize } from '../nn/parameters.ts';
 import { adamState } from '../optim/adamw.ts';
-import { warmupCosine } from '../optim/schedule.ts';
 import { gumbelBatch, normalBatch } from '../random/noise.ts';
 import { Shuffle } from '../random/shuffle.ts';
 import { gridSize, type TokenizerRecipe } from '../recipe.ts';
@@ -23,6 +22,7 @@ import {
   firstQuantizedStep,
   klWeightAt,
   phaseAt,
+  rateAt,
   temperatureAt,
   type Variant,
   variantAt,
@@ -65,7 +65,7 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
     const rows = shuffle.batch(step, batch);
     const samples = Array.from({ length: batch }, (_, i) => i);
     const key = (stream: string) => ({ seed, stream: `tokenizer/${stream}`, step });
-    const common = { x: picture(rows), lr: scalar(warmupCosine(settings, step)) };
+    const common = { x: picture(rows), lr: scalar(rateAt(settings, step)) };
     if (phaseAt(settings, step) === 'autoencoder') {
       const noise = normalBatch(key('latent'), samples, tokens * codeDim).map((z) => z * settings.latentNoise);
       return { ...common, noise: float32(noise, [batch, tokens, codeDim]) };
