@@ -3,13 +3,21 @@
 import { z } from 'zod';
 import { UserError } from './errors.ts';
 import { presets } from './presets/index.ts';
-import { ONE_STAGE } from './presets/parts.ts';
+import { ONE_STAGE, PICTURES } from './presets/parts.ts';
 
 export { presets } from './presets/index.ts';
 
 const positive = () => z.number().positive();
 const count = () => z.int().positive();
 const fraction = () => z.number().min(0).max(1);
+
+const pictures = z.strictObject({
+  background: z
+    .string()
+    .regex(/^#[0-9a-f]{6}$/, 'is not a colour such as #ffffff')
+    .default('#ffffff')
+    .describe('what transparent pixels lie on, as #rrggbb'),
+});
 
 const clip = z.strictObject({
   dim: count().describe('width of the shared space of pictures and texts'),
@@ -204,6 +212,7 @@ export const recipeSchema = z.strictObject({
   images: count().describe(
     'pictures drawn for the generator where the source is drawn (faces); folders use all they hold',
   ),
+  pictures: pictures.default(PICTURES),
   clip,
   tokenizer,
   diffusion,
@@ -212,6 +221,7 @@ export const recipeSchema = z.strictObject({
 });
 
 export type Recipe = z.infer<typeof recipeSchema>;
+export type PictureSettings = z.infer<typeof pictures>;
 export type ClipSettings = Recipe['clip'];
 export type TokenizerSettings = Recipe['tokenizer'];
 export type DiffusionSettings = z.infer<typeof diffusion>;

@@ -28,6 +28,19 @@ export function writeFileAtomic(path: string, data: string | Uint8Array | Iterab
 }
 
 /**
+ * Makes a folder, and those above it, where there is none.
+ *
+ * @throws UserError when the disk refuses.
+ */
+export function makeFolder(folder: string): void {
+  try {
+    fs.mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw fileError('create', folder, error);
+  }
+}
+
+/**
  * Removes from `folder` what killed runs left half-written, and returns the removed names. Temporaries of other
  * processes that are still alive stay. A missing folder holds none.
  *

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { fileError } from '../checkpoint/file-errors.ts';
-import { toSquare } from '../data/folder.ts';
+import { toSquare } from '../data/decode.ts';
 import { psnr } from '../data/image.ts';
 import { openSource } from '../data/open.ts';
 import { contactSheet } from '../data/sheet.ts';

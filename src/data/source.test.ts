@@ -7,6 +7,7 @@ const numbered = (size: number): ImageSource => ({
   name: 'numbered',
   size,
   id: String,
+  contentId: String,
   async read(index, imageSize) {
     await new Promise((resolve) => setTimeout(resolve, (index * 7) % 5));
     return { width: imageSize, height: imageSize, data: new Uint8Array(3 * imageSize ** 2).fill(index) };

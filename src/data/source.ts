@@ -1,6 +1,7 @@
 /** Where training pictures come from. A source yields pixels and nothing else: captions do not exist in this type. */
 
 import { mapConcurrently } from './concurrency.ts';
+import type { Crop } from './decode.ts';
 import type { RgbImage } from './image.ts';
 
 /** A finite, ordered, random-access set of pictures. */
@@ -10,13 +11,18 @@ export interface ImageSource {
   readonly size: number;
   /** A stable name for one picture: its path in the folder, or its number. */
   id(index: number): string;
-  /** The picture as a square of `imageSize` pixels. The same index and size give the same bytes. */
-  read(index: number, imageSize: number): Promise<RgbImage>;
+  /**
+   * What the picture is, whatever it is called: 128 bits, in hex, of a hash of its encoded bytes, or of what it is drawn
+   * from. Known without decoding.
+   */
+  contentId(index: number): string;
+  /** The picture as a square of `imageSize` pixels: its middle, or what `crop` keeps. The same arguments give the same bytes. */
+  read(index: number, imageSize: number, crop?: Crop): Promise<RgbImage>;
 }
 
 export interface LoadOptions {
-  readonly onProgress?: (done: number, total: number) => void;
-  readonly signal?: AbortSignal;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Reads a whole source into memory: [size, imageSize, imageSize, 3] bytes, in index order. Rejects with the signal's reason when aborted. */

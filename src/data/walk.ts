@@ -3,12 +3,7 @@ import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, UserError } from '../errors.ts';
-
-export interface Rejected {
-  /** Relative to the folder, `/` between parts. */
-  readonly path: string;
-  readonly reason: string;
-}
+import type { Rejected } from './containers/container.ts';
 
 /** Paths relative to the folder, `/` between parts, sorted by code unit so that no locale changes the order. */
 export interface Listing {

@@ -1,13 +1,14 @@
 /** Our presets, for machines that people have. */
 
 import type { Recipe } from '../recipe.ts';
-import { LOSS_OF_PIXELS, ONE_STAGE, OUR_DIFFUSION } from './parts.ts';
+import { LOSS_OF_PIXELS, ONE_STAGE, OUR_DIFFUSION, PICTURES } from './parts.ts';
 
 /** Minutes on a laptop with two cores. */
 export const nano: Recipe = {
   preset: 'nano',
   imageSize: 64,
   images: 6000,
+  pictures: PICTURES,
   clip: {
     dim: 128,
     imageSize: 64,
@@ -96,6 +97,7 @@ export const small: Recipe = {
   ...nano,
   preset: 'small',
   images: 20_000,
+  pictures: PICTURES,
   clip: { ...nano.clip, pairs: 20_000, steps: 1500 },
   tokenizer: { ...nano.tokenizer, codes: 512, steps: 5000 },
   diffusion: {
@@ -116,6 +118,7 @@ export const base: Recipe = {
   preset: 'base',
   imageSize: 128,
   images: 40_000,
+  pictures: PICTURES,
   clip: { ...nano.clip, pairs: 40_000, steps: 2000 },
   tokenizer: {
     ...nano.tokenizer,

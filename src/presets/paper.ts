@@ -5,6 +5,7 @@
 
 import type { DiffusionSettings, FinetuneSettings, Recipe, TokenizerSettings } from '../recipe.ts';
 import { nano } from './ours.ts';
+import { PICTURES } from './parts.ts';
 
 /** The Gumbel VQGAN. Its batch follows from the steps: 100 epochs of 70,000 faces are 218,750 steps of 32. */
 const TOKENIZER: TokenizerSettings = {
@@ -104,6 +105,7 @@ export const ffhq256: Recipe = {
   preset: 'ffhq-256',
   imageSize: 256,
   images: FFHQ_IMAGES,
+  pictures: PICTURES,
   clip: nano.clip,
   tokenizer: TOKENIZER,
   diffusion: DIFFUSION,

@@ -1,6 +1,9 @@
 /** What several presets have in common. */
 
-import type { DiffusionSettings, FinetuneSettings, TokenizerSettings } from '../recipe.ts';
+import type { DiffusionSettings, FinetuneSettings, PictureSettings, TokenizerSettings } from '../recipe.ts';
+
+/** Pictures as they are: their middle square. */
+export const PICTURES: PictureSettings = { background: '#ffffff' };
 
 /** A tokenizer that learns from pixels alone: neither LPIPS nor a discriminator, which cost more than the small presets themselves. */
 export const LOSS_OF_PIXELS = {

@@ -1,8 +1,8 @@
 /** The pictures a run learns from: opened and checked, then read into memory once. */
 
+import type { Rejected } from '../data/containers/container.ts';
 import { openSource } from '../data/open.ts';
 import { type ImageSource, loadAll } from '../data/source.ts';
-import type { Rejected } from '../data/walk.ts';
 import type { TrainingDisplay } from './display.ts';
 import { fingerprint, type RunDirectory, type RunSettings } from './run.ts';
 
@@ -24,13 +24,14 @@ export interface Pictures {
 }
 
 /**
- * Open what a run learns from. Folders are decoded once from end to end, so that nothing is found unreadable later.
+ * Open what a run learns from. Pictures are decoded once from end to end, so that nothing is found unreadable later.
  * @throws UserError if there is no usable picture.
  */
 export async function openPictures({ data, recipe, seed }: RunSettings, { signal, display }: Watch): Promise<Pictures> {
   const rejected: Rejected[] = [];
   const source = await openSource(data, {
     faces: { seed, count: recipe.images, offset: 0 },
+    background: recipe.pictures.background,
     signal,
     onProgress: display.count('checking'),
     onRejected: (file) => rejected.push(file),
@@ -52,9 +53,9 @@ export async function readPictures(
 ): Promise<Pixels> {
   const { data, recipe } = run.settings;
   if (rejected.length > 0) {
-    run.writeJson('rejected.json', rejected);
+    run.writeLines('rejected.jsonl', rejected);
     display.note(
-      `${rejected.length} of ${source.size + rejected.length} files are not usable pictures and are left out: see ${run.file('rejected.json')}`,
+      `${rejected.length} of ${source.size + rejected.length} files are not usable pictures and are left out: see ${run.file('rejected.jsonl')}`,
     );
   }
   const onProgress = display.count(data === 'faces' ? 'drawing' : 'reading');

@@ -91,6 +91,11 @@ export class RunDirectory {
     writeFileAtomic(this.file(name), `${JSON.stringify(value, null, 2)}\n`);
   }
 
+  /** One JSON value a line. */
+  writeLines(name: string, values: readonly unknown[]): void {
+    writeFileAtomic(this.file(name), values.map((value) => `${JSON.stringify(value)}\n`).join(''));
+  }
+
   /** One line of the training log. */
   log(entry: Readonly<Record<string, unknown>>): void {
     try {

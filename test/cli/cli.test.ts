@@ -141,7 +141,7 @@ describe('train', () => {
     const { status, stderr } = clipvq('train', '--data', 'faces/', '--clip', 'run/clip', '--run', 'folder', ...TINY);
     expect(status, stderr).toBe(0);
     expect(stderr).toMatch(/1 of 13 files are not usable/);
-    expect(JSON.parse(fs.readFileSync(at('folder', 'rejected.json'), 'utf8'))).toMatchObject([{ path: 'broken.jpg' }]);
+    expect(JSON.parse(fs.readFileSync(at('folder', 'rejected.jsonl'), 'utf8'))).toMatchObject({ path: 'broken.jpg' });
   });
 });
 

@@ -96,7 +96,7 @@ describe('pairs', () => {
     const range = { seed: 3, count: 5, offset: 7 };
     const pairs = facePairs(range);
     expect((await pairs.images.read(4, 64)).data).toEqual((await facesSource(range).read(4, 64)).data);
-    expect(Object.keys(facesSource(range)).sort()).toEqual(['id', 'name', 'read', 'size']);
+    expect(Object.keys(facesSource(range)).sort()).toEqual(['contentId', 'id', 'name', 'read', 'size']);
     expect(pairs.attributes(4)).toEqual(faceAttributes(3, 11));
   });
 });

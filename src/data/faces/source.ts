@@ -1,5 +1,7 @@
 /** The built-in picture set: drawn faces without end, and, for CLIP training alone, the same faces with captions. */
 import { UserError } from '../../errors.ts';
+import { cropSquare } from '../decode.ts';
+import { contentIdOf } from '../inventory.ts';
 import type { ImageSource } from '../source.ts';
 import { type FaceAttributes, faceAttributes } from './attributes.ts';
 import { composeCaption } from './captions.ts';
@@ -23,7 +25,14 @@ export function facesSource(range: FaceRange): ImageSource {
     name: 'faces',
     size: range.count,
     id: (index) => String(indexIn(range, index)),
-    read: (index, imageSize) => drawFace(faceAttributes(range.seed, indexIn(range, index)), imageSize),
+    contentId: (index) => contentIdOf(Buffer.from(JSON.stringify(faceAttributes(range.seed, indexIn(range, index))))),
+    async read(index, imageSize, crop) {
+      const face = faceAttributes(range.seed, indexIn(range, index));
+      if (!crop) return drawFace(face, imageSize);
+      // Drawn so large that a crop of half the side has its pixels.
+      const side = 2 * imageSize;
+      return cropSquare(await drawFace(face, side), imageSize, crop);
+    },
   };
 }
 

@@ -5,9 +5,12 @@ import path from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { UserError } from '../errors.ts';
-import { checkFolder, folderSource, toSquare } from './folder.ts';
+import { openContainer } from './containers/open.ts';
+import { toSquare } from './decode.ts';
+import { takeInventory } from './inventory.ts';
 import { openSource } from './open.ts';
-import { loadAll } from './source.ts';
+import { picturesSource } from './pictures-source.ts';
+import { type LoadOptions, loadAll } from './source.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -40,7 +43,14 @@ const pixel = (image: { data: Uint8Array; width: number }, x: number, y: number)
   ...image.data.subarray(3 * (y * image.width + x), 3 * (y * image.width + x) + 3),
 ];
 
-describe('checkFolder', () => {
+/** What a folder holds: names that can be used, and what cannot. */
+async function checkFolder(where: string, options: LoadOptions = {}) {
+  const container = await openContainer(where);
+  const { pictures, rejected } = await takeInventory(container, options);
+  return { accepted: pictures.map(({ name }) => name), rejected, source: picturesSource(container, pictures) };
+}
+
+describe('a folder', () => {
   it('finds every format by content, at any depth and under any name, in code unit order', async () => {
     await put('b/deep/x.png', await plain('red').png().toBuffer());
     await put('Z.txt', await plain('red').jpeg().toBuffer());
@@ -48,10 +58,10 @@ describe('checkFolder', () => {
     await put('a.avif', await plain('red').avif().toBuffer());
     await put('a.gif', await plain('red').gif().toBuffer());
     await put('x.png[1]', await plain('red').tiff().toBuffer());
-    const { accepted, rejected } = await checkFolder(folder);
+    const { accepted, rejected, source } = await checkFolder(folder);
     expect(accepted).toEqual(['Z.txt', 'a b\n☃', 'a.avif', 'a.gif', 'b/deep/x.png', 'x.png[1]']);
     expect(rejected).toEqual([]);
-    const bytes = await loadAll(folderSource(folder, accepted), 4);
+    const bytes = await loadAll(source, 4);
     expect(bytes.length).toBe(6 * 48);
     for (let i = 0; i < bytes.length; i += 3) {
       expect(Math.abs(bytes[i]! - 255) + bytes[i + 1]! + bytes[i + 2]!).toBeLessThan(12);
@@ -72,7 +82,7 @@ describe('checkFolder', () => {
     const { accepted, rejected } = await checkFolder(folder);
     expect(accepted).toEqual(['good.jpg']);
     expect(rejected.map((file) => file.path)).toEqual(['cut.jpg', 'cut.png', 'drawing.svg', 'empty.png', 'notes.txt']);
-    for (const { reason } of rejected) expect(reason).toMatch(/^(cannot be read: .+|not a JPEG.+)$/);
+    for (const { reason } of rejected) expect(reason).toMatch(/^(cannot be read: .+|not a JPEG.+|empty: 0 bytes)$/);
   });
 
   it('refuses more than 100 megapixels by the header', async () => {
@@ -108,8 +118,8 @@ describe('checkFolder', () => {
   it('says in one line what is wrong with the folder itself', async () => {
     await put('file', 'x');
     const cases: [string, string][] = [
-      [path.join(folder, 'gone'), 'no folder at'],
-      [path.join(folder, 'file'), 'is not a folder'],
+      [path.join(folder, 'gone'), 'no folder or file at'],
+      [path.join(folder, 'file'), 'is not a folder, a zip or tar archive'],
     ];
     const empty = path.join(folder, 'empty');
     await mkdir(empty);
@@ -187,6 +197,41 @@ describe('toSquare', () => {
       expect(square.data.length).toBe(48);
       for (const value of pixel(square, 1, 1)) expect(Math.abs(value - 128)).toBeLessThan(20);
     }
+  });
+
+  it('converts wide gamuts, by their profile, to sRGB', async () => {
+    const red = await plain('#ff0000').withIccProfile('p3').png().toBuffer();
+    expect((await sharp(red).metadata()).icc).toBeDefined();
+    // sRGB red lies inside Display P3 as (234, 51, 35); read without the profile it would stay that.
+    const [r = 0, g = 0, b = 0] = pixel(await toSquare(red, 4), 1, 1);
+    expect([r > 250, g < 8, b < 8]).toEqual([true, true, true]);
+  });
+
+  it('reduces 16-bit colours to the same 8-bit colours', async () => {
+    const deep = await plain('#4080c0').toColourspace('rgb16').png().toBuffer();
+    expect((await sharp(deep).metadata()).depth).toBe('ushort');
+    expect(pixel(await toSquare(deep, 4), 1, 1)).toEqual([0x40, 0x80, 0xc0]);
+  });
+
+  it('lays transparency on the colour that is asked for', async () => {
+    const clear = sharp({ create: { width: 4, height: 4, channels: 4, background: { r: 9, g: 9, b: 9, alpha: 0 } } });
+    const square = await toSquare(await clear.png().toBuffer(), 4, { background: '#102030' });
+    expect(pixel(square, 1, 1)).toEqual([0x10, 0x20, 0x30]);
+  });
+
+  it('keeps what a crop chooses of the upright picture', async () => {
+    const stored = await redOverBlue(16, 32);
+    const turned = await stored.withMetadata({ orientation: 3 }).png().toBuffer();
+    const sizes: number[][] = [];
+    const square = await toSquare(turned, 8, {
+      crop: (width, height) => {
+        sizes.push([width, height]);
+        return { left: 4, top: 0, width: 8, height: 8 };
+      },
+    });
+    expect(sizes).toEqual([[16, 32]]);
+    // Upside down, blue is on top.
+    expect(pixel(square, 4, 4)).toEqual([0, 0, 255]);
   });
 
   it('takes the first frame of an animation', async () => {

@@ -1,0 +1,152 @@
+/** `clipvq data check`: everything there is to know of pictures before training on them. */
+
+import path from 'node:path';
+import { Command } from 'commander';
+import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
+import { NEAR_BITS, NEAR_LEVELS } from '../data/duplicates.ts';
+import { isNamedSource } from '../data/open.ts';
+import { type PictureReport, reportPictures } from '../data/report.ts';
+import { contactSheet } from '../data/sheet.ts';
+import type { ImageSource } from '../data/source.ts';
+import { UserError } from '../errors.ts';
+import { estimateTraining } from '../evaluation/estimate.ts';
+import { machineSpeed } from '../evaluation/speed.ts';
+import { presets } from '../recipe.ts';
+import { between, whole } from './options.ts';
+import { interruptSignal, printResult } from './output.ts';
+import { duration, ProgressDisplay } from './progress.ts';
+
+interface CheckOptions {
+  readonly maxPixels: number;
+  readonly minSide: number;
+  readonly out?: string;
+  readonly estimate: boolean;
+  readonly json?: boolean;
+}
+
+export function dataCheckCommand(): Command {
+  return new Command('check')
+    .description('decode every picture once, and say what training would find and leave out')
+    .argument('<pictures>', 'a folder, a .zip or .tar archive, or a Parquet file')
+    .option('--max-pixels <megapixels>', 'refuse larger pictures before decoding them', between(0.01, 100), 100)
+    .option('--min-side <pixels>', 'count pictures with a shorter side as tiny', whole(1), presets.nano.imageSize)
+    .option('--out <dir>', 'write rejected.jsonl, duplicates.jsonl and a contact sheet, sheet.png, there')
+    .option('--no-estimate', 'do not measure this machine for the time of training')
+    .option('--json', 'print one JSON document on stdout')
+    .option('--debug', 'show stack traces')
+    .action(check);
+}
+
+async function check(where: string, { maxPixels, minSide, out, estimate, json = false }: CheckOptions): Promise<void> {
+  if (isNamedSource(where))
+    throw new UserError(`${where} is built in and needs no check: name a folder, an archive or a Parquet file`);
+  const display = new ProgressDisplay();
+  const { report, source } = await reportPictures(where, {
+    side: minSide,
+    maxPixels: maxPixels * 1e6,
+    onProgress: display.count('checking'),
+    signal: interruptSignal(),
+  });
+  display.end();
+  if (out !== undefined) await writeFiles(out, report, source);
+  const training = estimate && source.size > 0 ? await estimates() : [];
+  printResult(json, { pictures: where, ...report, training }, () => [
+    ...lines(where, report),
+    ...(training.length > 0
+      ? ['', 'Training would take on this machine (tokenizer and diffusion; train --estimate says more):']
+      : []),
+    ...training.map(
+      ({ preset, seconds, memoryGB }) =>
+        `  ${preset.padEnd(10)} ${duration(seconds).padStart(12)}, ${memoryGB.toFixed(1)} GB`,
+    ),
+    ...(out === undefined ? [] : ['', `Lists and a contact sheet: ${out}`]),
+  ]);
+}
+
+/** Width of the embeddings of the default CLIP. */
+const CONDITION = 512;
+
+async function estimates() {
+  const speed = await machineSpeed({});
+  return Object.values(presets).map((recipe) => {
+    const options = { stages: ['tokenizer', 'diffusion'], speed, conditionDim: CONDITION } as const;
+    const { preset, seconds, memoryGB } = estimateTraining(recipe, options);
+    return { preset, seconds, memoryGB };
+  });
+}
+
+/** Names shown of a list; the files of --out have them all. */
+const SHOWN = 20;
+
+function lines(where: string, report: PictureReport): string[] {
+  const { accepted, rejected, bytes, width, height, tiny, animated, exactDuplicates, nearDuplicates } = report;
+  const head = `${where}: ${accepted} pictures can be used, ${rejected.length} cannot`;
+  const formats = Object.entries(report.formats).map(([format, count]) => `${count} ${format}`);
+  const copies = exactDuplicates.reduce((sum, group) => sum + group.length - 1, 0);
+  return [
+    head,
+    ...(accepted > 0
+      ? [
+          `  formats      ${formats.join(', ')}; ${(bytes / 1e6).toFixed(1)} MB`,
+          `  width        ${width.min} to ${width.max} pixels, half of them up to ${width.median}`,
+          `  height       ${height.min} to ${height.max} pixels, half of them up to ${height.median}`,
+          `  shapes       ${report.aspects.map(({ shape, count }) => `${count} ${shape}`).join('; ')}`,
+          `  tiny         ${tiny.names.length} with a side of less than ${tiny.side} pixels`,
+          `  animated     ${animated.length} (their first picture is used)`,
+          `  duplicates   ${copies} byte for byte; ${nearDuplicates.length} groups that look the same (difference hash within ${NEAR_BITS} of 64 bits, colours within ${NEAR_LEVELS} of 255)`,
+        ]
+      : []),
+    ...listed(
+      'Left out:',
+      rejected.map(({ path: name, reason }) => `${name}: ${reason}`),
+    ),
+    ...listed(
+      'The same byte for byte:',
+      exactDuplicates.map((group) => group.join(', ')),
+    ),
+    ...listed(
+      'Alike:',
+      nearDuplicates.map((group) => group.join(', ')),
+    ),
+    ...listed('Tiny:', tiny.names),
+  ];
+}
+
+function listed(title: string, items: readonly string[]): string[] {
+  if (items.length === 0) return [];
+  const more = items.length - SHOWN;
+  const shown = items.slice(0, SHOWN).map((item) => `  ${item}`);
+  return ['', title, ...shown, ...(more > 0 ? [`  … and ${more} more (--out <dir> lists all)`] : [])];
+}
+
+/** Columns and rows of the contact sheet. */
+const [COLUMNS, ROWS] = [10, 6];
+
+async function writeFiles(out: string, report: PictureReport, source: ImageSource): Promise<void> {
+  makeFolder(out);
+  const asLines = (values: readonly unknown[]) => values.map((value) => `${JSON.stringify(value)}\n`).join('');
+  writeFileAtomic(path.join(out, 'rejected.jsonl'), asLines(report.rejected));
+  const duplicates = [
+    ...report.exactDuplicates.map((names) => ({ kind: 'exact', names })),
+    ...report.nearDuplicates.map((names) => ({ kind: 'near', names })),
+  ];
+  writeFileAtomic(path.join(out, 'duplicates.jsonl'), asLines(duplicates));
+  if (source.size > 0) writeFileAtomic(path.join(out, 'sheet.png'), await sheetOf(source, report));
+}
+
+/** Pictures from all over the source, evenly spaced. */
+async function sheetOf(source: ImageSource, { rejected }: PictureReport): Promise<Buffer> {
+  const shown = Math.min(source.size, COLUMNS * ROWS);
+  const at = Array.from({ length: shown }, (_, i) => Math.floor((i * source.size) / shown));
+  const images = await Promise.all(at.map((index) => source.read(index, 96)));
+  const rows = Array.from({ length: Math.ceil(shown / COLUMNS) }, (_, row) => {
+    const first = at[row * COLUMNS]!;
+    return {
+      label: `from ${first + 1}`,
+      note: source.id(first),
+      images: images.slice(row * COLUMNS, (row + 1) * COLUMNS),
+    };
+  });
+  const subtitle = `${source.size} pictures, every ${Math.max(1, Math.round(source.size / shown))}th shown; ${rejected.length} left out`;
+  return contactSheet({ title: source.name, subtitle, rows, tileSize: 96 });
+}
