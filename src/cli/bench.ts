@@ -3,6 +3,7 @@
 import os from 'node:os';
 import { Command } from 'commander';
 import { type BenchConfig, type BenchResult, benchSampleStep, benchTrainStep } from '../evaluation/bench.ts';
+import { benchPeerCommand } from './bench-peer.ts';
 import { type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
 import { printResult } from './output.ts';
 
@@ -11,7 +12,7 @@ interface BenchOptions extends CommonOptions, Omit<BenchConfig, 'mlp'> {
 }
 
 export function benchCommand(): Command {
-  const command = new Command('bench').description('time one step');
+  const command = new Command('bench').description('time one step, or compare with PyTorch');
   for (const [name, description, run] of [
     ['train-step', 'one training step of the diffusion stage: loss, backward pass, AdamW', benchTrainStep],
     ['sample-step', 'one guided reverse step: both halves of the network, guidance, the draw', benchSampleStep],
@@ -30,7 +31,7 @@ export function benchCommand(): Command {
       .option('--in-place', 'write new weights over the old ones, as large presets do: half the memory', false);
     withCommon(step).action((options: BenchOptions) => bench(name, run, options));
   }
-  return command;
+  return command.addCommand(benchPeerCommand());
 }
 
 async function bench(name: string, run: typeof benchTrainStep, options: BenchOptions): Promise<void> {

@@ -25,7 +25,7 @@ interface Session {
   readonly inPlace: boolean;
 }
 
-const { device = 'cpu', threads = 0 } = workerData as EngineOptions;
+const { device = 'cpu', threads = 0, spin = false } = workerData as EngineOptions;
 const onDevice = device !== 'cpu';
 const programs = new Map<number, Session>();
 const state = new Map<string, ort.Tensor>();
@@ -41,7 +41,7 @@ async function compile(request: Extract<Request, { kind: 'compile' }>): Promise<
     graphOptimizationLevel: device === 'webgpu' ? 'basic' : 'all',
     // Subnormal numbers can slow a training run fivefold. Threads that wait spinning gain a tenth on an idle machine and lose
     // half or more on a busy one.
-    extra: { session: { set_denormal_as_zero: '1', intra_op: { allow_spinning: '0' } } },
+    extra: { session: { set_denormal_as_zero: '1', intra_op: { allow_spinning: spin ? '1' : '0' } } },
     // In place is for models that just fit: what an operator has used goes back to the system at once, not into a pool.
     enableCpuMemArena: !request.inPlace,
     ...(onDevice && {

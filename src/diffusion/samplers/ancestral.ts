@@ -31,7 +31,8 @@ function drawPrior({ schedule, tokens, noise }: SamplerOptions): Int32Array<Arra
   return start;
 }
 
-function exactDraw({ seed, samples }: SamplerOptions['noise']): DrawRule {
+/** The rule of `ancestral`: every token from the exact posterior. */
+export function exactDraw({ seed, samples }: SamplerOptions['noise']): DrawRule {
   return ({ index, step, tokens, predict }) => {
     const drawn = new Int32Array(tokens.length);
     const perImage = tokens.length / samples.length;

@@ -1,0 +1,179 @@
+"""The PyTorch side of `npm run bench -- peer`: one job a process, told by JSON lines on stdin, answered on stdout."""
+
+import json
+import platform
+import struct
+import sys
+import time
+
+import numpy
+import torch
+
+from diffusion import Diffusion, Schedule
+from tokenizer import Tokenizer
+from transformer import Transformer
+
+DTYPES = {'F32': numpy.float32, 'I32': numpy.int32}
+
+
+class Weights:
+    """A safetensors file, read tensor by tensor: a model need not be in memory twice."""
+
+    def __init__(self, path):
+        self.path = path
+        with open(path, 'rb') as file:
+            (size,) = struct.unpack('<Q', file.read(8))
+            self.entries = json.loads(file.read(size))
+        self.entries.pop('__metadata__', None)
+        self.start = 8 + size
+
+    def read(self, name):
+        """One tensor; int32 widens to the int64 that PyTorch wants of indices."""
+        entry = self.entries[name]
+        begin, end = entry['data_offsets']
+        dtype = numpy.dtype(DTYPES[entry['dtype']])
+        with open(self.path, 'rb') as file:
+            file.seek(self.start + begin)
+            array = numpy.fromfile(file, dtype=dtype, count=(end - begin) // dtype.itemsize).reshape(entry['shape'])
+        return torch.from_numpy(array.astype(numpy.int64) if dtype == numpy.int32 else array)
+
+    def feeds(self):
+        names = [name for name in self.entries if name.startswith('feeds.')]
+        return {name[len('feeds.') :]: self.read(name) for name in names}
+
+    @torch.no_grad()
+    def load(self, model, prefix):
+        """Copies every parameter of a model; the file must hold exactly those."""
+        parameters = dict(model.named_parameters())
+        held = {name[len(prefix) :] for name in self.entries if name.startswith(prefix)}
+        if held != set(parameters):
+            raise ValueError(f'parameters differ: {sorted(held ^ set(parameters))[:5]}')
+        for name, p in parameters.items():
+            p.copy_(self.read(prefix + name))
+        return model
+
+
+def peak_mb():
+    """The most memory this process has held. (`ru_maxrss` would count the parent it was forked from.)"""
+    with open('/proc/self/status') as status:
+        line = next(line for line in status if line.startswith('VmHWM'))
+    return int(line.split()[1]) / 1024
+
+
+def diffusion_model(job, weights):
+    c = job['transformer']
+    schedule = Schedule(c['timesteps'], c['codes'], *job['schedule'])
+    return weights.load(Diffusion(Transformer(c), c['conditionDim'], schedule, job['auxiliaryWeight']), 'model.')
+
+
+class Training:
+    """Loss, backward pass, torch.optim.AdamW, and as the job says gradient clipping and an average of the weights."""
+
+    def __init__(self, job, model, loss):
+        o = job['optimizer']
+        self.model, self.loss, self.clip, self.decay = model, loss, o.get('clipNorm'), o.get('emaDecay')
+        self.average = [p.detach().clone() for p in model.parameters()] if self.decay else []
+        options = dict(lr=o['lr'], betas=(o['beta1'], o['beta2']), weight_decay=o['weightDecay'], eps=1e-8)
+        self.optimizer = torch.optim.AdamW(model.parameters(), **options)
+
+    def run(self):
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.loss()
+        loss.backward()
+        if self.clip:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.clip)
+        self.optimizer.step()
+        with torch.no_grad():
+            for average, p in zip(self.average, self.model.parameters()):
+                average.mul_(self.decay).add_(p, alpha=1 - self.decay)
+        return [loss.item()]
+
+
+def diffusion_training(job, weights):
+    model = diffusion_model(job, weights)
+    batch = weights.feeds()
+    return Training(job, model, lambda: model.loss(**batch))
+
+
+def tokenizer_training(job, weights):
+    model = weights.load(Tokenizer(job['tokenizer'], job['imageSize']), 'model.')
+    f = weights.feeds()
+    batch, tokens, codes = f['gumbel'].shape
+    side = round(tokens**0.5)
+    gumbel = f['gumbel'].permute(0, 2, 1).reshape(batch, codes, side, side).contiguous()
+    return Training(job, model, lambda: model.loss(f['x'], gumbel, job['temperature'], job['klWeight']))
+
+
+class ReverseStep:
+    def __init__(self, job, weights):
+        self.job, self.model, self.feeds = job, diffusion_model(job, weights), weights.feeds()
+
+    def check(self):
+        """Some log-probabilities of the guided network, to be compared with ours."""
+        tokens, condition = self.feeds['tokens'], self.feeds['condition']
+        t = torch.full((tokens.shape[0],), self.job['from'])
+        log_p = self.model.guided(tokens, t, condition, self.job['guidanceScale'])[:, :-1]
+        return log_p.permute(0, 2, 1).reshape(-1)[:: self.job['stride']].tolist()
+
+    def run(self):
+        j, f = self.job, self.feeds
+        s = self.model.reverse_step(f['tokens'], j['to'], j['from'], f['condition'], j['guidanceScale'], j['truncation'])
+        return [int(s[0, 0])]
+
+
+class WholeImage:
+    def __init__(self, job, weights):
+        self.job, self.feeds = job, weights.feeds()
+        self.model = diffusion_model(job, weights)
+        self.tokenizer = weights.load(Tokenizer(job['tokenizer'], job['imageSize']), 'tokenizer.')
+
+    @torch.no_grad()
+    def check(self):
+        return self.tokenizer.decode(self.feeds['codes']).reshape(-1)[:: self.job['stride']].tolist()
+
+    @torch.no_grad()
+    def run(self):
+        j = self.job
+        tokens = j['transformer']['grid'] ** 2
+        codes = self.model.sample(self.feeds['condition'], j['times'], tokens, j['guidanceScale'], j['truncation'])
+        return [float(self.tokenizer.decode(codes).mean())]
+
+
+JOBS = {
+    'train': diffusion_training,
+    'tokenizer': tokenizer_training,
+    'reverse': ReverseStep,
+    'image': WholeImage,
+}
+
+
+def answer(request, state):
+    kind = request['kind']
+    if kind == 'prepare':
+        torch.set_num_threads(request['threads'])
+        torch.set_flush_denormal(True)
+        torch.manual_seed(0)
+        state['job'] = JOBS[request['job']['kind']](request['job'], Weights(request['file']))
+        threads = torch.get_num_threads()
+        return {'versions': {'python': platform.python_version(), 'torch': torch.__version__}, 'threads': threads}
+    if kind == 'check':
+        job = state['job']
+        return {'values': job.check() if hasattr(job, 'check') else [v for _ in range(3) for v in job.run()]}
+    if kind == 'step':
+        start = time.perf_counter()
+        state['job'].run()
+        return {'ms': 1000 * (time.perf_counter() - start)}
+    return {'peakMB': peak_mb()}
+
+
+def main():
+    state = {}
+    for line in sys.stdin:
+        try:
+            reply = answer(json.loads(line), state)
+        except Exception as error:  # One line for whoever asked; the next request may still be answered.
+            reply = {'error': f'{type(error).__name__}: {error}'}
+        print(json.dumps(reply), flush=True)
+
+
+main()

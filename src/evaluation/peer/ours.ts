@@ -1,0 +1,145 @@
+/** Our side of the comparison, as a process of its own: it does one job and nothing else, so that its memory is the job's. */
+
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { DenoiserPool } from '../../diffusion/model.ts';
+import { compileTraining, loadTraining } from '../../diffusion/programs.ts';
+import { ancestral, exactDraw } from '../../diffusion/samplers/ancestral.ts';
+import { reverseChain } from '../../diffusion/samplers/chain.ts';
+import type { SamplerOptions } from '../../diffusion/samplers/sampler.ts';
+import { messageOf } from '../../errors.ts';
+import { float32, type NDArray, scalar } from '../../ndarray.ts';
+import { initialize } from '../../nn/parameters.ts';
+import { adamState } from '../../optim/adamw.ts';
+import { Engine } from '../../runtime/engine.ts';
+import { unflatten } from '../../tree.ts';
+import { compileCodec } from '../../vqgan/codec.ts';
+import { trainingProgram } from '../../vqgan/programs.ts';
+import { drawWeights, type Job, jobFeeds, jobParameters, jobSchedule, jobSettings } from './jobs.ts';
+import type { Answer, Request } from './protocol.ts';
+
+/** A job made ready. */
+interface Work {
+  run(): Promise<readonly number[]>;
+  /** What is compared, where that is not what three steps give. */
+  check?(): Promise<readonly number[]>;
+}
+
+type JobOf<K extends Job['kind']> = Extract<Job, { kind: K }>;
+
+async function training(job: JobOf<'train'>, engine: Engine): Promise<Work> {
+  const { lr, emaDecay } = job.optimizer;
+  const step = await compileTraining(engine, job.transformer, jobSchedule(job), jobSettings(job));
+  await loadTraining(engine, drawWeights(jobParameters(job).model!));
+  const feeds = { ...jobFeeds(job), lr: scalar(lr), emaDecay: scalar(emaDecay!) };
+  return { run: async () => [(await step(feeds)).loss!.data[0]!] };
+}
+
+async function tokenizer(job: JobOf<'tokenizer'>, engine: Engine): Promise<Work> {
+  const variant = { phase: 'soft', adversary: 'absent', perceptual: false } as const;
+  const settings = { ...job.tokenizer, ...job.optimizer };
+  const step = await engine.compile(trainingProgram({ imageSize: job.imageSize, tokenizer: settings }, variant));
+  const params = unflatten(Object.fromEntries(drawWeights(jobParameters(job).model!)));
+  const usage = float32(new Float32Array(settings.codes), [settings.codes]);
+  await engine.load({ params, adam: adamState(params), usage });
+  const { temperature, klWeight, optimizer } = job;
+  const scalars = { temperature: scalar(temperature), klWeight: scalar(klWeight), lr: scalar(optimizer.lr) };
+  const feeds = { ...jobFeeds(job), ...scalars };
+  return { run: async () => [(await step.run(feeds)).loss!.data[0]!] };
+}
+
+async function reverse(job: JobOf<'reverse'>, engine: Engine): Promise<Work> {
+  const pool = await DenoiserPool.create(engine, job.transformer, initialize(jobParameters(job).model!, 0));
+  const { condition, tokens } = jobFeeds(job) as { condition: NDArray<'float32'>; tokens: NDArray<'int32'> };
+  const start = Int32Array.from(tokens.data);
+  const denoise = await pool.denoiser(Float32Array.from(condition.data), job.guidanceScale);
+  const options = samplerOptions(job, job.batch, 1);
+  const plan = [{ time: job.from, from: job.from, to: job.to }];
+  return {
+    run: async () => [(await reverseChain(denoise, options, exactDraw(options.noise), { start, plan }))[0]!],
+    check: async () => every(job.stride, await denoise(start, job.from)),
+  };
+}
+
+async function image(job: JobOf<'image'>, engine: Engine): Promise<Work> {
+  const parameters = jobParameters(job);
+  const pool = await DenoiserPool.create(engine, job.transformer, initialize(parameters.model!, 0));
+  const arrays = Object.fromEntries(drawWeights(parameters.tokenizer!));
+  const codec = await compileCodec(engine, arrays, job, 1, 'the benchmark');
+  const feeds = jobFeeds(job);
+  const condition = Float32Array.from(feeds.condition!.data);
+  const options = samplerOptions(job, 1, job.times.length - 1);
+  return {
+    run: async () => {
+      const denoise = await pool.denoiser(condition, job.guidanceScale);
+      const picture = await codec.decode(await ancestral(denoise, options));
+      return [picture[0]!];
+    },
+    check: async () => every(job.stride, await codec.decode(Int32Array.from(feeds.codes!.data))),
+  };
+}
+
+const samplerOptions = (job: JobOf<'reverse' | 'image'>, batch: number, steps: number): SamplerOptions => ({
+  schedule: jobSchedule(job),
+  batch,
+  tokens: job.transformer.grid ** 2,
+  steps,
+  truncation: job.truncation < 1 ? job.truncation : undefined,
+  noise: { seed: 0, samples: Array.from({ length: batch }, (_, i) => i) },
+});
+
+const every = (stride: number, values: Float32Array): number[] => [...values].filter((_, i) => i % stride === 0);
+
+function prepareWork(job: Job, engine: Engine): Promise<Work> {
+  switch (job.kind) {
+    case 'train':
+      return training(job, engine);
+    case 'tokenizer':
+      return tokenizer(job, engine);
+    case 'reverse':
+      return reverse(job, engine);
+    case 'image':
+      return image(job, engine);
+  }
+}
+
+async function checked(work: Work): Promise<readonly number[]> {
+  if (work.check) return work.check();
+  const values: number[] = [];
+  for (let i = 0; i < 3; i++) values.push(...(await work.run()));
+  return values;
+}
+
+/** The most memory this process has held, as the kernel counts it; elsewhere as Node does. */
+function peakMB(): number {
+  try {
+    return Number(/VmHWM:\s*(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) / 1024;
+  } catch {
+    return process.resourceUsage().maxRSS / 1024;
+  }
+}
+
+let work: Work | undefined;
+
+async function answer(request: Request): Promise<Answer> {
+  if (request.kind === 'prepare') {
+    const { job, threads, spin } = request;
+    work = await prepareWork(job, Engine.start({ threads, spin }));
+    const ort = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
+    return { versions: { node: process.versions.node, 'onnxruntime-node': ort.version }, threads };
+  }
+  if (request.kind === 'peak') return { peakMB: peakMB() };
+  if (!work) throw new Error('Nothing was prepared');
+  if (request.kind === 'check') return { values: await checked(work) };
+  const start = performance.now();
+  await work.run();
+  return { ms: performance.now() - start };
+}
+
+process.on('message', (request: Request) => {
+  answer(request).then(
+    (reply) => process.send?.(reply),
+    (error: unknown) => process.send?.({ error: messageOf(error) } satisfies Answer),
+  );
+});
+process.on('disconnect', () => process.exit());

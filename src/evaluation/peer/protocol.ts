@@ -1,0 +1,29 @@
+/** What the benchmark asks of each side, one request at a time. Ours hears it as messages, PyTorch's as JSON lines. */
+
+import type { Job } from './jobs.ts';
+
+export type Request =
+  /** Load weights and make ready. `file` holds weights and feeds. */
+  | {
+      readonly kind: 'prepare';
+      readonly job: Job;
+      readonly file: string;
+      readonly threads: number;
+      readonly spin: boolean;
+    }
+  /** Numbers that both sides must agree on. */
+  | { readonly kind: 'check' }
+  /** One step, timed. */
+  | { readonly kind: 'step' }
+  /** The most memory the process has held. */
+  | { readonly kind: 'peak' };
+
+export interface Answers {
+  readonly prepare: { readonly versions: Readonly<Record<string, string>>; readonly threads: number };
+  readonly check: { readonly values: readonly number[] };
+  readonly step: { readonly ms: number };
+  readonly peak: { readonly peakMB: number };
+}
+
+export type Kind = Request['kind'];
+export type Answer = Answers[Kind] | { readonly error: string };
