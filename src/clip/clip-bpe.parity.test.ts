@@ -1,6 +1,6 @@
 /** CLIP's own tokenizer against the official one. */
 import { existsSync } from 'node:fs';
-import { expect, it } from 'vitest';
+import { it } from 'vitest';
 import { z } from 'zod';
 import { fixturePath, onJsonFixture } from '../../test/support/fixtures.ts';
 import { compare, EXACT, same } from '../../test/support/parity.ts';
@@ -29,8 +29,7 @@ onJsonFixture('tokenizer', (value) => {
   const { context_length, sot, eot, entries } = tokenizer.parse(value);
   const bpe = existsSync(fixturePath(MERGES)) ? ClipBpe.read(fixturePath(MERGES)) : new ClipBpe([]);
 
-  it('has texts of every kind', () => {
-    expect(new Set(entries.map((entry) => entry.truncated))).toEqual(new Set([true, false]));
+  it('has the same special tokens', () => {
     compare('tokenizer', 'start and end', [bpe.start, bpe.end], [sot, eot], EXACT);
   });
 

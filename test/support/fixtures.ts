@@ -1,7 +1,7 @@
 /**
- * The reference numbers that parity tests compare with, from the folder `CLIPVQ_FIXTURES` (by default
- * `../shared/fixtures`) or, where that is absent, from the part of them in `test/fixtures`. `onFixture` declares the tests of
- * one file; where the file is absent it says so by name.
+ * The reference numbers that parity tests compare with, from the folder `CLIPVQ_FIXTURES` or, if it is not set, from
+ * `../shared/fixtures` or the part of them in `test/fixtures`. `onFixture` declares the tests of one file; where the file is
+ * absent it says so by name.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, it } from 'vitest';
@@ -12,9 +12,7 @@ import { fixturePath, isPartial } from './fixture-files.ts';
 export { fixturePath } from './fixture-files.ts';
 
 if (isPartial)
-  console.warn(
-    'PARTIAL: CLIPVQ_FIXTURES names no folder; tests compare with the part of the fixtures in test/fixtures',
-  );
+  console.warn('PARTIAL: CLIPVQ_FIXTURES is not set; tests compare with the part of the fixtures in test/fixtures');
 
 /** One safetensors file. Accessors throw on a missing name, so that a test cannot pass by comparing nothing. */
 export class Fixture {
@@ -72,6 +70,11 @@ export class Fixture {
     throw new TypeError(`fixture setting ${name} is not a number`);
   }
 
+  /** Whether there is such a setting. */
+  has(name: string): boolean {
+    return this.#metadata.has(name);
+  }
+
   /** A setting parsed as JSON; plain text that is not JSON comes back as it is. */
   setting(name: string): unknown {
     const text = present(this.#metadata.get(name), name);
@@ -94,20 +97,20 @@ export function jsonFixture(name: string): unknown {
   return JSON.parse(readFileSync(fixturePath(`${name}.json`), 'utf8'));
 }
 
-/** Tests that need `<name>.safetensors`. Without the file they are one skipped test that names it. */
-export function onFixture(name: string, declare: (file: Fixture) => void): void {
-  needing(`${name}.safetensors`, () => declare(fixture(name)));
+/** Tests that need `<name>.safetensors`, and other files. Where one is absent they are one skipped test that names it. */
+export function onFixture(name: string, declare: (file: Fixture) => void, ...others: readonly string[]): void {
+  needing(`fixtures/${name}`, [`${name}.safetensors`, ...others], () => declare(fixture(name)));
 }
 
-/** Tests that need `<name>.json`. */
-export function onJsonFixture(name: string, declare: (value: unknown) => void): void {
-  needing(`${name}.json`, () => declare(jsonFixture(name)));
+/** Tests that need `<name>.json`, and other files. */
+export function onJsonFixture(name: string, declare: (value: unknown) => void, ...others: readonly string[]): void {
+  needing(`fixtures/${name}`, [`${name}.json`, ...others], () => declare(jsonFixture(name)));
 }
 
-function needing(file: string, declare: () => void): void {
-  const title = `fixtures/${file.replace(/\.\w+$/, '')}`;
-  if (existsSync(fixturePath(file))) return void describe(title, declare);
-  console.warn(`SKIPPED: ${title}, because CLIPVQ_FIXTURES names no folder with ${file}`);
+function needing(title: string, files: readonly string[], declare: () => void): void {
+  const file = files.find((name) => !existsSync(fixturePath(name)));
+  if (file === undefined) return void describe(title, declare);
+  console.warn(`SKIPPED: ${title}, because ${fixturePath()} has no ${file}`);
   describe.skip(title, () => void it(`needs ${file}`, () => {}));
 }
 

@@ -16,6 +16,7 @@ import { decodeCodes } from '../../src/vqgan/codec.ts';
 import { encode, type Tokenizer, tokenizerParameters } from '../../src/vqgan/model.ts';
 import { codeLogits, latentRows } from '../../src/vqgan/quantizer.ts';
 import { type Fixture, fixturePath } from './fixtures.ts';
+import { checkpointFile } from './reference-checkpoints.ts';
 import { clipConfig, type OfficialClip } from './reference-clip.ts';
 
 interface OfficialSystem {
@@ -38,13 +39,20 @@ interface DdConfig {
 
 /** Groups of every group normalisation, fixed in the official code. */
 const GROUPS = 32;
-export const CHECKPOINT = 'diffusion_tiny_last.pth';
+
+/** The solver's checkpoint that a fixture names among its settings, or else the one in the folder. */
+function checkpointOf(file: Fixture): string {
+  const named = file.has('weights') ? /checkpoints\/(\S+)/.exec(String(file.setting('weights')))?.[1] : undefined;
+  const name = named ?? checkpointFile('solver');
+  if (name === undefined) throw new Error("the fixtures have no solver's checkpoint");
+  return name;
+}
 
 /** A checkpoint of the official solver. */
 export class SolverCheckpoint {
   readonly #root: Value;
 
-  constructor(name: string = CHECKPOINT) {
+  constructor(private readonly name: string) {
     this.#root = readTorch(fixturePath('checkpoints', name));
   }
 
@@ -82,17 +90,19 @@ export class SolverCheckpoint {
     const weights = Object.entries(all).filter(
       ([name]) => name === 'empty_text_embed' || name.startsWith('transformer.'),
     );
-    return adopt(diffusionParameters(config), Object.fromEntries(weights), CHECKPOINT);
+    return adopt(diffusionParameters(config), Object.fromEntries(weights), this.name);
   }
 }
 
 export class ReferenceSystem {
-  readonly checkpoint = new SolverCheckpoint();
+  readonly checkpoint: SolverCheckpoint;
   readonly config: TransformerConfig;
   /** Side of the pictures. */
   readonly side: number;
   readonly #clip: ReturnType<typeof clipConfig>;
-  readonly #state: { readonly tokenizer: Tokenizer<NDArray<'float32'>>; readonly clip: VitClip<NDArray<'float32'>> };
+  readonly #state:
+    | { readonly tokenizer: Tokenizer<NDArray<'float32'>>; readonly clip: VitClip<NDArray<'float32'>> }
+    | undefined;
 
   constructor(
     private readonly engine: Engine,
@@ -100,6 +110,8 @@ export class ReferenceSystem {
   ) {
     const system = file.setting('system') as OfficialSystem;
     const dd = file.setting('ddconfig') as DdConfig;
+    const name = checkpointOf(file);
+    this.checkpoint = new SolverCheckpoint(name);
     this.side = dd.resolution;
     this.#clip = clipConfig(file.setting('clip') as OfficialClip);
     const model = this.checkpoint.tensors('model', 'transformer.transformer.blocks.0.mlp.');
@@ -133,15 +145,21 @@ export class ReferenceSystem {
     };
     // How many steps the temperature schedule has taken is a buffer, not a weight.
     const weights = Object.fromEntries(Object.entries(codec).filter(([, { dtype }]) => dtype === 'float32'));
+    if (Object.keys(weights).length === 0) return;
     this.#state = {
-      tokenizer: adopt(tokenizerParameters(shape, dd.resolution), weights, CHECKPOINT),
-      clip: adopt(vitClipParameters(this.#clip), this.checkpoint.tensors('model', 'condition_codec.clip.'), CHECKPOINT),
+      tokenizer: adopt(tokenizerParameters(shape, dd.resolution), weights, name),
+      clip: adopt(vitClipParameters(this.#clip), this.checkpoint.tensors('model', 'condition_codec.clip.'), name),
     };
   }
 
+  /** Whether the checkpoint holds the frozen tokenizer and CLIP, which the part of the fixtures in the repository leaves out. */
+  get isWhole(): boolean {
+    return this.#state !== undefined;
+  }
+
   /** Put tokenizer and CLIP where the programs below find them. */
-  load(): Promise<void> {
-    return this.engine.load(this.#state);
+  async load(): Promise<void> {
+    if (this.#state) await this.engine.load(this.#state);
   }
 
   /** Codes of pictures [batch, 3, side, side] in 0..255, drawn with Gumbel noise [batch, codes, grid, grid] as officially. */
@@ -188,6 +206,7 @@ export class ReferenceSystem {
       feeds: Readonly<Record<string, g.Tensor>>,
     ) => g.Tensor,
   ): Promise<NDArray> {
+    if (!this.#state) throw new Error('the checkpoint holds neither tokenizer nor CLIP');
     const program = g.trace({ state: this.#state, feeds }, (inputs) => ({ out: fn(inputs.state, inputs.feeds) }));
     return (await (await this.engine.compile(program)).run({ feeds })).out!;
   }

@@ -32,36 +32,40 @@ function settingsOf(name: string, total: number): Settings {
   };
 }
 
-onFixture('sampling', (file) => {
-  it.each(file.matching(/^chain\.(.*)\.tokens_per_step$/))('chain %s', async (name) => {
-    const network = fixture('transformer');
-    const config = referenceConfig(network);
-    const total = file.number('chain_T');
-    const { guidanceScale, truncation, plan } = settingsOf(name, total);
-    const expected = file.tensor(`chain.${name}.tokens_per_step`);
-    const [steps, batch, tokens] = expected.shape as [number, number, number];
-    expect(plan).toHaveLength(steps);
+onFixture(
+  'sampling',
+  (file) => {
+    it.each(file.matching(/^chain\.(.*)\.tokens_per_step$/))('chain %s', async (name) => {
+      const network = fixture('transformer');
+      const config = referenceConfig(network);
+      const total = file.number('chain_T');
+      const { guidanceScale, truncation, plan } = settingsOf(name, total);
+      const expected = file.tensor(`chain.${name}.tokens_per_step`);
+      const [steps, batch, tokens] = expected.shape as [number, number, number];
+      expect(plan).toHaveLength(steps);
 
-    const params = referenceModel(network, file.floats('chain.empty_text_embed'));
-    const pool = await DenoiserPool.create(engine, config, params, 'raw');
-    const denoise = await pool.denoiser(Float32Array.from(file.floats('chain.cond')), guidanceScale);
-    const uniform = file.floats(`chain.${name}.uniform`);
-    const perStep = uniform.length / steps;
-    const visited: number[] = [];
-    const options = {
-      schedule: maskReplaceSchedule({ steps: total, codes: config.codes }),
-      batch,
-      tokens,
-      steps: total,
-      truncation,
-      noise: { seed: 0, samples: Array.from({ length: batch }, (_, i) => i) },
-      onStep: (progress: { tokens: Int32Array }) => void visited.push(...progress.tokens),
-    };
-    const draw = referenceDraw((index) => uniform.subarray(index * perStep, (index + 1) * perStep), tokens);
-    await reverseChain(denoise, options, draw, { plan });
-    compare('sampling', `chain.${name} tokens`, visited, file.ints(`chain.${name}.tokens_per_step`), EXACT);
-  });
-});
+      const params = referenceModel(network, file.floats('chain.empty_text_embed'));
+      const pool = await DenoiserPool.create(engine, config, params, 'raw');
+      const denoise = await pool.denoiser(Float32Array.from(file.floats('chain.cond')), guidanceScale);
+      const uniform = file.floats(`chain.${name}.uniform`);
+      const perStep = uniform.length / steps;
+      const visited: number[] = [];
+      const options = {
+        schedule: maskReplaceSchedule({ steps: total, codes: config.codes }),
+        batch,
+        tokens,
+        steps: total,
+        truncation,
+        noise: { seed: 0, samples: Array.from({ length: batch }, (_, i) => i) },
+        onStep: (progress: { tokens: Int32Array }) => void visited.push(...progress.tokens),
+      };
+      const draw = referenceDraw((index) => uniform.subarray(index * perStep, (index + 1) * perStep), tokens);
+      await reverseChain(denoise, options, draw, { plan });
+      compare('sampling', `chain.${name} tokens`, visited, file.ints(`chain.${name}.tokens_per_step`), EXACT);
+    });
+  },
+  'transformer.safetensors',
+);
 
 const fastCases = z.object({
   sample_fast: z.array(

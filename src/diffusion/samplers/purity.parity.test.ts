@@ -64,27 +64,31 @@ const tables = z.object({
   ),
 });
 
-onJsonFixture('sampling', (value) => {
-  const { n_sample, n_sample_sums, p_sample_prior } = tables.parse(value);
+onJsonFixture(
+  'sampling',
+  (value) => {
+    const { n_sample, n_sample_sums, p_sample_prior } = tables.parse(value);
 
-  it.each(Object.keys(n_sample))('n_sample %s', (name) => {
-    const [, steps, limit] = /^(\d+)(?:_prior_ps_le_(\d+))?$/.exec(name)!;
-    const table = referenceTable(Number(steps), limit === undefined ? Infinity : Number(limit));
-    compare('sampling', 'n_sample', table, n_sample[name]!, EXACT);
-    compare('sampling', 'n_sample sums', [table.reduce((a, b) => a + b, 0)], [n_sample_sums[name]!], EXACT);
-    if (limit === undefined) expect(revealCounts('reference', 256, Number(steps))).toEqual(table.toReversed());
-  });
+    it.each(Object.keys(n_sample))('n_sample %s', (name) => {
+      const [, steps, limit] = /^(\d+)(?:_prior_ps_le_(\d+))?$/.exec(name)!;
+      const table = referenceTable(Number(steps), limit === undefined ? Infinity : Number(limit));
+      compare('sampling', 'n_sample', table, n_sample[name]!, EXACT);
+      compare('sampling', 'n_sample sums', [table.reduce((a, b) => a + b, 0)], [n_sample_sums[name]!], EXACT);
+      if (limit === undefined) expect(revealCounts('reference', 256, Number(steps))).toEqual(table.toReversed());
+    });
 
-  it.each(p_sample_prior)(
-    'p_sample_prior, rule $rule, weight $weight',
-    ({ rule, weight, n_sample: count, sampled_after }) => {
-      const recorded = fixture('sampling').tensor(`step.rule${rule}.w${weight}.select_score`);
-      const [batch, length] = recorded.shape as [number, number];
-      const drawn = Array.from({ length: batch }, (_, b) => {
-        const noise = uniforms({ seed: 0, stream: 'test', step: 0 }, b, length);
-        return new Set(drawPositions(recorded.data.subarray(b * length, (b + 1) * length), count, noise)).size;
-      });
-      compare('sampling', 'p_sample_prior', drawn, sampled_after, EXACT);
-    },
-  );
-});
+    it.each(p_sample_prior)(
+      'p_sample_prior, rule $rule, weight $weight',
+      ({ rule, weight, n_sample: count, sampled_after }) => {
+        const recorded = fixture('sampling').tensor(`step.rule${rule}.w${weight}.select_score`);
+        const [batch, length] = recorded.shape as [number, number];
+        const drawn = Array.from({ length: batch }, (_, b) => {
+          const noise = uniforms({ seed: 0, stream: 'test', step: 0 }, b, length);
+          return new Set(drawPositions(recorded.data.subarray(b * length, (b + 1) * length), count, noise)).size;
+        });
+        compare('sampling', 'p_sample_prior', drawn, sampled_after, EXACT);
+      },
+    );
+  },
+  'sampling.safetensors',
+);
