@@ -17,6 +17,16 @@ const pictures = z.strictObject({
     .regex(/^#[0-9a-f]{6}$/, 'is not a colour such as #ffffff')
     .default('#ffffff')
     .describe('what transparent pixels lie on, as #rrggbb'),
+  crop: z
+    .enum(['centre', 'random'])
+    .default('centre')
+    .describe('the middle square, or a random one of eight ninths of it and more, near the middle'),
+  flip: z.boolean().default(false).describe('mirror half of the pictures'),
+  views: count()
+    .default(1)
+    .describe(
+      'crops and mirrorings of a picture that the diffusion model learns from; the tokenizer sees a new one every epoch',
+    ),
 });
 
 const clip = z.strictObject({
@@ -283,6 +293,11 @@ function checked(recipe: Recipe, where: string): Recipe {
   if (discriminatorWeight > 0 && recipe.imageSize < 3 * 2 ** discriminatorLayers)
     throw new UserError(
       `${where}: tokenizer.discriminatorLayers ${discriminatorLayers} are too many for ${recipe.imageSize} pixels: nothing is left to judge`,
+    );
+  const { crop, flip, views } = recipe.pictures;
+  if (views > 1 && crop === 'centre' && !flip)
+    throw new UserError(
+      `${where}: pictures.views ${views} would all be the same: set pictures.crop=random or pictures.flip=true`,
     );
   if (diffusion.dim % diffusion.heads !== 0)
     throw new UserError(`${where}: diffusion.dim ${diffusion.dim} does not divide into ${diffusion.heads} heads`);

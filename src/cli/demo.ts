@@ -55,7 +55,7 @@ async function demo(options: DemoOptions): Promise<void> {
 
   const { seconds } = await trainPipeline({
     run,
-    pictures: await openPictures(run.settings, { signal, display }),
+    pictures: await openPictures(run.settings, { signal, display }, run),
     stages: ['clip', 'tokenizer', 'diffusion'],
     engine: engineOptions(options),
     resume,

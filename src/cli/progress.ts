@@ -14,10 +14,11 @@ export class ProgressDisplay {
 
   /** A training step. */
   readonly step = (progress: Progress): void => {
-    const { stage, step, steps, metrics, rate, secondsLeft } = progress;
+    const { stage, step, steps, metrics, rate, secondsLeft, waiting } = progress;
     const values = Object.entries(metrics).map(([name, value]) => `${labels[name] ?? name} ${number(value)}`);
+    const waits = waiting === undefined ? '' : `  waits for pictures ${(100 * waiting).toFixed(0)} %`;
     this.show(
-      `${stage.padEnd(9)} ${bar(step / steps)} step ${step}/${steps}  ${values.join('  ')}  ${number(rate)} steps/s  ${duration(secondsLeft)} left`,
+      `${stage.padEnd(9)} ${bar(step / steps)} step ${step}/${steps}  ${values.join('  ')}${waits}  ${number(rate)} steps/s  ${duration(secondsLeft)} left`,
       step === steps,
     );
   };

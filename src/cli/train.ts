@@ -76,7 +76,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   if (!resumed) RunDirectory.assertFree(folder);
   if (options.lpips !== undefined) checkLpips(options.lpips, settings);
   if (settings.clip !== 'compact') await (await openEmbedder(settings.clip)).close();
-  const pictures = await openPictures(settings, { signal, display });
+  const pictures = await openPictures(settings, { signal, display }, resumed);
   const run = resumed ?? RunDirectory.create(folder, settings);
 
   const { seconds } = await trainPipeline({

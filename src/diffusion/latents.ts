@@ -1,32 +1,26 @@
 /** What the diffusion stage learns from: the codes and the CLIP image embedding of every picture. No pixels, no captions. */
 
-import type { NDArray } from '../ndarray.ts';
-import { float32, int32 } from '../ndarray.ts';
-
 export interface Latents {
-  /** Codes, [size, tokens]. */
-  readonly codes: Int32Array;
-  readonly tokens: number;
-  /** CLIP image embeddings of unit norm, [size, dim]. */
-  readonly embeddings: Float32Array;
-  readonly dim: number;
+  /** Pictures. */
   readonly size: number;
+  /** Views of each: crops and mirrorings that were encoded, 1 where pictures are not varied. */
+  readonly views: number;
+  /** Codes a picture. */
+  readonly tokens: number;
+  /** Width of an embedding. */
+  readonly dim: number;
+  /** View `views[i]` of picture `rows[i]`: codes [n, tokens], and embeddings of unit norm [n, dim]. */
+  gather(rows: ArrayLike<number>, views: ArrayLike<number>): { codes: Int32Array; embeddings: Float32Array };
 }
 
-export function toArrays({ codes, tokens, embeddings, dim, size }: Latents): Record<string, NDArray> {
-  return { codes: int32(codes, [size, tokens]), embeddings: float32(embeddings, [size, dim]) };
-}
-
-/** The inverse of `toArrays`; undefined if the arrays are not latents. */
-export function fromArrays({ codes, embeddings }: Readonly<Record<string, NDArray>>): Latents | undefined {
-  if (codes?.dtype !== 'int32' || embeddings?.dtype !== 'float32' || codes.shape[0] !== embeddings.shape[0])
-    return undefined;
+/** Latents that lie in memory: `codes` [size, tokens], `embeddings` [size, dim]. */
+export function latentsOf(codes: Int32Array, tokens: number, embeddings: Float32Array, dim: number): Latents {
   return {
-    codes: codes.data,
-    tokens: codes.shape[1]!,
-    embeddings: embeddings.data,
-    dim: embeddings.shape[1]!,
-    size: codes.shape[0]!,
+    size: codes.length / tokens,
+    views: 1,
+    tokens,
+    dim,
+    gather: (rows) => ({ codes: takeRows(codes, tokens, rows), embeddings: takeRows(embeddings, dim, rows) }),
   };
 }
 

@@ -8,7 +8,7 @@ import { Engine } from '../runtime/engine.ts';
 import type { Metrics, Stage } from '../training/stage.ts';
 import { flatten } from '../tree.ts';
 import { pseudoText } from './condition.ts';
-import type { Latents } from './latents.ts';
+import { latentsOf } from './latents.ts';
 import { transformerConfig } from './model.ts';
 import { GRADIENTS, loadTraining, updatePrograms } from './programs.ts';
 import { type DiffusionStageOptions, diffusionStage } from './stage.ts';
@@ -30,14 +30,13 @@ const features = normalBatch(
   Array.from({ length: size }, (_, i) => i),
   dim,
 );
-const latents: Latents = {
-  codes: Int32Array.from(integers({ seed: 5, stream: 'codes', step: 0 }, 0, size * tokens, base.tokenizer.codes)),
+const latents = latentsOf(
+  Int32Array.from(integers({ seed: 5, stream: 'codes', step: 0 }, 0, size * tokens, base.tokenizer.codes)),
   tokens,
   // Without noise, a pseudo text embedding is the feature at unit length.
-  embeddings: pseudoText(features, features, 0, dim),
+  pseudoText(features, features, 0, dim),
   dim,
-  size,
-};
+);
 
 const engine = Engine.start({ threads: 1 });
 afterAll(() => engine.close());

@@ -13,7 +13,7 @@ import type { Metrics, Stage } from '../training/stage.ts';
 import { flatten } from '../tree.ts';
 import { pseudoText } from './condition.ts';
 import { corrupt } from './corrupt.ts';
-import { type Latents, takeRows } from './latents.ts';
+import type { Latents } from './latents.ts';
 import { LearningRate } from './learning-rate.ts';
 import { type DiffusionRecipe, scheduleOf, transformerConfig } from './model.ts';
 import { compileTraining, GRADIENTS, loadTraining, type TrainingStep } from './programs.ts';
@@ -127,7 +127,8 @@ function drawBatch(step: number, { name, latents, shuffle, schedule, settings, s
   const samples = Array.from({ length: batch }, (_, i) => i);
   const key = (stream: string) => ({ seed, stream: `${name}/${stream}`, step });
   const rows = shuffle.batch(step, batch);
-  const x0 = takeRows(latents.codes, tokens, rows);
+  const views = shuffle.epochs(step, batch).map((epoch) => epoch % latents.views);
+  const { codes: x0, embeddings } = latents.gather(rows, views);
   const { t, pt } = drawTimesteps(
     times,
     samples.map((i) => uniforms(key('time'), i, 1)[0]!),
@@ -138,12 +139,7 @@ function drawBatch(step: number, { name, latents, shuffle, schedule, settings, s
     t,
     samples.flatMap((i) => [...uniforms(key('corrupt'), i, tokens)]),
   );
-  const condition = pseudoText(
-    takeRows(latents.embeddings, dim, rows),
-    normalBatch(key('condition'), samples, dim),
-    noiseScale,
-    dim,
-  );
+  const condition = pseudoText(embeddings, normalBatch(key('condition'), samples, dim), noiseScale, dim);
   const dropped = uniformBatch(key('drop'), samples, 1).map((u) => (u < nullProbability ? 1 : 0));
   return {
     x0: int32(x0, [batch, tokens]),

@@ -3,7 +3,7 @@
 import type { DiffusionSettings, FinetuneSettings, PictureSettings, TokenizerSettings } from '../recipe.ts';
 
 /** Pictures as they are: their middle square. */
-export const PICTURES: PictureSettings = { background: '#ffffff' };
+export const PICTURES: PictureSettings = { background: '#ffffff', crop: 'centre', flip: false, views: 1 };
 
 /** A tokenizer that learns from pixels alone: neither LPIPS nor a discriminator, which cost more than the small presets themselves. */
 export const LOSS_OF_PIXELS = {

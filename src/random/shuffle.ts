@@ -17,6 +17,11 @@ export class Shuffle {
     return Int32Array.from({ length: batch }, (_, i) => this.at(step * batch + i));
   }
 
+  /** The epoch of each sample of a step, [batch]. */
+  epochs(step: number, batch: number): Int32Array {
+    return Int32Array.from({ length: batch }, (_, i) => Math.floor((step * batch + i) / this.size));
+  }
+
   private at(position: number): number {
     const epoch = Math.floor(position / this.size);
     if (epoch !== this.epoch) {

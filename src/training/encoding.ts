@@ -1,29 +1,53 @@
-/** Codes and CLIP embeddings of every picture of a run: computed once, and kept for as long as the models that made them. */
+/**
+ * Codes and CLIP embeddings of every picture of a run, each computed once. They are kept under the hash of the picture's bytes
+ * and of the model that made them: pictures that are added are the only ones encoded, an interrupted encoding goes on, another
+ * tokenizer makes only the codes anew and another CLIP only the embeddings.
+ */
 
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
-import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
+import path from 'node:path';
 import { type ClipEmbedder, imageViews } from '../clip/embedder.ts';
-import { fromArrays, type Latents, toArrays } from '../diffusion/latents.ts';
+import { isFixed } from '../data/augment.ts';
+import type { PictureReader, Pick as View } from '../data/reader.ts';
+import { RecordStore } from '../data/record-store.ts';
+import type { ImageSource } from '../data/source.ts';
+import type { Latents } from '../diffusion/latents.ts';
 import { UserError } from '../errors.ts';
 import { openRunClip, openRunCodec } from '../model.ts';
 import { Engine, type EngineOptions } from '../runtime/engine.ts';
 import type { Codec } from '../vqgan/codec.ts';
-import type { Pixels, Watch } from './pictures.ts';
+import type { Watch } from './pictures.ts';
 import { fingerprint, type RunDirectory } from './run.ts';
 
 /** Pictures encoded together. */
 const BATCH = 64;
 
+/** What is encoded: a source, for its names and content ids, and the reader of its pixels. */
+export interface Encodable {
+  readonly source: Pick<ImageSource, 'size' | 'contentId'>;
+  readonly reader: PictureReader;
+  /** Identity of the pictures and of what is done to them. */
+  readonly id: string;
+}
+
+export interface EncodedPictures {
+  readonly latents: Latents;
+  /** Identity of the pictures and of the models. */
+  readonly id: string;
+  close(): void;
+}
+
 /**
- * The latents of a run's pictures, from its cache or computed now, with the identity of pictures and models.
+ * The latents of a run's pictures, with the identity of pictures and models. Pixels are read only for what is not in the cache.
  * @throws UserError if a model that encodes has not been trained yet.
  */
 export async function encodePictures(
   run: RunDirectory,
-  pixels: Pixels,
+  pictures: Encodable,
   engineOptions: EngineOptions,
   watch: Watch,
-): Promise<{ readonly latents: Latents; readonly id: string }> {
+): Promise<EncodedPictures> {
   if (run.settings.clip === 'compact' && !run.hasModel('clip'))
     throw new UserError(`${run.path} holds no trained CLIP: train it first with --stage clip`);
   if (!run.hasModel('tokenizer'))
@@ -31,48 +55,183 @@ export async function encodePictures(
   const clip = await openRunClip(run);
   const engine = Engine.start(engineOptions);
   try {
-    const id = fingerprint(pixels.id, clip.id, fs.readFileSync(run.file('tokenizer', 'model.safetensors')));
-    const cache = run.file('cache', 'latents.safetensors');
-    const known = readCache(cache, id);
-    if (known) return { latents: known, id };
-    const { imageSize } = run.settings.recipe;
-    const latents = await encode(pixels.bytes, imageSize, await openRunCodec(run, engine), clip, watch);
-    writeSafetensors(cache, toArrays(latents), { id });
-    return { latents, id };
+    const tokenizer = run.stageHash('tokenizer');
+    const codec = await openRunCodec(run, engine);
+    const { recipe, seed } = run.settings;
+    const cache = openLatentCache(run.file('cache'), {
+      pictures: JSON.stringify([recipe.imageSize, recipe.pictures, isFixed(recipe.pictures) ? 0 : seed]),
+      tokenizer: fingerprint(tokenizer, JSON.stringify(recipe.tokenizer), `${seed}`),
+      tokens: codec.tokens,
+      clip: clip.id,
+      dim: clip.dim,
+    });
+    const { views } = recipe.pictures;
+    await encodeMissing(cache, pictures, views, { codec, clip, imageSize: recipe.imageSize }, watch);
+    return {
+      latents: storedLatents(cache, pictures.source, views, codec.tokens, clip.dim),
+      id: fingerprint(pictures.id, clip.id, tokenizer),
+      close: () => cache.close(),
+    };
   } finally {
     await Promise.all([clip.close(), engine.close()]);
   }
 }
 
-function readCache(file: string, id: string): Latents | undefined {
-  if (!fs.existsSync(file)) return undefined;
-  const { tensors, metadata } = readSafetensors(file);
-  return metadata.id === id ? fromArrays(tensors) : undefined;
+/** What made the latents: a change of one makes anew what depends on it, and nothing else. */
+export interface LatentOrigin {
+  /** What is done to pictures before they are encoded. */
+  readonly pictures: string;
+  readonly tokenizer: string;
+  readonly tokens: number;
+  readonly clip: string;
+  readonly dim: number;
 }
 
-async function encode(
-  bytes: Uint8Array,
-  imageSize: number,
-  codec: Codec,
-  clip: ClipEmbedder,
+export interface LatentCache {
+  readonly codes: RecordStore;
+  readonly embeddings: RecordStore;
+  close(): void;
+}
+
+/** The stores of codes (int32) and embeddings (float32), of the machine's byte order; those of other models are removed. */
+export function openLatentCache(folder: string, origin: LatentOrigin): LatentCache {
+  const open = (kind: string, width: number, ...made: string[]): RecordStore => {
+    const name = `${kind}-${fingerprint(origin.pictures, ...made)}`;
+    for (const file of fs.existsSync(folder) ? fs.readdirSync(folder) : [])
+      if (file.startsWith(`${kind}-`) && !file.startsWith(`${name}.`)) fs.rmSync(path.join(folder, file));
+    return RecordStore.open(path.join(folder, name), width);
+  };
+  const codes = open('codes', 4 * origin.tokens, origin.tokenizer);
+  const embeddings = open('embeddings', 4 * origin.dim, origin.clip);
+  return {
+    codes,
+    embeddings,
+    close() {
+      codes.close();
+      embeddings.close();
+    },
+  };
+}
+
+export interface Encoders {
+  readonly codec: Pick<Codec, 'encode'>;
+  readonly clip: Pick<ClipEmbedder, 'embedImages'>;
+  readonly imageSize: number;
+}
+
+/** Encode every view of every picture that the cache lacks. Each batch is kept at once, so that nothing is lost by a stop. */
+export async function encodeMissing(
+  { codes, embeddings }: LatentCache,
+  { source, reader }: Encodable,
+  views: number,
+  { codec, clip, imageSize }: Encoders,
   { signal, display }: Watch,
-): Promise<Latents> {
+): Promise<void> {
+  const isMissing = (view: View): boolean => {
+    const key = viewKey(source.contentId(view.row), view.view);
+    return codes.slotOf(key) < 0 || embeddings.slotOf(key) < 0;
+  };
+  let total = 0;
+  for (const view of allViews(source.size, views)) if (isMissing(view)) total++;
   const onProgress = display.count('encoding');
   const stride = 3 * imageSize ** 2;
-  const size = bytes.length / stride;
-  const { tokens } = codec;
-  const codes = new Int32Array(size * tokens);
-  const embeddings = new Float32Array(size * clip.dim);
-  for (let start = 0; start < size; start += BATCH) {
+  let done = 0;
+  // Each batch is decoded while the one before it is encoded.
+  for await (const { picks, bytes } of readAhead(reader, batchesOf(allViews(source.size, views), isMissing))) {
     signal.throwIfAborted();
-    const part = bytes.subarray(start * stride, (start + BATCH) * stride);
-    const [partCodes, partEmbeddings] = await Promise.all([
-      codec.encode(part, start),
-      clip.embedImages(imageViews(part, imageSize)),
+    const keys = picks.map(({ row, view }) => viewKey(source.contentId(row), view));
+    const lacking = (store: RecordStore) => {
+      const at = keys.flatMap((key, n) => (store.slotOf(key) < 0 ? [n] : []));
+      const part = new Uint8Array(at.length * stride);
+      at.forEach((n, to) => {
+        part.set(bytes.subarray(n * stride, (n + 1) * stride), to * stride);
+      });
+      return { keys: at.map((n) => keys[n]!), bytes: part };
+    };
+    const [toCode, toEmbed] = [lacking(codes), lacking(embeddings)];
+    const [newCodes, newEmbeddings] = await Promise.all([
+      codec.encode(toCode.bytes, toCode.keys.map(noiseNumber)),
+      clip.embedImages(imageViews(toEmbed.bytes, imageSize)),
     ]);
-    codes.set(partCodes, start * tokens);
-    embeddings.set(partEmbeddings, start * clip.dim);
-    onProgress(start + part.length / stride, size);
+    codes.append(toCode.keys, bytesOf(newCodes));
+    embeddings.append(toEmbed.keys, bytesOf(newEmbeddings));
+    done += picks.length;
+    onProgress(done, total);
   }
-  return { codes, tokens, embeddings, dim: clip.dim, size };
+  codes.flush();
+  embeddings.flush();
+}
+
+/** Every view of every picture, the first views first. */
+function* allViews(size: number, views: number): Iterable<View> {
+  for (let view = 0; view < views; view++) for (let row = 0; row < size; row++) yield { row, view };
+}
+
+/** Those that are wanted, a batch at a time. */
+function* batchesOf(all: Iterable<View>, isWanted: (view: View) => boolean): Iterable<View[]> {
+  let batch: View[] = [];
+  for (const view of all) {
+    if (isWanted(view)) batch.push(view);
+    if (batch.length === BATCH) {
+      yield batch;
+      batch = [];
+    }
+  }
+  if (batch.length > 0) yield batch;
+}
+
+async function* readAhead(reader: PictureReader, batches: Iterable<View[]>) {
+  let coming: { readonly picks: View[]; readonly bytes: Promise<Uint8Array> } | undefined;
+  for (const picks of batches) {
+    const bytes = reader.read(picks);
+    // A failure is reported when the batch's turn comes.
+    bytes.catch(() => {});
+    if (coming) yield { picks: coming.picks, bytes: await coming.bytes };
+    coming = { picks, bytes };
+  }
+  if (coming) yield { picks: coming.picks, bytes: await coming.bytes };
+}
+
+/** The key of one view of a picture: the first is the picture itself. */
+const viewKey = (contentId: string, view: number): string =>
+  view === 0 ? contentId : createHash('sha256').update(`${contentId} ${view}`).digest('hex').slice(0, 32);
+
+/** Where codes are drawn, the noise belongs to the picture's content and not to its place. */
+const noiseNumber = (key: string): number => Number.parseInt(key.slice(0, 7), 16);
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Int32Array | Float32Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
+
+/** Latents that stay on the disk: in memory are two numbers a view. */
+export function storedLatents(
+  { codes, embeddings }: LatentCache,
+  source: Encodable['source'],
+  views: number,
+  tokens: number,
+  dim: number,
+): Latents {
+  const slots = (store: RecordStore): Int32Array => {
+    const found = new Int32Array(source.size * views);
+    for (let row = 0; row < source.size; row++)
+      for (let view = 0; view < views; view++)
+        found[row * views + view] = store.slotOf(viewKey(source.contentId(row), view));
+    return found;
+  };
+  const [codeSlots, embeddingSlots] = [slots(codes), slots(embeddings)];
+  return {
+    size: source.size,
+    views,
+    tokens,
+    dim,
+    gather(rows, ofViews) {
+      const taken = { codes: new Int32Array(rows.length * tokens), embeddings: new Float32Array(rows.length * dim) };
+      const [codeBytes, embeddingBytes] = [bytesOf(taken.codes), bytesOf(taken.embeddings)];
+      for (let i = 0; i < rows.length; i++) {
+        const at = rows[i]! * views + ofViews[i]!;
+        codes.read(codeSlots[at]!, codeBytes, 4 * i * tokens);
+        embeddings.read(embeddingSlots[at]!, embeddingBytes, 4 * i * dim);
+      }
+      return taken;
+    },
+  };
 }

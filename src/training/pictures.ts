@@ -1,8 +1,10 @@
-/** The pictures a run learns from: opened and checked, then read into memory once. */
+/** The pictures a run learns from: opened and checked, then read by number. */
 
 import type { Rejected } from '../data/containers/container.ts';
+import { type InventoryLine, inventoryLine } from '../data/inventory.ts';
 import { openSource } from '../data/open.ts';
-import { type ImageSource, loadAll } from '../data/source.ts';
+import { openReader, type PictureReader, picturesId } from '../data/reader.ts';
+import type { ImageSource } from '../data/source.ts';
 import type { TrainingDisplay } from './display.ts';
 import { fingerprint, type RunDirectory, type RunSettings } from './run.ts';
 
@@ -17,48 +19,64 @@ export interface Watch {
   readonly display: TrainingDisplay;
 }
 
-/** Pictures to learn from, and the files that were left out. */
+/** Pictures to learn from, and those that were left out. */
 export interface Pictures {
   readonly source: ImageSource;
   readonly rejected: readonly Rejected[];
+  /** What the look at them found, to save the next one. Empty for built-in sets. */
+  readonly inventory: readonly InventoryLine[];
 }
 
 /**
- * Open what a run learns from. Pictures are decoded once from end to end, so that nothing is found unreadable later.
+ * Open what a run learns from. Pictures are decoded once from end to end, so that nothing is found unreadable later; a run that
+ * is resumed looks only at what has changed since.
  * @throws UserError if there is no usable picture.
  */
-export async function openPictures({ data, recipe, seed }: RunSettings, { signal, display }: Watch): Promise<Pictures> {
+export async function openPictures(
+  { data, recipe, seed }: RunSettings,
+  { signal, display }: Watch,
+  resumed?: RunDirectory,
+): Promise<Pictures> {
   const rejected: Rejected[] = [];
+  const inventory: InventoryLine[] = [];
   const source = await openSource(data, {
     faces: { seed, count: recipe.images, offset: 0 },
     background: recipe.pictures.background,
+    known: resumed?.readLines(INVENTORY).flatMap((line) => inventoryLine(line) ?? []),
+    onLine: (line) => inventory.push(line),
     signal,
     onProgress: display.count('checking'),
     onRejected: (file) => rejected.push(file),
   });
-  return { source, rejected };
+  return { source, rejected, inventory };
 }
 
-/** Pictures in memory, [n, size, size, 3] bytes, with their identity. */
-export interface Pixels {
-  readonly bytes: Uint8Array;
+const INVENTORY = 'cache/inventory.jsonl';
+
+/** Pictures as the stages want them: by number and at the size of the run's recipe. */
+export interface RunPictures {
+  readonly source: ImageSource;
+  readonly reader: PictureReader & { close(): void };
+  /** Identity of the pictures and of what is done to them. */
   readonly id: string;
 }
 
-/** Read all pictures at the size of the run's recipe. Files that were left out are listed in the run directory. */
-export async function readPictures(
+/** Make the pictures ready for the stages. What was left out is listed in the run directory, and said. */
+export function readyPictures(
   run: RunDirectory,
-  { source, rejected }: Pictures,
+  { source, rejected, inventory }: Pictures,
   { signal, display }: Watch,
-): Promise<Pixels> {
-  const { data, recipe } = run.settings;
+): RunPictures {
+  const { recipe, seed } = run.settings;
+  if (inventory.length > 0) run.writeLines(INVENTORY, inventory);
   if (rejected.length > 0) {
     run.writeLines('rejected.jsonl', rejected);
     display.note(
       `${rejected.length} of ${source.size + rejected.length} files are not usable pictures and are left out: see ${run.file('rejected.jsonl')}`,
     );
   }
-  const onProgress = display.count(data === 'faces' ? 'drawing' : 'reading');
-  const bytes = await loadAll(source, recipe.imageSize, { signal, onProgress });
-  return { bytes, id: fingerprint(bytes) };
+  const options = { source, side: recipe.imageSize, seed, pictures: recipe.pictures };
+  const kept = fingerprint(`${recipe.imageSize}`, recipe.pictures.background);
+  const reader = openReader({ ...options, file: run.file('cache', `pixels-${kept}`), signal });
+  return { source, reader, id: picturesId(options) };
 }

@@ -16,9 +16,9 @@ import type { Recipe } from '../recipe.ts';
 import { Engine, type EngineOptions } from '../runtime/engine.ts';
 import type { LpipsSource } from '../vqgan/lpips-weights.ts';
 import { tokenizerStage } from '../vqgan/stage.ts';
-import { encodePictures } from './encoding.ts';
+import { type EncodedPictures, encodePictures } from './encoding.ts';
 import { lpipsOf, ownEyes } from './perceptual.ts';
-import { CLIP_FACES_OFFSET, type Pictures, type Pixels, readPictures, type Watch } from './pictures.ts';
+import { CLIP_FACES_OFFSET, type Pictures, type RunPictures, readyPictures, type Watch } from './pictures.ts';
 import { fingerprint, type RunDirectory } from './run.ts';
 import type { Stage, StageName } from './stage.ts';
 import { isFinished, trainStage } from './trainer.ts';
@@ -53,16 +53,21 @@ export async function trainPipeline(
     diffusion: () => pipeline.diffusion(),
     finetune: () => pipeline.finetune(),
   };
-  for (const stage of options.stages) {
-    const start = performance.now();
-    await parts[stage]();
-    seconds[stage] = (performance.now() - start) / 1000;
+  try {
+    for (const stage of options.stages) {
+      const start = performance.now();
+      await parts[stage]();
+      seconds[stage] = (performance.now() - start) / 1000;
+    }
+    return { seconds };
+  } finally {
+    pipeline.close();
   }
-  return { seconds };
 }
 
 class Pipeline {
-  private pixels: Promise<Pixels> | undefined;
+  private ready: RunPictures | undefined;
+  private latents: EncodedPictures | undefined;
 
   constructor(private readonly options: PipelineOptions) {}
 
@@ -96,7 +101,7 @@ class Pipeline {
   async tokenizer(): Promise<void> {
     const { run } = this.options;
     const { recipe, seed } = run.settings;
-    const { bytes, id } = await this.images();
+    const { reader, id } = this.pictures();
     const eyes = ownEyes(run);
     const settings = JSON.stringify([recipe.tokenizer, recipe.imageSize]);
     const identity = fingerprint('tokenizer', settings, `${seed}`, id, eyes?.id ?? '');
@@ -105,7 +110,7 @@ class Pipeline {
         engine,
         recipe,
         seed,
-        images: bytes,
+        pictures: reader,
         fingerprint: identity,
         loadPerceptual: async () => eyes ?? lpipsOf(run, this.options.lpips, this.options),
         onExport: (params) => run.saveModel('tokenizer', params, {}),
@@ -116,7 +121,7 @@ class Pipeline {
   /** The diffusion model: codes and CLIP image embeddings only. */
   async diffusion(): Promise<void> {
     const { run } = this.options;
-    const { latents, id } = await this.latents();
+    const { latents, id } = await this.encoded();
     await this.denoiser(run.settings.recipe, latents, id, (params) => {
       run.saveModel('diffusion', params, { latents: id });
       run.forgetModel('finetune');
@@ -131,7 +136,7 @@ class Pipeline {
       throw new UserError(`The recipe of ${run.path} has no second stage: finetune.steps is 0`);
     if (!run.hasModel('diffusion'))
       throw new UserError(`${run.path} holds no trained diffusion model: train it first with --stage diffusion`);
-    const { latents, id } = await this.latents();
+    const { latents, id } = await this.encoded();
     const file = run.file('diffusion', 'model.safetensors');
     const parameters = diffusionParameters(transformerConfig(recipe, latents.dim));
     const initial = adopt(parameters, run.readModel('diffusion').tensors, file);
@@ -195,13 +200,19 @@ class Pipeline {
     }
   }
 
-  /** The training pictures in memory, read once. */
-  private images(): Promise<Pixels> {
-    this.pixels ??= readPictures(this.options.run, this.options.pictures, this.options);
-    return this.pixels;
+  private pictures(): RunPictures {
+    this.ready ??= readyPictures(this.options.run, this.options.pictures, this.options);
+    return this.ready;
   }
 
-  private async latents(): Promise<Awaited<ReturnType<typeof encodePictures>>> {
-    return encodePictures(this.options.run, await this.images(), this.options.engine, this.options);
+  private async encoded(): Promise<EncodedPictures> {
+    this.latents?.close();
+    this.latents = await encodePictures(this.options.run, this.pictures(), this.options.engine, this.options);
+    return this.latents;
+  }
+
+  close(): void {
+    this.ready?.reader.close();
+    this.latents?.close();
   }
 }

@@ -96,6 +96,13 @@ export class RunDirectory {
     writeFileAtomic(this.file(name), values.map((value) => `${JSON.stringify(value)}\n`).join(''));
   }
 
+  /** What `writeLines` wrote; nothing where there is no such file. */
+  readLines(name: string): unknown[] {
+    if (!fs.existsSync(this.file(name))) return [];
+    const lines = fs.readFileSync(this.file(name), 'utf8').split('\n');
+    return lines.filter((line) => line !== '').map((line) => JSON.parse(line));
+  }
+
   /** One line of the training log. */
   log(entry: Readonly<Record<string, unknown>>): void {
     try {
@@ -152,11 +159,27 @@ export class RunDirectory {
 
   /** Identity of everything that makes pictures: SHA-256 over the weights and the recipe, 16 hex digits. */
   modelHash(): string {
+    return fingerprint(
+      this.stageHash('tokenizer'),
+      this.stageHash(this.denoiserStage),
+      JSON.stringify(this.settings.recipe),
+    );
+  }
+
+  /** SHA-256 of a stage's trained weights, in hex; read in pieces, since they may be larger than memory holds at once. */
+  stageHash(stage: StageName): string {
     const hash = createHash('sha256');
-    for (const stage of ['tokenizer', this.denoiserStage])
-      hash.update(fs.readFileSync(this.file(stage, 'model.safetensors')));
-    hash.update(JSON.stringify(this.settings.recipe));
-    return hash.digest('hex').slice(0, 16);
+    const file = fs.openSync(this.file(stage, 'model.safetensors'), 'r');
+    try {
+      const piece = Buffer.alloc(1 << 22);
+      for (let got = 1; got > 0; ) {
+        got = fs.readSync(file, piece);
+        hash.update(piece.subarray(0, got));
+      }
+    } finally {
+      fs.closeSync(file);
+    }
+    return hash.digest('hex');
   }
 }
 

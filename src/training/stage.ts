@@ -20,6 +20,8 @@ export interface Stage {
   prepare(): Promise<void>;
   /** Run step `step`, counted from 0. The result is a pure function of the state and the step, so that a resumed run repeats it. */
   run(step: number): Promise<Metrics>;
+  /** Milliseconds that the steps so far have waited for their pictures, where a stage reads any. */
+  waited?(): number;
   /** What the trainer must keep besides the engine's state, such as loss histories. */
   hostState(): Readonly<Record<string, NDArray>>;
   /** Take up what `hostState` gave. */

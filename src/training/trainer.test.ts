@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Latents } from '../diffusion/latents.ts';
+import { latentsOf } from '../diffusion/latents.ts';
 import { diffusionStage } from '../diffusion/stage.ts';
 import { integers, normals } from '../random/noise.ts';
 import { makeRecipe } from '../recipe.ts';
@@ -31,13 +31,12 @@ for (let i = 0; i < size; i++) {
     row[d] = x / length;
   });
 }
-const latents: Latents = {
-  codes: Int32Array.from(integers({ seed: 5, stream: 'codes', step: 0 }, 0, size * tokens, recipe.tokenizer.codes)),
+const latents = latentsOf(
+  Int32Array.from(integers({ seed: 5, stream: 'codes', step: 0 }, 0, size * tokens, recipe.tokenizer.codes)),
   tokens,
-  embeddings: features,
+  features,
   dim,
-  size,
-};
+);
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-trainer-'));
 const engine = Engine.start({ threads: 1 });

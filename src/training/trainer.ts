@@ -16,6 +16,8 @@ export interface Progress {
   /** Steps a second, lately. */
   readonly rate: number;
   readonly secondsLeft: number;
+  /** Share of the time, lately, in which the stage waited for pictures; undefined where it reads none. */
+  readonly waiting: number | undefined;
 }
 
 export interface TrainOptions {
@@ -91,8 +93,9 @@ export async function trainStage(stage: Stage, options: TrainOptions): Promise<v
       );
     step++;
     run.log({ stage: stage.name, step, ...metrics });
-    const rate = clock.tick();
-    options.onProgress?.({ stage: stage.name, step, steps: end, metrics, rate, secondsLeft: (end - step) / rate });
+    const { rate, waiting } = clock.tick(stage.waited?.());
+    const secondsLeft = (end - step) / rate;
+    options.onProgress?.({ stage: stage.name, step, steps: end, metrics, rate, secondsLeft, waiting });
     if (step % options.checkpointEvery === 0 && step < end) {
       await save(step);
       saved = step;
@@ -102,13 +105,20 @@ export async function trainStage(stage: Stage, options: TrainOptions): Promise<v
   await stage.export();
 }
 
-/** Steps a second over the last few seconds. */
+/** Steps a second, and the share of waiting, over the last few seconds. */
 class StepClock {
-  private readonly ticks = [performance.now()];
+  private readonly ticks: { readonly time: number; readonly waited: number | undefined }[] = [
+    { time: performance.now(), waited: 0 },
+  ];
 
-  tick(): number {
-    this.ticks.push(performance.now());
-    while (this.ticks.length > 3 && this.ticks.at(-1)! - this.ticks[0]! > 8000) this.ticks.shift();
-    return ((this.ticks.length - 1) * 1000) / Math.max(1, this.ticks.at(-1)! - this.ticks[0]!);
+  tick(waited: number | undefined): { readonly rate: number; readonly waiting: number | undefined } {
+    this.ticks.push({ time: performance.now(), waited });
+    while (this.ticks.length > 3 && this.ticks.at(-1)!.time - this.ticks[0]!.time > 8000) this.ticks.shift();
+    const [first, last] = [this.ticks[0]!, this.ticks.at(-1)!];
+    const passed = Math.max(1, last.time - first.time);
+    return {
+      rate: ((this.ticks.length - 1) * 1000) / passed,
+      waiting: waited === undefined ? undefined : (waited - (first.waited ?? 0)) / passed,
+    };
   }
 }

@@ -81,9 +81,13 @@ async function open({ run, recipe, latents, engine: options }: ValidationOptions
     const config = transformerConfig(recipe, latents.dim);
     const denoisers = await DenoiserPool.create(engine, config, weights, sampling.nullEmbedding);
     const prompts = diffusion.validationPrompts.map((prompt) => sampling.promptPrefix + prompt);
-    const asked = prompts.length > 0 ? await clip.embedTexts(prompts) : latents.embeddings;
-    const rows = Array.from({ length: diffusion.validationPictures }, (_, i) => i % (asked.length / clip.dim));
-    return { engine, clip, codec, denoisers, conditions: takeRows(asked, clip.dim, rows) };
+    const count = diffusion.validationPictures;
+    const rows = Array.from({ length: count }, (_, i) => i % (prompts.length || latents.size));
+    const conditions =
+      prompts.length > 0
+        ? takeRows(await clip.embedTexts(prompts), clip.dim, rows)
+        : latents.gather(rows, new Int32Array(count)).embeddings;
+    return { engine, clip, codec, denoisers, conditions };
   } catch (error) {
     await Promise.all([clip.close(), engine.close()]);
     throw error;

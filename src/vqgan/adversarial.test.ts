@@ -3,6 +3,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { evaluate, toValues } from '../../test/support/interpreter.ts';
 import { weights, worstError } from '../../test/support/numeric.ts';
+import { picturesOf } from '../../test/support/pictures.ts';
 import { UserError } from '../errors.ts';
 import * as g from '../graph/index.ts';
 import type { NDArray, Tree } from '../ndarray.ts';
@@ -76,7 +77,15 @@ afterAll(() => engine.close());
 
 type Load = () => Promise<PerceptualDistance | undefined>;
 const start = (loadPerceptual: Load, wanted: TokenizerRecipe = recipe): Stage =>
-  tokenizerStage({ engine, recipe: wanted, seed: 2, images, fingerprint: 'test', loadPerceptual, onExport() {} });
+  tokenizerStage({
+    engine,
+    recipe: wanted,
+    seed: 2,
+    pictures: picturesOf(images, wanted.imageSize),
+    fingerprint: 'test',
+    loadPerceptual,
+    onExport() {},
+  });
 const weightsOf = (seed: number) => () => Promise.resolve(someDistance(seed));
 
 interface Kept {

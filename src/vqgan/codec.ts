@@ -17,9 +17,9 @@ export interface Codec {
   readonly tokens: number;
   /**
    * Any number of pictures, bytes [n, imageSize, imageSize, 3], to codes [n, tokens]: the most likely ones or, with `encode: sample`,
-   * drawn, by noise that belongs to the number of the picture; the first one's is `first`.
+   * drawn, by noise that belongs to the picture's number: 0, 1, … unless told.
    */
-  encode(images: Uint8Array, first?: number): Promise<Int32Array>;
+  encode(images: Uint8Array, numbers?: ArrayLike<number>): Promise<Int32Array>;
   /** Any number of codes [n, tokens] to planes [n, 3, imageSize, imageSize], about [-1, 1] (not clamped). */
   decode(codes: Int32Array): Promise<Float32Array>;
 }
@@ -62,13 +62,16 @@ export async function compileCodec(
 
   return {
     tokens,
-    async encode(images, first = 0) {
+    async encode(images, numbers) {
       const count = images.length / pixels;
       const codes = new Int32Array(count * tokens);
       for (let start = 0; start < count; start += batch) {
         const rows = batchFrom(start, batch, count);
         const x = float32(planesOf(images, rows, imageSize), pictures.shape);
-        const out = await encoder.run({ x, ...(isDrawn && { gumbel: drawNoise(rows.map((row) => first + row)) }) });
+        const out = await encoder.run({
+          x,
+          ...(isDrawn && { gumbel: drawNoise(rows.map((row) => numbers?.[row] ?? row)) }),
+        });
         codes.set((out.codes!.data as Int32Array).subarray(0, (count - start) * tokens), start * tokens);
       }
       return codes;

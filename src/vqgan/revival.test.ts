@@ -1,6 +1,7 @@
 /** Dead codes revived: what the new ones are, and codes that are starved on purpose and come back. */
 
 import { afterAll, describe, expect, it } from 'vitest';
+import { picturesOf } from '../../test/support/pictures.ts';
 import { float32, type NDArray, type Tree } from '../ndarray.ts';
 import { normals } from '../random/noise.ts';
 import { makeRecipe, type TokenizerRecipe } from '../recipe.ts';
@@ -122,7 +123,7 @@ describe('starved codes', () => {
     },
   });
   const start = (recipe: TokenizerRecipe) =>
-    tokenizerStage({ engine, recipe, seed: 1, images, fingerprint: 'test', onExport() {} });
+    tokenizerStage({ engine, recipe, seed: 1, pictures: picturesOf(images, SIZE), fingerprint: 'test', onExport() {} });
 
   /** A run in which all but four codes are pushed out of reach at the beginning, with the state before one of its steps. */
   async function starvedRun(recipe: TokenizerRecipe, keep: number) {

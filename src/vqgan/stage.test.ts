@@ -1,6 +1,7 @@
 /** The tokenizer stage on pictures small enough for a test: it learns, and a resumed run repeats the whole one bit by bit. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { picturesOf } from '../../test/support/pictures.ts';
 import { UserError } from '../errors.ts';
 import { float32, type NDArray, type Tree } from '../ndarray.ts';
 import { makeRecipe, type TokenizerRecipe } from '../recipe.ts';
@@ -66,7 +67,7 @@ function start(seed: number) {
     engine,
     recipe,
     seed,
-    images,
+    pictures: picturesOf(images, SIZE),
     fingerprint: 'test',
     onExport: (params) => {
       exported = params;
@@ -162,7 +163,8 @@ describe('codec', () => {
     ];
     const codes = await three.encode(images);
     const stride = 3 * SIZE * SIZE;
-    const tail = await two.encode(images.subarray(5 * stride), 5);
+    const numbers = Array.from({ length: 27 }, (_, i) => 5 + i);
+    const tail = await two.encode(images.subarray(5 * stride), numbers);
     expect(tail).toEqual(codes.subarray(5 * three.tokens));
     const differing = (a: Int32Array, b: Int32Array) => a.filter((code, i) => code !== b[i]).length;
     expect(differing(codes, await other.encode(images))).toBeGreaterThan(0);

@@ -1,5 +1,6 @@
 /** The tokenizer stage: a plain autoencoder first, then codes from its latents, then the Gumbel quantizer with a falling temperature. */
 
+import { type Pick, type PictureReader, ReadAhead } from '../data/reader.ts';
 import { UserError } from '../errors.ts';
 import type { Program, Spec } from '../graph/index.ts';
 import { float32, int32, type NDArray, scalar, type Tree } from '../ndarray.ts';
@@ -34,8 +35,8 @@ export interface TokenizerStageOptions {
   readonly engine: Engine;
   readonly recipe: TokenizerRecipe;
   readonly seed: number;
-  /** [n, imageSize, imageSize, 3]: pictures and nothing else. */
-  readonly images: Uint8Array;
+  /** Pictures of imageSize and nothing else. */
+  readonly pictures: PictureReader;
   readonly fingerprint: string;
   /** Opens the perceptual distance, if the recipe wants one; where there is none the loss does without. */
   readonly loadPerceptual?: (() => Promise<PerceptualDistance | undefined>) | undefined;
@@ -47,25 +48,35 @@ export interface TokenizerStageOptions {
 const LATENTS_PER_CODE = 32;
 
 export function tokenizerStage(options: TokenizerStageOptions): Stage {
-  const { engine, recipe, seed, images } = options;
+  const { engine, recipe, seed, pictures } = options;
   const { imageSize, tokenizer: settings } = recipe;
   const { batch, codes, codeDim, reviveAfter } = settings;
   const tokens = gridSize(recipe) ** 2;
-  const count = images.length / (3 * imageSize ** 2);
+  const count = pictures.size;
   const shuffle = new Shuffle(seed, 'tokenizer/order', count);
+  /** The pictures of a step, each in the view of its epoch. */
+  const picksOf = (step: number): Pick[] => {
+    const epochs = shuffle.epochs(step, batch);
+    return Array.from(shuffle.batch(step, batch), (row, i) => ({ row, view: epochs[i]! }));
+  };
+  const ahead = new ReadAhead(pictures, picksOf, settings.steps);
+  let waited = 0;
   const programs = new Map<string, Executable>();
   let perceptual: PerceptualDistance | undefined;
-  let drawn: { readonly step: number; readonly feeds: Record<string, NDArray> } | undefined;
+  let drawn: { readonly step: number; readonly feeds: Promise<Record<string, NDArray>> } | undefined;
 
-  const picture = (rows: ArrayLike<number>) =>
-    float32(planesOf(images, rows, imageSize), [batch, 3, imageSize, imageSize]);
+  const planes = async (bytes: Promise<Uint8Array>) => {
+    const rows = Array.from({ length: batch }, (_, i) => i);
+    return float32(planesOf(await bytes, rows, imageSize), [batch, 3, imageSize, imageSize]);
+  };
+  const pictureOf = (step: number) => planes(pictures.read(picksOf(step)));
 
   /** All that step `step` is fed: a pure function of the step. */
-  function drawFeeds(step: number): Record<string, NDArray> {
-    const rows = shuffle.batch(step, batch);
+  async function drawFeeds(step: number): Promise<Record<string, NDArray>> {
+    const x = await planes(ahead.at(step));
     const samples = Array.from({ length: batch }, (_, i) => i);
     const key = (stream: string) => ({ seed, stream: `tokenizer/${stream}`, step });
-    const common = { x: picture(rows), lr: scalar(rateAt(settings, step)) };
+    const common = { x, lr: scalar(rateAt(settings, step)) };
     if (phaseAt(settings, step) === 'autoencoder') {
       const noise = normalBatch(key('latent'), samples, tokens * codeDim).map((z) => z * settings.latentNoise);
       return { ...common, noise: float32(noise, [batch, tokens, codeDim]) };
@@ -83,7 +94,7 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
     const latents: Float32Array[] = [];
     const steps = Math.ceil(Math.min(LATENTS_PER_CODE * codes, count * tokens) / (batch * tokens));
     for (let step = 0; step < steps; step++) {
-      const { rows } = await programs.get(LATENTS)!.run({ x: picture(shuffle.batch(step, batch)) });
+      const { rows } = await programs.get(LATENTS)!.run({ x: await pictureOf(step) });
       latents.push(rows!.data as Float32Array);
     }
     const key = { seed, stream: 'tokenizer/codebook', step: 0 };
@@ -95,7 +106,7 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
     const idle = (await read({ idle: { dtype: 'float32', shape: [codes] } })).idle.data;
     const dead = deadCodes(idle, reviveAfter);
     if (dead.length === 0) return;
-    const { rows, index } = await programs.get(ASSIGNMENT)!.run({ x: picture(shuffle.batch(step, batch)) });
+    const { rows, index } = await programs.get(ASSIGNMENT)!.run({ x: await pictureOf(step) });
     const { quantize } = tokenizerParameters(settings, imageSize);
     const state = await read({ params: { quantize }, adam: { mean: { quantize }, square: { quantize } } });
     const assignment = { rows: rows!.data as Float32Array, index: index!.data as Int32Array };
@@ -155,12 +166,20 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
       if (step > 0 && step === first) await seedCodebook();
       if (reviveAfter > 0 && step > first && step % reviveAfter === 0) await reviveCodes(step);
       const program = await training(variantAt(followed(), step));
-      const feeds = drawn?.step === step ? drawn.feeds : drawFeeds(step);
+      const asked = performance.now();
+      const feeds = await (drawn?.step === step ? drawn.feeds : drawFeeds(step));
+      waited += performance.now() - asked;
       const running = program.run(feeds);
-      // The noise of the next step is drawn while the engine works on this one.
-      if (step + 1 < settings.steps) drawn = { step: step + 1, feeds: drawFeeds(step + 1) };
+      // The next step's pictures are read, and its noise drawn, while the engine works on this one.
+      if (step + 1 < settings.steps) {
+        const next = drawFeeds(step + 1);
+        next.catch(() => {});
+        drawn = { step: step + 1, feeds: next };
+      }
       return metricsOf(await running);
     },
+
+    waited: () => waited,
 
     hostState: () => (settings.perceptualWeight > 0 ? { lpips: identity(perceptual) } : {}),
     restore({ lpips }) {

@@ -1,5 +1,7 @@
 /** Encoded pictures where they lie: files of a folder, entries of an archive, rows of a table. All are read by number. */
 
+import { stat } from 'node:fs/promises';
+
 /** Something that will not be learned from, and why. */
 export interface Rejected {
   /** Its place in the container: a relative path, or table and row. */
@@ -20,7 +22,15 @@ export interface Container {
    * @throws UserError if it cannot be read any more, or is larger than `maxEntryBytes`.
    */
   read(index: number): Promise<Uint8Array>;
+  /** Something that changes when entry `index` changes, without reading it: size and time, mostly. */
+  stamp(index: number): Promise<string>;
   close(): Promise<void>;
+}
+
+/** Size and time of a file: what a stamp is made of. Empty if it is gone, which reading it will tell. */
+export async function fileStamp(file: string): Promise<string> {
+  const found = await stat(file).catch(() => undefined);
+  return found ? `${found.size} ${found.mtimeMs}` : '';
 }
 
 /** No encoded picture is larger; what claims to be is refused before memory is reserved for it. */

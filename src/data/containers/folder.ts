@@ -4,7 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, UserError } from '../../errors.ts';
 import { walkFolder } from '../walk.ts';
-import { type Container, maxEntryBytes, tooLarge } from './container.ts';
+import { type Container, fileStamp, maxEntryBytes, tooLarge } from './container.ts';
 
 /**
  * Open a folder. Published layouts (FFHQ's numbered folders, COCO's `train2017`, …) are folders like any other; what
@@ -31,6 +31,7 @@ export async function openFolder(folder: string): Promise<Container> {
         throw new UserError(`cannot be read: ${messageOf(error)}`);
       }
     },
+    stamp: (index) => fileStamp(path.join(folder, files[index]!)),
     close: async () => {},
   };
 }

@@ -85,6 +85,7 @@ async function withShards(folder: Container): Promise<Container> {
     names: entries.map(({ name }) => name),
     rejected,
     read: (index) => entries[index]!.from.read(entries[index]!.index),
+    stamp: (index) => entries[index]!.from.stamp(entries[index]!.index),
     close: async () => void (await Promise.all([folder, ...shards.values()].map((container) => container.close()))),
   };
 }

@@ -5,7 +5,7 @@ import { type FileMetaData, parquetMetadataAsync, parquetReadObjects, parquetSch
 import { asyncBufferFromFile } from 'hyparquet/src/node.js';
 import { compressors } from 'hyparquet-compressors';
 import { messageOf, UserError } from '../../errors.ts';
-import type { Container } from './container.ts';
+import { type Container, fileStamp } from './container.ts';
 
 /** Row groups are the smallest thing that can be read; so many of their bytes stay in memory. */
 const KEPT_BYTES = 256 << 20;
@@ -25,6 +25,7 @@ export async function openParquet(file: string): Promise<Container> {
     const metadata = await parquetMetadataAsync(buffer);
     const column = pictureColumn(metadata, file);
     const groups = rowGroups(metadata);
+    const stamp = fileStamp(file);
     const rows = Number(metadata.num_rows);
     const read = keepRecent(groups, async ({ start, end }) => {
       const options = { file: buffer, metadata, columns: [column], compressors, utf8: false };
@@ -42,6 +43,7 @@ export async function openParquet(file: string): Promise<Container> {
         if (bytes === undefined) throw new UserError(`no picture in column ${column} of this row`);
         return bytes;
       },
+      stamp: () => stamp,
       close: async () => {},
     };
   } catch (error) {

@@ -5,7 +5,15 @@
 
 import { type FileHandle, open } from 'node:fs/promises';
 import { messageOf, UserError } from '../../errors.ts';
-import { byName, type Container, isBesidePictures, maxEntryBytes, type Rejected, tooLarge } from './container.ts';
+import {
+  byName,
+  type Container,
+  fileStamp,
+  isBesidePictures,
+  maxEntryBytes,
+  type Rejected,
+  tooLarge,
+} from './container.ts';
 
 const BLOCK = 512;
 /** Longer names and attributes are no names. */
@@ -25,6 +33,7 @@ interface Member {
 export async function openTar(file: string): Promise<Container> {
   const handle = await open(file, 'r').catch((error: unknown) => Promise.reject(damaged(file, messageOf(error))));
   try {
+    const stamp = fileStamp(file);
     const { members, rejected } = await membersOf(handle, file);
     return {
       path: file,
@@ -34,6 +43,7 @@ export async function openTar(file: string): Promise<Container> {
         const { offset, size } = members[index]!;
         return bytesAt(handle, offset, size, () => new UserError('cut off: the archive ends inside it'));
       },
+      stamp: () => stamp,
       close: () => handle.close(),
     };
   } catch (error) {

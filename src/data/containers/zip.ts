@@ -3,7 +3,15 @@
 import type { Readable } from 'node:stream';
 import yauzl, { type Entry, type ZipFile } from 'yauzl';
 import { messageOf, UserError } from '../../errors.ts';
-import { byName, type Container, isBesidePictures, maxEntryBytes, type Rejected, tooLarge } from './container.ts';
+import {
+  byName,
+  type Container,
+  fileStamp,
+  isBesidePictures,
+  maxEntryBytes,
+  type Rejected,
+  tooLarge,
+} from './container.ts';
 
 /** Deflate does not reach this: an entry that claims more is made to fill memory. */
 const MAX_RATIO = 1100;
@@ -14,6 +22,7 @@ const MAX_RATIO = 1100;
  */
 export async function openZip(file: string): Promise<Container> {
   const zip = await opened(file);
+  const stamp = fileStamp(file);
   const { entries, rejected } = await entriesOf(zip, file);
   return {
     path: file,
@@ -27,6 +36,7 @@ export async function openZip(file: string): Promise<Container> {
         throw new UserError(`cannot be unpacked: ${messageOf(error)}`);
       }
     },
+    stamp: () => stamp,
     close: async () => zip.close(),
   };
 }
