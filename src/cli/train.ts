@@ -4,6 +4,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { Command, Option } from 'commander';
 import { openEmbedder } from '../clip/embedder.ts';
+import type { ClipReport } from '../clip/report.ts';
+import type { Recall } from '../clip/retrieval.ts';
+import { isNamedSource } from '../data/open.ts';
+import { hasPairs, isPairsFile } from '../data/pairs.ts';
 import { UserError } from '../errors.ts';
 import { estimateTraining } from '../evaluation/estimate.ts';
 import { machineSpeed } from '../evaluation/speed.ts';
@@ -38,7 +42,10 @@ interface TrainCommandOptions extends CommonOptions {
 export function trainCommand(): Command {
   const command = new Command('train')
     .description('train a model on a folder of pictures')
-    .option('--data <folder|faces>', 'the pictures: a folder, or the built-in drawn faces')
+    .option(
+      '--data <pictures>',
+      'a folder, .zip, .tar or Parquet file of pictures; faces (drawn) or fashion-mnist; with --stage clip also pairs.jsonl',
+    )
     .option('--run <dir>', 'where to keep the run; a run directory is a model')
     .option('--preset <name>', `sizes and lengths to start from: ${Object.keys(presets).join(', ')} (default: nano)`)
     .addOption(
@@ -76,13 +83,16 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   if (!resumed) RunDirectory.assertFree(folder);
   if (options.lpips !== undefined) checkLpips(options.lpips, settings);
   if (settings.clip !== 'compact') await (await openEmbedder(settings.clip)).close();
-  const pictures = await openPictures(settings, { signal, display }, resumed);
+  const stages = stagesOf(options, settings);
+  const pictures = stages.some((stage) => stage !== 'clip')
+    ? await openPictures(settings, { signal, display }, resumed)
+    : undefined;
   const run = resumed ?? RunDirectory.create(folder, settings);
 
-  const { seconds } = await trainPipeline({
+  const { seconds, clip } = await trainPipeline({
     run,
     pictures,
-    stages: stagesOf(options, settings),
+    stages,
     engine: engineOptions(options),
     resume: options.resume ?? false,
     checkpointEvery: options.checkpointEvery,
@@ -92,10 +102,24 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
     display,
   });
   display.end();
-  printResult(options.json ?? false, { run: run.path, seconds }, () => [
+  printResult(options.json ?? false, { run: run.path, seconds, ...(clip && { clip }) }, () => [
+    ...(clip ? clipLines(clip) : []),
     `Trained ${run.path} in ${duration(Object.values(seconds).reduce((a, b) => a + b, 0))}.`,
-    `Try it: clipvq generate --model ${run.path} "a prompt"`,
+    stages.every((stage) => stage === 'clip')
+      ? `Use it: clipvq train --data <pictures> --clip ${run.clipFolder} --run <dir>`
+      : `Try it: clipvq generate --model ${run.path} "a prompt"`,
   ]);
+}
+
+function clipLines({ heldOut, retrieval, zeroShot }: ClipReport): string[] {
+  const recall = ({ at1, at5, at10 }: Recall) =>
+    [at1, at5, at10].map((share) => `${(100 * share).toFixed(0)} %`).join(', ');
+  return [
+    `CLIP on ${heldOut} held-out pairs, among ${retrieval.among}: a picture's text is the nearest, among 5, among 10: ${recall(retrieval.imageToText)}; a text's picture: ${recall(retrieval.textToImage)}`,
+    ...(zeroShot
+      ? [`Zero-shot: ${(100 * zeroShot.accuracy).toFixed(1)} % of them find their text among all ${zeroShot.classes}`]
+      : []),
+  ];
 }
 
 /** The stages that were asked for, in order; a CLIP that exists already and a second stage of no steps are none. */
@@ -133,19 +157,23 @@ const DEFAULT_CLIP_DIM = 512;
 /** What an estimate stands in for pictures that it does not read. */
 const NO_DATA = 'pictures';
 
-function newSettings({ data, preset = 'nano', set, seed = 0, clip }: TrainCommandOptions): RunSettings {
+function newSettings({ data, preset = 'nano', set, seed = 0, clip, stage }: TrainCommandOptions): RunSettings {
   if (data === undefined)
     throw new UserError('Name the pictures to learn from: --data <folder>, or --data faces for the built-in set');
-  const chosen = clip ?? (data === 'faces' ? 'compact' : DEFAULT_CLIP);
-  if (chosen === 'compact' && data !== 'faces')
+  const chosen = clip ?? (hasPairs(data) ? 'compact' : DEFAULT_CLIP);
+  if (chosen === 'compact' && !hasPairs(data))
     throw new UserError(
       `A compact CLIP learns from captions, which ${data} does not have: name another with --clip <folder or hub name>`,
+    );
+  if (isPairsFile(data) && stage !== 'clip')
+    throw new UserError(
+      `${data} holds captioned pictures, which only a CLIP learns from: add --stage clip, or name the pictures alone with --data <folder>`,
     );
   return { seed, data: absolute(data), clip: absolute(chosen), recipe: makeRecipe(preset, set) };
 }
 
 /** Folders are remembered by their full path, so that a run can be resumed from anywhere. */
-const absolute = (name: string): string => (name !== 'faces' && fs.existsSync(name) ? path.resolve(name) : name);
+const absolute = (name: string): string => (!isNamedSource(name) && fs.existsSync(name) ? path.resolve(name) : name);
 
 /** A resumed run keeps its own settings: asking for others is a mistake worth hearing of. */
 function openResumed(run: string, { data, preset, set, seed, clip }: TrainCommandOptions): RunDirectory {

@@ -19,7 +19,7 @@ export interface ClipFacts {
 export type ClipRequest =
   | { readonly kind: 'load' }
   | { readonly kind: 'images'; readonly images: readonly RgbImage[] }
-  | { readonly kind: 'texts'; readonly texts: readonly string[] }
+  | { readonly kind: 'texts'; readonly texts: readonly string[]; readonly truncate: boolean }
   /** Answered when all calls before it are. */
   | { readonly kind: 'close' };
 

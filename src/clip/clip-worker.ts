@@ -23,7 +23,7 @@ interface Clip {
   /** [images, dim] */
   embedImages(images: readonly RgbImage[]): Promise<Float32Array>;
   /** [texts, dim] */
-  embedTexts(texts: readonly string[]): Promise<Float32Array>;
+  embedTexts(texts: readonly string[], truncate: boolean): Promise<Float32Array>;
 }
 
 async function load(): Promise<Clip> {
@@ -60,8 +60,8 @@ async function load(): Promise<Clip> {
       const raw = images.map(({ data, width, height }) => new RawImage(data, width, height, 3));
       return unitRows((await visionModel(await processor(raw))).image_embeds, dim);
     },
-    async embedTexts(texts) {
-      for (const text of texts) checkText(text, tokenizer.encode(text).length, contextLength);
+    async embedTexts(texts, truncate) {
+      for (const text of texts) checkText(text, truncate ? 0 : tokenizer.encode(text).length, contextLength);
       return unitRows(await textEmbeddings(texts), dim);
     },
   };
@@ -121,7 +121,7 @@ async function answer(request: ClipRequest): Promise<ClipReply> {
     case 'images':
       return { kind: 'embeddings', embeddings: await (await open()).embedImages(request.images) };
     case 'texts':
-      return { kind: 'embeddings', embeddings: await (await open()).embedTexts(request.texts) };
+      return { kind: 'embeddings', embeddings: await (await open()).embedTexts(request.texts, request.truncate) };
     case 'close':
       return { kind: 'done' };
   }

@@ -8,11 +8,13 @@ import * as g from '../graph/index.ts';
 import { adopt } from '../nn/parameters.ts';
 import { makeRecipe } from '../recipe.ts';
 import { Engine } from '../runtime/engine.ts';
+import type { Stage } from '../training/stage.ts';
 import { type CaptionedPictures, planes, tokenIds } from './batches.ts';
 import { trainBpe } from './bpe.ts';
 import { type ClipEmbedder, imageViews, openEmbedder } from './embedder.ts';
 import { ROWS } from './export.ts';
-import { type ClipStage, clipStage } from './stage.ts';
+import { reportClip } from './report.ts';
+import { clipStage } from './stage.ts';
 import { clipParameters, embedImages, embedTexts } from './towers.ts';
 
 const colors = {
@@ -47,7 +49,7 @@ const folder = fs.mkdtempSync(path.join(tmpdir(), 'clipvq-clip-'));
 const model = path.join(folder, 'clip');
 const engine = Engine.start({ threads: 1 });
 const losses: number[] = [];
-let stage: ClipStage;
+let stage: Stage;
 let clip: ClipEmbedder;
 
 beforeAll(async () => {
@@ -74,10 +76,22 @@ describe('the stage', () => {
   it('learns', async () => {
     expect(losses[0]).toBeGreaterThan(2.5);
     expect(losses.at(-1)).toBeLessThan(1.6);
-    const { among, imageToText, textToImage } = await stage.retrieval();
-    // 25 different flags among 100 pairs: guessing finds one in a hundred, knowing finds the right flag, one in four.
-    expect(among).toBe(100);
-    expect(Math.min(imageToText, textToImage)).toBeGreaterThan(0.1);
+    const { heldOut, retrieval, zeroShot } = await reportClip(clip, pairs);
+    const { among, imageToText, textToImage } = retrieval;
+    // 75 captions for 25 flags, in 100 pairs: guessing finds one in 75, knowing the flag one in three.
+    expect([heldOut, among]).toEqual([100, 100]);
+    expect(Math.min(imageToText.at1, textToImage.at1)).toBeGreaterThan(0.1);
+    expect(imageToText.at10).toBeGreaterThan(imageToText.at1);
+    expect(zeroShot).toBeUndefined();
+  });
+
+  it('is asked for classes where few captions recur, and reads long ones to the end of its context', async () => {
+    const long = ', and so on without an end'.repeat(9);
+    const classes = { ...pairs, caption: (i: number) => `${pairs.caption(i % 5, 0)}${long}` };
+    const { zeroShot, retrieval } = await reportClip(clip, classes);
+    expect(zeroShot?.classes).toBe(5);
+    expect(zeroShot?.accuracy).toBeGreaterThanOrEqual(0);
+    expect(retrieval.textToImage.at1).toBeLessThanOrEqual(1);
   });
 
   it('repeats itself from the same seed', async () => {
@@ -88,8 +102,8 @@ describe('the stage', () => {
   });
 
   it('refuses fewer pairs than it needs', () => {
-    const few = { engine, settings, seed: 1, pairs: flags(110, 16), fingerprint: '', folder: model };
-    expect(() => clipStage(few)).toThrow(/clip\.pairs 110 are too few: 100 are held out and a batch needs 25/);
+    const few = { engine, settings, seed: 1, pairs: flags(20, 16), fingerprint: '', folder: model };
+    expect(() => clipStage(few)).toThrow(/^20 captioned pictures are too few: 2 are held out and a batch needs 25/);
   });
 });
 

@@ -21,9 +21,9 @@ export interface ClipEmbedder {
   embedImages(images: readonly RgbImage[]): Promise<Float32Array>;
   /**
    * Texts to unit vectors, [texts, dim]. What stands beside a text has no effect on its embedding.
-   * @throws UserError naming the first text that is empty or longer than the context.
+   * @throws UserError naming the first text that is empty or, unless `truncate` is set, longer than the context.
    */
-  embedTexts(texts: readonly string[]): Promise<Float32Array>;
+  embedTexts(texts: readonly string[], options?: { readonly truncate?: boolean }): Promise<Float32Array>;
   /** Stop the worker once the calls that are under way are answered; later calls are rejected. */
   close(): Promise<void>;
 }
@@ -56,7 +56,8 @@ export async function openEmbedder(model: string, options: EmbedderOptions = {})
       id,
       embedImages: (images) =>
         inBatches(images, dim, (some) => worker.embed({ kind: 'images', images: some.map(detached) })),
-      embedTexts: (texts) => inBatches(texts, dim, (some) => worker.embed({ kind: 'texts', texts: some })),
+      embedTexts: (texts, { truncate = false } = {}) =>
+        inBatches(texts, dim, (some) => worker.embed({ kind: 'texts', texts: some, truncate })),
       close: () => worker.close(),
     };
   } catch (error) {

@@ -1,26 +1,28 @@
 import { describe, expect, it } from 'vitest';
-import { measureRetrieval } from './retrieval.ts';
+import { measureRetrieval, zeroShotAccuracy } from './retrieval.ts';
 
 /** Unit vectors at angles, in turns. */
 const circle = (turns: readonly number[]) =>
   Float32Array.from(turns.flatMap((turn) => [Math.cos(2 * Math.PI * turn), Math.sin(2 * Math.PI * turn)]));
 
+const all = { at1: 1, at5: 1, at10: 1 };
+
 describe('retrieval', () => {
   it('finds everything where pairs agree', () => {
     const rows = circle([0, 0.2, 0.4, 0.6, 0.8]);
-    expect(measureRetrieval(rows, rows, 2)).toMatchObject({ imageToText: 1, textToImage: 1, among: 5, gap: 0 });
+    expect(measureRetrieval(rows, rows, 2)).toMatchObject({ imageToText: all, textToImage: all, among: 5, gap: 0 });
   });
 
   it('counts each direction by itself', () => {
     // Images 0 and 1 both lie nearest to text 0; every text lies nearest to its own image.
     const result = measureRetrieval(circle([0, 0.1, 0.5]), circle([0, 0.22, 0.5]), 2);
-    expect(result.imageToText).toBeCloseTo(2 / 3);
-    expect(result.textToImage).toBe(1);
+    expect(result.imageToText.at1).toBeCloseTo(2 / 3);
+    expect(result.textToImage).toEqual(all);
   });
 
   it('compares within groups alone', () => {
     const images = circle([0, 0.5, 0, 0.5]);
-    expect(measureRetrieval(images, images, 2, 2)).toMatchObject({ imageToText: 1, among: 2 });
+    expect(measureRetrieval(images, images, 2, 2)).toMatchObject({ imageToText: all, among: 2 });
   });
 
   it('measures the gap between the means', () => {
@@ -28,5 +30,27 @@ describe('retrieval', () => {
       2 * Math.cos(Math.PI / 10),
       6,
     );
+  });
+
+  it('counts partners among the nearest k, equal texts being equally right', () => {
+    // Image i lies at i/20 of a turn and its text half a turn away: its own text is the farthest of 20.
+    const turns = Array.from({ length: 20 }, (_, i) => i / 20);
+    const far = measureRetrieval(circle(turns), circle(turns.map((t) => t + 0.5)), 2);
+    expect(far.imageToText).toEqual({ at1: 0, at5: 0, at10: 0 });
+    // Three steps away: six texts are as near or nearer, one of them as near.
+    const near = measureRetrieval(circle(turns), circle(turns.map((t) => t + 0.151)), 2);
+    expect(near.imageToText).toEqual({ at1: 0, at5: 0, at10: 1 });
+    const same = measureRetrieval(circle([0, 0.3, 0.1]), circle([0.2, 0.2, 0.2]), 2);
+    expect(same.imageToText.at1).toBe(1);
+  });
+
+  it('names the class that is nearest', () => {
+    const right = zeroShotAccuracy(
+      circle([0.01, 0.3, 0.9]),
+      circle([0, 0.25]),
+      (i, label) => [0, 1, 1][i] === label,
+      2,
+    );
+    expect(right).toBeCloseTo(2 / 3);
   });
 });

@@ -1,9 +1,15 @@
 /** How well two sets of embeddings find each other: the measure of a trained CLIP. */
 
+/** Share of queries whose partner is among the 1, 5 and 10 nearest. */
+export interface Recall {
+  readonly at1: number;
+  readonly at5: number;
+  readonly at10: number;
+}
+
 export interface Retrieval {
-  /** Share of pictures whose own text is the nearest among `among` texts, and the reverse. */
-  readonly imageToText: number;
-  readonly textToImage: number;
+  readonly imageToText: Recall;
+  readonly textToImage: Recall;
   /** Pairs in one comparison. */
   readonly among: number;
   /** ‖mean image embedding − mean text embedding‖, the modality gap (Liang et al., 2203.02053). */
@@ -11,31 +17,46 @@ export interface Retrieval {
 }
 
 /**
- * Recall at 1 in groups of `among` pairs; `images` and `texts`: unit vectors [n, dim], row i of one belonging to row i of the
- * other. Pairs left over after the last full group are not compared.
+ * Recall in groups of `among` pairs; `images` and `texts`: unit vectors [n, dim], row i of one belonging to row i of the
+ * other. Rows that are as near as the partner do not count against it, so that equal texts are equally right. Pairs left over
+ * after the last full group are not compared.
  */
 export function measureRetrieval(images: Float32Array, texts: Float32Array, dim: number, among = 100): Retrieval {
   const n = images.length / dim;
   const size = Math.min(among, n);
   const groups = Math.floor(n / size);
-  let [found, foundBack] = [0, 0];
-  for (let start = 0; start < groups * size; start += size) {
-    for (let i = start; i < start + size; i++) {
-      if (nearest(images, i, texts, start, size, dim) === i) found++;
-      if (nearest(texts, i, images, start, size, dim) === i) foundBack++;
-    }
-  }
-  const compared = groups * size;
+  const ranks = (queries: Float32Array, rows: Float32Array) =>
+    Array.from({ length: groups * size }, (_, i) => rankOf(queries, i, rows, i - (i % size), size, dim));
   return {
-    imageToText: found / compared,
-    textToImage: foundBack / compared,
+    imageToText: recallOf(ranks(images, texts)),
+    textToImage: recallOf(ranks(texts, images)),
     among: size,
     gap: gapOf(images, texts, dim),
   };
 }
 
-/** Of rows start … start + size − 1 of `rows`, the one with the largest dot product with row `query` of `queries`. */
-function nearest(
+/** Share of images [n, dim] whose nearest class of [classes, dim] is one of their own; classes in turn win no ties. */
+export function zeroShotAccuracy(
+  images: Float32Array,
+  classes: Float32Array,
+  isOwn: (image: number, label: number) => boolean,
+  dim: number,
+): number {
+  const n = images.length / dim;
+  let right = 0;
+  for (let i = 0; i < n; i++) {
+    let [best, highest] = [0, Number.NEGATIVE_INFINITY];
+    for (let label = 0; label < classes.length / dim; label++) {
+      const score = dot(images, i, classes, label, dim);
+      if (score > highest) [best, highest] = [label, score];
+    }
+    if (isOwn(i, best)) right++;
+  }
+  return right / n;
+}
+
+/** How many of rows start … start + size − 1 are nearer to row `query` of `queries` than row `query` of `rows` is. */
+function rankOf(
   queries: Float32Array,
   query: number,
   rows: Float32Array,
@@ -43,14 +64,21 @@ function nearest(
   size: number,
   dim: number,
 ): number {
-  let best = start;
-  let highest = Number.NEGATIVE_INFINITY;
-  for (let row = start; row < start + size; row++) {
-    let dot = 0;
-    for (let d = 0; d < dim; d++) dot += queries[query * dim + d]! * rows[row * dim + d]!;
-    if (dot > highest) [best, highest] = [row, dot];
-  }
-  return best;
+  const own = dot(queries, query, rows, query, dim);
+  let nearer = 0;
+  for (let row = start; row < start + size; row++) if (dot(queries, query, rows, row, dim) > own) nearer++;
+  return nearer;
+}
+
+function recallOf(ranks: readonly number[]): Recall {
+  const within = (k: number) => ranks.filter((rank) => rank < k).length / ranks.length;
+  return { at1: within(1), at5: within(5), at10: within(10) };
+}
+
+function dot(a: Float32Array, i: number, b: Float32Array, j: number, dim: number): number {
+  let total = 0;
+  for (let d = 0; d < dim; d++) total += a[i * dim + d]! * b[j * dim + d]!;
+  return total;
 }
 
 function gapOf(images: Float32Array, texts: Float32Array, dim: number): number {

@@ -10,11 +10,10 @@ import type { ClipSettings } from '../recipe.ts';
 import type { Engine, Executable } from '../runtime/engine.ts';
 import type { Stage } from '../training/stage.ts';
 import { flatten } from '../tree.ts';
-import { type CaptionedPictures, type ClipBatch, ClipBatches, planes, tokenIds } from './batches.ts';
+import { type CaptionedPictures, type ClipBatch, ClipBatches } from './batches.ts';
 import { type Bpe, trainBpe } from './bpe.ts';
 import { exportClip } from './export.ts';
 import { contrastiveLoss } from './loss.ts';
-import { measureRetrieval, type Retrieval } from './retrieval.ts';
 import { type ClipParameters, clipParameters, embedImages, embedTexts } from './towers.ts';
 
 export interface ClipStageOptions {
@@ -28,26 +27,19 @@ export interface ClipStageOptions {
   readonly folder: string;
 }
 
-export interface ClipStage extends Stage {
-  /** Recall at 1 and modality gap on the pairs that were held out. */
-  retrieval(): Promise<Retrieval>;
-}
-
-/** Pairs among which the held-out ones look for each other. */
-const GROUP = 100;
 /** Pixels by which training moves pictures, so that the tower learns things rather than pixels. */
 const SHIFT = 2;
 const ADAM = { beta1: 0.9, beta2: 0.98, eps: 1e-8 };
 const CLIP_NORM = 1;
 
 /** @throws UserError if there are too few pairs for one batch beside the held-out ones. */
-export function clipStage(options: ClipStageOptions): ClipStage {
+export function clipStage(options: ClipStageOptions): Stage {
   const { engine, settings, seed, pairs } = options;
-  const held = heldOut(pairs.size);
+  const held = heldOutPairs(pairs.size);
   const count = pairs.size - held;
   if (count < settings.batch) {
     throw new UserError(
-      `clip.pairs ${pairs.size} are too few: ${held} are held out and a batch needs ${settings.batch}`,
+      `${pairs.size} captioned pictures are too few: ${held} are held out and a batch needs ${settings.batch} (--set clip.batch=…)`,
     );
   }
   const corpus = Array.from({ length: count }, (_, i) => pairs.caption(i, 0));
@@ -58,7 +50,6 @@ export function clipStage(options: ClipStageOptions): ClipStage {
   const { batch, captions } = settings;
   const batches = new ClipBatches({ pairs, count, bpe, length, batch, captions, shift: SHIFT, seed });
   let program: Executable | undefined;
-  let towers: Executable | undefined;
   let next: { readonly step: number; readonly batch: ClipBatch } | undefined;
 
   return {
@@ -89,28 +80,12 @@ export function clipStage(options: ClipStageOptions): ClipStage {
       const params = adopt(parameters, flatten(await engine.read('params')), 'the engine');
       exportClip(options.folder, { settings, bpe, rows, params });
     },
-
-    async retrieval() {
-      towers ??= await engine.compile(embeddingProgram(settings, parameters, rows));
-      const [images, texts] = [new Float32Array(held * settings.dim), new Float32Array(held * settings.dim)];
-      for (let start = 0; start < held; start += GROUP) {
-        const group = Array.from({ length: GROUP }, (_, i) => count + start + i);
-        const ids = tokenIds(
-          group.map((row) => pairs.caption(row, 0)),
-          bpe,
-          settings.context,
-        );
-        const out = await towers.run({ images: planes(pairs, group), ids });
-        images.set(out.images!.data as Float32Array, start * settings.dim);
-        texts.set(out.texts!.data as Float32Array, start * settings.dim);
-      }
-      return measureRetrieval(images, texts, settings.dim, GROUP);
-    },
   };
 }
 
-/** Pairs held out: a tenth, at most 500, in whole groups. */
-const heldOut = (size: number): number => GROUP * Math.min(5, Math.max(1, Math.floor(size / (10 * GROUP))));
+/** Pairs held out, the last ones: a tenth, at most 500; of hundreds of pairs 100. */
+export const heldOutPairs = (size: number): number =>
+  size < 200 ? Math.ceil(size / 10) : 100 * Math.min(5, Math.max(1, Math.floor(size / 1000)));
 
 /** Room for 95 of 100 captions. Padding costs as much as text, and longer captions are still true without their end. */
 function trainingLength(texts: readonly string[], bpe: Bpe, context: number): number {
@@ -150,18 +125,4 @@ export function trainingProgram(
     const next = adamw(params, gradients, adam, lr, { ...ADAM, weightDecay });
     return { state: { params: next.params, adam: next.state }, loss, accuracy: average('accuracy') };
   });
-}
-
-/** Both towers on one group of pairs. */
-function embeddingProgram(settings: ClipSettings, parameters: ClipParameters<Parameter>, rows: Int32Array): g.Program {
-  const { context, imageSize } = settings;
-  const inputs = {
-    state: { params: parameters },
-    images: g.f32(GROUP, 3, imageSize, imageSize),
-    ids: g.i32(GROUP, context),
-  };
-  return g.trace(inputs, ({ state: { params }, images, ids }) => ({
-    images: embedImages(params.image, images),
-    texts: embedTexts(params.text, ids, rows),
-  }));
 }

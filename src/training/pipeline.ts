@@ -1,8 +1,10 @@
 /** From pictures to a model: the stages in order, each learning from what the one before has left. */
 
 import fs from 'node:fs';
+import { type ClipReport, reportClip } from '../clip/report.ts';
 import { clipStage } from '../clip/stage.ts';
-import { facePairs } from '../data/faces/source.ts';
+import type { Rejected } from '../data/containers/container.ts';
+import { hasPairs, openPairs, type PairSource } from '../data/pairs.ts';
 import { loadAll } from '../data/source.ts';
 import type { Latents } from '../diffusion/latents.ts';
 import { isValidated } from '../diffusion/learning-rate.ts';
@@ -10,6 +12,7 @@ import { transformerConfig } from '../diffusion/model.ts';
 import { diffusionStage } from '../diffusion/stage.ts';
 import { diffusionParameters } from '../diffusion/transformer.ts';
 import { UserError } from '../errors.ts';
+import { openRunClip } from '../model.ts';
 import type { NDArray, Tree } from '../ndarray.ts';
 import { adopt } from '../nn/parameters.ts';
 import type { Recipe } from '../recipe.ts';
@@ -26,8 +29,8 @@ import { Validation } from './validation.ts';
 
 export interface PipelineOptions extends Watch {
   readonly run: RunDirectory;
-  /** What `openPictures` found. */
-  readonly pictures: Pictures;
+  /** What `openPictures` found; a run of the CLIP alone needs none. */
+  readonly pictures: Pictures | undefined;
   readonly stages: readonly StageName[];
   readonly engine: EngineOptions;
   readonly resume: boolean;
@@ -39,12 +42,12 @@ export interface PipelineOptions extends Watch {
 
 /**
  * Train the stages that were asked for.
- * @returns the seconds each part took, in order.
+ * @returns the seconds each part took, in order, and what a CLIP that was trained now is worth.
  * @throws UserError, or Interrupted when the signal fires (training can then be resumed).
  */
 export async function trainPipeline(
   options: PipelineOptions,
-): Promise<{ readonly seconds: Readonly<Record<string, number>> }> {
+): Promise<{ readonly seconds: Readonly<Record<string, number>>; readonly clip: ClipReport | undefined }> {
   const pipeline = new Pipeline(options);
   const seconds: Record<string, number> = {};
   const parts: Record<StageName, () => Promise<void>> = {
@@ -59,13 +62,23 @@ export async function trainPipeline(
       await parts[stage]();
       seconds[stage] = (performance.now() - start) / 1000;
     }
-    return { seconds };
+    return { seconds, clip: pipeline.clipReport };
   } finally {
     pipeline.close();
   }
 }
 
+const clipIdentity = ({ clip }: Recipe, fingerprint: string) =>
+  ({ name: 'clip', steps: clip.steps, fingerprint }) as const;
+
+/** Identity of captioned pictures: their contents and first captions. */
+function pairsId({ images, caption }: PairSource): string {
+  return fingerprint(...Array.from({ length: images.size }, (_, i) => `${images.contentId(i)} ${caption(i, 0)}`));
+}
+
 class Pipeline {
+  /** What the CLIP is worth, if it was trained now. */
+  clipReport: ClipReport | undefined;
   private ready: RunPictures | undefined;
   private latents: EncodedPictures | undefined;
 
@@ -76,25 +89,41 @@ class Pipeline {
     const { run, signal, display } = this.options;
     const { clip, data, seed, recipe } = run.settings;
     if (clip !== 'compact') return;
-    if (data !== 'faces')
+    if (!hasPairs(data))
       throw new UserError(
         `A compact CLIP learns from captions, which ${data} does not have: name another with --clip <folder or hub name>`,
       );
-    const id = fingerprint('clip', JSON.stringify(recipe.clip), `${seed}`);
-    // No face is drawn for a CLIP that is there already.
-    if (isFinished({ name: 'clip', steps: recipe.clip.steps, fingerprint: id }, this.options)) return;
-    const pairs = facePairs({ seed, count: recipe.clip.pairs, offset: CLIP_FACES_OFFSET });
-    const images = await loadAll(pairs.images, recipe.clip.imageSize, { signal, onProgress: display.count('drawing') });
+    const drawn = { seed, count: recipe.clip.pairs, offset: CLIP_FACES_OFFSET };
+    // Drawn faces are what they are drawn from; no face is drawn for a CLIP that is there already.
+    const drawnId = fingerprint('clip', JSON.stringify(recipe.clip), `${seed}`);
+    if (data === 'faces' && isFinished(clipIdentity(recipe, drawnId), this.options)) return;
+    const rejected: Rejected[] = [];
+    const source = await openPairs(data, {
+      ...drawn,
+      signal,
+      onProgress: display.count('checking'),
+      onRejected: (one) => rejected.push(one),
+    });
+    if (rejected.length > 0) {
+      run.writeLines('rejected.jsonl', rejected);
+      display.note(`${rejected.length} captioned pictures cannot be used: see ${run.file('rejected.jsonl')}`);
+    }
+    const id = data === 'faces' ? drawnId : fingerprint(drawnId, pairsId(source));
+    if (isFinished(clipIdentity(recipe, id), this.options)) return;
+    const side = recipe.clip.imageSize;
+    const onProgress = display.count(data === 'faces' ? 'drawing' : 'reading');
+    const images = await loadAll(source.images, side, { signal, onProgress });
+    const pairs = { size: source.images.size, side, images, caption: source.caption };
     await this.train((engine) =>
-      clipStage({
-        engine,
-        settings: recipe.clip,
-        seed,
-        pairs: { size: recipe.clip.pairs, side: recipe.clip.imageSize, images, caption: pairs.caption },
-        folder: run.clipFolder,
-        fingerprint: id,
-      }),
+      clipStage({ engine, settings: recipe.clip, seed, pairs, folder: run.clipFolder, fingerprint: id }),
     );
+    const trained = await openRunClip(run);
+    try {
+      this.clipReport = await reportClip(trained, pairs);
+      run.writeJson('clip-report.json', this.clipReport);
+    } finally {
+      await trained.close();
+    }
   }
 
   /** The visual tokenizer: images only. */
@@ -201,7 +230,9 @@ class Pipeline {
   }
 
   private pictures(): RunPictures {
-    this.ready ??= readyPictures(this.options.run, this.options.pictures, this.options);
+    const { run, pictures } = this.options;
+    if (!pictures) throw new Error('a stage that learns from pictures was asked for without any');
+    this.ready ??= readyPictures(run, pictures, this.options);
     return this.ready;
   }
 
