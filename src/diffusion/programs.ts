@@ -9,6 +9,7 @@ import { updateEma } from '../optim/ema.ts';
 import type { DiffusionSettings } from '../recipe.ts';
 import type { Engine, Executable } from '../runtime/engine.ts';
 import { flatten, unflatten } from '../tree.ts';
+import { arrange, arrangedParameters, restore } from './layout.ts';
 import { diffusionLoss } from './loss.ts';
 import type { Schedule } from './schedule.ts';
 import { type DiffusionModel, denoise, diffusionParameters, type TransformerConfig } from './transformer.ts';
@@ -24,18 +25,22 @@ export interface StepFeeds {
   readonly emaDecay: NDArray;
 }
 
-/** Compile the step: one program, or with `updateInPlace` one for gradients and some that write over the weights. */
+/**
+ * Compile the step: one program, or one for gradients and some that write over the weights. The latter with `updateInPlace`, to
+ * save memory, and on the CPU, where it is faster as well.
+ */
 export async function compileTraining(
   engine: Engine,
   config: TransformerConfig,
   schedule: Schedule,
   settings: DiffusionSettings,
 ): Promise<TrainingStep> {
-  if (!settings.updateInPlace) {
+  if (!settings.updateInPlace && !engine.fuses) {
     const whole = await engine.compile(trainingProgram(config, schedule, settings));
     return (feeds) => whole.run(feeds);
   }
-  const gradients = await engine.compile(gradientProgram(config, schedule, settings), { inPlace: true });
+  const arena = !settings.updateInPlace;
+  const gradients = await engine.compile(gradientProgram(config, schedule, settings), { inPlace: true, arena });
   const updates: Executable[] = [];
   for (const program of updatePrograms(config, settings))
     updates.push(await engine.compile(program, { inPlace: true }));
@@ -48,13 +53,22 @@ export async function compileTraining(
 
 /** Put weights into the engine, as their own average and with no moments yet. One at a time: see `initializeEach`. */
 export async function loadTraining(engine: Engine, weights: Iterable<readonly [string, NDArray]>): Promise<void> {
-  for (const [path, array] of weights) {
+  for (const [path, given] of weights) {
+    const array = arrange(given);
     const zeros = float32(new Float32Array(sizeOf(array.shape)), array.shape);
     const pieces = { params: array, ema: array, 'adam.mean': zeros, 'adam.square': zeros };
     await engine.load(unflatten(Object.fromEntries(Object.entries(pieces).map(([at, p]) => [`${at}.${path}`, p]))));
   }
   await engine.load({ adam: { step: scalar(0) } });
 }
+
+/** Weights or their average from the engine, in the order that files have them. */
+export const readTraining = async (engine: Engine, part: 'params' | 'ema'): Promise<Tree<NDArray>> =>
+  restore(await engine.read(part));
+
+/** The parameters in the order in which the programs below hold them (`layout.ts`). */
+export const trainedParameters = (config: TransformerConfig): DiffusionModel<Parameter> =>
+  arrangedParameters(diffusionParameters(config));
 
 /** Loss, backward pass, clipping, AdamW and EMA as one graph. */
 export function trainingProgram(config: TransformerConfig, schedule: Schedule, settings: DiffusionSettings): g.Program {
@@ -75,7 +89,7 @@ export function trainingProgram(config: TransformerConfig, schedule: Schedule, s
 
 /** The first half: loss and backward pass. Gradients go into the state, unclipped, with their norm. */
 export function gradientProgram(config: TransformerConfig, schedule: Schedule, settings: DiffusionSettings): g.Program {
-  const inputs = { state: { params: diffusionParameters(config) }, ...batchInputs(config, settings) };
+  const inputs = { state: { params: trainedParameters(config) }, ...batchInputs(config, settings) };
   return g.trace(inputs, ({ state: { params }, ...batch }) => {
     const { loss, kl, crossEntropy } = lossOf(params, batch, schedule, settings, config.heads);
     const gradients: Tree<g.Tensor> = g.grad(loss, params);
@@ -93,7 +107,7 @@ export function updatePrograms(
   settings: Pick<DiffusionSettings, 'clipNorm' | 'beta1' | 'beta2' | 'weightDecay'>,
   most = 2 ** 24,
 ): g.Program[] {
-  const parts = partition(Object.entries(flatten(diffusionParameters(config))), most);
+  const parts = partition(Object.entries(flatten(trainedParameters(config))), most);
   return parts.map((part, i) => {
     const params: Tree<Parameter> = unflatten(Object.fromEntries(part));
     const adam = { step: g.f32(), mean: params, square: params };
@@ -127,7 +141,7 @@ export const GRADIENTS = 'gradients';
 const ADAM_EPS = 1e-8;
 
 function optimizerState(config: TransformerConfig) {
-  const params = diffusionParameters(config);
+  const params = trainedParameters(config);
   return { params, ema: params, adam: { step: g.f32(), mean: params, square: params } };
 }
 

@@ -16,7 +16,7 @@ import { corrupt } from './corrupt.ts';
 import type { Latents } from './latents.ts';
 import { LearningRate } from './learning-rate.ts';
 import { type DiffusionRecipe, scheduleOf, transformerConfig } from './model.ts';
-import { compileTraining, GRADIENTS, loadTraining, type TrainingStep } from './programs.ts';
+import { compileTraining, GRADIENTS, loadTraining, readTraining, type TrainingStep } from './programs.ts';
 import type { Schedule } from './schedule.ts';
 import { drawTimesteps, initialTimesteps, type TimestepState, updateHistory } from './timesteps.ts';
 import { diffusionParameters } from './transformer.ts';
@@ -43,7 +43,7 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
   const name = options.initial ? 'finetune' : 'diffusion';
   const shuffle = new Shuffle(seed, `${name}/order`, latents.size);
   const { validate } = options;
-  const rate = new LearningRate(settings, validate && (async () => validate(await engine.read('ema'))));
+  const rate = new LearningRate(settings, validate && (async () => validate(await readTraining(engine, 'ema'))));
   let times = initialTimesteps(settings.timesteps);
   let train: TrainingStep | undefined;
 
@@ -95,7 +95,7 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
     },
 
     async export() {
-      await options.onExport(await engine.read('ema'));
+      await options.onExport(await readTraining(engine, 'ema'));
     },
   };
 }

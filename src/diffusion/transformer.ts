@@ -19,7 +19,7 @@ import {
   normParameters,
 } from '../nn/layers.ts';
 import { normal, type Parameter } from '../nn/parameters.ts';
-import { conv3x3Tokens } from '../nn/winograd.ts';
+import { conv3x3Taps, conv3x3Tokens } from '../nn/winograd.ts';
 import type { DiffusionSettings } from '../recipe.ts';
 
 /** Sizes that shape the network. */
@@ -137,8 +137,12 @@ function modulate(x: Tensor, scaleShift: Tensor): Tensor {
 }
 
 function convMlp({ conv1, conv2 }: ConvMlp<Tensor>, x: Tensor): Tensor {
-  const hidden = g.swish(g.add(conv3x3Tokens(conv1.weight, x), conv1.bias), GELU2);
-  return g.add(conv3x3Tokens(conv2.weight, hidden), conv2.bias);
+  const hidden = g.swish(g.add(convolve(conv1.weight, x), conv1.bias), GELU2);
+  return g.add(convolve(conv2.weight, hidden), conv2.bias);
 }
+
+/** Weights come as files have them, [out, in, 3, 3], or as training has them, [3, 3, in, out] (`layout.ts`). */
+const convolve = (weight: Tensor, x: Tensor): Tensor =>
+  weight.shape[2] === 3 && weight.shape[3] === 3 ? conv3x3Tokens(weight, x) : conv3x3Taps(weight, x);
 
 const fcMlp = (p: FcMlp<Tensor>, x: Tensor): Tensor => linear(p['2'], g.swish(linear(p['0'], x), GELU2));

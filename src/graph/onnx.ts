@@ -44,13 +44,15 @@ class Writer implements Emitter {
 
   model(): Message {
     for (const [path, tensor] of Object.entries(this.program.inputs)) this.declareInput(path, tensor);
-    for (const node of schedule(this.program)) lower(node, this);
+    const nodes = schedule(this.program);
+    const copied = this.nameOutputs(nodes);
+    for (const node of nodes) lower(node, this);
     const graph = new Message();
     for (const node of this.nodes) graph.message(1, node);
     graph.string(2, 'clip-vqdiffusion');
     for (const [path, tensor] of Object.entries(this.program.outputs)) {
-      const name = this.options.outputName?.(path) ?? path;
-      graph.message(1, operator('Identity', [this.nameOf(tensor)], [name]));
+      const name = this.nameOfOutput(path);
+      if (copied.has(path)) graph.message(1, operator('Identity', [this.nameOf(tensor)], [name]));
       graph.message(12, valueInfo(name, onnxTypes[tensor.dtype], this.openShape(tensor.shape)));
     }
     for (const initializer of this.initializers.values()) graph.message(5, initializer);
@@ -61,6 +63,26 @@ class Writer implements Emitter {
       .message(7, graph)
       .message(8, new Message().string(1, '').int(2, OPSET))
       .message(8, new Message().string(1, 'com.microsoft').int(2, 1));
+  }
+
+  /**
+   * Lets values be computed under the names of the outputs they are: a copy at the end would cost a pass over memory. What is
+   * an input, a literal, or an output twice has a name already; returns the outputs that have to be copies.
+   */
+  private nameOutputs(nodes: readonly Node[]): ReadonlySet<string> {
+    const computed = new Set(
+      nodes.filter(({ op }) => op !== 'input' && op !== 'constant').flatMap((node) => node.outputs),
+    );
+    const copied = new Set<string>();
+    for (const [path, tensor] of Object.entries(this.program.outputs)) {
+      if (computed.delete(tensor)) this.names.set(tensor, this.nameOfOutput(path));
+      else copied.add(path);
+    }
+    return copied;
+  }
+
+  private nameOfOutput(path: string): string {
+    return this.options.outputName?.(path) ?? path;
   }
 
   inputs(node: Node): string[] {

@@ -39,9 +39,27 @@ const [OUTPUT, TILE] = [4, 6];
  * Zero-padded 3x3 convolution of `x` [batch, side·side, in] with `weight` [out, in, 3, 3]: [batch, side·side, out].
  * Equal to the definition up to about 3e-6 of the largest value.
  */
-export function conv3x3Tokens(weight: Tensor, x: Tensor): Tensor {
+export const conv3x3Tokens = (weight: Tensor, x: Tensor): Tensor =>
+  convolve(winogradWeight(g.transpose(weight, [2, 3, 1, 0])), x);
+
+/** The same with weights in the order that suits the algorithm: `taps` [3, 3, in, out]. */
+export const conv3x3Taps = (taps: Tensor, x: Tensor): Tensor => convolve(winogradWeight(taps), x);
+
+/** G g Gᵀ of every pair of channels: `taps` [3, 3, in, out] to [36, in, out]. */
+export function winogradWeight(taps: Tensor): Tensor {
+  const [, , from, to] = taps.shape as readonly [number, number, number, number];
+  const kronecker = matrix(
+    TILE * TILE,
+    9,
+    (row, column) => G[Math.floor(row / TILE)]![Math.floor(column / 3)]! * G[row % TILE]![column % 3]!,
+  );
+  return g.reshape(g.matmul(kronecker, g.reshape(taps, [9, from * to])), [TILE * TILE, from, to]);
+}
+
+/** Convolution with transformed weights [36, in, out]. */
+function convolve(weight: Tensor, x: Tensor): Tensor {
   const [batch, tokens, from] = x.shape as readonly [number, number, number];
-  const to = weight.shape[0]!;
+  const to = weight.shape[2]!;
   const side = Math.sqrt(tokens);
   const tiles = Math.ceil(side / OUTPUT);
   const grown = TILE * tiles;
@@ -51,7 +69,7 @@ export function conv3x3Tokens(weight: Tensor, x: Tensor): Tensor {
   const columns = g.matmul(cut, g.reshape(rows, [batch, grown, side, from]));
   // [batch, tileY, 6, tileX, 6, in] -> [36, batch · tiles, in]
   const tiled = g.transpose(g.reshape(columns, [batch, tiles, TILE, tiles, TILE, from]), [2, 4, 0, 1, 3, 5]);
-  const product = g.matmul(g.reshape(tiled, [TILE * TILE, batch * tiles * tiles, from]), transformed(weight));
+  const product = g.matmul(g.reshape(tiled, [TILE * TILE, batch * tiles * tiles, from]), weight);
 
   const untiled = g.transpose(g.reshape(product, [TILE, TILE, batch, tiles, tiles, to]), [2, 3, 0, 4, 1, 5]);
   const join = matrix(side, grown, (row, column) =>
@@ -59,18 +77,6 @@ export function conv3x3Tokens(weight: Tensor, x: Tensor): Tensor {
   );
   const joined = g.matmul(join, g.reshape(untiled, [batch, grown, grown * to]));
   return g.reshape(g.matmul(join, g.reshape(joined, [batch, side, grown, to])), [batch, tokens, to]);
-}
-
-/** G g Gᵀ of every pair of channels: [36, in, out]. */
-function transformed(weight: Tensor): Tensor {
-  const [to, from] = weight.shape as readonly [number, number];
-  const kronecker = matrix(
-    TILE * TILE,
-    9,
-    (row, column) => G[Math.floor(row / TILE)]![Math.floor(column / 3)]! * G[row % TILE]![column % 3]!,
-  );
-  const taps = g.transpose(g.reshape(weight, [to * from, 9]), [1, 0]);
-  return g.transpose(g.reshape(g.matmul(kronecker, taps), [TILE * TILE, to, from]), [0, 2, 1]);
 }
 
 function matrix(rows: number, columns: number, at: (row: number, column: number) => number): Tensor {

@@ -7,6 +7,7 @@ import * as ort from 'onnxruntime-node';
 import { messageOf } from '../errors.ts';
 import type { DType, NDArray } from '../ndarray.ts';
 import { sizeOf } from '../ndarray.ts';
+import { type FusedProgram, loadFused } from './fused.ts';
 import {
   type Answer,
   type Arrays,
@@ -28,6 +29,7 @@ interface Session {
 const { device = 'cpu', threads = 0, spin = false } = workerData as EngineOptions;
 const onDevice = device !== 'cpu';
 const programs = new Map<number, Session>();
+const fusedPrograms = new Map<number, FusedProgram>();
 const state = new Map<string, ort.Tensor>();
 /** On the CPU a step writes new state into the buffers of the state before last: two buffers take turns and nothing is allocated. */
 const spare = new Map<string, ort.Tensor>();
@@ -42,8 +44,8 @@ async function compile(request: Extract<Request, { kind: 'compile' }>): Promise<
     // Subnormal numbers can slow a training run fivefold. Threads that wait spinning gain a tenth on an idle machine and lose
     // half or more on a busy one.
     extra: { session: { set_denormal_as_zero: '1', intra_op: { allow_spinning: spin ? '1' : '0' } } },
-    // In place is for models that just fit: what an operator has used goes back to the system at once, not into a pool.
-    enableCpuMemArena: !request.inPlace,
+    // Without it, what an operator has used goes back to the system at once, not into a pool: for models that just fit.
+    enableCpuMemArena: request.arena,
     ...(onDevice && {
       preferredOutputLocation: Object.fromEntries(
         stateOutputs.map((name) => [outputName(name), 'gpu-buffer' as const]),
@@ -55,16 +57,14 @@ async function compile(request: Extract<Request, { kind: 'compile' }>): Promise<
 }
 
 async function run({ program, feeds }: Extract<Request, { kind: 'run' }>): Promise<Arrays> {
+  const fused = fusedPrograms.get(program);
+  if (fused) return runFused(fused, feeds);
   collectCopies();
   const { session, stateInputs, outputs, inPlace } = programs.get(program)!;
   const stateOutputs = outputs.filter(isState);
   const inputs: Record<string, ort.Tensor> = {};
   for (const [name, array] of Object.entries(feeds)) inputs[name] = toTensor(array);
-  for (const name of stateInputs) {
-    const tensor = state.get(name);
-    if (!tensor) throw new Error(`The state holds no ${name}: load it before running`);
-    inputs[name] = tensor;
-  }
+  for (const name of stateInputs) inputs[name] = stateAt(name);
   const reserved = onDevice ? {} : reserve(stateOutputs, inPlace);
   const fetches = Object.fromEntries(outputs.map((name) => [outputName(name), reserved[name] ?? null]));
   const results = await session.run(inputs, fetches);
@@ -77,6 +77,20 @@ async function run({ program, feeds }: Extract<Request, { kind: 'run' }>): Promi
     else arrays[name] = fromTensor(result);
   }
   return arrays;
+}
+
+function runFused(fused: FusedProgram, feeds: Arrays): Arrays {
+  fused.run(
+    (path) => Number((feeds[path] ?? fromTensor(stateAt(path))).data[0]),
+    (path) => stateAt(path).data as Float32Array,
+  );
+  return {};
+}
+
+function stateAt(name: string): ort.Tensor {
+  const tensor = state.get(name);
+  if (!tensor) throw new Error(`The state holds no ${name}: load it before running`);
+  return tensor;
 }
 
 /** Copies may pile up to so many bytes. */
@@ -157,6 +171,9 @@ async function answer(id: number, request: Request): Promise<Answer> {
   switch (request.kind) {
     case 'compile':
       await compile(request);
+      return { id, arrays: {} };
+    case 'fuse':
+      fusedPrograms.set(request.program, loadFused(request.plan));
       return { id, arrays: {} };
     case 'run':
       return { id, arrays: await run(request) };

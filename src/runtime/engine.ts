@@ -8,6 +8,7 @@ import { Worker } from 'node:worker_threads';
 import { input, type Program, writeOnnx } from '../graph/index.ts';
 import type { NDArray, Tree } from '../ndarray.ts';
 import { flatten, unflatten } from '../tree.ts';
+import { fuse } from './fuse.ts';
 import {
   type Answer,
   type Arrays,
@@ -44,7 +45,11 @@ export class Engine {
   private programs = 0;
   private failure: Error | undefined;
 
-  private constructor(private readonly worker: Worker) {
+  private constructor(
+    private readonly worker: Worker,
+    /** Whether elementwise programs that work in place run as fused loops. */
+    readonly fuses: boolean,
+  ) {
     worker.on('message', (answer: Answer) => this.settle(answer));
     worker.on('error', (error) => this.fail(error));
     worker.on('exit', () => this.fail(new Error('The engine was closed')));
@@ -54,15 +59,24 @@ export class Engine {
   static start(options: EngineOptions = {}): Engine {
     // Workers run built JavaScript also when the caller is TypeScript under test.
     const file = createRequire(import.meta.url).resolve('clip-vqdiffusion/workers/engine');
-    return new Engine(new Worker(file, { workerData: options, name: 'clipvq engine' }));
+    return new Engine(
+      new Worker(file, { workerData: options, name: 'clipvq engine' }),
+      (options.device ?? 'cpu') === 'cpu',
+    );
   }
 
   /** Turn a traced program into something that runs. One long-lived session a program: compiling again and again leaks. */
-  async compile(program: Program, { inPlace = false }: CompileOptions = {}): Promise<Executable> {
+  async compile(program: Program, options: CompileOptions = {}): Promise<Executable> {
     const id = this.programs++;
-    const [inputs, outputs] = [Object.keys(program.inputs), Object.keys(program.outputs)];
-    const model = writeOnnx(program, { outputName });
-    await this.call({ kind: 'compile', program: id, model, inputs, outputs, inPlace }, [model.buffer as ArrayBuffer]);
+    const { inPlace = false, arena = !inPlace } = options;
+    const plan = inPlace && this.fuses ? fuse(program) : undefined;
+    if (plan) await this.call({ kind: 'fuse', program: id, plan });
+    else {
+      const [inputs, outputs] = [Object.keys(program.inputs), Object.keys(program.outputs)];
+      const model = writeOnnx(program, { outputName });
+      const request = { kind: 'compile', program: id, model, inputs, outputs, inPlace, arena } as const;
+      await this.call(request, [model.buffer as ArrayBuffer]);
+    }
     const fed = new Map(Object.entries(program.inputs).filter(([name]) => !isState(name)));
     return {
       run: async (tree) => {

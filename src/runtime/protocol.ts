@@ -1,6 +1,7 @@
 /** What the engine and its worker say to each other. Every request carries an id and is answered once. */
 
 import type { DType, NDArray } from '../ndarray.ts';
+import type { FusedPlan } from './fuse.ts';
 
 /** An ONNX Runtime execution provider. `cpu` and `webgpu` are tested here; other names are passed through. */
 export type Device = string;
@@ -17,9 +18,15 @@ export interface CompileOptions {
   /**
    * Write new state over the old one instead of into a second buffer. Only for programs in which whatever reads a piece of
    * state has done so before its successor is written: elementwise updates, and state that is written and not read.
-   * Memory on a device is managed by its provider, which this leaves alone.
+   * Memory on a device is managed by its provider, which this leaves alone. On the CPU a program of nothing but elementwise
+   * arithmetic becomes one loop for each group of arrays (`fuse.ts`).
    */
   readonly inPlace?: boolean;
+  /**
+   * Keep the memory of intermediate values for the next run, which is faster, instead of giving it back to the system. By default
+   * only programs that do not work in place do.
+   */
+  readonly arena?: boolean;
 }
 
 export type Arrays = Readonly<Record<string, NDArray>>;
@@ -32,7 +39,9 @@ export type Request =
       readonly inputs: readonly string[];
       readonly outputs: readonly string[];
       readonly inPlace: boolean;
+      readonly arena: boolean;
     }
+  | { readonly kind: 'fuse'; readonly program: number; readonly plan: FusedPlan }
   | { readonly kind: 'run'; readonly program: number; readonly feeds: Arrays }
   | { readonly kind: 'load'; readonly name: string; readonly array: NDArray }
   | { readonly kind: 'read'; readonly prefix: string }

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { dropCondition, pseudoText } from '../../src/diffusion/condition.ts';
 import { diffusionLoss } from '../../src/diffusion/loss.ts';
-import { trainingProgram } from '../../src/diffusion/programs.ts';
+import { loadTraining, readTraining, trainedParameters, trainingProgram } from '../../src/diffusion/programs.ts';
 import { gumbelArgmax } from '../../src/diffusion/reference-draw.ts';
 import { marginal, maskReplaceSchedule } from '../../src/diffusion/schedule.ts';
 import { initialTimesteps, probabilities, updateHistory } from '../../src/diffusion/timesteps.ts';
@@ -14,7 +14,6 @@ import * as g from '../../src/graph/index.ts';
 import { float32, int32, type NDArray, scalar } from '../../src/ndarray.ts';
 import { normalize } from '../../src/nn/layers.ts';
 import { adopt } from '../../src/nn/parameters.ts';
-import { adamState } from '../../src/optim/adamw.ts';
 import { initialPlateau, nextPlateau, type PlateauSettings } from '../../src/optim/plateau.ts';
 import { makeRecipe } from '../../src/recipe.ts';
 import { Engine, type Executable } from '../../src/runtime/engine.ts';
@@ -50,7 +49,7 @@ onFixture(
 
     beforeAll(async () => {
       await system.load();
-      await engine.load({ params: initial, ema: initial, adam: adamState(initial) });
+      await loadTraining(engine, Object.entries(flatten<NDArray>(initial)));
       training = await engine.compile(trainingProgram(config, schedule, settings));
       inspection = await engine.compile(lossAndGradients());
     });
@@ -59,7 +58,7 @@ onFixture(
     /** The loss of every picture and the gradients before clipping, which the training program keeps to itself. */
     function lossAndGradients(): g.Program {
       const inputs = {
-        state: { params: initial },
+        state: { params: trainedParameters(config) },
         x0: g.i32(batch, tokens),
         xt: g.i32(batch, tokens),
         t: g.i32(batch),
@@ -154,7 +153,7 @@ onFixture(
     });
 
     it('leaves the official weights, average and moments behind', async () => {
-      const after = flatten(await engine.read('params'));
+      const after = flatten(await readTraining(engine, 'params'));
       const travelled = steps.reduce((sum, step) => sum + file.floats(`step${step}.lr`)[0]!, 0);
       const own = file.under(`params_after${steps.length}.`);
       // The checkpoint was saved after the last step.
@@ -174,7 +173,7 @@ onFixture(
       }
       if (Object.keys(checkpoint.tensors('ema', '')).length === 0)
         return console.warn('SKIPPED: the average of train_step, because its checkpoint has none');
-      const ema = flatten(await engine.read('ema'));
+      const ema = flatten(await readTraining(engine, 'ema'));
       for (const [name, { data }] of Object.entries(flatten<NDArray>(checkpoint.diffusion('ema', config)))) {
         if (!name.endsWith('attn.key.bias')) compare('train_step', 'ema', ema[name]!.data, data, NETWORK);
       }
