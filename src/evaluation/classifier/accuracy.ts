@@ -1,0 +1,25 @@
+/** How far a judge can be trusted: its accuracy on labelled pictures that it has not learned from. */
+
+import { type Classifier, mostLikely } from './classifier.ts';
+import type { LabelledPictures } from './train.ts';
+
+/** By head: the share of pictures whose most likely class is theirs. */
+export async function heldOutAccuracy(
+  classifier: Classifier,
+  { count, pixels, labels }: LabelledPictures,
+): Promise<Record<string, number>> {
+  const { probabilities } = await classifier.classify(pixels);
+  return Object.fromEntries(
+    classifier.config.heads.map(({ name, classes }) => {
+      const said = mostLikely(probabilities[name]!, classes.length);
+      return [name, said.filter((label, i) => label === labels[name]![i]).length / count];
+    }),
+  );
+}
+
+/** Counts [classes, classes]: row = what was asked for or is true, column = what the judge says. */
+export function confusionMatrix(truth: ArrayLike<number>, said: ArrayLike<number>, classes: number): number[][] {
+  const counts = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
+  for (let i = 0; i < truth.length; i++) counts[truth[i]!]![said[i]!]!++;
+  return counts;
+}
