@@ -252,6 +252,14 @@ export function gridSize({ imageSize, tokenizer }: TokenizerRecipe): number {
 export function makeRecipe(preset: string, changes: Readonly<Record<string, string>> = {}): Recipe {
   const base = Object.entries(presets).find(([name]) => name === preset)?.[1];
   if (!base) throw new UserError(`There is no preset "${preset}": choose one of ${Object.keys(presets).join(', ')}`);
+  return changedRecipe(base, changes);
+}
+
+/**
+ * A recipe with changes.
+ * @throws UserError naming the setting or value that does not exist or does not fit.
+ */
+export function changedRecipe(base: Recipe, changes: Readonly<Record<string, string>> = {}): Recipe {
   const recipe = structuredClone(base) as Record<string, unknown>;
   for (const [path, text] of Object.entries(changes)) assign(recipe, path, text);
   return parseRecipe(recipe, 'settings');

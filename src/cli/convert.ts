@@ -77,6 +77,7 @@ function fromTorch(files: readonly string[], options: ConvertOptions): void {
     `Made ${run.path}: ${recipe.imageSize} pixels, ${recipe.tokenizer.codes} codes, CLIP ${clip}.`,
     ...missing.map((part) => `It has no ${part}: convert again with the file that holds it.`),
     ...(missing.length === 0 ? [`Try it: clipvq generate --model ${run.path} "a prompt"`] : []),
+    `Train it further: clipvq train --from ${run.path} --data <folder> --run <new folder>`,
   ]);
 }
 

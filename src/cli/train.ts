@@ -11,7 +11,8 @@ import { hasPairs, isPairsFile } from '../data/pairs.ts';
 import { UserError } from '../errors.ts';
 import { estimateTraining } from '../evaluation/estimate.ts';
 import { machineSpeed } from '../evaluation/speed.ts';
-import { makeRecipe, presets } from '../recipe.ts';
+import { changedRecipe, makeRecipe, presets } from '../recipe.ts';
+import { createFrom, settingsFrom } from '../training/origin.ts';
 import { openPictures } from '../training/pictures.ts';
 import { trainPipeline } from '../training/pipeline.ts';
 import { RunDirectory, type RunSettings } from '../training/run.ts';
@@ -26,6 +27,7 @@ import { settingsHelp } from './settings-help.ts';
 interface TrainCommandOptions extends CommonOptions {
   readonly data?: string;
   readonly run?: string;
+  readonly from?: string;
   readonly preset?: string;
   readonly stage: StageName | 'all';
   readonly clip?: string;
@@ -47,6 +49,7 @@ export function trainCommand(): Command {
       'a folder, .zip, .tar or Parquet file of pictures; faces (drawn) or fashion-mnist; with --stage clip also pairs.jsonl',
     )
     .option('--run <dir>', 'where to keep the run; a run directory is a model')
+    .option('--from <dir>', 'start from the weights and settings of this model (trained or converted)')
     .option('--preset <name>', `sizes and lengths to start from: ${Object.keys(presets).join(', ')} (default: nano)`)
     .addOption(
       new Option('--stage <name>', 'train one stage only')
@@ -78,7 +81,8 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   const display = new ProgressDisplay();
   const signal = interruptSignal();
   const resumed = options.resume ? openResumed(folder, options) : undefined;
-  const settings = resumed?.settings ?? newSettings(options);
+  const source = options.from === undefined ? undefined : openSource(options.from, options);
+  const settings = resumed?.settings ?? newSettings(options, source);
   // Whatever cannot work is found before anything is written or trained.
   if (!resumed) RunDirectory.assertFree(folder);
   if (options.lpips !== undefined) checkLpips(options.lpips, settings);
@@ -87,7 +91,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   const pictures = stages.some((stage) => stage !== 'clip')
     ? await openPictures(settings, { signal, display }, resumed)
     : undefined;
-  const run = resumed ?? RunDirectory.create(folder, settings);
+  const run = resumed ?? (source ? createFrom(source, folder, settings) : RunDirectory.create(folder, settings));
 
   const { seconds, clip } = await trainPipeline({
     run,
@@ -133,7 +137,7 @@ async function estimate(options: TrainCommandOptions): Promise<void> {
   const settings =
     options.resume && options.run !== undefined
       ? openResumed(options.run, options).settings
-      : newSettings({ data: NO_DATA, ...options });
+      : newSettings({ data: NO_DATA, ...options }, options.from ? openSource(options.from, options) : undefined);
   const stages = stagesOf(options, settings).filter((stage) => stage !== 'clip' || settings.clip === 'compact');
   const conditionDim = settings.clip === 'compact' ? settings.recipe.clip.dim : DEFAULT_CLIP_DIM;
   const speed = await machineSpeed(engineOptions(options));
@@ -157,9 +161,21 @@ const DEFAULT_CLIP_DIM = 512;
 /** What an estimate stands in for pictures that it does not read. */
 const NO_DATA = 'pictures';
 
-function newSettings({ data, preset = 'nano', set, seed = 0, clip, stage }: TrainCommandOptions): RunSettings {
+/** The model whose weights a new run starts from; its settings are the run's. */
+function openSource(from: string, { preset, resume }: TrainCommandOptions): RunDirectory {
+  if (resume) throw new UserError('A resumed run keeps the weights it has started from: leave --from out');
+  if (preset !== undefined)
+    throw new UserError(`The settings come from ${from}: leave --preset out; --set changes single ones`);
+  return RunDirectory.open(from);
+}
+
+function newSettings(
+  { data, preset = 'nano', set, seed = 0, clip, stage }: TrainCommandOptions,
+  source?: RunDirectory,
+): RunSettings {
   if (data === undefined)
     throw new UserError('Name the pictures to learn from: --data <folder>, or --data faces for the built-in set');
+  if (source) return settingsFrom(source, { data: absolute(data), seed, clip: clip && absolute(clip), changes: set });
   const chosen = clip ?? (hasPairs(data) ? 'compact' : DEFAULT_CLIP);
   if (chosen === 'compact' && !hasPairs(data))
     throw new UserError(
@@ -189,7 +205,7 @@ function openResumed(run: string, { data, preset, set, seed, clip }: TrainComman
   differs('--preset', preset, settings.recipe.preset);
   differs('--seed', seed, settings.seed);
   differs('--clip', clip && absolute(clip), settings.clip);
-  if (set !== undefined && JSON.stringify(makeRecipe(settings.recipe.preset, set)) !== JSON.stringify(settings.recipe))
+  if (set !== undefined && JSON.stringify(changedRecipe(settings.recipe, set)) !== JSON.stringify(settings.recipe))
     throw new UserError(
       `${run} was started with other settings: a resumed run keeps them; leave --set out or start another run`,
     );

@@ -4,20 +4,16 @@ import os from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { diffusionOf, exportTinyClip, type Flat, tinyRecipe, tokenizerOf } from '../../test/support/tiny-model.ts';
 import type { Writable } from '../checkpoint/torch/pickle.ts';
 import { readTorch } from '../checkpoint/torch/read.ts';
 import type { TorchTensor } from '../checkpoint/torch/tensors.ts';
 import { writeTorch } from '../checkpoint/torch/write.ts';
-import { Bpe } from '../clip/bpe.ts';
-import { exportClip } from '../clip/export.ts';
-import { clipParameters } from '../clip/towers.ts';
-import { scheduleOf, transformerConfig } from '../diffusion/model.ts';
+import { scheduleOf } from '../diffusion/model.ts';
 import { diffusionParameters } from '../diffusion/transformer.ts';
 import { UserError } from '../errors.ts';
 import { Generator } from '../model.ts';
 import { float32, type NDArray } from '../ndarray.ts';
-import { initialize } from '../nn/parameters.ts';
-import { makeRecipe, parseRecipe, type Recipe } from '../recipe.ts';
 import { flatten, unflatten } from '../tree.ts';
 import { tokenizerParameters } from '../vqgan/model.ts';
 import { inferDiffusion, inferSchedule, inferTokenizer } from './architecture.ts';
@@ -25,38 +21,7 @@ import { referenceBuffers } from './buffers.ts';
 import { exportDiffusion, exportTokenizer } from './export.ts';
 import { type ImportOptions, importCheckpoints } from './import.ts';
 
-const nano = makeRecipe('nano');
-const CONDITION = 64;
-
-/** A small model as the reference would have it. */
-const small: Recipe = parseRecipe(
-  {
-    ...nano,
-    imageSize: 16,
-    tokenizer: {
-      ...nano.tokenizer,
-      patchSize: 1,
-      channels: 32,
-      channelMultipliers: [1, 2],
-      attentionResolutions: [8],
-      middleAttention: true,
-      normGroups: 32,
-      latentChannels: 8,
-      codeDim: 12,
-      codes: 10,
-      normalizeLatents: false,
-      perceptualWeight: 0,
-      discriminatorWeight: 0,
-    },
-    diffusion: { ...nano.diffusion, layers: 2, dim: 64, heads: 2, timesteps: 7, mlpRatio: 2, gammaBarEnd: 0.99999 },
-  },
-  'test',
-);
-type Flat = Record<string, NDArray>;
-const tokenizerOf = ({ tokenizer, imageSize }: Recipe): Flat =>
-  flatten<NDArray>(initialize(tokenizerParameters(tokenizer, imageSize), 1));
-const diffusionOf = (recipe: Recipe): Flat =>
-  flatten<NDArray>(initialize(diffusionParameters(transformerConfig(recipe, CONDITION)), 2));
+const small = tinyRecipe;
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-import-'));
 afterAll(() => fs.rmSync(root, { recursive: true }));
@@ -306,18 +271,7 @@ it('keeps the history of losses with the weights it belongs to', () => {
 
 it('makes a model that generates', async () => {
   const clip = place('clip');
-  const settings = {
-    ...nano.clip,
-    dim: CONDITION,
-    imageSize: 16,
-    imageChannels: 8,
-    textWidth: 8,
-    textHidden: 8,
-    vocabulary: 600,
-  };
-  const bpe = new Bpe([]);
-  const { rows, known } = bpe.rowsOf(['a red face']);
-  exportClip(clip, { settings, bpe, rows, params: initialize(clipParameters(settings, known), 3) });
+  exportTinyClip(clip);
   const { run: model } = run([lightning, saved(diffusion)], { clip });
   const generator = await Generator.load(model.path, { threads: 1 });
   try {

@@ -47,6 +47,7 @@ function makeStage(changes: Partial<DiffusionSettings>, options: Partial<Diffusi
   const exported: Tree<NDArray>[] = [];
   const stage = diffusionStage({
     engine,
+    name: 'diffusion',
     recipe: { ...base, diffusion: { ...base.diffusion, ...changes } },
     seed: 7,
     latents,
@@ -159,7 +160,7 @@ describe('diffusion stage', () => {
   it('goes on, as the second stage, from the weights it is given, and draws anew', async () => {
     const config = transformerConfig(base, dim);
     const initial = initialize(diffusionParameters(config), 99);
-    const { stage } = makeStage({ learningRate: 0.01 }, { initial });
+    const { stage } = makeStage({ learningRate: 0.01 }, { name: 'finetune', initial });
     expect(stage.name).toBe('finetune');
     await engine.drop('');
     await stage.prepare();

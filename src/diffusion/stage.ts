@@ -1,6 +1,6 @@
 /**
- * The diffusion stage: learns codes given CLIP image embeddings, with the condition dropped now and then for guidance. As the
- * stage `finetune` it goes on from a model that was trained before, in the manner of the paper's second stage.
+ * The diffusion stage: learns codes given CLIP image embeddings, with the condition dropped now and then for guidance. It can go
+ * on from a model that was trained before, as the stage `finetune`, the paper's second one, always does.
  */
 
 import { float32, int32, type NDArray, scalar, type Tree } from '../ndarray.ts';
@@ -27,7 +27,8 @@ export interface DiffusionStageOptions {
   readonly seed: number;
   readonly latents: Latents;
   readonly fingerprint: string;
-  /** Weights to go on from, which makes this the second stage; by default random ones. */
+  readonly name: 'diffusion' | 'finetune';
+  /** Weights to go on from; by default random ones. */
   readonly initial?: Tree<NDArray> | undefined;
   /** CLIP score of what the averaged weights make. Needed where it steers the learning rate. */
   readonly validate?: ((ema: Tree<NDArray>) => Promise<number>) | undefined;
@@ -36,11 +37,10 @@ export interface DiffusionStageOptions {
 }
 
 export function diffusionStage(options: DiffusionStageOptions): Stage {
-  const { engine, recipe, seed, latents } = options;
+  const { engine, name, recipe, seed, latents } = options;
   const settings = recipe.diffusion;
   const config = transformerConfig(recipe, latents.dim);
   const schedule = scheduleOf(recipe);
-  const name = options.initial ? 'finetune' : 'diffusion';
   const shuffle = new Shuffle(seed, `${name}/order`, latents.size);
   const { validate } = options;
   const rate = new LearningRate(settings, validate && (async () => validate(await readTraining(engine, 'ema'))));

@@ -1,25 +1,24 @@
 /** From pictures to a model: the stages in order, each learning from what the one before has left. */
 
-import fs from 'node:fs';
 import { type ClipReport, reportClip } from '../clip/report.ts';
 import { clipStage } from '../clip/stage.ts';
 import type { Rejected } from '../data/containers/container.ts';
 import { hasPairs, openPairs, type PairSource } from '../data/pairs.ts';
 import { loadAll } from '../data/source.ts';
-import type { Latents } from '../diffusion/latents.ts';
 import { isValidated } from '../diffusion/learning-rate.ts';
 import { transformerConfig } from '../diffusion/model.ts';
-import { diffusionStage } from '../diffusion/stage.ts';
+import { type DiffusionStageOptions, diffusionStage } from '../diffusion/stage.ts';
 import { diffusionParameters } from '../diffusion/transformer.ts';
 import { UserError } from '../errors.ts';
 import { openRunClip } from '../model.ts';
-import type { NDArray, Tree } from '../ndarray.ts';
 import { adopt } from '../nn/parameters.ts';
 import type { Recipe } from '../recipe.ts';
 import { Engine, type EngineOptions } from '../runtime/engine.ts';
 import type { LpipsSource } from '../vqgan/lpips-weights.ts';
+import { tokenizerParameters } from '../vqgan/model.ts';
 import { tokenizerStage } from '../vqgan/stage.ts';
 import { type EncodedPictures, encodePictures } from './encoding.ts';
+import { originOf } from './origin.ts';
 import { lpipsOf, ownEyes } from './perceptual.ts';
 import { CLIP_FACES_OFFSET, type Pictures, type RunPictures, readyPictures, type Watch } from './pictures.ts';
 import { fingerprint, type RunDirectory } from './run.ts';
@@ -74,6 +73,13 @@ const clipIdentity = ({ clip }: Recipe, fingerprint: string) =>
 /** Identity of captioned pictures: their contents and first captions. */
 function pairsId({ images, caption }: PairSource): string {
   return fingerprint(...Array.from({ length: images.size }, (_, i) => `${images.contentId(i)} ${caption(i, 0)}`));
+}
+
+/** What the two stages of the diffusion model differ in. */
+interface DenoiserPart extends Pick<DiffusionStageOptions, 'name' | 'latents' | 'initial' | 'onExport'> {
+  readonly recipe: Recipe;
+  /** Identity of what it learns from. */
+  readonly id: string;
 }
 
 class Pipeline {
@@ -133,7 +139,9 @@ class Pipeline {
     const { reader, id } = this.pictures();
     const eyes = ownEyes(run);
     const settings = JSON.stringify([recipe.tokenizer, recipe.imageSize]);
-    const identity = fingerprint('tokenizer', settings, `${seed}`, id, eyes?.id ?? '');
+    const origin = originOf(run, 'tokenizer');
+    const identity = fingerprint('tokenizer', settings, `${seed}`, id, eyes?.id ?? '', ...(origin ? [origin.id] : []));
+    const parameters = tokenizerParameters(recipe.tokenizer, recipe.imageSize);
     await this.train((engine) =>
       tokenizerStage({
         engine,
@@ -141,6 +149,7 @@ class Pipeline {
         seed,
         pictures: reader,
         fingerprint: identity,
+        initial: origin && adopt(parameters, origin.tensors, origin.file),
         loadPerceptual: async () => eyes ?? lpipsOf(run, this.options.lpips, this.options),
         onExport: (params) => run.saveModel('tokenizer', params, {}),
       }),
@@ -150,10 +159,20 @@ class Pipeline {
   /** The diffusion model: codes and CLIP image embeddings only. */
   async diffusion(): Promise<void> {
     const { run } = this.options;
+    const { recipe } = run.settings;
     const { latents, id } = await this.encoded();
-    await this.denoiser(run.settings.recipe, latents, id, (params) => {
-      run.saveModel('diffusion', params, { latents: id });
-      run.forgetModel('finetune');
+    const origin = originOf(run, 'diffusion');
+    const parameters = diffusionParameters(transformerConfig(recipe, latents.dim));
+    await this.denoiser({
+      name: 'diffusion',
+      recipe,
+      latents,
+      id: origin ? fingerprint(id, origin.id) : id,
+      initial: origin && adopt(parameters, origin.tensors, origin.file),
+      onExport: (params) => {
+        run.saveModel('diffusion', params, { latents: id });
+        run.forgetModel('finetune');
+      },
     });
   }
 
@@ -170,23 +189,17 @@ class Pipeline {
     const parameters = diffusionParameters(transformerConfig(recipe, latents.dim));
     const initial = adopt(parameters, run.readModel('diffusion').tensors, file);
     const settings = { ...recipe, diffusion: { ...recipe.diffusion, ...recipe.finetune } };
-    const identity = fingerprint(id, fs.readFileSync(file));
-    await this.denoiser(
-      settings,
+    await this.denoiser({
+      name: 'finetune',
+      recipe: settings,
       latents,
-      identity,
-      (params) => run.saveModel('finetune', params, { latents: id }),
+      id: fingerprint(id, run.stageHash('diffusion')),
       initial,
-    );
+      onExport: (params) => run.saveModel('finetune', params, { latents: id }),
+    });
   }
 
-  private async denoiser(
-    recipe: Recipe,
-    latents: Latents,
-    id: string,
-    onExport: (params: Tree<NDArray>) => void,
-    initial?: Tree<NDArray>,
-  ): Promise<void> {
+  private async denoiser({ name, recipe, latents, id, initial, onExport }: DenoiserPart): Promise<void> {
     const { run, engine: engineOptions } = this.options;
     const { seed } = run.settings;
     const settings = JSON.stringify([recipe.diffusion, recipe.tokenizer, recipe.imageSize]);
@@ -195,6 +208,7 @@ class Pipeline {
       await this.train((engine) =>
         diffusionStage({
           engine,
+          name,
           recipe,
           seed,
           latents,

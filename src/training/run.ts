@@ -6,6 +6,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { sweepTemporaries, writeFileAtomic } from '../checkpoint/atomic.ts';
 import { fileError } from '../checkpoint/file-errors.ts';
+import { hashFile } from '../checkpoint/hash-file.ts';
 import { readSafetensors, type Safetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import { UserError } from '../errors.ts';
 import type { NDArray, Tree } from '../ndarray.ts';
@@ -169,16 +170,7 @@ export class RunDirectory {
   /** SHA-256 of a stage's trained weights, in hex; read in pieces, since they may be larger than memory holds at once. */
   stageHash(stage: StageName): string {
     const hash = createHash('sha256');
-    const file = fs.openSync(this.file(stage, 'model.safetensors'), 'r');
-    try {
-      const piece = Buffer.alloc(1 << 22);
-      for (let got = 1; got > 0; ) {
-        got = fs.readSync(file, piece);
-        hash.update(piece.subarray(0, got));
-      }
-    } finally {
-      fs.closeSync(file);
-    }
+    hashFile(hash, this.file(stage, 'model.safetensors'));
     return hash.digest('hex');
   }
 }

@@ -53,6 +53,7 @@ beforeEach(() => {
 
 function stage(fingerprint = 'a'): Stage {
   return diffusionStage({
+    name: 'diffusion',
     engine,
     recipe,
     seed: 7,

@@ -1,5 +1,6 @@
 /** The trainer: one loop for all stages. It steps, reports, keeps checkpoints, stops when asked, and picks up where it stopped. */
 
+import fs from 'node:fs';
 import { UserError } from '../errors.ts';
 import type { Engine } from '../runtime/engine.ts';
 import { checkpointSteps, resumeCheckpoint, saveCheckpoint } from './checkpoint.ts';
@@ -75,7 +76,7 @@ export async function trainStage(stage: Stage, options: TrainOptions): Promise<v
   if (options.resume) {
     const done = await resumeCheckpoint(checkpoint, engine, stage);
     if (done !== undefined) step = done;
-    else if (run.hasModel(stage.name))
+    else if (fs.existsSync(checkpoint))
       options.onNote?.(`${stage.name}: what it learns from has changed; it starts again`);
   }
 

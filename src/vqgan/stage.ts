@@ -38,6 +38,8 @@ export interface TokenizerStageOptions {
   /** Pictures of imageSize and nothing else. */
   readonly pictures: PictureReader;
   readonly fingerprint: string;
+  /** Weights to start from; by default random ones. */
+  readonly initial?: Tree<NDArray> | undefined;
   /** Opens the perceptual distance, if the recipe wants one; where there is none the loss does without. */
   readonly loadPerceptual?: (() => Promise<PerceptualDistance | undefined>) | undefined;
   /** Receives the parameters when the stage is done. */
@@ -158,7 +160,7 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
       for (const variant of variantsOf(followed())) await training(variant);
       if (firstQuantizedStep(settings) > 0) await compiled(LATENTS, () => latentProgram(recipe));
       if (reviveAfter > 0) await compiled(ASSIGNMENT, () => assignmentProgram(recipe));
-      await engine.load(initialState(recipe, seed));
+      await engine.load(initialState(recipe, seed, options.initial));
     },
 
     async run(step) {
@@ -205,9 +207,9 @@ const [LATENTS, ASSIGNMENT] = ['latents', 'assignment'];
 function initialState(
   { imageSize, tokenizer: settings }: TokenizerRecipe,
   seed: number,
+  params: Tree<NDArray> = initialize(tokenizerParameters(settings, imageSize), seed),
 ): { readonly [key: string]: Tree<NDArray> } {
   const { codes, reviveAfter, discriminatorWeight } = settings;
-  const params = initialize(tokenizerParameters(settings, imageSize), seed);
   const state = { params, adam: adamState(params), usage: float32(new Float32Array(codes).fill(1 / codes), [codes]) };
   const idle = { idle: float32(new Float32Array(codes), [codes]) };
   const judge = initialize(discriminatorParameters(settings), seed);

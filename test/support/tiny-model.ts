@@ -1,0 +1,56 @@
+/** A whole model in the smallest sizes that the reference could have too, with random weights: for imports, exports and the command line. */
+import { Bpe } from '../../src/clip/bpe.ts';
+import { exportClip } from '../../src/clip/export.ts';
+import { clipParameters } from '../../src/clip/towers.ts';
+import { transformerConfig } from '../../src/diffusion/model.ts';
+import { diffusionParameters } from '../../src/diffusion/transformer.ts';
+import type { NDArray } from '../../src/ndarray.ts';
+import { initialize } from '../../src/nn/parameters.ts';
+import { makeRecipe, parseRecipe, type Recipe } from '../../src/recipe.ts';
+import { flatten } from '../../src/tree.ts';
+import { tokenizerParameters } from '../../src/vqgan/model.ts';
+
+export type Flat = Record<string, NDArray>;
+
+const nano = makeRecipe('nano');
+/** Width of the CLIP embedding. The reference wants that of the transformer. */
+export const CONDITION = 64;
+
+export const tinyRecipe: Recipe = parseRecipe(
+  {
+    ...nano,
+    imageSize: 16,
+    tokenizer: {
+      ...nano.tokenizer,
+      patchSize: 1,
+      channels: 32,
+      channelMultipliers: [1, 2],
+      attentionResolutions: [8],
+      middleAttention: true,
+      normGroups: 32,
+      latentChannels: 8,
+      codeDim: 8,
+      codes: 10,
+      normalizeLatents: false,
+      perceptualWeight: 0,
+      discriminatorWeight: 0,
+    },
+    diffusion: { ...nano.diffusion, layers: 2, dim: 64, heads: 2, timesteps: 7, mlpRatio: 2, gammaBarEnd: 0.99999 },
+  },
+  'test',
+);
+
+export const tokenizerOf = ({ tokenizer, imageSize }: Recipe): Flat =>
+  flatten<NDArray>(initialize(tokenizerParameters(tokenizer, imageSize), 1));
+
+export const diffusionOf = (recipe: Recipe): Flat =>
+  flatten<NDArray>(initialize(diffusionParameters(transformerConfig(recipe, CONDITION)), 2));
+
+/** Writes an untrained compact CLIP of the right width into a folder. */
+export function exportTinyClip(folder: string): void {
+  const sizes = { dim: CONDITION, imageSize: 16, imageChannels: 8, textWidth: 8, textHidden: 8, vocabulary: 600 };
+  const settings = { ...nano.clip, ...sizes };
+  const bpe = new Bpe([]);
+  const { rows, known } = bpe.rowsOf(['a red face']);
+  exportClip(folder, { settings, bpe, rows, params: initialize(clipParameters(settings, known), 3) });
+}
