@@ -25,22 +25,18 @@ export interface StepFeeds {
   readonly emaDecay: NDArray;
 }
 
-/**
- * Compile the step: one program, or one for gradients and some that write over the weights. The latter with `updateInPlace`, to
- * save memory, and on the CPU, where it is faster as well.
- */
+/** Compile the step: one program, or with `updateInPlace` one for gradients and some that write over the weights. */
 export async function compileTraining(
   engine: Engine,
   config: TransformerConfig,
   schedule: Schedule,
   settings: DiffusionSettings,
 ): Promise<TrainingStep> {
-  if (!settings.updateInPlace && !engine.fuses) {
+  if (!settings.updateInPlace) {
     const whole = await engine.compile(trainingProgram(config, schedule, settings));
     return (feeds) => whole.run(feeds);
   }
-  const arena = !settings.updateInPlace;
-  const gradients = await engine.compile(gradientProgram(config, schedule, settings), { inPlace: true, arena });
+  const gradients = await engine.compile(gradientProgram(config, schedule, settings), { inPlace: true });
   const updates: Executable[] = [];
   for (const program of updatePrograms(config, settings))
     updates.push(await engine.compile(program, { inPlace: true }));

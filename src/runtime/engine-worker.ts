@@ -7,6 +7,7 @@ import * as ort from 'onnxruntime-node';
 import { messageOf } from '../errors.ts';
 import type { DType, NDArray } from '../ndarray.ts';
 import { sizeOf } from '../ndarray.ts';
+import { isCut } from './fuse.ts';
 import { type FusedProgram, loadFused } from './fused.ts';
 import {
   type Answer,
@@ -24,6 +25,9 @@ interface Session {
   readonly stateInputs: readonly string[];
   readonly outputs: readonly string[];
   readonly inPlace: boolean;
+  /** The end of the program, if that is fused, and memory for what it reads of the rest. */
+  readonly update: FusedProgram | undefined;
+  readonly cuts: Map<string, ort.Tensor>;
 }
 
 const { device = 'cpu', threads = 0, spin = false } = workerData as EngineOptions;
@@ -53,37 +57,41 @@ async function compile(request: Extract<Request, { kind: 'compile' }>): Promise<
     }),
   });
   const { outputs, inPlace } = request;
-  programs.set(request.program, { session, stateInputs: request.inputs.filter(isState), outputs, inPlace });
+  const update = request.update && loadFused(request.update);
+  const stateInputs = request.inputs.filter(isState);
+  programs.set(request.program, { session, stateInputs, outputs, inPlace, update, cuts: new Map() });
 }
 
 async function run({ program, feeds }: Extract<Request, { kind: 'run' }>): Promise<Arrays> {
   const fused = fusedPrograms.get(program);
   if (fused) return runFused(fused, feeds);
   collectCopies();
-  const { session, stateInputs, outputs, inPlace } = programs.get(program)!;
+  const { session, stateInputs, outputs, inPlace, update, cuts } = programs.get(program)!;
   const stateOutputs = outputs.filter(isState);
   const inputs: Record<string, ort.Tensor> = {};
   for (const [name, array] of Object.entries(feeds)) inputs[name] = toTensor(array);
   for (const name of stateInputs) inputs[name] = stateAt(name);
   const reserved = onDevice ? {} : reserve(stateOutputs, inPlace);
-  const fetches = Object.fromEntries(outputs.map((name) => [outputName(name), reserved[name] ?? null]));
+  const fetches = Object.fromEntries(
+    outputs.map((name) => [outputName(name), reserved[name] ?? cuts.get(name) ?? null]),
+  );
   const results = await session.run(inputs, fetches);
-  if (inPlace) for (const { size } of Object.values(results) as ort.Tensor[]) copied += 4 * size;
+  if (inPlace || update) for (const { size } of Object.values(results) as ort.Tensor[]) copied += 4 * size;
   const arrays: Record<string, NDArray> = {};
   for (const name of outputs) {
     const result = results[outputName(name)] as ort.Tensor;
     // What comes back for a reserved buffer is another view of it; the buffer itself is what we keep.
     if (isState(name)) replace(name, reserved[name] ?? result);
+    else if (isCut(name)) cuts.set(name, cuts.get(name) ?? result);
     else arrays[name] = fromTensor(result);
   }
+  if (update) runFused(update, {}, cuts);
   return arrays;
 }
 
-function runFused(fused: FusedProgram, feeds: Arrays): Arrays {
-  fused.run(
-    (path) => Number((feeds[path] ?? fromTensor(stateAt(path))).data[0]),
-    (path) => stateAt(path).data as Float32Array,
-  );
+function runFused(fused: FusedProgram, feeds: Arrays, cuts?: ReadonlyMap<string, ort.Tensor>): Arrays {
+  const array = (path: string) => (cuts?.get(path) ?? stateAt(path)).data as Float32Array;
+  fused.run((path) => (feeds[path] ? Number(feeds[path].data[0]) : array(path)[0]!), array);
   return {};
 }
 

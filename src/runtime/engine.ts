@@ -8,7 +8,7 @@ import { Worker } from 'node:worker_threads';
 import { input, type Program, writeOnnx } from '../graph/index.ts';
 import type { NDArray, Tree } from '../ndarray.ts';
 import { flatten, unflatten } from '../tree.ts';
-import { fuse } from './fuse.ts';
+import { fuse, splitUpdate } from './fuse.ts';
 import {
   type Answer,
   type Arrays,
@@ -47,8 +47,8 @@ export class Engine {
 
   private constructor(
     private readonly worker: Worker,
-    /** Whether elementwise programs that work in place run as fused loops. */
-    readonly fuses: boolean,
+    /** Whether elementwise updates of state run as fused loops. */
+    private readonly fuses: boolean,
   ) {
     worker.on('message', (answer: Answer) => this.settle(answer));
     worker.on('error', (error) => this.fail(error));
@@ -68,14 +68,17 @@ export class Engine {
   /** Turn a traced program into something that runs. One long-lived session a program: compiling again and again leaks. */
   async compile(program: Program, options: CompileOptions = {}): Promise<Executable> {
     const id = this.programs++;
-    const { inPlace = false, arena = !inPlace } = options;
-    const plan = inPlace && this.fuses ? fuse(program) : undefined;
+    const { inPlace = false, arena = !inPlace, fuse: wanted = true } = options;
+    const fuses = this.fuses && wanted;
+    const plan = inPlace && fuses ? fuse(program) : undefined;
     if (plan) await this.call({ kind: 'fuse', program: id, plan });
     else {
-      const [inputs, outputs] = [Object.keys(program.inputs), Object.keys(program.outputs)];
-      const model = writeOnnx(program, { outputName });
+      const split = fuses ? splitUpdate(program) : undefined;
+      const core = split?.core ?? program;
+      const [inputs, outputs] = [Object.keys(core.inputs), Object.keys(core.outputs)];
+      const model = writeOnnx(core, { outputName });
       const request = { kind: 'compile', program: id, model, inputs, outputs, inPlace, arena } as const;
-      await this.call(request, [model.buffer as ArrayBuffer]);
+      await this.call({ ...request, update: split?.update }, [model.buffer as ArrayBuffer]);
     }
     const fed = new Map(Object.entries(program.inputs).filter(([name]) => !isState(name)));
     return {

@@ -18,6 +18,17 @@ export interface FusedPlan {
   readonly loops: readonly FusedLoop[];
 }
 
+/** A program cut in two: what needs the runtime, and the fused update of state behind it. */
+export interface SplitProgram {
+  /** Computes everything else, and under names of their own (`isCut`) the values that the update reads. */
+  readonly core: Program;
+  readonly update: FusedPlan;
+}
+
+const CUT = 'cut:';
+/** Whether a name is one of the values that pass from a core to its update. */
+export const isCut = (name: string): boolean => name.startsWith(CUT);
+
 /** One loop over arrays of one size: a function of the count `n`, the scalars `s0…` and the arrays `a0…`. */
 export interface FusedLoop {
   readonly source: string;
@@ -53,12 +64,85 @@ export function fuse(program: Program): FusedPlan | undefined {
 
   const scalars = new Scalars(nodes, names);
   const results = outputs.filter(([, t]) => isScalar(t)).map(([path, t]) => ({ path, scalar: scalars.indexOf(t) }));
-  const groups = grouped(
-    outputs.filter(([, t]) => !isScalar(t)),
-    program,
-  );
-  const loops = groups.map((group) => writeLoop(group, names, scalars));
+  const arrays = outputs.filter(([, t]) => !isScalar(t));
+  const loops = grouped(arrays, names, program).map((group) => writeLoop(group, names, scalars));
   return { scalars: scalars.finish(), results, loops };
+}
+
+/**
+ * Cut the elementwise update of state off the end of a program: the optimiser behind a backward pass. What the update reads of the
+ * rest, gradients and single numbers, becomes outputs of the core.
+ * @returns undefined if nothing in the program updates state so.
+ */
+export function splitUpdate(program: Program): SplitProgram | undefined {
+  const stateInputs = new Map(Object.entries(program.inputs).filter(([path]) => isState(path)));
+  const updates = updatesIn(program);
+  const updated = Object.entries(program.outputs).filter(([path, t]) => {
+    const before = stateInputs.get(path);
+    return before !== undefined && t !== before && before.shape.join() === t.shape.join() && updates.has(t);
+  });
+  if (updated.length === 0) return undefined;
+
+  const names = new Map([...stateInputs].filter(([, t]) => !isScalar(t)).map(([path, t]) => [t, path]));
+  const cuts: Record<string, Tensor> = {};
+  const cut = (t: Tensor) => {
+    if (names.has(t) || t.node.op === 'constant') return;
+    names.set(t, `${CUT}${names.size}`);
+    cuts[names.get(t)!] = t;
+  };
+  const seen = new Set<Tensor>();
+  const visit = (t: Tensor): void => {
+    if (seen.has(t)) return;
+    seen.add(t);
+    if (isScalar(t) || !(updates.has(t) || isAlong(t))) cut(t);
+    else t.node.inputs.forEach(visit);
+  };
+  for (const [, t] of updated) visit(t);
+
+  const kept = new Map(updated);
+  const outputs = {
+    ...Object.fromEntries(Object.entries(program.outputs).filter(([path]) => !kept.has(path))),
+    ...cuts,
+  };
+  const core = { inputs: neededInputs(program, outputs), outputs };
+  const scalars = new Scalars(scalarLeaves(seen), names);
+  const loops = grouped(updated, names, program).map((group) => writeLoop(group, names, scalars));
+  return { core, update: { scalars: scalars.finish(), results: [], loops } };
+}
+
+/** All that is arithmetic, element by element, on state: state itself, and operations with such an operand. */
+function updatesIn(program: Program): ReadonlySet<Tensor> {
+  const found = new Set(
+    Object.entries(program.inputs).flatMap(([path, t]) => (isState(path) && !isScalar(t) ? [t] : [])),
+  );
+  for (const node of schedule(program)) {
+    const [y] = node.outputs as [Tensor];
+    if (!isScalar(y) && isArithmetic(node) && node.inputs.some((x) => found.has(x))) found.add(y);
+  }
+  return found;
+}
+
+/** Whether a tensor is arithmetic on one array and numbers: a scaled or squared gradient is computed where it is used. */
+function isAlong({ node }: Tensor): boolean {
+  return isArithmetic(node) && new Set(node.inputs.filter((x) => !isScalar(x))).size === 1;
+}
+
+const isArithmetic = (node: Node): boolean => node.op in expressions && isFusible(node);
+
+/** Single numbers as nodes of which nothing is known but their value. */
+const scalarLeaves = (tensors: Iterable<Tensor>): Node[] =>
+  [...tensors]
+    .filter(isScalar)
+    .map(
+      (t) =>
+        (t.node.op === 'constant'
+          ? t.node
+          : { op: 'input', inputs: [], attributes: t.node.attributes, outputs: [t] }) as Node,
+    );
+
+function neededInputs(program: Program, outputs: Program['outputs']): Program['inputs'] {
+  const needed = new Set(schedule({ inputs: program.inputs, outputs }).flatMap((node) => node.outputs));
+  return Object.fromEntries(Object.entries(program.inputs).filter(([path, t]) => !isState(path) || needed.has(t)));
 }
 
 function isFusible({ op, inputs, outputs }: Node): boolean {
@@ -126,10 +210,10 @@ const expressionOf = (op: Primitive, operands: readonly string[]): string =>
 type Output = readonly [path: string, tensor: Tensor];
 
 /** Outputs that read or write an array in common, directly or through others, go into one loop. */
-function grouped(outputs: readonly Output[], program: Program): Output[][] {
+function grouped(outputs: readonly Output[], names: ReadonlyMap<Tensor, string>, program: Program): Output[][] {
   const groups: { outputs: Output[]; touched: Set<Tensor> }[] = [];
   for (const output of outputs) {
-    const touched = arraysBehind(output[1]).add(program.inputs[output[0]]!);
+    const touched = arraysBehind(output[1], names).add(program.inputs[output[0]]!);
     const group = { outputs: [output], touched };
     for (let i = groups.length - 1; i >= 0; i--) {
       const other = groups[i]!;
@@ -143,16 +227,16 @@ function grouped(outputs: readonly Output[], program: Program): Output[][] {
   return groups.map((group) => group.outputs);
 }
 
-/** The inputs an array depends on that are arrays themselves. */
-function arraysBehind(t: Tensor): Set<Tensor> {
+/** The arrays that a loop for one output reads. */
+function arraysBehind(t: Tensor, names: ReadonlyMap<Tensor, string>): Set<Tensor> {
   const found = new Set<Tensor>();
   const seen = new Set<Tensor>();
   const stack = [t];
   for (let next = stack.pop(); next; next = stack.pop()) {
     if (seen.has(next) || isScalar(next)) continue;
     seen.add(next);
-    if (next.node.op === 'input') found.add(next);
-    stack.push(...next.node.inputs);
+    if (names.has(next)) found.add(next);
+    else stack.push(...next.node.inputs);
   }
   return found;
 }
@@ -171,12 +255,11 @@ function writeLoop(outputs: readonly Output[], names: ReadonlyMap<Tensor, string
     if (known) return known;
     const { op, inputs } = t.node;
     const [a, b] = inputs;
-    const name =
-      op === 'input'
-        ? say(`a${numbered(arrays, names.get(t)!)}[i]`)
-        : op === 'div' && isScalar(b!)
-          ? say(`${value(a!)} * s${numbered(used, scalars.reciprocalOf(b!))}`)
-          : say(expressionOf(op, inputs.map(value)));
+    const name = names.has(t)
+      ? say(`a${numbered(arrays, names.get(t)!)}[i]`)
+      : op === 'div' && isScalar(b!)
+        ? say(`${value(a!)} * s${numbered(used, scalars.reciprocalOf(b!))}`)
+        : say(expressionOf(op, inputs.map(value)));
     written.set(t, name);
     return name;
   };

@@ -27,6 +27,8 @@ export interface CompileOptions {
    * only programs that do not work in place do.
    */
   readonly arena?: boolean;
+  /** On the CPU, run elementwise updates of state as fused loops; true unless told, which tests do. */
+  readonly fuse?: boolean;
 }
 
 export type Arrays = Readonly<Record<string, NDArray>>;
@@ -40,6 +42,8 @@ export type Request =
       readonly outputs: readonly string[];
       readonly inPlace: boolean;
       readonly arena: boolean;
+      /** What to do with the state once the program has run. */
+      readonly update?: FusedPlan | undefined;
     }
   | { readonly kind: 'fuse'; readonly program: number; readonly plan: FusedPlan }
   | { readonly kind: 'run'; readonly program: number; readonly feeds: Arrays }
