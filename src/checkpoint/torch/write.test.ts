@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { pythonWithTorch } from '../../../test/support/python.ts';
 import { float32, int32, type NDArray } from '../../ndarray.ts';
 import { crc32 } from '../crc32.ts';
 import { type ByteSource, memoryBytes } from './bytes.ts';
@@ -126,8 +127,7 @@ it('reads and writes archives beyond 4 GiB', () => {
   expect(Buffer.from(readEntry(file, entries.get(second.name)!, 0, data.length, new Set()))).toEqual(data);
 });
 
-const python = ['python3', '/usr/bin/python3'].find((name) => spawnSync(name, ['-c', 'import torch']).status === 0);
-if (python === undefined) console.warn('SKIPPED: what PyTorch reads, because no python3 with torch is installed');
+const python = pythonWithTorch('what PyTorch reads');
 
 describe.skipIf(python === undefined)('PyTorch', () => {
   /** What a Python expression over the loaded file `d` gives. */
