@@ -40,7 +40,7 @@ export const hasPairs = (spec: string): boolean => spec === 'faces' || spec === 
  * @throws UserError naming the file and line that cannot be used.
  */
 export async function openPairs(spec: string, options: PairOptions): Promise<PairSource> {
-  if (spec === 'faces') return facePairs(options);
+  if (spec === 'faces') return facePairs({ seed: options.seed, count: options.count, offset: options.offset });
   if (spec === 'fashion-mnist') return fashionPairs(options.seed);
   return filePairs(spec, options);
 }
