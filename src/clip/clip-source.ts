@@ -3,53 +3,69 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { cacheFolder } from '../checkpoint/cache-folder.ts';
 import { fileError } from '../checkpoint/file-errors.ts';
 import { UserError } from '../errors.ts';
+import { chooseFiles, type Networks, networksAmong } from './clip-files.ts';
+import { fetchFromHub, type HubOptions } from './hub.ts';
 
-/** The files of a dual encoder in the layout of @huggingface/transformers. */
-const CLIP_FILES = [
-  'config.json',
-  'preprocessor_config.json',
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'onnx/text_model.onnx',
-  'onnx/vision_model.onnx',
-] as const;
-
+/** A CLIP on the disk. */
 export interface ClipSource {
-  readonly kind: 'folder' | 'hub';
-  /** What the library is asked for: an absolute path, or `owner/name`. */
+  /** What the user calls it. */
   readonly model: string;
-  /** Where the files lie once they are loaded. */
+  /** Absolute. */
   readonly folder: string;
+  readonly networks: Networks;
 }
 
 /**
  * Tell a folder from a hub name: what exists as a folder is one, and so is everything that is not of the form `owner/name`.
+ * Returns a folder's full path, or the hub name as it is. Nothing is fetched.
  * @throws UserError if the folder does not exist or lacks a file.
  */
-export function resolveClip(model: string, cacheDir: string = cacheFolder()): ClipSource {
-  const isFolder = fs.existsSync(model) || !/^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(model);
-  if (!isFolder) return { kind: 'hub', model, folder: path.join(path.resolve(cacheDir), model) };
-  if (!fs.existsSync(model)) {
+export function clipName(model: string): string {
+  if (isHubName(model)) return model;
+  if (!fs.existsSync(model))
     throw new UserError(
       `there is no CLIP in ${model}: give a folder exported by clipvq train, or a hub name (owner/name)`,
     );
-  }
-  const missing = CLIP_FILES.find((name) => !fs.existsSync(path.join(model, name)));
-  if (missing !== undefined) {
-    throw new UserError(`${model} is not a CLIP: it lacks ${missing}; train it again or give another folder`);
-  }
-  const folder = path.resolve(model);
-  return { kind: 'folder', model: folder, folder };
+  return sourceIn(path.resolve(model), model).folder;
+}
+
+/**
+ * A CLIP by its folder or hub name; a hub model is fetched if it is not in the cache.
+ * @throws UserError if it is not there, is none, or cannot be fetched.
+ */
+export async function resolveClip(model: string, options: HubOptions = {}): Promise<ClipSource> {
+  return sourceIn(isHubName(model) ? await fetchFromHub(model, options) : clipName(model), model);
+}
+
+const isHubName = (model: string): boolean => !fs.existsSync(model) && /^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(model);
+
+function sourceIn(folder: string, model: string): ClipSource {
+  const files = filesIn(folder);
+  const chosen = chooseFiles(files);
+  if (typeof chosen === 'string')
+    throw new UserError(`${model} is not a CLIP: it ${chosen}; train it again or give another folder`);
+  return { model, folder, networks: networksAmong(files)! };
+}
+
+/** Paths of the files that matter, relative to the folder. */
+function filesIn(folder: string): string[] {
+  const list = (sub: string) => {
+    try {
+      return fs.readdirSync(path.join(folder, sub)).map((name) => (sub === '' ? name : `${sub}/${name}`));
+    } catch {
+      return [];
+    }
+  };
+  return [...list(''), ...list('onnx')];
 }
 
 /** Identity of a CLIP: SHA-256 over its files, 16 hex digits. Equal files in another place have the same identity. */
 export function hashClip({ folder }: ClipSource): string {
   const hash = createHash('sha256');
   try {
-    for (const name of CLIP_FILES) {
+    for (const name of chooseFiles(filesIn(folder))) {
       hash.update(`${name}\0`);
       hash.update(fs.readFileSync(path.join(folder, name)));
     }

@@ -2,10 +2,9 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import {
-  AutoProcessor,
+  AutoImageProcessor,
+  AutoModel,
   AutoTokenizer,
-  CLIPTextModelWithProjection,
-  CLIPVisionModelWithProjection,
   env,
   LogLevel,
   RawImage,
@@ -26,45 +25,105 @@ interface Clip {
   embedTexts(texts: readonly string[], truncate: boolean): Promise<Float32Array>;
 }
 
+/** What the library's models give for one side, the first of these that a model has. */
+const OUTPUTS = {
+  text: ['text_embeds', 'text_embeddings', 'pooler_output'],
+  image: ['image_embeds', 'image_embeddings', 'pooler_output'],
+} as const;
+
+type Side = keyof typeof OUTPUTS;
+type Feeds = Readonly<Record<string, unknown>>;
+
+/** Beyond this a tokenizer's limit only says that it has none. */
+const NO_LIMIT = 1e6;
+
 async function load(): Promise<Clip> {
   env.logLevel = LogLevel.NONE;
-  env.allowRemoteModels = source.kind === 'hub';
-  if (source.kind === 'hub') env.cacheDir = source.folder.slice(0, -source.model.length);
+  env.allowRemoteModels = false;
+  const { folder, networks } = source;
   const options = {
     device: 'cpu',
-    dtype: 'fp32',
-    local_files_only: source.kind === 'folder',
+    dtype: networks.dtype,
+    local_files_only: true,
     session_options: { intraOpNumThreads: threads, interOpNumThreads: 1, logSeverityLevel: 3 },
   } as const;
+  const open = (file: string) => AutoModel.from_pretrained(folder, { ...options, model_file_name: file });
+  const towers = networks.kind === 'towers' ? (['text_model', 'vision_model'] as const) : (['model', 'model'] as const);
+  const text = open(towers[0]);
   const parts = [
-    AutoTokenizer.from_pretrained(source.model),
-    AutoProcessor.from_pretrained(source.model),
-    CLIPTextModelWithProjection.from_pretrained(source.model, options),
-    CLIPVisionModelWithProjection.from_pretrained(source.model, options),
+    AutoTokenizer.from_pretrained(folder),
+    AutoImageProcessor.from_pretrained(folder, {}),
+    text,
+    networks.kind === 'towers' ? open(towers[1]) : text,
   ] as const;
   // Where one fails, the others may still be at work in native code, which must not outlive this thread.
   await Promise.allSettled(parts);
-  const [tokenizer, processor, textModel, visionModel] = await Promise.all(parts);
+  const [tokenizer, processor, textModel, imageModel] = await Promise.all(parts);
 
-  const contextLength = tokenizer.model_max_length;
-  // Padding always goes to the full context: our own text tower is traced at that length, and no text depends on its company.
-  const pad = { padding: 'max_length', truncation: true, max_length: contextLength } as const;
-  const textEmbeddings = async (texts: readonly string[]): Promise<Tensor> =>
-    (await textModel(tokenizer([...texts], pad))).text_embeds;
+  const contextLength = contextOf(tokenizer.model_max_length, textModel.config);
+  const inputs = inputNames(textModel);
+  // A network that is told which tokens are padding needs only as much of it as its company; one that is not was trained on
+  // texts of full length, and is given them.
+  const padding = inputs.includes('attention_mask') ? true : 'max_length';
+  const pad = { padding, truncation: true, max_length: contextLength } as const;
+  const words = (texts: readonly string[]): Feeds => tokenizer([...texts], pad);
+  const pixels = async (images: readonly RgbImage[]): Promise<Feeds> =>
+    processor(images.map(({ data, width, height }) => new RawImage(data, width, height, 3)));
+  // A joint network wants something on its other side too.
+  const isJoint = networks.kind === 'joint';
+  const grey: RgbImage = { width: 32, height: 32, data: new Uint8Array(3 * 32 * 32).fill(127) };
+  const [otherWords, otherPixels] = isJoint ? [words(['a']), await pixels([grey])] : [{}, {}];
 
-  const dim = (await textEmbeddings(['a'])).dims[1];
-  if (dim === undefined) throw new Error('its text model gives no text_embeds');
+  const embed = async (side: Side, feeds: Feeds): Promise<Tensor> => {
+    const given: Feeds = side === 'text' ? { ...otherPixels, ...feeds } : { ...otherWords, ...feeds };
+    const out = (await (side === 'text' ? textModel : imageModel)(given)) as Readonly<Record<string, Tensor>>;
+    const name = OUTPUTS[side].find((candidate) => out[candidate]?.dims.length === 2);
+    if (name === undefined)
+      throw new UserError(
+        `${source.model} is no dual encoder that can be used: its ${side} side gives ${Object.keys(out).join(', ')}, not ${OUTPUTS[side].join(' or ')}`,
+      );
+    return out[name]!;
+  };
+
+  const [{ dims }, { dims: imageDims }] = [
+    await embed('text', words(['a'])),
+    await embed('image', await pixels([grey])),
+  ];
+  const dim = dims[1]!;
+  if (imageDims[1] !== dim)
+    throw new UserError(`${source.model} is no dual encoder: texts become ${dim} numbers and pictures ${imageDims[1]}`);
   return {
     facts: { dim, contextLength, id: hashClip(source) },
     async embedImages(images) {
-      const raw = images.map(({ data, width, height }) => new RawImage(data, width, height, 3));
-      return unitRows((await visionModel(await processor(raw))).image_embeds, dim);
+      return unitRows(await embed('image', await pixels(images)), dim);
     },
     async embedTexts(texts, truncate) {
       for (const text of texts) checkText(text, truncate ? 0 : tokenizer.encode(text).length, contextLength);
-      return unitRows(await textEmbeddings(texts), dim);
+      return unitRows(await embed('text', words(texts)), dim);
     },
   };
+}
+
+/** Tokens that a text may have: the least that tokenizer and network allow. */
+function contextOf(tokenizerLimit: number, config: unknown): number {
+  const text = recordIn(config, 'text_config');
+  const limits = [
+    tokenizerLimit,
+    recordIn(config, 'max_position_embeddings'),
+    recordIn(text, 'max_position_embeddings'),
+  ];
+  const known = limits.filter((limit): limit is number => typeof limit === 'number' && limit > 0 && limit < NO_LIMIT);
+  if (known.length === 0) throw new UserError(`${source.model} does not say how long its texts may be`);
+  return Math.min(...known);
+}
+
+const recordIn = (value: unknown, key: string): unknown =>
+  typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>)[key] : undefined;
+
+/** What a loaded model is fed. */
+function inputNames(model: unknown): readonly string[] {
+  const names = recordIn(recordIn(recordIn(model, 'sessions'), 'model'), 'inputNames');
+  return Array.isArray(names) ? names : [];
 }
 
 function checkText(text: string, tokens: number, contextLength: number): void {
@@ -97,10 +156,7 @@ function unitRows({ data, dims }: Tensor, dim: number): Float32Array {
 /** What went wrong on the way to a loaded model, with what can be done about it. */
 function loadFailure(error: unknown): UserError {
   const reason = messageOf(error).replaceAll(/\s+/g, ' ');
-  const remedy =
-    source.kind === 'folder'
-      ? `cannot load the CLIP in ${source.model} (${reason}); train it again or give another folder`
-      : `cannot fetch the CLIP ${source.model} (${reason}); check the name and the network, or give a local folder`;
+  const remedy = `cannot load the CLIP ${source.model} (${reason}); fetch or train it again, or give another folder`;
   return error instanceof UserError ? error : new UserError(remedy);
 }
 

@@ -213,12 +213,12 @@ describe('what is not a CLIP', () => {
     [
       'a damaged tower',
       () => broken((copy) => fs.truncateSync(path.join(copy, 'onnx/text_model.onnx'), 999)),
-      /cannot load the CLIP in/,
+      /cannot load the CLIP/,
     ],
     [
       'a damaged configuration',
       () => broken((copy) => fs.writeFileSync(path.join(copy, 'config.json'), '{')),
-      /cannot load the CLIP in/,
+      /cannot load the CLIP/,
     ],
   ])('%s is refused in one line', async (_, make, message) => {
     const refused = openEmbedder(make());

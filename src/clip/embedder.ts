@@ -9,6 +9,7 @@ import type { RgbImage } from '../data/image.ts';
 import { UserError } from '../errors.ts';
 import type { ClipAnswer, ClipReply, ClipRequest, ClipWorkerOptions } from './clip-protocol.ts';
 import { resolveClip } from './clip-source.ts';
+import type { HubOptions } from './hub.ts';
 
 export interface ClipEmbedder {
   /** Width of the embeddings. */
@@ -28,11 +29,9 @@ export interface ClipEmbedder {
   close(): Promise<void>;
 }
 
-export interface EmbedderOptions {
+export interface EmbedderOptions extends HubOptions {
   /** Threads inside one operator; 0 lets ONNX Runtime choose. */
   readonly threads?: number;
-  /** Where models from the hub are kept. */
-  readonly cacheDir?: string;
 }
 
 /** Inputs a message: large enough to keep the cores busy, small enough to keep memory flat. */
@@ -44,7 +43,7 @@ const BATCH = 64;
  * @throws UserError when the folder is missing or broken, or the hub cannot be reached.
  */
 export async function openEmbedder(model: string, options: EmbedderOptions = {}): Promise<ClipEmbedder> {
-  const source = resolveClip(model, options.cacheDir);
+  const source = await resolveClip(model, options);
   const worker = new ClipWorker({ source, threads: options.threads ?? 0 });
   try {
     const reply = await worker.call({ kind: 'load' });

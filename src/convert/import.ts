@@ -1,7 +1,7 @@
 /** From checkpoints of the reference program to a model directory of ours. */
 
 import { readTorch } from '../checkpoint/torch/read.ts';
-import { resolveClip } from '../clip/clip-source.ts';
+import { clipName } from '../clip/clip-source.ts';
 import { transformerConfig } from '../diffusion/model.ts';
 import { diffusionParameters } from '../diffusion/transformer.ts';
 import { UserError } from '../errors.ts';
@@ -164,7 +164,7 @@ function recipeFor(
 }
 
 function clipFor(options: ImportOptions, dim = PAPER_CLIP.dim): string {
-  if (options.clip !== undefined) return resolveClip(options.clip).model;
+  if (options.clip !== undefined) return clipName(options.clip);
   if (dim === PAPER_CLIP.dim) return PAPER_CLIP.name;
   throw new UserError(
     `${labelOf(options)}: the model was trained with a CLIP of width ${dim}: name it with --clip <folder or hub name>`,

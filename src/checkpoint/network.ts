@@ -1,0 +1,38 @@
+/** Requests as the user's environment wants them: through HTTP_PROXY, HTTPS_PROXY and NO_PROXY where they are set. */
+
+import { getProxyForUrl } from 'proxy-from-env';
+import { ProxyAgent, type RequestInit, type Response, fetch as undiciFetch } from 'undici';
+import { messageOf, UserError } from '../errors.ts';
+
+const agents = new Map<string, ProxyAgent>();
+
+/** The way to an address: a proxy, or undefined for the straight one. */
+function agentFor(url: string): ProxyAgent | undefined {
+  const proxy = getProxyForUrl(url);
+  if (proxy === '') return undefined;
+  const agent = agents.get(proxy) ?? new ProxyAgent(proxy);
+  agents.set(proxy, agent);
+  return agent;
+}
+
+/**
+ * `fetch` through the proxies of the environment, which Node's own does not look at before Node 24.
+ * @throws UserError if nobody answers; the signal's reason if it fires.
+ */
+export async function request(url: string, init: RequestInit = {}): Promise<Response> {
+  try {
+    const agent = agentFor(url);
+    return await undiciFetch(url, { ...init, ...(agent && { dispatcher: agent }) });
+  } catch (error) {
+    init.signal?.throwIfAborted();
+    throw unreachable(url, error);
+  }
+}
+
+/** In one line, with the reason that the system gives. */
+export function unreachable(url: string, error: unknown): UserError {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  return new UserError(`${url} cannot be fetched (${messageOf(cause)}): check the network, or fetch it by hand`, {
+    cause: error,
+  });
+}

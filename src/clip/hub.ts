@@ -1,0 +1,136 @@
+/**
+ * Models from the Hugging Face hub, in a folder of ours: which files a dual encoder needs, what they must hash to, and how they
+ * come here. The library that runs them then reads that folder and nothing else.
+ */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { z } from 'zod';
+import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
+import { cacheFolder } from '../checkpoint/cache-folder.ts';
+import { download, type GitFile, type RemoteFile } from '../checkpoint/download.ts';
+import { request } from '../checkpoint/network.ts';
+import { UserError } from '../errors.ts';
+import { chooseFiles } from './clip-files.ts';
+
+export interface HubOptions {
+  /** Where models are kept; by default the user's cache folder. */
+  readonly cacheDir?: string | undefined;
+  /** Fetch nothing. Also set by HF_HUB_OFFLINE=1. */
+  readonly offline?: boolean | undefined;
+  /** Branch, tag or commit. */
+  readonly revision?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Hears of bytes on the disk so far, over all files. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/** Times a broken transfer is taken up again, as long as each brings something. */
+const RETRIES = 4;
+
+const revisionSchema = z.object({
+  sha: z.string().regex(/^[0-9a-f]{40}$/),
+  siblings: z.array(z.object({ rfilename: z.string() })),
+});
+
+/**
+ * The folder of a hub model, fetched if it is not there. A revision is looked up once; what has been fetched is used without
+ * asking the network again. HF_ENDPOINT, HF_TOKEN and the proxies of the environment are respected.
+ * @throws UserError saying what to do: unknown name, gated model, no network, wrong content, full disk.
+ */
+export async function fetchFromHub(name: string, options: HubOptions = {}): Promise<string> {
+  const { cacheDir = cacheFolder(), revision = 'main' } = options;
+  const root = path.join(path.resolve(cacheDir), 'hub', ...name.split('/'));
+  const reference = path.join(root, 'refs', encodeURIComponent(revision));
+  const known = fs.existsSync(reference) ? path.join(root, fs.readFileSync(reference, 'utf8').trim()) : undefined;
+  if (known && fs.existsSync(path.join(known, COMPLETE))) return known;
+  if (options.offline || isSet(process.env.HF_HUB_OFFLINE))
+    throw new UserError(
+      `the CLIP ${name} is not in ${root}, and nothing may be fetched: run once without --offline (and HF_HUB_OFFLINE), or give a local folder`,
+    );
+  const { sha, siblings } = await lookUp(name, revision, options.signal);
+  const folder = path.join(root, sha);
+  const chosen = chooseFiles(siblings.map(({ rfilename }) => rfilename));
+  if (typeof chosen === 'string')
+    throw new UserError(
+      `${name} on the hub ${chosen}: choose a dual encoder in the layout of transformers.js, such as Xenova/clip-vit-base-patch32`,
+    );
+  await fetchFiles(name, sha, chosen, folder, options);
+  writeFileAtomic(path.join(folder, COMPLETE), '');
+  makeFolder(path.dirname(reference));
+  writeFileAtomic(reference, `${sha}\n`);
+  return folder;
+}
+
+/** Its presence says that every file of a folder is there and verified. */
+const COMPLETE = '.complete';
+
+const endpoint = (): string => (process.env.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, '');
+
+const authorization = (): Record<string, string> =>
+  process.env.HF_TOKEN ? { Authorization: `Bearer ${process.env.HF_TOKEN}` } : {};
+
+const isSet = (value: string | undefined): boolean => value !== undefined && !['', '0', 'false'].includes(value);
+
+const pathOf = (file: string): string => file.split('/').map(encodeURIComponent).join('/');
+
+async function lookUp(name: string, revision: string, signal: AbortSignal | undefined) {
+  const url = `${endpoint()}/api/models/${name}/revision/${encodeURIComponent(revision)}`;
+  const response = await request(url, { headers: authorization(), ...(signal && { signal }) });
+  if (!response.ok) throw refusal(name, url, response.status);
+  const parsed = revisionSchema.safeParse(await response.json().catch(() => undefined));
+  if (parsed.success) return parsed.data;
+  throw new UserError(`${url} does not answer as the hub does: check HF_ENDPOINT`);
+}
+
+function refusal(name: string, url: string, status: number): UserError {
+  if (status === 401 || status === 403)
+    return new UserError(
+      process.env.HF_TOKEN
+        ? `the hub refuses ${name} to this HF_TOKEN (${status}): accept the model's terms on its page, or check the name and the token`
+        : `the hub refuses ${name} (${status}): it is gated, private or unknown; check the name, accept its terms on its page and set HF_TOKEN`,
+    );
+  if (status === 404) return new UserError(`there is no model ${name} on the hub: check the name`);
+  return new UserError(`${url} answers ${status}: try again later, or give a local folder`);
+}
+
+async function fetchFiles(
+  name: string,
+  sha: string,
+  files: readonly string[],
+  folder: string,
+  { signal, onProgress }: HubOptions,
+): Promise<void> {
+  const remote: (readonly [string, RemoteFile | GitFile])[] = [];
+  for (const file of files)
+    remote.push([file, await describe(name, `${endpoint()}/${name}/resolve/${sha}/${pathOf(file)}`, signal)]);
+  const total = remote.reduce((sum, [, { bytes }]) => sum + bytes, 0);
+  let before = 0;
+  for (const [file, source] of remote) {
+    await download(source, path.join(folder, ...file.split('/')), {
+      retries: RETRIES,
+      signal,
+      onProgress: (done) => onProgress?.(before + done, total),
+    });
+    before += source.bytes;
+    onProgress?.(before, total);
+  }
+}
+
+/** Size and checksum of a file: of large ones the hub tells SHA-256, of those in git the blob's SHA-1. */
+async function describe(name: string, url: string, signal: AbortSignal | undefined): Promise<RemoteFile | GitFile> {
+  const headers = authorization();
+  const response = await request(url, {
+    method: 'HEAD',
+    // The answer before any redirection is the one that knows.
+    redirect: 'manual',
+    headers: { ...headers, 'Accept-Encoding': 'identity' },
+    ...(signal && { signal }),
+  });
+  if (response.status >= 400) throw refusal(name, url, response.status);
+  const tag = (response.headers.get('x-linked-etag') ?? response.headers.get('etag') ?? '').replace(/^W\/|"/g, '');
+  const bytes = Number(response.headers.get('x-linked-size') ?? response.headers.get('content-length') ?? Number.NaN);
+  if (!Number.isSafeInteger(bytes) || !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(tag))
+    throw new UserError(`${url} does not tell its size and checksum as the hub does: check HF_ENDPOINT`);
+  return tag.length === 64 ? { url, bytes, sha256: tag, headers } : { url, bytes, gitSha1: tag, headers };
+}
