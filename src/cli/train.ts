@@ -65,7 +65,7 @@ export function trainCommand(): Command {
     .option('--max-steps <n>', 'end each stage after this many steps in all', whole(1))
     .addOption(new Option('--checkpoint-every <n>', 'steps between checkpoints').argParser(whole(1)).default(500))
     .option('--lpips <dir>', 'the weights of LPIPS, for recipes that use it (default: fetched once into the cache)')
-    .option('--offline', 'fetch no weights of LPIPS from the network')
+    .option('--offline', 'fetch neither a CLIP nor weights of LPIPS: use what is in the cache (also HF_HUB_OFFLINE=1)')
     .option('--resume', 'go on with the run in --run')
     .option('--estimate', 'say what the run will cost on this machine, and end');
   return withCommon(command).addHelpText('after', settingsHelp).action(train);
@@ -86,7 +86,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   // Whatever cannot work is found before anything is written or trained.
   if (!resumed) RunDirectory.assertFree(folder);
   if (options.lpips !== undefined) checkLpips(options.lpips, settings);
-  if (settings.clip !== 'compact') await (await openEmbedder(settings.clip)).close();
+  if (settings.clip !== 'compact') await tryClip(settings.clip, options, signal, display);
   const stages = stagesOf(options, settings);
   const pictures = stages.some((stage) => stage !== 'clip')
     ? await openPictures(settings, { signal, display }, resumed)
@@ -124,6 +124,14 @@ function clipLines({ heldOut, retrieval, zeroShot }: ClipReport): string[] {
       ? [`Zero-shot: ${(100 * zeroShot.accuracy).toFixed(1)} % of them find their text among all ${zeroShot.classes}`]
       : []),
   ];
+}
+
+/** Fetch the CLIP, if it is not here yet, and see that it opens. */
+async function tryClip(model: string, { offline }: TrainCommandOptions, signal: AbortSignal, display: ProgressDisplay) {
+  const megabytes = display.count('fetching the CLIP, MB');
+  const onProgress = (done: number, total: number) => megabytes(Math.round(done / 1e6), Math.ceil(total / 1e6));
+  const clip = await openEmbedder(model, { offline, signal, onProgress });
+  await clip.close();
 }
 
 /** The stages that were asked for, in order; a CLIP that exists already and a second stage of no steps are none. */

@@ -22,7 +22,14 @@ export function ownEyes(run: RunDirectory): TowerDistance | undefined {
       `${run.path} holds no trained CLIP, through which its tokenizer compares pictures: train it first with --stage clip`,
     );
   const folder = clip === 'compact' ? run.clipFolder : clip;
-  return fs.existsSync(path.join(folder, 'model.safetensors')) ? openTowerDistance(folder) : undefined;
+  if (!fs.existsSync(path.join(folder, 'model.safetensors'))) return undefined;
+  try {
+    return openTowerDistance(folder);
+  } catch (error) {
+    // Weights of another kind of CLIP: a distance has to come from elsewhere, as `lpipsOf` says.
+    if (clip !== 'compact' && error instanceof UserError) return undefined;
+    throw error;
+  }
 }
 
 /** LPIPS. Weights the user names must be there; without those of the cache training goes on without, and says so. */
