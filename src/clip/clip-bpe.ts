@@ -8,6 +8,7 @@ import { fileError } from '../checkpoint/file-errors.ts';
 import { UserError } from '../errors.ts';
 import { Bpe, END, END_OF_WORD, type Merge, START, WORD_PATTERN } from './bpe.ts';
 import { unescapeHtml } from './html-entities.ts';
+import { repairText } from './repair-text.ts';
 
 /** The size of CLIP's vocabulary: 256 bytes, 256 bytes that end a word, the merges, and two specials. */
 const VOCABULARY = 49_408;
@@ -105,21 +106,9 @@ const notMerges = (path: string): UserError =>
   new UserError(`${path} is not CLIP's merges file, or damaged: give the published bpe_simple_vocab_16e6.txt.gz`);
 
 /**
- * Lower case, repaired characters, HTML references undone (twice: captions are escaped twice), single spaces. Of the
- * repairs the official program makes with ftfy, those that concern single characters are made here; garbled encodings
- * ("schÃ¶n") are left as they are.
+ * Lower case, repaired (`repairText`), HTML references undone (twice: captions are escaped twice), single spaces.
  */
 export function cleaned(text: string): string {
-  const repaired = repairCharacters(text.toLowerCase());
+  const repaired = repairText(text.toLowerCase());
   return unescapeHtml(unescapeHtml(repaired)).replace(space, ' ').replace(/^ | $/g, '').toLowerCase();
-}
-
-/** Straight quotes, letters of ordinary width, ligatures apart, composed accents, and references where no tags are. */
-function repairCharacters(text: string): string {
-  const unescaped = text.includes('<') ? text : unescapeHtml(text);
-  return unescaped
-    .replace(/[\u02bc\u2018-\u201b]/g, "'")
-    .replace(/[\u201c-\u201f]/g, '"')
-    .replace(/[\ufb00-\ufb06\uff01-\uff5e\uffe0-\uffe6\u3000]/g, (character) => character.normalize('NFKC'))
-    .normalize('NFC');
 }
