@@ -199,13 +199,26 @@ const finetune = z.strictObject({
 
 const sampling = z.strictObject({
   sampler: z
-    .enum(['ancestral', 'purity', 'fast', 'reference'])
+    .enum(['ancestral', 'strided', 'purity', 'halton', 'remask', 'fast', 'reference'])
     .default('ancestral')
     .describe(
-      'how codes are drawn: exact steps, surest codes first, or as the official program does with few or with all steps',
+      'how codes are drawn: exact steps (ancestral; strided at chosen times), surest codes first (purity), far apart (halton), some drawn again (remask), or as the official program does with few (fast) or all steps (reference)',
     ),
+  placement: z
+    .enum(['even', 'cosine'])
+    .default('even')
+    .describe('times of strided and remask: evenly spaced, or few codes revealed first and many later'),
+  remasking: fraction()
+    .default(0.05)
+    .describe('of remask: the most that a revealed code is masked again with, each step'),
   steps: count().describe('reverse steps; fewer than T are strided exactly'),
   guidanceScale: z.number().min(0).describe('1 is no guidance'),
+  guidanceSchedule: z
+    .enum(['constant', 'rising', 'falling'])
+    .default('constant')
+    .describe('how guidance goes over a chain: the same throughout, or linearly from or to none'),
+  guidanceFrom: fraction().default(0).describe('share of the chain before guidance begins; steps without it cost half'),
+  guidanceUntil: fraction().default(1).describe('share of the chain after which guidance ends'),
   truncation: fraction().describe('keep the smallest set of codes whose probability reaches this; 1 keeps all'),
   promptPrefix: z.string().describe('put before every prompt'),
   nullEmbedding: z

@@ -35,3 +35,25 @@ export function guide(
   }
   return guided;
 }
+
+/** How strongly a chain is guided at each of its times. */
+export interface GuidanceSettings {
+  readonly guidanceScale: number;
+  readonly guidanceSchedule: 'constant' | 'rising' | 'falling';
+  /** Shares of the chain, from noise (0) to picture (1), between which it is guided at all (Kynkäänniemi et al., 2404.07724). */
+  readonly guidanceFrom: number;
+  readonly guidanceUntil: number;
+}
+
+/**
+ * The scale at time t of T: s throughout, or 1 + (s − 1) u `rising` and 1 + (s − 1)(1 − u) `falling`, with u the share of the
+ * interval that is over; 1, no guidance, outside the interval.
+ */
+export function guidanceAt(settings: GuidanceSettings, t: number, total: number): number {
+  const { guidanceScale, guidanceSchedule, guidanceFrom, guidanceUntil } = settings;
+  const progress = total > 1 ? 1 - t / (total - 1) : 0;
+  if (progress < guidanceFrom || progress > guidanceUntil) return 1;
+  if (guidanceSchedule === 'constant') return guidanceScale;
+  const within = guidanceUntil > guidanceFrom ? (progress - guidanceFrom) / (guidanceUntil - guidanceFrom) : 1;
+  return 1 + (guidanceScale - 1) * (guidanceSchedule === 'rising' ? within : 1 - within);
+}

@@ -56,20 +56,19 @@ export class DenoiserPool {
   /**
    * A denoiser for one batch of conditions: log p(x_0), guided as log p ∝ ℓ_null + s (ℓ_cond − ℓ_null).
    * @param conditions unit rows, [batch, conditionDim].
-   * @param guidanceScale s; within 0.001 of 1 the unconditional half is not computed at all.
+   * @param guidance s, or s at each time; within 0.001 of 1 the unconditional half is not computed at all.
    */
-  async denoiser(conditions: Float32Array, guidanceScale: number): Promise<Denoiser> {
+  async denoiser(conditions: Float32Array, guidance: number | ((t: number) => number)): Promise<Denoiser> {
     const { conditionDim, grid } = this.config;
     const batch = conditions.length / conditionDim;
-    const guided = isGuided(guidanceScale);
-    const program = await this.program(batch, guided);
-    const fixed = {
-      condition: float32(conditions, [batch, conditionDim]),
-      ...(guided && { scale: float32([guidanceScale], []) }),
-    };
+    const condition = float32(conditions, [batch, conditionDim]);
     return async (tokens, t) => {
+      const scale = typeof guidance === 'number' ? guidance : guidance(t);
+      const guided = isGuided(scale);
+      const program = await this.program(batch, guided);
       const feeds = {
-        ...fixed,
+        condition,
+        ...(guided && { scale: float32([scale], []) }),
         tokens: int32(tokens, [batch, grid * grid]),
         t: int32(new Int32Array(batch).fill(t), [batch]),
       };

@@ -1,7 +1,7 @@
 /** Our presets, for machines that people have. */
 
 import type { Recipe } from '../recipe.ts';
-import { LOSS_OF_PIXELS, ONE_STAGE, OUR_DIFFUSION, PICTURES } from './parts.ts';
+import { LOSS_OF_PIXELS, ONE_STAGE, OUR_DIFFUSION, PICTURES, PLAIN_SAMPLING } from './parts.ts';
 
 /** Minutes on a laptop with two cores. */
 export const nano: Recipe = {
@@ -84,6 +84,7 @@ export const nano: Recipe = {
   finetune: ONE_STAGE,
   sampling: {
     sampler: 'ancestral',
+    ...PLAIN_SAMPLING,
     steps: 25,
     guidanceScale: 2,
     truncation: 0.9,

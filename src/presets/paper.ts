@@ -5,6 +5,7 @@
 
 import type { DiffusionSettings, FinetuneSettings, Recipe, TokenizerSettings } from '../recipe.ts';
 import { nano } from './ours.ts';
+import { PLAIN_SAMPLING } from './parts.ts';
 
 /** The Gumbel VQGAN. Its batch follows from the steps: 100 epochs of 70,000 faces are 218,750 steps of 32. */
 const TOKENIZER: TokenizerSettings = {
@@ -119,6 +120,7 @@ export const ffhq256: Recipe = {
   },
   sampling: {
     sampler: 'ancestral',
+    ...PLAIN_SAMPLING,
     steps: 100,
     guidanceScale: 1.2,
     truncation: 0.85,

@@ -1,6 +1,12 @@
 /** What several presets have in common. */
 
-import type { DiffusionSettings, FinetuneSettings, PictureSettings, TokenizerSettings } from '../recipe.ts';
+import type {
+  DiffusionSettings,
+  FinetuneSettings,
+  PictureSettings,
+  SamplingSettings,
+  TokenizerSettings,
+} from '../recipe.ts';
 
 /** Pictures as they are: their middle square. */
 export const PICTURES: PictureSettings = { background: '#ffffff', crop: 'centre', flip: false, views: 1 };
@@ -52,3 +58,12 @@ export const ONE_STAGE: FinetuneSettings = {
   learningRate: 1e-4,
   warmupSteps: 100,
 };
+
+/** Sampling without refinements: even times, the same guidance from beginning to end. */
+export const PLAIN_SAMPLING = {
+  placement: 'even',
+  remasking: 0.05,
+  guidanceSchedule: 'constant',
+  guidanceFrom: 0,
+  guidanceUntil: 1,
+} as const satisfies Partial<SamplingSettings>;

@@ -1,4 +1,4 @@
-/** Ancestral sampling: every token is drawn from the exact posterior by inverse CDF in float64. */
+/** Ancestral sampling, the paper's: every token is drawn from the exact posterior by inverse CDF in float64. */
 import { uniforms } from '../../random/noise.ts';
 import { drawReverse } from '../reverse.ts';
 import { marginal } from '../schedule.ts';
@@ -6,7 +6,7 @@ import { type DrawRule, reverseChain } from './chain.ts';
 import type { Sampler, SamplerOptions } from './sampler.ts';
 
 /**
- * Draws x_0 over `steps` exact reverse steps from the prior, one uniform per token and step from stream 'sample'.
+ * Draws x_0 over `steps` exact reverse steps, evenly spaced (all T in the paper), from the prior, one uniform per token and step from stream 'sample'.
  * In float64, because float32 Gumbel noise cuts off the tails of a categorical distribution (arXiv 2409.02908).
  */
 export const ancestral: Sampler = (denoise, options) =>
@@ -16,7 +16,7 @@ export const ancestral: Sampler = (denoise, options) =>
  * x at T - 1 as the forward process leaves it once the picture is forgotten: masks, and where a schedule also replaces,
  * codes drawn evenly in its proportion. With the published schedule, one token in a million.
  */
-function drawPrior({ schedule, tokens, noise }: SamplerOptions): Int32Array<ArrayBuffer> {
+export function drawPrior({ schedule, tokens, noise }: SamplerOptions): Int32Array<ArrayBuffer> {
   const { codes } = schedule;
   const { beta, gamma } = marginal(schedule, schedule.steps - 1);
   const replaced = (codes * beta) / (codes * beta + gamma);

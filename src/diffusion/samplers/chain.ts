@@ -65,8 +65,32 @@ export async function reverseChain(
 
 /** Exact steps between the times of `reverseTimes`: the network is told the time that x is at. */
 export function exactPlan(total: number, steps: number): ChainStep[] {
-  const times = reverseTimes(total, steps);
-  return Array.from({ length: steps }, (_, i) => ({ time: times[i]!, from: times[i]!, to: times[i + 1]! }));
+  return planOver([...reverseTimes(total, steps)]);
+}
+
+/** Exact steps from each time to the next, the network being told the time that x is at. */
+export const planOver = (times: readonly number[]): ChainStep[] =>
+  times.slice(1).map((to, i) => ({ time: times[i]!, from: times[i]!, to }));
+
+/**
+ * The index at which the running sum of non-negative weights passes `uniform` of its total: one draw in proportion to them.
+ *
+ * @throws UserError when they are no weights (NaN or all zero).
+ */
+export function inverseCdfOf(weights: ArrayLike<number>, uniform: number): number {
+  let total = 0;
+  for (let k = 0; k < weights.length; k++) total += weights[k]!;
+  let reached = 0;
+  let likeliest = 0;
+  for (let k = 0; k < weights.length; k++) {
+    reached += weights[k]!;
+    if (uniform * total < reached) return k;
+    if (weights[k]! > weights[likeliest]!) likeliest = k;
+  }
+  if (reached > 0) return likeliest;
+  throw new UserError(
+    'the denoiser predicts no valid probabilities (NaN or all zero); go back to an earlier checkpoint',
+  );
 }
 
 /**

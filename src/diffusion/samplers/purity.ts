@@ -6,7 +6,7 @@ import { UserError } from '../../errors.ts';
 import { uniforms } from '../../random/noise.ts';
 import { clampLog, LOG_ZERO, logSumExp } from '../log-space.ts';
 import { drawReverse } from '../reverse.ts';
-import { type DrawRule, reverseChain, type StepContext } from './chain.ts';
+import { type DrawRule, inverseCdfOf, reverseChain, type StepContext } from './chain.ts';
 import type { Sampler, SamplerOptions } from './sampler.ts';
 
 export interface PuritySettings {
@@ -130,16 +130,5 @@ function reveal({ order, weight }: PuritySettings, predicted: Float64Array, scor
   const power = order === 'random' ? 0 : weight;
   const logs = predicted.map((p) => Math.max(LOG_ZERO, Math.log(p)));
   const weights = power > 0 ? sharpened(logs, score, power).map(Math.exp) : predicted;
-  const target = uniform * weights.reduce((sum, w) => sum + w, 0);
-  let reached = 0;
-  let likeliest = 0;
-  for (let k = 0; k < weights.length; k++) {
-    reached += weights[k]!;
-    if (target < reached) return k;
-    if (weights[k]! > weights[likeliest]!) likeliest = k;
-  }
-  if (reached > 0) return likeliest;
-  throw new UserError(
-    'the denoiser predicts no valid probabilities (NaN or all zero); go back to an earlier checkpoint',
-  );
+  return inverseCdfOf(weights, uniform);
 }

@@ -10,6 +10,9 @@ import type { Schedule } from '../schedule.ts';
  */
 export type Denoiser = (tokens: Int32Array<ArrayBuffer>, t: number) => Promise<Float32Array>;
 
+/** `even`: evenly spaced times; `cosine`: few tokens revealed first, many later. */
+export type Placement = 'even' | 'cosine';
+
 export interface SamplerOptions {
   readonly schedule: Schedule;
   readonly batch: number;
@@ -17,6 +20,10 @@ export interface SamplerOptions {
   readonly tokens: number;
   /** Reverse steps, 1 .. T. Fewer than T stride evenly over the schedule; each strided step is exact. */
   readonly steps: number;
+  /** Where the times of fewer than T steps lie, for samplers that can choose; `even` unless told. */
+  readonly placement?: Placement | undefined;
+  /** The largest probability with which the corrector masks a token again. */
+  readonly remasking?: number | undefined;
   /** Top-r truncation rate in (0, 1], or undefined for none. */
   readonly truncation: number | undefined;
   /**
