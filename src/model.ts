@@ -4,14 +4,15 @@ import { createRequire } from 'node:module';
 import { type ClipEmbedder, openEmbedder } from './clip/embedder.ts';
 import { fromPlanar, packImages, type RgbImage } from './data/image.ts';
 import { encodePng } from './data/png.ts';
+import { guidanceAt } from './diffusion/guidance.ts';
 import { DenoiserPool, scheduleOf, transformerConfig } from './diffusion/model.ts';
-import { type SamplerName, samplers } from './diffusion/samplers/index.ts';
+import { samplers } from './diffusion/samplers/index.ts';
 import type { Schedule } from './diffusion/schedule.ts';
 import { diffusionParameters } from './diffusion/transformer.ts';
 import { UserError } from './errors.ts';
 import { ownScores } from './evaluation/clip-score.ts';
 import { adopt } from './nn/parameters.ts';
-import type { Recipe } from './recipe.ts';
+import type { Recipe, SamplingSettings } from './recipe.ts';
 import { Engine, type EngineOptions } from './runtime/engine.ts';
 import { RunDirectory } from './training/run.ts';
 import { type Codec, compileCodec } from './vqgan/codec.ts';
@@ -28,19 +29,17 @@ const BATCH = 16;
 /** Pictures that go through the tokenizer together: as many pixels at any size of pictures. */
 const codecBatch = (imageSize: number): number => Math.max(1, Math.floor(BATCH * (64 / imageSize) ** 2));
 
-export interface GenerateOptions {
+/** How pictures are drawn: the sampling settings of a recipe, but for those that belong to the model. */
+export type SamplingChoice = Omit<SamplingSettings, 'promptPrefix' | 'nullEmbedding'>;
+
+type Optional<T> = { readonly [K in keyof T]?: T[K] | undefined };
+
+/** What is not said of sampling is as the recipe has it. */
+export interface GenerateOptions extends Optional<SamplingChoice> {
   /** Pictures a prompt. */
   readonly count?: number | undefined;
   /** Seed of a prompt's first picture; picture i has seed + i. The same seed, prompt and settings give the same picture. */
   readonly seed?: number | undefined;
-  /** How codes are drawn. Defaults to the recipe's sampler, as the next three do to the recipe's numbers. */
-  readonly sampler?: SamplerName | undefined;
-  /** Reverse steps; fewer than T are strided exactly by the default sampler. */
-  readonly steps?: number | undefined;
-  /** 1 is no guidance. */
-  readonly guidanceScale?: number | undefined;
-  /** Top-r truncation rate in (0, 1]; 1 is none. */
-  readonly truncation?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Hears of sampling steps done, over all batches. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -52,12 +51,7 @@ export interface GeneratedImage {
   readonly seed: number;
   /** Cosine of the picture with its prompt under the CLIP that conditioned it, in [-1, 1]. */
   readonly clipScore: number;
-  readonly settings: {
-    readonly sampler: SamplerName;
-    readonly steps: number;
-    readonly guidanceScale: number;
-    readonly truncation: number;
-  };
+  readonly settings: SamplingChoice;
 }
 
 export class Generator {
@@ -108,15 +102,12 @@ export class Generator {
   async generate(prompts: readonly string[], options: GenerateOptions = {}): Promise<GeneratedImage[]> {
     const { count = 1, seed = 0 } = options;
     const defaults = this.recipe.sampling;
-    const settings = {
-      sampler: options.sampler ?? defaults.sampler,
-      steps: options.steps ?? defaults.steps,
-      guidanceScale: options.guidanceScale ?? defaults.guidanceScale,
-      truncation: options.truncation ?? defaults.truncation,
-    };
+    const { promptPrefix, nullEmbedding, ...recipe } = defaults;
+    const chosen = Object.entries(options).filter(([name, value]) => name in recipe && value !== undefined);
+    const settings: SamplingChoice = { ...recipe, ...Object.fromEntries(chosen) };
     const empty = prompts.findIndex((prompt) => prompt.trim() === '');
     if (empty >= 0) throw new UserError(`Prompt ${empty + 1} is empty: say what to make`);
-    const texts = await this.clip.embedTexts(prompts.map((prompt) => defaults.promptPrefix + prompt));
+    const texts = await this.clip.embedTexts(prompts.map((prompt) => promptPrefix + prompt));
     const wanted = prompts.flatMap((_, p) => Array.from({ length: count }, (_, i) => ({ prompt: p, seed: seed + i })));
 
     const images: RgbImage[] = [];
@@ -180,7 +171,7 @@ export class Generator {
   private async sample(
     wanted: readonly { prompt: number; seed: number }[],
     texts: Float32Array,
-    { sampler, steps, guidanceScale, truncation }: GeneratedImage['settings'],
+    settings: SamplingChoice,
     { signal, onStep }: { signal: AbortSignal | undefined; onStep: (step: number) => void },
   ): Promise<Int32Array> {
     const { dim } = this.clip;
@@ -188,12 +179,16 @@ export class Generator {
     wanted.forEach(({ prompt }, i) => {
       conditions.set(texts.subarray(prompt * dim, (prompt + 1) * dim), i * dim);
     });
-    const denoise = await this.denoisers.denoiser(conditions, guidanceScale);
+    const { sampler, steps, truncation, placement, remasking } = settings;
+    const total = this.schedule.steps;
+    const denoise = await this.denoisers.denoiser(conditions, (t) => guidanceAt(settings, t, total));
     return samplers[sampler](denoise, {
       schedule: this.schedule,
       batch: wanted.length,
       tokens: this.tokens,
       steps,
+      placement,
+      remasking,
       truncation: truncation < 1 ? truncation : undefined,
       noise: { seed: this.run.settings.seed, samples: wanted.map(({ seed }) => seed) },
       onStep: ({ step }) => onStep(step),

@@ -2,6 +2,7 @@
 
 import type { ClipEmbedder } from '../clip/embedder.ts';
 import { fromPlanar } from '../data/image.ts';
+import { guidanceAt } from '../diffusion/guidance.ts';
 import { type Latents, takeRows } from '../diffusion/latents.ts';
 import { DenoiserPool, scheduleOf, transformerConfig } from '../diffusion/model.ts';
 import { samplers } from '../diffusion/samplers/index.ts';
@@ -38,12 +39,18 @@ export class Validation {
     this.opened ??= open(this.options, weights);
     const { clip, codec, denoisers, conditions } = await this.opened;
     await denoisers.update(weights);
+    const schedule = scheduleOf(recipe);
     const batch = diffusion.validationPictures;
     const codes = await samplers[sampling.sampler](
       // A model that has never gone without its condition cannot be guided.
-      await denoisers.denoiser(conditions, diffusion.nullProbability > 0 ? sampling.guidanceScale : 1),
+      await denoisers.denoiser(
+        conditions,
+        diffusion.nullProbability > 0 ? (t) => guidanceAt(sampling, t, schedule.steps) : 1,
+      ),
       {
-        schedule: scheduleOf(recipe),
+        schedule,
+        placement: sampling.placement,
+        remasking: sampling.remasking,
         batch,
         tokens: latents.tokens,
         steps: sampling.steps,
