@@ -28,10 +28,26 @@ const MAX_HEADER_BYTES = 100_000_000;
  * or with values that no DType can represent.
  */
 export function readSafetensors(path: string): Safetensors {
+  return withFile(path, (source) => decode(source, path));
+}
+
+/**
+ * The texts of a safetensors file; of the rest only the header is read and checked.
+ *
+ * @throws UserError as `readSafetensors` does.
+ */
+export function readMetadata(path: string): Record<string, string> {
+  return withFile(path, (source) => {
+    const headerEnd = findHeaderEnd(source, path);
+    return parseHeader(source.read(PREFIX_BYTES, headerEnd), source.size - headerEnd, path).metadata;
+  });
+}
+
+function withFile<T>(path: string, use: (source: ByteSource) => T): T {
   let file: number | undefined;
   try {
     file = fs.openSync(path, 'r');
-    return decode(fileSource(file, path), path);
+    return use(fileSource(file, path));
   } catch (error) {
     throw systemCode(error) === undefined ? error : fileError('read', path, error);
   } finally {

@@ -9,7 +9,7 @@ import { UserError } from '../errors.ts';
 import { presets } from '../recipe.ts';
 import { RunDirectory } from '../training/run.ts';
 import { whole } from './options.ts';
-import { printResult } from './output.ts';
+import { note, printResult } from './output.ts';
 
 interface ConvertOptions {
   readonly out: string;
@@ -70,7 +70,8 @@ function fromTorch(files: readonly string[], options: ConvertOptions): void {
     throw new UserError(
       `${folder} is a folder: give checkpoint files, or add --to torch to write one from a run directory`,
     );
-  const { run, tokenizer, diffusion } = importCheckpoints({ ...options, files });
+  const { run, tokenizer, diffusion, notes } = importCheckpoints({ ...options, files });
+  for (const one of notes) note(one);
   const { recipe, clip } = run.settings;
   const missing = [...(tokenizer ? [] : ['tokenizer']), ...(diffusion ? [] : ['diffusion model'])];
   printResult(options.json ?? false, { model: run.path, tokenizer, diffusion, clip, recipe }, () => [

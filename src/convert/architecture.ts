@@ -2,6 +2,7 @@
 
 import { UserError } from '../errors.ts';
 import type { DiffusionSettings, Recipe, TokenizerSettings } from '../recipe.ts';
+import type { DiscriminatorShape } from '../vqgan/discriminator.ts';
 
 /** Anything with named shapes: tensors of a file, or of a model. */
 export type Shapes = Readonly<Record<string, { readonly shape: readonly number[] }>>;
@@ -69,6 +70,15 @@ export function inferTokenizer(shapes: Shapes, label: string): TokenizerFindings
     attentionLevels: Array.from({ length: levels }, (_, i) => i).filter(
       (i) => `encoder.down.${i}.attn.0.norm.weight` in shapes,
     ),
+  };
+}
+
+/** A PatchGAN discriminator: a convolution in front, as many as there are layers, and one that judges. */
+export function inferDiscriminator(shapes: Shapes, label: string): DiscriminatorShape {
+  const convolutions = Object.values(shapes).filter(({ shape }) => shape.length === 4).length;
+  return {
+    discriminatorLayers: convolutions - 2,
+    discriminatorChannels: sizes(shapes, label)('main.0.weight', 0),
   };
 }
 

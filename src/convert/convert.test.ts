@@ -4,7 +4,15 @@ import os from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { diffusionOf, exportTinyClip, type Flat, tinyRecipe, tokenizerOf } from '../../test/support/tiny-model.ts';
+import {
+  diffusionOf,
+  exportTinyClip,
+  type Flat,
+  judgeOf,
+  tinyRecipe,
+  tokenizerOf,
+} from '../../test/support/tiny-model.ts';
+import { readSafetensors } from '../checkpoint/safetensors.ts';
 import type { Writable } from '../checkpoint/torch/pickle.ts';
 import { readTorch } from '../checkpoint/torch/read.ts';
 import type { TorchTensor } from '../checkpoint/torch/tensors.ts';
@@ -54,9 +62,12 @@ const diffusion = { ...diffusionOf(small), ...schedule };
 const averaged = Object.fromEntries(
   Object.entries(diffusion).map(([name, array]) => [name, { ...array, data: array.data.map((x) => x / 2) } as NDArray]),
 );
+const judge = judgeOf();
+/** With what the shapes of the discriminator show. */
+const judged = { ...small.tokenizer, discriminatorLayers: 2, discriminatorChannels: 4 };
 const lightning = saved({
   epoch: 3,
-  state_dict: dict({ ...tokenizer, 'loss.discriminator.main.0.weight': tokenizer['quant_conv.weight']! }),
+  state_dict: dict({ ...tokenizer, ...judge }),
 });
 
 /** A solver's checkpoint, with the tokenizer in two halves. */
@@ -84,7 +95,7 @@ describe('layouts', () => {
     const weights = Object.fromEntries(Object.entries(expected).filter(([name]) => !(name in schedule)));
     expect(bits(imported.run.readModel('diffusion').tensors)).toEqual(bits(weights));
     const { recipe } = imported.run.settings;
-    expect(recipe.tokenizer).toEqual(small.tokenizer);
+    expect(recipe.tokenizer).toEqual(files().includes(lightning) ? judged : small.tokenizer);
     expect(recipe.diffusion).toEqual(small.diffusion);
     expect(recipe).toMatchObject({ imageSize: 16, sampling: { steps: 7, nullEmbedding: 'raw' } });
   });
@@ -92,8 +103,22 @@ describe('layouts', () => {
   it('a tokenizer alone, and a diffusion model alone', () => {
     const alone = run([lightning], { imageSize: 16 });
     expect(alone).toMatchObject({ tokenizer: true, diffusion: false });
-    expect(alone.run.settings.recipe.tokenizer).toEqual(small.tokenizer);
+    expect(alone.run.settings.recipe.tokenizer).toEqual(judged);
+    expect(alone.notes).toEqual([]);
+    const kept = readSafetensors(alone.run.file('tokenizer', 'discriminator.safetensors')).tensors;
+    expect(
+      Object.keys(kept)
+        .map((name) => `loss.discriminator.${name}`)
+        .sort(),
+    ).toEqual(Object.keys(judge).sort());
     expect(run([saved(diffusion)])).toMatchObject({ tokenizer: false, diffusion: true });
+  });
+
+  it('leaves out a discriminator of another kind, and says so', () => {
+    const strange = { ...tokenizer, 'loss.discriminator.main.0.weight': tokenizer['quant_conv.weight']! };
+    const { run: model, notes } = run([saved({ state_dict: dict(strange) })], { imageSize: 16 });
+    expect(notes).toEqual([expect.stringMatching(/^The discriminator is left out: .*main\.0/)]);
+    expect(fs.existsSync(model.file('tokenizer', 'discriminator.safetensors'))).toBe(false);
   });
 });
 
@@ -232,7 +257,7 @@ describe('mistakes end in one line', () => {
 });
 
 it('exports what it has imported, and imports what it has exported', () => {
-  const first = run([lightning, saved(diffusion)]).run;
+  const first = run([saved({ state_dict: dict(tokenizer) }), saved(diffusion)]).run;
   const [one, two] = [place('one.pth'), place('two.ckpt')];
   expect(exportDiffusion(first, one)).toBe(Object.keys(diffusion).length);
   expect(exportTokenizer(first, two)).toBe(Object.keys(tokenizer).length);

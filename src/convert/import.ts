@@ -8,12 +8,15 @@ import { UserError } from '../errors.ts';
 import { float32, type NDArray, type Tree } from '../ndarray.ts';
 import { adopt } from '../nn/parameters.ts';
 import { makeRecipe, parseRecipe, type Recipe } from '../recipe.ts';
+import { saveDiscriminator } from '../training/origin.ts';
 import { RunDirectory } from '../training/run.ts';
 import { flatten } from '../tree.ts';
+import { type DiscriminatorShape, discriminatorFrom } from '../vqgan/discriminator.ts';
 import { tokenizerParameters } from '../vqgan/model.ts';
 import {
   type DiffusionFindings,
   inferDiffusion,
+  inferDiscriminator,
   inferSchedule,
   inferTokenizer,
   type ScheduleEnds,
@@ -42,6 +45,8 @@ export interface Imported {
   readonly run: RunDirectory;
   readonly tokenizer: boolean;
   readonly diffusion: boolean;
+  /** What was left out, in one sentence each. */
+  readonly notes: readonly string[];
 }
 
 /** The paper's CLIP, ViT-B/32, and the width of its embeddings. */
@@ -66,8 +71,10 @@ export function importCheckpoints(options: ImportOptions): Imported {
   const diffusion = found.diffusion && inferDiffusion(found.diffusion.tensors, found.diffusion.file, options.heads);
   checkPair(options, tokenizer, diffusion);
 
+  const judge = judgeIn(found.tokenizer);
   const buffers = found.diffusion && loadAll(found.diffusion.buffers);
-  const recipe = recipeFor(options, tokenizer, diffusion, buffers && scheduleIn(buffers, labelOf(options)));
+  const schedule = buffers && scheduleIn(buffers, labelOf(options));
+  const recipe = recipeFor(options, { tokenizer, diffusion, schedule, judge: judge?.shape });
   const clip = clipFor(options, diffusion?.conditionDim);
   const params = {
     tokenizer: found.tokenizer && tokenizerFrom(found.tokenizer, recipe),
@@ -76,14 +83,32 @@ export function importCheckpoints(options: ImportOptions): Imported {
 
   const run = RunDirectory.create(options.out, { seed: 0, data: 'none', clip, recipe });
   if (params.tokenizer) run.saveModel('tokenizer', params.tokenizer, {});
+  if (judge?.trained) saveDiscriminator(run, judge.trained);
   if (params.diffusion) run.saveModel('diffusion', params.diffusion, {});
   if (params.diffusion && buffers && Object.keys(buffers).length > 0)
     saveBuffers(run, flatten(params.diffusion), buffers);
-  return { run, tokenizer: params.tokenizer !== undefined, diffusion: params.diffusion !== undefined };
+  return {
+    run,
+    tokenizer: params.tokenizer !== undefined,
+    diffusion: params.diffusion !== undefined,
+    notes: judge?.reason === undefined ? [] : [judge.reason],
+  };
+}
+
+/** The discriminator that the tokenizer was trained with; another kind than ours is left out, with the reason. */
+function judgeIn(found: Found['tokenizer']) {
+  if (!found?.discriminator) return undefined;
+  try {
+    const shape = inferDiscriminator(found.discriminator, found.file);
+    return { shape, trained: discriminatorFrom(loadAll(found.discriminator), shape, found.file) };
+  } catch (error) {
+    if (error instanceof UserError) return { reason: `The discriminator is left out: ${error.message}` };
+    throw error;
+  }
 }
 
 interface Found {
-  readonly tokenizer?: { readonly file: string; readonly tensors: Tensors };
+  readonly tokenizer?: { readonly file: string; readonly tensors: Tensors; readonly discriminator?: Tensors };
   readonly diffusion?: { readonly file: string; readonly tensors: Tensors; readonly buffers: Tensors };
 }
 
@@ -105,7 +130,13 @@ function gather({ files, weights }: ImportOptions): Found {
       'tokenizer',
     ) ?? parts.find((part) => part.tokenizer);
   return {
-    ...(tokenizer?.tokenizer && { tokenizer: { file: tokenizer.file, tensors: tokenizer.tokenizer } }),
+    ...(tokenizer?.tokenizer && {
+      tokenizer: {
+        file: tokenizer.file,
+        tensors: tokenizer.tokenizer,
+        ...(tokenizer.discriminator && { discriminator: tokenizer.discriminator }),
+      },
+    }),
     ...(diffusion?.diffusion && {
       diffusion: { file: diffusion.file, tensors: diffusion.diffusion, buffers: diffusion.buffers ?? {} },
     }),
@@ -131,19 +162,21 @@ function scheduleIn(buffers: Readonly<Record<string, NDArray>>, label: string): 
   return alpha && gamma ? inferSchedule(alpha.data, gamma.data, label) : PUBLISHED_SCHEDULE;
 }
 
+interface Findings {
+  readonly tokenizer: TokenizerFindings | undefined;
+  readonly diffusion: DiffusionFindings | undefined;
+  readonly schedule: ScheduleEnds | undefined;
+  readonly judge: DiscriminatorShape | undefined;
+}
+
 /** The preset, with everything that the shapes show in its place. */
-function recipeFor(
-  options: ImportOptions,
-  tokenizer: TokenizerFindings | undefined,
-  diffusion: DiffusionFindings | undefined,
-  schedule: ScheduleEnds | undefined,
-): Recipe {
+function recipeFor(options: ImportOptions, { tokenizer, diffusion, schedule, judge }: Findings): Recipe {
   const { imageSize } = options;
   const base = makeRecipe(options.preset);
   // An imported tokenizer has been trained: the networks of the loss are no part of it, and may not fit small pictures.
   const withoutLoss = { perceptualWeight: 0, discriminatorWeight: 0 };
   const codes = diffusion && { codes: diffusion.codes };
-  const settings = { ...base.tokenizer, ...withoutLoss, ...tokenizer?.settings, ...codes };
+  const settings = { ...base.tokenizer, ...withoutLoss, ...tokenizer?.settings, ...judge, ...codes };
   const reduction = settings.patchSize * 2 ** (settings.channelMultipliers.length - 1);
   const side = diffusion ? diffusion.grid * reduction : (imageSize ?? base.imageSize);
   if (imageSize !== undefined && side !== imageSize)

@@ -10,6 +10,8 @@ export type Tensors = Readonly<Record<string, TorchTensor>>;
 export interface ReferenceParts {
   /** encoder.*, decoder.*, quant_conv.*, post_quant_conv.*, quantize.*. */
   readonly tokenizer?: Tensors;
+  /** The judge of the tokenizer's training: main.*, with its running statistics. */
+  readonly discriminator?: Tensors;
   /** transformer.* and empty_text_embed. */
   readonly diffusion?: Tensors;
   /** What the reference keeps beside the weights: the noise schedule and the history of losses. */
@@ -43,6 +45,7 @@ export function findParts(root: Value, weights: WeightsChoice, label: string): R
 const DIFFUSION_MARK = 'transformer.content_emb.emb.weight';
 const ENCODER_MARK = 'encoder.conv_in.weight';
 const DECODER_MARK = 'decoder.conv_in.weight';
+const DISCRIMINATOR_MARK = 'discriminator.main.0.weight';
 
 function diffusionIn(tensors: ReadonlyMap<string, TorchTensor>): ReferenceParts | undefined {
   const prefix = prefixOf(DIFFUSION_MARK, tensors);
@@ -57,7 +60,9 @@ function diffusionIn(tensors: ReadonlyMap<string, TorchTensor>): ReferenceParts 
 function tokenizerIn(tensors: ReadonlyMap<string, TorchTensor>): ReferenceParts | undefined {
   const [encoder, decoder] = [prefixOf(ENCODER_MARK, tensors), prefixOf(DECODER_MARK, tensors)];
   if (encoder === undefined || decoder === undefined) return undefined;
+  const judge = prefixOf(DISCRIMINATOR_MARK, tensors);
   return {
+    ...(judge !== undefined && { discriminator: under(`${judge}discriminator.`, tensors, /^main\./) }),
     tokenizer: {
       ...under(encoder, tensors, /^(encoder|quant_conv|quantize)\./),
       ...under(decoder, tensors, /^(decoder|post_quant_conv)\./),

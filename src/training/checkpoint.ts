@@ -1,7 +1,7 @@
 /** Checkpoints: the engine's whole state and the stage's own, so that a resumed run repeats what the whole run would have done. */
 
 import fs from 'node:fs';
-import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
+import { readMetadata, readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import { UserError } from '../errors.ts';
 import type { NDArray } from '../ndarray.ts';
 import type { Engine } from '../runtime/engine.ts';
@@ -26,37 +26,31 @@ export async function saveCheckpoint(file: string, engine: Engine, stage: Stage,
 }
 
 /**
- * The checkpoint a stage can go on from, with the number of steps it has done. Undefined if there is none, or if it was made
- * from other data, settings or models than the stage now has.
+ * How many steps the checkpoint has done that a stage can go on from. Undefined if there is none, or if it was made from other
+ * data, settings or models than the stage now has. Of the file only the header is read.
  * @throws UserError if the file is damaged or not a checkpoint of this stage.
  */
-function readCheckpoint(
-  file: string,
-  stage: Pick<Stage, 'name' | 'fingerprint'>,
-): { tensors: Record<string, NDArray>; steps: number } | undefined {
+export function checkpointSteps(file: string, stage: Pick<Stage, 'name' | 'fingerprint'>): number | undefined {
   if (!fs.existsSync(file)) return undefined;
-  const { tensors, metadata } = readSafetensors(file);
+  const metadata = readMetadata(file);
   if (metadata.format !== FORMAT || metadata.stage !== stage.name)
     throw new UserError(`${file} is not a checkpoint of the ${stage.name} stage`);
-  return metadata.fingerprint === stage.fingerprint ? { tensors, steps: Number(metadata.step) } : undefined;
+  return metadata.fingerprint === stage.fingerprint ? Number(metadata.step) : undefined;
 }
-
-/** How many steps the stage's checkpoint has done. */
-export const checkpointSteps = (file: string, stage: Pick<Stage, 'name' | 'fingerprint'>): number | undefined =>
-  readCheckpoint(file, stage)?.steps;
 
 /** Take up the stage's checkpoint, if it has one, and return the number of steps it has done. */
 export async function resumeCheckpoint(file: string, engine: Engine, stage: Stage): Promise<number | undefined> {
-  const found = readCheckpoint(file, stage);
-  if (!found) return undefined;
+  const steps = checkpointSteps(file, stage);
+  if (steps === undefined) return undefined;
+  const { tensors } = readSafetensors(file);
   const part = (prefix: string) =>
     Object.fromEntries(
-      Object.entries(found.tensors).flatMap(([name, array]) =>
+      Object.entries(tensors).flatMap(([name, array]) =>
         name.startsWith(prefix) ? [[name.slice(prefix.length), array]] : [],
       ),
     );
   await engine.drop('');
   await engine.load(unflatten(part(DEVICE)));
   stage.restore(part(HOST));
-  return found.steps;
+  return steps;
 }

@@ -11,7 +11,8 @@ import { diffusionParameters } from '../diffusion/transformer.ts';
 import { UserError } from '../errors.ts';
 import type { NDArray } from '../ndarray.ts';
 import { changedRecipe, type Recipe } from '../recipe.ts';
-import { unflatten } from '../tree.ts';
+import { flatten, unflatten } from '../tree.ts';
+import type { TrainedDiscriminator } from '../vqgan/discriminator.ts';
 import { tokenizerParameters } from '../vqgan/model.ts';
 import { RunDirectory, type RunSettings } from './run.ts';
 
@@ -20,6 +21,7 @@ const PARTS = ['tokenizer', 'diffusion'] as const;
 export type OriginPart = (typeof PARTS)[number];
 
 const FOLDER = 'origin';
+const DISCRIMINATOR = 'discriminator.safetensors';
 
 /** Weights that a stage starts from. */
 export interface Origin {
@@ -89,13 +91,26 @@ export function createFrom(source: RunDirectory, folder: string, settings: RunSe
   makeFolder(path.join(folder, FOLDER));
   const models = parts.map((part) => [part, source.readModel(stages[part]).tensors] as const);
   for (const [part, tensors] of models) writeSafetensors(originFile(folder, part), tensors, {});
+  const judgeFile = source.file('tokenizer', DISCRIMINATOR);
+  const judge = fs.existsSync(judgeFile) ? readSafetensors(judgeFile).tensors : undefined;
+  if (judge) writeSafetensors(originFile(folder, 'discriminator'), judge, {});
   const run = RunDirectory.create(folder, settings);
   for (const [part, tensors] of models) run.saveModel(part, unflatten(tensors), {});
+  if (judge) writeSafetensors(run.file('tokenizer', DISCRIMINATOR), judge, {});
   return run;
 }
 
+/** Keep the tokenizer's discriminator beside it, for whoever trains it further. */
+export function saveDiscriminator(run: RunDirectory, { params, buffers }: TrainedDiscriminator): void {
+  writeSafetensors(
+    run.file('tokenizer', DISCRIMINATOR),
+    { ...flatten<NDArray>(params), ...flatten<NDArray>(buffers) },
+    {},
+  );
+}
+
 /** What a stage of a run starts from, if it does not start from nothing. */
-export function originOf(run: RunDirectory, part: OriginPart): Origin | undefined {
+export function originOf(run: RunDirectory, part: OriginPart | 'discriminator'): Origin | undefined {
   const file = originFile(run.path, part);
   if (!fs.existsSync(file)) return undefined;
   const hash = createHash('sha256');
@@ -103,4 +118,5 @@ export function originOf(run: RunDirectory, part: OriginPart): Origin | undefine
   return { file, tensors: readSafetensors(file).tensors, id: hash.digest('hex').slice(0, 16) };
 }
 
-const originFile = (folder: string, part: OriginPart): string => path.join(folder, FOLDER, `${part}.safetensors`);
+const originFile = (folder: string, part: OriginPart | 'discriminator'): string =>
+  path.join(folder, FOLDER, `${part}.safetensors`);

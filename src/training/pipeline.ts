@@ -14,11 +14,12 @@ import { openRunClip } from '../model.ts';
 import { adopt } from '../nn/parameters.ts';
 import type { Recipe } from '../recipe.ts';
 import { Engine, type EngineOptions } from '../runtime/engine.ts';
+import { discriminatorFrom } from '../vqgan/discriminator.ts';
 import type { LpipsSource } from '../vqgan/lpips-weights.ts';
 import { tokenizerParameters } from '../vqgan/model.ts';
 import { tokenizerStage } from '../vqgan/stage.ts';
 import { type EncodedPictures, encodePictures } from './encoding.ts';
-import { originOf } from './origin.ts';
+import { originOf, saveDiscriminator } from './origin.ts';
 import { lpipsOf, ownEyes } from './perceptual.ts';
 import { CLIP_FACES_OFFSET, type Pictures, type RunPictures, readyPictures, type Watch } from './pictures.ts';
 import { fingerprint, type RunDirectory } from './run.ts';
@@ -140,7 +141,9 @@ class Pipeline {
     const eyes = ownEyes(run);
     const settings = JSON.stringify([recipe.tokenizer, recipe.imageSize]);
     const origin = originOf(run, 'tokenizer');
-    const identity = fingerprint('tokenizer', settings, `${seed}`, id, eyes?.id ?? '', ...(origin ? [origin.id] : []));
+    const judge = recipe.tokenizer.discriminatorWeight > 0 ? originOf(run, 'discriminator') : undefined;
+    const origins = [origin, judge].flatMap((one) => (one ? [one.id] : []));
+    const identity = fingerprint('tokenizer', settings, `${seed}`, id, eyes?.id ?? '', ...origins);
     const parameters = tokenizerParameters(recipe.tokenizer, recipe.imageSize);
     await this.train((engine) =>
       tokenizerStage({
@@ -150,8 +153,12 @@ class Pipeline {
         pictures: reader,
         fingerprint: identity,
         initial: origin && adopt(parameters, origin.tensors, origin.file),
+        initialDiscriminator: judge && discriminatorFrom(judge.tensors, recipe.tokenizer, judge.file),
         loadPerceptual: async () => eyes ?? lpipsOf(run, this.options.lpips, this.options),
-        onExport: (params) => run.saveModel('tokenizer', params, {}),
+        onExport: (params, discriminator) => {
+          run.saveModel('tokenizer', params, {});
+          if (discriminator) saveDiscriminator(run, discriminator);
+        },
       }),
     );
   }

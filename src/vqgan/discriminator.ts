@@ -2,9 +2,11 @@
 
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
+import { float32, type NDArray } from '../ndarray.ts';
 import { batchNorm, batchNormEvaluation, type RunningStatistics, runningStatistics } from '../nn/batch-norm.ts';
 import type { Norm } from '../nn/layers.ts';
-import { constant, normal, type Parameter, uniform } from '../nn/parameters.ts';
+import { adopt, constant, normal, type Parameter, uniform } from '../nn/parameters.ts';
+import { flatten } from '../tree.ts';
 
 export interface DiscriminatorShape {
   /** Convolutions of stride 2 in front. */
@@ -54,6 +56,33 @@ export function discriminatorParameters(shape: DiscriminatorShape): Discriminato
 export function discriminatorBuffers(shape: DiscriminatorShape): DiscriminatorBuffers<Parameter> {
   const numbers = Array.from({ length: shape.discriminatorLayers }, (_, i) => i + 1);
   return { main: Object.fromEntries(numbers.map((n) => [normAt(n), runningStatistics(widthAfter(shape, n))])) };
+}
+
+/** Weights and running statistics. */
+export interface TrainedDiscriminator {
+  readonly params: Discriminator<NDArray<'float32'>>;
+  readonly buffers: DiscriminatorBuffers<NDArray<'float32'>>;
+}
+
+/**
+ * A discriminator out of named arrays, which may count batches in integers as the reference does.
+ * @throws UserError naming `label` and the array that is missing, unexpected, or of another shape.
+ */
+export function discriminatorFrom(
+  arrays: Readonly<Record<string, NDArray>>,
+  shape: DiscriminatorShape,
+  label: string,
+): TrainedDiscriminator {
+  const statistics = flatten(discriminatorBuffers(shape));
+  const all = Object.entries(arrays).map(([name, array]): [string, NDArray] => [
+    name,
+    array.dtype === 'int32' ? float32(Float32Array.from(array.data), array.shape) : array,
+  ]);
+  const part = (isStatistic: boolean) => Object.fromEntries(all.filter(([name]) => name in statistics === isStatistic));
+  return {
+    params: adopt(discriminatorParameters(shape), part(false), label),
+    buffers: adopt(discriminatorBuffers(shape), part(true), label),
+  };
 }
 
 /**

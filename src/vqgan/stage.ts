@@ -13,7 +13,7 @@ import type { Engine, Executable } from '../runtime/engine.ts';
 import type { Metrics, Stage } from '../training/stage.ts';
 import { flatten, type Mapped, unflatten } from '../tree.ts';
 import { codebookFrom } from './codebook.ts';
-import { discriminatorBuffers, discriminatorParameters } from './discriminator.ts';
+import { discriminatorBuffers, discriminatorParameters, type TrainedDiscriminator } from './discriminator.ts';
 import { tokenizerParameters } from './model.ts';
 import type { PerceptualDistance } from './perceptual.ts';
 import { planesOf } from './pixels.ts';
@@ -40,10 +40,11 @@ export interface TokenizerStageOptions {
   readonly fingerprint: string;
   /** Weights to start from; by default random ones. */
   readonly initial?: Tree<NDArray> | undefined;
+  readonly initialDiscriminator?: TrainedDiscriminator | undefined;
   /** Opens the perceptual distance, if the recipe wants one; where there is none the loss does without. */
   readonly loadPerceptual?: (() => Promise<PerceptualDistance | undefined>) | undefined;
-  /** Receives the parameters when the stage is done. */
-  readonly onExport: (params: Tree<NDArray>) => Promise<void> | void;
+  /** Receives the parameters when the stage is done, and the discriminator if there is one. */
+  readonly onExport: (params: Tree<NDArray>, discriminator?: TrainedDiscriminator) => Promise<void> | void;
 }
 
 /** Latents that the first codebook is clustered from, for each of its codes. */
@@ -160,7 +161,7 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
       for (const variant of variantsOf(followed())) await training(variant);
       if (firstQuantizedStep(settings) > 0) await compiled(LATENTS, () => latentProgram(recipe));
       if (reviveAfter > 0) await compiled(ASSIGNMENT, () => assignmentProgram(recipe));
-      await engine.load(initialState(recipe, seed, options.initial));
+      await engine.load(initialState(recipe, seed, options.initial, options.initialDiscriminator));
     },
 
     async run(step) {
@@ -195,7 +196,11 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
     },
 
     async export() {
-      await options.onExport(await engine.read('params'));
+      const judge = settings.discriminatorWeight > 0 && {
+        params: (await engine.read('discriminator.params')) as TrainedDiscriminator['params'],
+        buffers: (await engine.read('discriminator.buffers')) as TrainedDiscriminator['buffers'],
+      };
+      await options.onExport(await engine.read('params'), judge || undefined);
     },
   };
 }
@@ -208,12 +213,13 @@ function initialState(
   { imageSize, tokenizer: settings }: TokenizerRecipe,
   seed: number,
   params: Tree<NDArray> = initialize(tokenizerParameters(settings, imageSize), seed),
+  discriminator?: TrainedDiscriminator,
 ): { readonly [key: string]: Tree<NDArray> } {
   const { codes, reviveAfter, discriminatorWeight } = settings;
   const state = { params, adam: adamState(params), usage: float32(new Float32Array(codes).fill(1 / codes), [codes]) };
   const idle = { idle: float32(new Float32Array(codes), [codes]) };
-  const judge = initialize(discriminatorParameters(settings), seed);
-  const buffers = initialize(discriminatorBuffers(settings), seed);
+  const judge = discriminator?.params ?? initialize(discriminatorParameters(settings), seed);
+  const buffers = discriminator?.buffers ?? initialize(discriminatorBuffers(settings), seed);
   return {
     ...state,
     ...(reviveAfter > 0 && idle),

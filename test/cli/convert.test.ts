@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensors } from '../../src/checkpoint/safetensors.ts';
 import type { Writable } from '../../src/checkpoint/torch/pickle.ts';
 import { writeTorch } from '../../src/checkpoint/torch/write.ts';
-import { diffusionOf, exportTinyClip, type Flat, tinyRecipe, tokenizerOf } from '../support/tiny-model.ts';
+import { diffusionOf, exportTinyClip, type Flat, judgeOf, tinyRecipe, tokenizerOf } from '../support/tiny-model.ts';
 
 const cli = path.resolve('dist/cli/main.js');
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-convert-cli-'));
@@ -43,7 +43,7 @@ const tokenizer = tokenizerOf(tinyRecipe);
 const diffusion = diffusionOf(tinyRecipe);
 
 beforeAll(() => {
-  writeTorch(at('tokenizer.ckpt'), new Map<string, Writable>([['state_dict', dict(tokenizer)]]));
+  writeTorch(at('tokenizer.ckpt'), new Map<string, Writable>([['state_dict', dict({ ...tokenizer, ...judgeOf() })]]));
   writeTorch(at('released.pt'), dict(diffusion));
   exportTinyClip(at('clip'));
   const files = ['tokenizer.ckpt', 'released.pt'];
@@ -88,7 +88,9 @@ describe('train --from', () => {
     clipvq('train', '--from', 'model', '--data', 'faces', '--run', run, ...more);
   const brief = ['tokenizer.steps=2', 'tokenizer.batch=2', 'diffusion.steps=2', 'diffusion.batch=2', 'images=6'];
   const sets = (...changes: string[]) => changes.flatMap((change) => ['--set', change]);
+  const adversary = ['tokenizer.discriminatorWeight=0.5', 'tokenizer.discriminatorStart=0'];
   const still = sets(
+    ...adversary,
     ...brief,
     'tokenizer.learningRate=1e-12',
     'diffusion.learningRate=1e-12',
@@ -99,6 +101,12 @@ describe('train --from', () => {
     const { status, stderr } = train('still', ...still);
     expect(status, stderr).toBe(0);
     expect(distance(weights('still', 'tokenizer', 'model.safetensors'), tokenizer)).toBeLessThan(1e-6);
+    const judge = weights('still', 'tokenizer', 'discriminator.safetensors');
+    const kept = Object.entries(judgeOf()).filter(([name]) => !/running|num_batches/.test(name));
+    const own = Object.fromEntries(kept.map(([name]) => [name, judge[name.slice('loss.discriminator.'.length)]!]));
+    expect(distance(own, Object.fromEntries(kept))).toBeLessThan(1e-6);
+    // Two steps of its own, which judge two batches each, after the three it had.
+    expect(judge['main.3.num_batches_tracked']!.data[0]).toBe(7);
     expect(distance(weights('still', 'diffusion', 'model.safetensors'), diffusion)).toBeLessThan(1e-6);
   });
 

@@ -4,10 +4,11 @@ import { exportClip } from '../../src/clip/export.ts';
 import { clipParameters } from '../../src/clip/towers.ts';
 import { transformerConfig } from '../../src/diffusion/model.ts';
 import { diffusionParameters } from '../../src/diffusion/transformer.ts';
-import type { NDArray } from '../../src/ndarray.ts';
+import { int32, type NDArray } from '../../src/ndarray.ts';
 import { initialize } from '../../src/nn/parameters.ts';
 import { makeRecipe, parseRecipe, type Recipe } from '../../src/recipe.ts';
 import { flatten } from '../../src/tree.ts';
+import { discriminatorBuffers, discriminatorParameters } from '../../src/vqgan/discriminator.ts';
 import { tokenizerParameters } from '../../src/vqgan/model.ts';
 
 export type Flat = Record<string, NDArray>;
@@ -45,6 +46,20 @@ export const tokenizerOf = ({ tokenizer, imageSize }: Recipe): Flat =>
 
 export const diffusionOf = (recipe: Recipe): Flat =>
   flatten<NDArray>(initialize(diffusionParameters(transformerConfig(recipe, CONDITION)), 2));
+
+const judgeShape = { discriminatorLayers: 2, discriminatorChannels: 4 };
+
+/** A discriminator under the names that a tokenizer's checkpoint has for it. */
+export const judgeOf = (): Flat =>
+  Object.fromEntries(
+    Object.entries({
+      ...flatten<NDArray>(initialize(discriminatorParameters(judgeShape), 4)),
+      ...flatten<NDArray>(initialize(discriminatorBuffers(judgeShape), 4)),
+    }).map(([name, array]) => [
+      `loss.discriminator.${name}`,
+      name.endsWith('num_batches_tracked') ? int32([3], []) : array,
+    ]),
+  );
 
 /** Writes an untrained compact CLIP of the right width into a folder. */
 export function exportTinyClip(folder: string): void {
