@@ -34,53 +34,100 @@ const G = [
   [0, 0, 1],
 ];
 const [OUTPUT, TILE] = [4, 6];
+const POINTS = TILE * TILE;
+const TAPS = 9;
 
 /**
  * Zero-padded 3x3 convolution of `x` [batch, side·side, in] with `weight` [out, in, 3, 3]: [batch, side·side, out].
  * Equal to the definition up to about 3e-6 of the largest value.
  */
-export const conv3x3Tokens = (weight: Tensor, x: Tensor): Tensor =>
-  convolve(winogradWeight(g.transpose(weight, [2, 3, 1, 0])), x);
+export const conv3x3Tokens = (weight: Tensor, x: Tensor): Tensor => conv3x3Taps(g.transpose(weight, [2, 3, 1, 0]), x);
 
 /** The same with weights in the order that suits the algorithm: `taps` [3, 3, in, out]. */
-export const conv3x3Taps = (taps: Tensor, x: Tensor): Tensor => convolve(winogradWeight(taps), x);
-
-/** G g Gᵀ of every pair of channels: `taps` [3, 3, in, out] to [36, in, out]. */
-export function winogradWeight(taps: Tensor): Tensor {
-  const [, , from, to] = taps.shape as readonly [number, number, number, number];
-  const kronecker = matrix(
-    TILE * TILE,
-    9,
-    (row, column) => G[Math.floor(row / TILE)]![Math.floor(column / 3)]! * G[row % TILE]![column % 3]!,
-  );
-  return g.reshape(g.matmul(kronecker, g.reshape(taps, [9, from * to])), [TILE * TILE, from, to]);
-}
-
-/** Convolution with transformed weights [36, in, out]. */
-function convolve(weight: Tensor, x: Tensor): Tensor {
-  const [batch, tokens, from] = x.shape as readonly [number, number, number];
-  const to = weight.shape[2]!;
+export function conv3x3Taps(taps: Tensor, x: Tensor): Tensor {
+  const [, tokens, from] = x.shape as readonly [number, number, number];
+  const to = taps.shape[3]!;
   const side = Math.sqrt(tokens);
-  const tiles = Math.ceil(side / OUTPUT);
-  const grown = TILE * tiles;
-
-  const cut = matrix(grown, side, (row, column) => B[row % TILE]![column + 1 - OUTPUT * Math.floor(row / TILE)] ?? 0);
-  const rows = g.matmul(cut, g.reshape(x, [batch, side, side * from]));
-  const columns = g.matmul(cut, g.reshape(rows, [batch, grown, side, from]));
-  // [batch, tileY, 6, tileX, 6, in] -> [36, batch · tiles, in]
-  const tiled = g.transpose(g.reshape(columns, [batch, tiles, TILE, tiles, TILE, from]), [2, 4, 0, 1, 3, 5]);
-  const product = g.matmul(g.reshape(tiled, [TILE * TILE, batch * tiles * tiles, from]), weight);
-
-  const untiled = g.transpose(g.reshape(product, [TILE, TILE, batch, tiles, tiles, to]), [2, 3, 0, 4, 1, 5]);
-  const join = matrix(side, grown, (row, column) =>
-    Math.floor(row / OUTPUT) === Math.floor(column / TILE) ? A[row % OUTPUT]![column % TILE]! : 0,
-  );
-  const joined = g.matmul(join, g.reshape(untiled, [batch, grown, grown * to]));
-  return g.reshape(g.matmul(join, g.reshape(joined, [batch, side, grown, to])), [batch, tokens, to]);
+  const [cut, join] = [cutting(side), joining(side)];
+  const tiles = tile(x, cut);
+  const y = untile(g.matmul(tiles, transformed(taps, literal(KRONECKER))), x.shape[0]!, join);
+  return g.withGradient(y, [taps, x], (gradient) => {
+    const product = tile(gradient, transposed(join));
+    const toWeight = g.matmul(g.transpose(tiles, [0, 2, 1]), product);
+    // Four times as large as the taps, the transformed weight is computed anew instead of kept from the forward pass. A zero made
+    // of the gradient lets it be computed no earlier than then.
+    const zero = g.mul(g.reshape(g.slice(g.slice(product, 1, 0, 1), 2, 0, 1), [POINTS, 1]), 0);
+    const again = transformed(taps, g.add(literal(KRONECKER), zero));
+    return [
+      g.reshape(g.matmul(literal(transposed(KRONECKER)), g.reshape(toWeight, [POINTS, from * to])), taps.shape),
+      untile(g.matmul(product, g.transpose(again, [0, 2, 1])), x.shape[0]!, transposed(cut)),
+    ];
+  });
 }
 
-function matrix(rows: number, columns: number, at: (row: number, column: number) => number): Tensor {
-  const data = new Float32Array(rows * columns);
-  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) data[i * columns + j] = at(i, j);
+/** A matrix on the host. */
+interface Matrix {
+  readonly rows: number;
+  readonly columns: number;
+  readonly at: (row: number, column: number) => number;
+}
+
+/** Cuts a line of `side` pixels, zeros around it, into tiles of 6 and multiplies each by Bᵀ: [6 · tiles, side]. */
+const cutting = (side: number): Matrix => ({
+  rows: TILE * Math.ceil(side / OUTPUT),
+  columns: side,
+  at: (row, column) => B[row % TILE]![column + 1 - OUTPUT * Math.floor(row / TILE)] ?? 0,
+});
+
+/** Multiplies each tile of 6 by Aᵀ and joins what comes out to a line: [side, 6 · tiles]. */
+const joining = (side: number): Matrix => ({
+  rows: side,
+  columns: TILE * Math.ceil(side / OUTPUT),
+  at: (row, column) => (Math.floor(row / OUTPUT) === Math.floor(column / TILE) ? A[row % OUTPUT]![column % TILE]! : 0),
+});
+
+/** G ⊗ G. */
+const KRONECKER: Matrix = {
+  rows: POINTS,
+  columns: TAPS,
+  at: (row, column) => G[Math.floor(row / TILE)]![Math.floor(column / 3)]! * G[row % TILE]![column % 3]!,
+};
+
+const transposed = ({ rows, columns, at }: Matrix): Matrix => ({
+  rows: columns,
+  columns: rows,
+  at: (i, j) => at(j, i),
+});
+
+/** The rows and columns of pictures [batch, side · side, channels] through a matrix [6 · tiles, side], as [36, batch · tiles², channels]. */
+function tile(x: Tensor, matrix: Matrix): Tensor {
+  const [batch, tokens, channels] = x.shape as readonly [number, number, number];
+  const side = Math.sqrt(tokens);
+  const tiles = matrix.rows / TILE;
+  const rows = g.matmul(literal(matrix), g.reshape(x, [batch, side, side * channels]));
+  const all = g.matmul(literal(matrix), g.reshape(rows, [batch, matrix.rows, side, channels]));
+  const split = g.transpose(g.reshape(all, [batch, tiles, TILE, tiles, TILE, channels]), [2, 4, 0, 1, 3, 5]);
+  return g.reshape(split, [POINTS, batch * tiles * tiles, channels]);
+}
+
+/** The way back: [36, batch · tiles², channels] through a matrix [side, 6 · tiles] to [batch, side · side, channels]. */
+function untile(t: Tensor, batch: number, matrix: Matrix): Tensor {
+  const channels = t.shape[2]!;
+  const [side, grown] = [matrix.rows, matrix.columns];
+  const tiles = grown / TILE;
+  const split = g.transpose(g.reshape(t, [TILE, TILE, batch, tiles, tiles, channels]), [2, 3, 0, 4, 1, 5]);
+  const joined = g.matmul(literal(matrix), g.reshape(split, [batch, grown, grown * channels]));
+  const all = g.matmul(literal(matrix), g.reshape(joined, [batch, side, grown, channels]));
+  return g.reshape(all, [batch, side * side, channels]);
+}
+
+/** G g Gᵀ of every pair of channels: `taps` [3, 3, in, out] to [36, in, out], by G ⊗ G. */
+function transformed(taps: Tensor, kronecker: Tensor): Tensor {
+  const [, , from, to] = taps.shape as readonly [number, number, number, number];
+  return g.reshape(g.matmul(kronecker, g.reshape(taps, [TAPS, from * to])), [POINTS, from, to]);
+}
+
+function literal({ rows, columns, at }: Matrix): Tensor {
+  const data = Float32Array.from({ length: rows * columns }, (_, i) => at(Math.floor(i / columns), i % columns));
   return g.constant(float32(data, [rows, columns]));
 }

@@ -50,6 +50,8 @@ async function compile(request: Extract<Request, { kind: 'compile' }>): Promise<
     extra: { session: { set_denormal_as_zero: '1', intra_op: { allow_spinning: spin ? '1' : '0' } } },
     // Without it, what an operator has used goes back to the system at once, not into a pool: for models that just fit.
     enableCpuMemArena: request.arena,
+    // One block for all that a run will need takes a third more memory and no less time (docs/performance.md).
+    enableMemPattern: false,
     ...(onDevice && {
       preferredOutputLocation: Object.fromEntries(
         stateOutputs.map((name) => [outputName(name), 'gpu-buffer' as const]),
@@ -102,7 +104,7 @@ function stateAt(name: string): ort.Tensor {
 }
 
 /** Copies may pile up to so many bytes. */
-const MOST_COPIES = 2 ** 29;
+const MOST_COPIES = 2 ** 27;
 let copied = 0;
 let collect: (() => void) | undefined;
 
