@@ -1,5 +1,5 @@
 /**
- * The order in which the engine holds the weights of 3x3 convolutions while it trains: taps first, [3, 3, in, out], where files and
+ * The order in which the engine holds the weights of 3x3 convolutions while it trains and samples: taps first, [3, 3, in, out], where files and
  * PyTorch have [out, in, 3, 3]. Winograd's transform of taps-first weights is one matrix product, and so is its gradient; in the other
  * order each needs transposes that take longer than the products.
  */
@@ -30,6 +30,9 @@ export function arrange(array: NDArray): NDArray {
       for (let tap = 0; tap < taps; tap++) data[(tap * from + i) * to + o] = array.data[at++]!;
   return float32(data, [height, width, from, to]);
 }
+
+/** `arrange` for a whole tree. */
+export const arrangeAll = (tree: Tree<NDArray>): Tree<NDArray> => mapTree(tree, arrange);
 
 /** What the engine holds as files have it: the inverse of `arrange`, for a whole tree. */
 export function restore(tree: Tree<NDArray>): Tree<NDArray> {

@@ -6,6 +6,7 @@ import { normalize } from '../nn/layers.ts';
 import { gridSize, type Recipe } from '../recipe.ts';
 import type { Engine, Executable } from '../runtime/engine.ts';
 import { isGuided } from './guidance.ts';
+import { arrangeAll, arrangedParameters } from './layout.ts';
 import { logPrediction } from './loss.ts';
 import type { Denoiser } from './samplers/sampler.ts';
 import { maskReplaceSchedule, type Schedule } from './schedule.ts';
@@ -49,7 +50,7 @@ export class DenoiserPool {
     params: Tree<NDArray>,
     nullEmbedding: NullEmbedding = 'normalized',
   ): Promise<DenoiserPool> {
-    await engine.load({ [DENOISER]: params });
+    await engine.load({ [DENOISER]: arrangeAll(params) });
     return new DenoiserPool(engine, config, nullEmbedding);
   }
 
@@ -78,7 +79,7 @@ export class DenoiserPool {
 
   /** Replace the weights; denoisers already given out use the new ones. */
   async update(params: Tree<NDArray>): Promise<void> {
-    await this.engine.load({ [DENOISER]: params });
+    await this.engine.load({ [DENOISER]: arrangeAll(params) });
   }
 
   private program(batch: number, guided: boolean): Promise<Executable> {
@@ -96,7 +97,9 @@ export class DenoiserPool {
 
 function denoiserInputs(config: TransformerConfig, batch: number) {
   return {
-    state: { [DENOISER]: diffusionParameters(config) } as { denoiser: ReturnType<typeof diffusionParameters> },
+    state: { [DENOISER]: arrangedParameters(diffusionParameters(config)) } as {
+      denoiser: ReturnType<typeof diffusionParameters>;
+    },
     tokens: g.i32(batch, config.grid ** 2),
     t: g.i32(batch),
     condition: g.f32(batch, config.conditionDim),
