@@ -4,6 +4,7 @@ import os from 'node:os';
 import { Command } from 'commander';
 import { type BenchConfig, type BenchResult, benchSampleStep, benchTrainStep } from '../evaluation/bench.ts';
 import { benchPeerCommand } from './bench-peer.ts';
+import { benchSamplersCommand } from './bench-samplers.ts';
 import { type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
 import { printResult } from './output.ts';
 
@@ -31,7 +32,7 @@ export function benchCommand(): Command {
       .option('--in-place', 'write new weights over the old ones, as large presets do: half the memory', false);
     withCommon(step).action((options: BenchOptions) => bench(name, run, options));
   }
-  return command.addCommand(benchPeerCommand());
+  return command.addCommand(benchPeerCommand()).addCommand(benchSamplersCommand());
 }
 
 async function bench(name: string, run: typeof benchTrainStep, options: BenchOptions): Promise<void> {

@@ -1,0 +1,123 @@
+/** Line charts as PNG: a few panels side by side, one colour a line, labels drawn as paths. */
+import sharp from 'sharp';
+import { type TextStyle, textPath, textWidth } from './lettering.ts';
+
+export interface Series {
+  readonly label: string;
+  /** In order of x. */
+  readonly points: readonly { readonly x: number; readonly y: number }[];
+  /** A single point of reference, drawn with a level line. */
+  readonly isReference?: boolean;
+}
+
+export interface Panel {
+  readonly title: string;
+  readonly xLabel: string;
+  readonly series: readonly Series[];
+  /** How a value of y is written. */
+  readonly format: (y: number) => string;
+}
+
+export interface Chart {
+  readonly title: string;
+  readonly subtitle: string;
+  readonly panels: readonly Panel[];
+}
+
+const INK = '#17181c';
+const QUIET = '#6b7280';
+const GRID = '#e5e7eb';
+const COLORS = ['#2563eb', '#e11d48', '#059669', '#d97706', '#7c3aed', '#0891b2', '#4b5563'] as const;
+const style = (size: number, color: string, weight: TextStyle['weight'] = 400): TextStyle => ({ weight, size, color });
+
+const [WIDTH, HEIGHT] = [440, 320];
+const MARGIN = { left: 64, right: 24, top: 36, bottom: 48 };
+const [OUTER, HEADING] = [32, 84];
+const COLUMNS = 2;
+
+/** Draw the chart; x is logarithmic. Throws a RangeError if there is nothing to draw. */
+export async function drawChart({ title, subtitle, panels }: Chart): Promise<Buffer> {
+  if (panels.every(({ series }) => series.every(({ points }) => points.length === 0)))
+    throw new RangeError('drawChart: no points');
+  const rows = Math.ceil(panels.length / COLUMNS);
+  const labels = [...new Set(panels.flatMap(({ series }) => series.map(({ label }) => label)))];
+  const width = 2 * OUTER + COLUMNS * WIDTH;
+  const height = HEADING + rows * HEIGHT + 2 * OUTER;
+  const colorOf = (label: string) => COLORS[labels.indexOf(label) % COLORS.length]!;
+  const parts = [
+    `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
+    textPath(title, OUTER, OUTER + 20, style(22, INK, 600)),
+    textPath(subtitle, OUTER, OUTER + 42, style(13, QUIET)),
+    legend(labels, colorOf),
+    ...panels.map((panel, i) =>
+      drawPanel(panel, OUTER + (i % COLUMNS) * WIDTH, OUTER + HEADING + Math.floor(i / COLUMNS) * HEIGHT, colorOf),
+    ),
+  ];
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${parts.join('')}</svg>`;
+  return sharp(Buffer.from(svg)).png({ palette: true }).toBuffer();
+}
+
+function legend(labels: readonly string[], colorOf: (label: string) => string): string {
+  let x = OUTER;
+  return labels
+    .map((label) => {
+      const text = style(13, INK, 500);
+      const mark = `<circle cx="${x + 5}" cy="${OUTER + 63}" r="5" fill="${colorOf(label)}"/>`;
+      const out = mark + textPath(label, x + 16, OUTER + 68, text);
+      x += 16 + textWidth(label, text) + 22;
+      return out;
+    })
+    .join('');
+}
+
+function drawPanel(panel: Panel, left: number, top: number, colorOf: (label: string) => string): string {
+  const all = panel.series.flatMap(({ points }) => points);
+  const [lowX, highX] = [Math.min(...all.map(({ x }) => x)), Math.max(...all.map(({ x }) => x))];
+  const [low, high] = padded(Math.min(...all.map(({ y }) => y)), Math.max(...all.map(({ y }) => y)));
+  const plot = { w: WIDTH - MARGIN.left - MARGIN.right, h: HEIGHT - MARGIN.top - MARGIN.bottom };
+  const spanX = Math.log(highX / lowX) || 1;
+  const px = (x: number) => left + MARGIN.left + (plot.w * Math.log(x / lowX)) / spanX;
+  const py = (y: number) => top + MARGIN.top + plot.h * (1 - (y - low) / (high - low));
+  const ticksY = Array.from({ length: 5 }, (_, i) => low + ((high - low) * i) / 4);
+  const small = style(11, QUIET);
+  const lines = panel.series.map(({ label, points, isReference }) => {
+    const color = colorOf(label);
+    const dots = points.map(({ x, y }) => `<circle cx="${px(x)}" cy="${py(y)}" r="4" fill="${color}"/>`).join('');
+    if (isReference) {
+      const y = py(points[0]!.y);
+      const level = `<line x1="${left + MARGIN.left}" x2="${left + MARGIN.left + plot.w}" y1="${y}" y2="${y}" stroke="${color}" stroke-width="1.5" stroke-dasharray="5 5"/>`;
+      return level + dots;
+    }
+    const path = points.map(({ x, y }, i) => `${i === 0 ? 'M' : 'L'}${px(x).toFixed(1)} ${py(y).toFixed(1)}`).join('');
+    return `<path d="${path}" fill="none" stroke="${color}" stroke-width="2.2" stroke-linejoin="round"/>${dots}`;
+  });
+  return [
+    textPath(panel.title, left + MARGIN.left, top + 18, style(15, INK, 500)),
+    ...ticksY.map((y) => {
+      const text = panel.format(y);
+      const grid = `<line x1="${left + MARGIN.left}" x2="${left + MARGIN.left + plot.w}" y1="${py(y)}" y2="${py(y)}" stroke="${GRID}"/>`;
+      return grid + textPath(text, left + MARGIN.left - 8 - textWidth(text, small), py(y) + 4, small);
+    }),
+    ...ticksX(all.map(({ x }) => x)).map((x) => {
+      const text = x >= 10 || Number.isInteger(x) ? `${Math.round(x)}` : x.toPrecision(2);
+      return textPath(text, px(x) - textWidth(text, small) / 2, top + HEIGHT - MARGIN.bottom + 18, small);
+    }),
+    textPath(panel.xLabel, left + MARGIN.left, top + HEIGHT - MARGIN.bottom + 36, small),
+    ...lines,
+  ].join('');
+}
+
+/** A little room above and below; a flat line gets some too. */
+function padded(low: number, high: number): [number, number] {
+  const room = (high - low) * 0.08 || Math.abs(high) * 0.1 || 1;
+  return [low - room, high + room];
+}
+
+/** Values of x that are far enough apart to be written, on a logarithmic axis. */
+function ticksX(values: readonly number[]): number[] {
+  const sorted = [...new Set(values)].sort((a, b) => a - b);
+  const apart = Math.max(1.2, (sorted.at(-1)! / sorted[0]!) ** (1 / 9));
+  const kept: number[] = [];
+  for (const value of sorted) if (kept.length === 0 || value / kept.at(-1)! >= apart) kept.push(value);
+  return kept;
+}
