@@ -147,6 +147,6 @@ async function sheetOf(source: ImageSource, { rejected }: PictureReport): Promis
       images: images.slice(row * COLUMNS, (row + 1) * COLUMNS),
     };
   });
-  const subtitle = `${source.size} pictures, every ${Math.max(1, Math.round(source.size / shown))}th shown; ${rejected.length} left out`;
+  const subtitle = `${source.size} pictures, ${shown === source.size ? 'all' : `${shown} of them`} shown; ${rejected.length} left out`;
   return contactSheet({ title: source.name, subtitle, rows, tileSize: 96 });
 }

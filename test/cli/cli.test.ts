@@ -145,6 +145,43 @@ describe('train', () => {
   });
 });
 
+describe('captioned pictures', () => {
+  it('make a CLIP, with its worth measured, that drives a generator of other pictures', () => {
+    expect(clipvq('data', 'faces', '--out', 'captioned', '--count', '60').status).toBe(0);
+    const lines = Array.from({ length: 60 }, (_, i) => ({
+      image: `captioned/face-${String(i).padStart(6, '0')}.png`,
+      text: ['a red hat', 'a blue hat'][i % 2],
+    }));
+    fs.writeFileSync(at('pairs.jsonl'), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    const train = ['train', '--stage', 'clip', '--data', 'pairs.jsonl', '--run', 'own-clip', ...TINY];
+    const { status, stdout, stderr } = clipvq(...train, '--json');
+    expect(status, stderr).toBe(0);
+    const { clip } = JSON.parse(stdout) as { clip: unknown };
+    expect(clip).toMatchObject({
+      heldOut: 6,
+      retrieval: { imageToText: { at1: expect.any(Number) }, textToImage: { at10: 1 } },
+      zeroShot: { classes: 2, accuracy: expect.any(Number) },
+    });
+    // Pictures of a tar archive, and a CLIP from the run before.
+    expect(spawnSync('tar', ['-cf', at('pictures.tar'), '-C', at('captioned'), '.']).status).toBe(0);
+    const more = clipvq('train', '--data', 'pictures.tar', '--clip', 'own-clip/clip', '--run', 'from-tar', ...TINY);
+    expect(more.status, more.stderr).toBe(0);
+    const made = clipvq('generate', '--model', 'from-tar', 'a red hat', '-n', '1', '--out', 'hat.png');
+    expect(made.status, made.stderr).toBe(0);
+  });
+
+  it('are for a CLIP alone', () => {
+    fs.writeFileSync(at('few.jsonl'), '{"image": "a.png", "text": "a"}\n{"image": "b.png"}\n');
+    const whole = clipvq('train', '--data', 'few.jsonl', '--run', 'few');
+    expect([whole.status, whole.stderr]).toEqual([
+      2,
+      expect.stringMatching(/only a CLIP learns from: add --stage clip/),
+    ]);
+    const bad = clipvq('train', '--stage', 'clip', '--data', 'few.jsonl', '--run', 'few');
+    expect([bad.status, bad.stderr]).toEqual([2, expect.stringMatching(/^clipvq: .*few\.jsonl, line 2: not a pair/m)]);
+  });
+});
+
 describe('train in two stages', () => {
   const SECOND = [
     'diffusion.nullProbability=0',
