@@ -110,25 +110,36 @@ export function featureChannels(net: PerceptualNet): number[] {
   });
 }
 
-/** Features of scaled pictures [batch, 3, size, size], finest first: each [batch, channels, height, width]. */
-export function backboneFeatures(net: PerceptualNet, p: Features<Tensor>, x: Tensor): Tensor[] {
+/** Computes zero-padded 3x3 convolutions of stride 1. */
+export type Convolution = (p: Conv<Tensor>, x: Tensor) => Tensor;
+
+/**
+ * Features of scaled pictures [batch, 3, size, size], finest first: each [batch, channels, height, width].
+ * @param convolve by default the fastest way, whose rounding is somewhat larger than that of the definition.
+ */
+export function backboneFeatures(
+  net: PerceptualNet,
+  p: Features<Tensor>,
+  x: Tensor,
+  convolve: Convolution = conv3x3,
+): Tensor[] {
   let h = x;
   return BACKBONES[net].map((part) => {
-    for (const layer of part) h = apply(layer, p, h);
+    for (const layer of part) h = apply(layer, p, h, convolve);
     return h;
   });
 }
 
-function apply(layer: Layer, p: Features<Tensor>, x: Tensor): Tensor {
+function apply(layer: Layer, p: Features<Tensor>, x: Tensor, convolve: Convolution): Tensor {
   if (layer.kind === 'pool') return maxPool(x, layer);
   if (layer.kind === 'conv') {
     const { kernel, stride, pads } = layer;
     const weights = p[layer.index] as Conv<Tensor>;
-    return relu(kernel === 3 && stride === 1 ? conv3x3(weights, x) : conv(weights, x, { stride, pads }));
+    return relu(kernel === 3 && stride === 1 ? convolve(weights, x) : conv(weights, x, { stride, pads }));
   }
   const { squeeze, expand1x1, expand3x3 } = p[layer.index] as Fire<Tensor>;
   const squeezed = relu(conv(squeeze, x));
-  return relu(g.concat([conv(expand1x1, squeezed), conv3x3(expand3x3, squeezed)], 1));
+  return relu(g.concat([conv(expand1x1, squeezed), convolve(expand3x3, squeezed)], 1));
 }
 
 const relu = (x: Tensor): Tensor => g.maximum(x, 0);

@@ -5,6 +5,7 @@ import { onFixture } from '../../test/support/fixtures.ts';
 import { compare, NETWORK } from '../../test/support/parity.ts';
 import * as g from '../graph/index.ts';
 import { float32, type NDArray, sizeOf, type Tree } from '../ndarray.ts';
+import { conv } from '../nn/layers.ts';
 import { adopt } from '../nn/parameters.ts';
 import { Engine } from '../runtime/engine.ts';
 import { flatten } from '../tree.ts';
@@ -71,7 +72,9 @@ onFixture('lpips', (file) => {
       });
       const distance = lpips('vgg', state.params, in0, in1);
       const named = Object.fromEntries(layers.map((layer, i) => [`layer${i}`, layer]));
-      return { ...named, lpips: distance, grad_in0: g.grad(g.sum(distance), in0) };
+      // Where a ReLU stands at its kink, rounding decides about the gradient: by the definition there is the least of it.
+      const exact = lpips('vgg', state.params, in0, in1, (weights, x) => conv(weights, x, { pads: 1 }));
+      return { ...named, lpips: distance, grad_in0: g.grad(g.sum(exact), in0) };
     });
     const out = await (await engine.compile(program)).run(feeds);
 

@@ -7,6 +7,7 @@ import { constant, type Parameter } from '../nn/parameters.ts';
 import {
   backboneFeatures,
   backboneParameters,
+  type Convolution,
   type Features,
   featureChannels,
   type PerceptualNet,
@@ -31,8 +32,8 @@ const SCALE = [0.458, 0.448, 0.45];
 const EPS = 1e-10;
 
 /** The features of pictures [batch, 3, size, size] in [-1, 1], finest first: each [batch, channels, height, width]. */
-export const lpipsFeatures = (net: PerceptualNet, p: Lpips<Tensor>, x: Tensor): Tensor[] =>
-  backboneFeatures(net, p.features, g.div(g.sub(x, perChannel(SHIFT)), perChannel(SCALE)));
+export const lpipsFeatures = (net: PerceptualNet, p: Lpips<Tensor>, x: Tensor, convolve?: Convolution): Tensor[] =>
+  backboneFeatures(net, p.features, g.div(g.sub(x, perChannel(SHIFT)), perChannel(SCALE)), convolve);
 
 /** (f/‖f‖ − h/‖h‖)² of two features, the norm over the channels of each position. */
 export const featureDifference = (f: Tensor, h: Tensor): Tensor => g.square(g.sub(direction(f), direction(h)));
@@ -45,9 +46,9 @@ export const weighted = ({ lin }: Lpips<Tensor>, layer: number, difference: Tens
  * d(x, y) = Σ_layers mean over positions of Σ_channels w (f̂ − ĥ)²: pictures [batch, 3, size, size] in [-1, 1] to [batch], 0 for
  * equal pictures. Pictures need 32 pixels a side.
  */
-export function lpips(net: PerceptualNet, p: Lpips<Tensor>, x: Tensor, y: Tensor): Tensor {
-  const others = lpipsFeatures(net, p, y);
-  const distances = lpipsFeatures(net, p, x).map((f, layer) =>
+export function lpips(net: PerceptualNet, p: Lpips<Tensor>, x: Tensor, y: Tensor, convolve?: Convolution): Tensor {
+  const others = lpipsFeatures(net, p, y, convolve);
+  const distances = lpipsFeatures(net, p, x, convolve).map((f, layer) =>
     g.mean(weighted(p, layer, featureDifference(f, others[layer]!)), [1, 2]),
   );
   return distances.reduce((a, b) => g.add(a, b));
