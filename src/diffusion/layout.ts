@@ -31,9 +31,6 @@ export function arrange(array: NDArray): NDArray {
   return float32(data, [height, width, from, to]);
 }
 
-/** `arrange` for a whole tree. */
-export const arrangeAll = (tree: Tree<NDArray>): Tree<NDArray> => mapTree(tree, arrange);
-
 /** What the engine holds as files have it: the inverse of `arrange`, for a whole tree. */
 export function restore(tree: Tree<NDArray>): Tree<NDArray> {
   return mapTree(tree, (array: NDArray) => {

@@ -5,8 +5,9 @@ import { float32, int32, type NDArray, type Tree } from '../ndarray.ts';
 import { normalize } from '../nn/layers.ts';
 import { gridSize, type Recipe } from '../recipe.ts';
 import type { Engine, Executable } from '../runtime/engine.ts';
+import { flatten, unflatten } from '../tree.ts';
 import { isGuided } from './guidance.ts';
-import { arrangeAll, arrangedParameters } from './layout.ts';
+import { arrange, arrangedParameters } from './layout.ts';
 import { logPrediction } from './loss.ts';
 import type { Denoiser } from './samplers/sampler.ts';
 import { maskReplaceSchedule, type Schedule } from './schedule.ts';
@@ -50,7 +51,7 @@ export class DenoiserPool {
     params: Tree<NDArray>,
     nullEmbedding: NullEmbedding = 'normalized',
   ): Promise<DenoiserPool> {
-    await engine.load({ [DENOISER]: arrangeAll(params) });
+    await loadArranged(engine, params);
     return new DenoiserPool(engine, config, nullEmbedding);
   }
 
@@ -79,7 +80,7 @@ export class DenoiserPool {
 
   /** Replace the weights; denoisers already given out use the new ones. */
   async update(params: Tree<NDArray>): Promise<void> {
-    await this.engine.load({ [DENOISER]: arrangeAll(params) });
+    await loadArranged(this.engine, params);
   }
 
   private program(batch: number, guided: boolean): Promise<Executable> {
@@ -93,6 +94,14 @@ export class DenoiserPool {
     }
     return program;
   }
+}
+
+/** One array at a time: a large model need not be there once more in another order. */
+async function loadArranged(engine: Engine, params: Tree<NDArray>): Promise<void> {
+  for (const [path, array] of Object.entries(flatten<NDArray>(params)))
+    await engine.load(
+      unflatten({ [`${DENOISER}.${path}`]: arrange(array) }) as { readonly [key: string]: Tree<NDArray> },
+    );
 }
 
 function denoiserInputs(config: TransformerConfig, batch: number) {

@@ -50,14 +50,12 @@ export function conv3x3Taps(taps: Tensor, x: Tensor): Tensor {
   const side = Math.sqrt(tokens);
   const [cut, join] = [cutting(side), joining(side)];
   const tiles = tile(x, cut);
-  const y = untile(g.matmul(tiles, transformed(taps, literal(KRONECKER))), x.shape[0]!, join);
+  const y = untile(g.matmul(tiles, transformed(taps, kroneckerAfter(tiles, taps))), x.shape[0]!, join);
   return g.withGradient(y, [taps, x], (gradient) => {
     const product = tile(gradient, transposed(join));
     const toWeight = g.matmul(g.transpose(tiles, [0, 2, 1]), product);
-    // Four times as large as the taps, the transformed weight is computed anew instead of kept from the forward pass. A zero made
-    // of the gradient lets it be computed no earlier than then.
-    const zero = g.mul(g.reshape(g.slice(g.slice(product, 1, 0, 1), 2, 0, 1), [POINTS, 1]), 0);
-    const again = transformed(taps, g.add(literal(KRONECKER), zero));
+    // Four times as large as the taps, the transformed weight is computed anew instead of kept from the forward pass.
+    const again = transformed(taps, kroneckerAfter(product, taps));
     return [
       g.reshape(g.matmul(literal(transposed(KRONECKER)), g.reshape(toWeight, [POINTS, from * to])), taps.shape),
       untile(g.matmul(product, g.transpose(again, [0, 2, 1])), x.shape[0]!, transposed(cut)),
@@ -120,6 +118,19 @@ function untile(t: Tensor, batch: number, matrix: Matrix): Tensor {
   const all = g.matmul(literal(matrix), g.reshape(joined, [batch, side, grown, channels]));
   return g.reshape(all, [batch, side * side, channels]);
 }
+
+/**
+ * G ⊗ G, but not before `tiles` [36, n, channels] are there: a zero made of them is added. The runtime would compute the transformed
+ * weights of all layers at once and hold them. Constant weights are transformed when the program is compiled.
+ */
+function kroneckerAfter(tiles: Tensor, taps: Tensor): Tensor {
+  if (isConstant(taps)) return literal(KRONECKER);
+  const corner = g.slice(g.slice(tiles, 1, 0, 1), 2, 0, 1);
+  return g.add(literal(KRONECKER), g.mul(g.reshape(corner, [POINTS, 1]), 0));
+}
+
+const isConstant = ({ node: { op, inputs } }: Tensor): boolean =>
+  op === 'constant' || (op !== 'input' && inputs.every(isConstant));
 
 /** G g Gᵀ of every pair of channels: `taps` [3, 3, in, out] to [36, in, out], by G ⊗ G. */
 function transformed(taps: Tensor, kronecker: Tensor): Tensor {
