@@ -58,6 +58,8 @@ export async function compare(row: Row, options: CompareOptions): Promise<Compar
     sides.push(ours, pytorch);
     const prepare = { kind: 'prepare', job: row.job, file, threads: options.threads, spin: options.spin } as const;
     const [mine, theirs] = [await ours.ask(prepare), await pytorch.ask(prepare)];
+    // Up to gigabytes, and read: nothing is left behind if the comparison is interrupted from here on.
+    rmSync(file);
     const difference = await disagreement(row, ours, pytorch);
     const times = { ours: [] as number[], pytorch: [] as number[] };
     for (let round = 0; round < options.rounds; round++) {
