@@ -5,10 +5,11 @@ import { Command } from 'commander';
 import { type BenchConfig, type BenchResult, benchSampleStep, benchTrainStep } from '../evaluation/bench.ts';
 import { benchPeerCommand } from './bench-peer.ts';
 import { benchSamplersCommand } from './bench-samplers.ts';
-import { type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
+import { type CommonOptions, whole, withCommon } from './options.ts';
 import { printResult } from './output.ts';
+import { type ProfileOptions, profiled, withProfile } from './profile.ts';
 
-interface BenchOptions extends CommonOptions, Omit<BenchConfig, 'mlp'> {
+interface BenchOptions extends CommonOptions, ProfileOptions, Omit<BenchConfig, 'mlp'> {
   readonly mlp: 'conv' | 'fc';
 }
 
@@ -30,16 +31,15 @@ export function benchCommand(): Command {
       .option('--rounds <n>', 'measured steps', whole(1), 10)
       .option('--mlp <conv|fc>', 'feed-forward part of a block', 'conv')
       .option('--in-place', 'write new weights over the old ones, as large presets do: half the memory', false);
-    withCommon(step).action((options: BenchOptions) => bench(name, run, options));
+    withProfile(withCommon(step)).action((options: BenchOptions) => bench(name, run, options));
   }
   return command.addCommand(benchPeerCommand()).addCommand(benchSamplersCommand());
 }
 
 async function bench(name: string, run: typeof benchTrainStep, options: BenchOptions): Promise<void> {
   const { layers, dim, heads, grid, codes, batch, rounds, mlp, inPlace } = options;
-  const result: BenchResult = await run(
-    { layers, dim, heads, grid, codes, batch, rounds, mlp, inPlace },
-    engineOptions(options),
+  const result: BenchResult = await profiled(options, (engine) =>
+    run({ layers, dim, heads, grid, codes, batch, rounds, mlp, inPlace }, engine),
   );
   printResult(options.json ?? false, result, () => [
     `${name}: ${layers} x ${dim}, ${heads} heads, ${grid}x${grid} tokens, ${codes} codes, ${mlp} MLP, batch ${batch}; ${options.device}, ${os.cpus()[0]?.model ?? 'unknown CPU'}`,

@@ -2,6 +2,7 @@
 
 import type { Estimate } from '../evaluation/estimate.ts';
 import { duration } from './progress.ts';
+import { table } from './table.ts';
 
 /** A table of the stages, with the sum of the times and the largest memory. */
 export function estimateLines({ preset, speed, stages, seconds, memoryGB }: Estimate): string[] {
@@ -21,11 +22,4 @@ export function estimateLines({ preset, speed, stages, seconds, memoryGB }: Esti
     ...table([header, ...rows]),
     `In all ${duration(seconds)}; memory for the largest stage ${memoryGB.toFixed(1)} GB, beside the pictures and the runtime.`,
   ];
-}
-
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) =>
-    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!))).join('  '),
-  );
 }

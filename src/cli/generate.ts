@@ -7,13 +7,14 @@ import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { fileError } from '../checkpoint/file-errors.ts';
 import { type SamplerName, samplers } from '../diffusion/samplers/index.ts';
 import { UserError } from '../errors.ts';
-import { Generator } from '../model.ts';
-import { between, type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
+import { type EngineOptions, Generator } from '../model.ts';
+import { between, type CommonOptions, whole, withCommon } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
+import { type ProfileOptions, profiled, withProfile } from './profile.ts';
 import { ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
 
-interface GenerateOptions extends CommonOptions {
+interface GenerateOptions extends CommonOptions, ProfileOptions {
   readonly model: string;
   readonly prompts?: string;
   readonly number: number;
@@ -50,7 +51,7 @@ export function generateCommand(): Command {
       between(0.01, 1),
     )
     .option('--out <file|dir>', 'a .png file, or a folder', 'pictures');
-  return withCommon(command).action(generate);
+  return withProfile(withCommon(command)).action(generate);
 }
 
 async function generate(words: string[], options: GenerateOptions): Promise<void> {
@@ -58,8 +59,24 @@ async function generate(words: string[], options: GenerateOptions): Promise<void
   const prompts = [...words, ...(options.prompts === undefined ? [] : readPrompts(options.prompts))];
   if (prompts.length === 0) throw new UserError('Say what to make: clipvq generate --model <dir> "a prompt"');
   const paths = outputPaths(options.out, prompts, options.number, options.seed);
+  await profiled(options, (engine) => generateWith(engine, { prompts, paths, start }, options));
+}
+
+interface Wanted {
+  readonly prompts: readonly string[];
+  /** Where each picture goes. */
+  readonly paths: readonly string[];
+  /** When the command began. */
+  readonly start: number;
+}
+
+async function generateWith(
+  engine: EngineOptions,
+  { prompts, paths, start }: Wanted,
+  options: GenerateOptions,
+): Promise<void> {
   const display = new ProgressDisplay();
-  const generator = await Generator.load(options.model, engineOptions(options));
+  const generator = await Generator.load(options.model, engine);
   try {
     const pictures = await generator.generate(prompts, {
       count: options.number,

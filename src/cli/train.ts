@@ -21,10 +21,11 @@ import { filesIn } from '../vqgan/lpips-weights.ts';
 import { estimateLines } from './estimate.ts';
 import { assignment, type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
+import { type ProfileOptions, profiled, withProfile } from './profile.ts';
 import { duration, ProgressDisplay } from './progress.ts';
 import { settingsHelp } from './settings-help.ts';
 
-interface TrainCommandOptions extends CommonOptions {
+interface TrainCommandOptions extends CommonOptions, ProfileOptions {
   readonly data?: string;
   readonly run?: string;
   readonly from?: string;
@@ -68,7 +69,7 @@ export function trainCommand(): Command {
     .option('--offline', 'fetch neither a CLIP nor weights of LPIPS: use what is in the cache (also HF_HUB_OFFLINE=1)')
     .option('--resume', 'go on with the run in --run')
     .option('--estimate', 'say what the run will cost on this machine, and end');
-  return withCommon(command).addHelpText('after', settingsHelp).action(train);
+  return withProfile(withCommon(command)).addHelpText('after', settingsHelp).action(train);
 }
 
 async function train(options: TrainCommandOptions): Promise<void> {
@@ -93,18 +94,20 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
     : undefined;
   const run = resumed ?? (source ? createFrom(source, folder, settings) : RunDirectory.create(folder, settings));
 
-  const { seconds, clip } = await trainPipeline({
-    run,
-    pictures,
-    stages,
-    engine: engineOptions(options),
-    resume: options.resume ?? false,
-    checkpointEvery: options.checkpointEvery,
-    maxSteps: options.maxSteps,
-    lpips: { folder: options.lpips, offline: options.offline },
-    signal,
-    display,
-  });
+  const { seconds, clip } = await profiled(options, (engine) =>
+    trainPipeline({
+      run,
+      pictures,
+      stages,
+      engine,
+      resume: options.resume ?? false,
+      checkpointEvery: options.checkpointEvery,
+      maxSteps: options.maxSteps,
+      lpips: { folder: options.lpips, offline: options.offline },
+      signal,
+      display,
+    }),
+  );
   display.end();
   printResult(options.json ?? false, { run: run.path, seconds, ...(clip && { clip }) }, () => [
     ...(clip ? clipLines(clip) : []),

@@ -89,6 +89,7 @@ export class DenoiserPool {
     if (!program) {
       program = this.engine.compile(
         guided ? guidedProgram(this.config, batch, this.nullEmbedding) : plainProgram(this.config, batch),
+        { name: `denoiser ${key}` },
       );
       this.compiled.set(key, program);
     }

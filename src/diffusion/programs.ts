@@ -33,13 +33,16 @@ export async function compileTraining(
   settings: DiffusionSettings,
 ): Promise<TrainingStep> {
   if (!settings.updateInPlace) {
-    const whole = await engine.compile(trainingProgram(config, schedule, settings));
+    const whole = await engine.compile(trainingProgram(config, schedule, settings), { name: 'training step' });
     return (feeds) => whole.run(feeds);
   }
-  const gradients = await engine.compile(gradientProgram(config, schedule, settings), { inPlace: true });
+  const gradients = await engine.compile(gradientProgram(config, schedule, settings), {
+    inPlace: true,
+    name: 'gradients',
+  });
   const updates: Executable[] = [];
   for (const program of updatePrograms(config, settings))
-    updates.push(await engine.compile(program, { inPlace: true }));
+    updates.push(await engine.compile(program, { inPlace: true, name: 'update' }));
   return async ({ lr, emaDecay, ...batch }) => {
     const out = await gradients.run(batch);
     for (const update of updates) await update.run({ lr, emaDecay, norm: out.norm! });

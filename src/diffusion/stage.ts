@@ -67,7 +67,8 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
 
     async run(step) {
       const lr = rate.at(step);
-      const feeds = drawBatch(step, { name, latents, shuffle, schedule, settings, seed, times });
+      const source = { name, latents, shuffle, schedule, settings, seed, times };
+      const feeds = await engine.span('data wait', async () => drawBatch(step, source));
       const out = await train!({ ...feeds, lr: scalar(lr), emaDecay: scalar(emaDecay(settings, step)) });
       times = updateHistory(times, feeds.t.data, out.kl!.data);
       const loss = out.loss!.data[0]!;

@@ -9,15 +9,18 @@ import type { DType, NDArray } from '../ndarray.ts';
 import { sizeOf } from '../ndarray.ts';
 import { isCut } from './fuse.ts';
 import { type FusedProgram, loadFused } from './fused.ts';
+import { now } from './profiler.ts';
 import {
   type Answer,
   type Arrays,
   type Call,
-  type EngineOptions,
   isState,
   outputName,
+  PROFILED_RUNS,
   type Request,
+  type RunTimes,
   type StateTensor,
+  type WorkerOptions,
 } from './protocol.ts';
 
 interface Session {
@@ -28,9 +31,11 @@ interface Session {
   /** The end of the program, if that is fused, and memory for what it reads of the rest. */
   readonly update: FusedProgram | undefined;
   readonly cuts: Map<string, ort.Tensor>;
+  /** Runs that are still to be profiled. */
+  profiled: number;
 }
 
-const { device = 'cpu', threads = 0, spin = false } = workerData as EngineOptions;
+const { device = 'cpu', threads = 0, spin = false, profile } = workerData as WorkerOptions;
 const onDevice = device !== 'cpu';
 const programs = new Map<number, Session>();
 const fusedPrograms = new Map<number, FusedProgram>();
@@ -52,6 +57,7 @@ async function compile(request: Extract<Request, { kind: 'compile' }>): Promise<
     enableCpuMemArena: request.arena,
     // One block for all that a run will need takes a third more memory and no less time (docs/performance.md).
     enableMemPattern: false,
+    ...(profile !== undefined && { enableProfiling: true, profileFilePrefix: `${profile}${request.program}` }),
     ...(onDevice && {
       preferredOutputLocation: Object.fromEntries(
         stateOutputs.map((name) => [outputName(name), 'gpu-buffer' as const]),
@@ -61,14 +67,25 @@ async function compile(request: Extract<Request, { kind: 'compile' }>): Promise<
   const { outputs, inPlace } = request;
   const update = request.update && loadFused(request.update);
   const stateInputs = request.inputs.filter(isState);
-  programs.set(request.program, { session, stateInputs, outputs, inPlace, update, cuts: new Map() });
+  const profiled = profile === undefined ? 0 : PROFILED_RUNS;
+  programs.set(request.program, { session, stateInputs, outputs, inPlace, update, cuts: new Map(), profiled });
 }
 
-async function run({ program, feeds }: Extract<Request, { kind: 'run' }>): Promise<Arrays> {
-  const fused = fusedPrograms.get(program);
-  if (fused) return runFused(fused, feeds);
+interface RunResult {
+  readonly arrays: Arrays;
+  readonly ran: RunTimes;
+}
+
+async function run({ program: id, feeds }: Extract<Request, { kind: 'run' }>): Promise<RunResult> {
+  const fused = fusedPrograms.get(id);
+  if (fused) {
+    const begun = now();
+    runFused(fused, feeds);
+    return { arrays: {}, ran: { begun, ended: begun, updated: now() } };
+  }
   collectCopies();
-  const { session, stateInputs, outputs, inPlace, update, cuts } = programs.get(program)!;
+  const program = programs.get(id)!;
+  const { session, stateInputs, outputs, inPlace, update, cuts } = program;
   const stateOutputs = outputs.filter(isState);
   const inputs: Record<string, ort.Tensor> = {};
   for (const [name, array] of Object.entries(feeds)) inputs[name] = toTensor(array);
@@ -77,7 +94,10 @@ async function run({ program, feeds }: Extract<Request, { kind: 'run' }>): Promi
   const fetches = Object.fromEntries(
     outputs.map((name) => [outputName(name), reserved[name] ?? cuts.get(name) ?? null]),
   );
+  const begun = now();
   const results = await session.run(inputs, fetches);
+  const ended = now();
+  if (program.profiled > 0 && --program.profiled === 0) session.endProfiling();
   if (inPlace || update) for (const { size } of Object.values(results) as ort.Tensor[]) copied += 4 * size;
   const arrays: Record<string, NDArray> = {};
   for (const name of outputs) {
@@ -88,13 +108,19 @@ async function run({ program, feeds }: Extract<Request, { kind: 'run' }>): Promi
     else arrays[name] = fromTensor(result);
   }
   if (update) runFused(update, {}, cuts);
-  return arrays;
+  return { arrays, ran: { begun, ended, updated: now() } };
 }
 
-function runFused(fused: FusedProgram, feeds: Arrays, cuts?: ReadonlyMap<string, ort.Tensor>): Arrays {
+function endProfiles(): void {
+  for (const program of programs.values()) {
+    if (program.profiled > 0) program.session.endProfiling();
+    program.profiled = 0;
+  }
+}
+
+function runFused(fused: FusedProgram, feeds: Arrays, cuts?: ReadonlyMap<string, ort.Tensor>): void {
   const array = (path: string) => (cuts?.get(path) ?? stateAt(path)).data as Float32Array;
   fused.run((path) => (feeds[path] ? Number(feeds[path].data[0]) : array(path)[0]!), array);
-  return {};
 }
 
 function stateAt(name: string): ort.Tensor {
@@ -186,7 +212,7 @@ async function answer(id: number, request: Request): Promise<Answer> {
       fusedPrograms.set(request.program, loadFused(request.plan));
       return { id, arrays: {} };
     case 'run':
-      return { id, arrays: await run(request) };
+      return { id, ...(await run(request)) };
     case 'load':
       spare.delete(request.name);
       if (onDevice) state.get(request.name)?.dispose();
@@ -199,6 +225,9 @@ async function answer(id: number, request: Request): Promise<Answer> {
       return { id, arrays: {} };
     case 'describe':
       return { id, state: describe(request.prefix) };
+    case 'endProfiles':
+      endProfiles();
+      return { id, arrays: {} };
   }
 }
 

@@ -9,6 +9,7 @@ import { input, type Program, writeOnnx } from '../graph/index.ts';
 import type { NDArray, Tree } from '../ndarray.ts';
 import { flatten, unflatten } from '../tree.ts';
 import { fuse, splitUpdate } from './fuse.ts';
+import { now, type Profiler } from './profiler.ts';
 import {
   type Answer,
   type Arrays,
@@ -17,8 +18,10 @@ import {
   isState,
   outputName,
   type Request,
+  type RunTimes,
   STATE,
   type StateTensor,
+  type WorkerOptions,
 } from './protocol.ts';
 
 export type { CompileOptions, Device, EngineOptions } from './protocol.ts';
@@ -49,6 +52,7 @@ export class Engine {
     private readonly worker: Worker,
     /** Whether elementwise updates of state run as fused loops. */
     private readonly fuses: boolean,
+    private readonly recorder: Recorder | undefined,
   ) {
     worker.on('message', (answer: Answer) => this.settle(answer));
     worker.on('error', (error) => this.fail(error));
@@ -59,15 +63,17 @@ export class Engine {
   static start(options: EngineOptions = {}): Engine {
     // Workers run built JavaScript also when the caller is TypeScript under test.
     const file = createRequire(import.meta.url).resolve('clip-vqdiffusion/workers/engine');
-    return new Engine(
-      new Worker(file, { workerData: options, name: 'clipvq engine' }),
-      (options.device ?? 'cpu') === 'cpu',
-    );
+    const { profiler, ...rest } = options;
+    const recorder = profiler && new Recorder(profiler);
+    const workerData: WorkerOptions = { ...rest, profile: recorder?.prefix };
+    const worker = new Worker(file, { workerData, name: 'clipvq engine' });
+    return new Engine(worker, (options.device ?? 'cpu') === 'cpu', recorder);
   }
 
   /** Turn a traced program into something that runs. One long-lived session a program: compiling again and again leaks. */
   async compile(program: Program, options: CompileOptions = {}): Promise<Executable> {
     const id = this.programs++;
+    const name = options.name ?? `program ${id}`;
     const { inPlace = false, arena = !inPlace, fuse: wanted = true } = options;
     const fuses = this.fuses && wanted;
     const plan = inPlace && fuses ? fuse(program) : undefined;
@@ -83,6 +89,7 @@ export class Engine {
     const fed = new Map(Object.entries(program.inputs).filter(([name]) => !isState(name)));
     return {
       run: async (tree) => {
+        const asked = now();
         const feeds = flatten(tree);
         for (const [name, spec] of fed) {
           const given = feeds[name];
@@ -94,9 +101,21 @@ export class Engine {
         }
         const unknown = Object.keys(feeds).find((name) => !fed.has(name));
         if (unknown !== undefined) throw new Error(`The program has no input ${unknown}`);
-        return arraysOf(await this.call({ kind: 'run', program: id, feeds }));
+        const answer = await this.call({ kind: 'run', program: id, feeds });
+        if ('ran' in answer && answer.ran) this.recorder?.run(id, name, asked, answer.ran);
+        return arraysOf(answer);
       },
     };
+  }
+
+  /** Do something that a profile should show under a name. */
+  async span<T>(name: string, task: () => Promise<T>): Promise<T> {
+    const start = now();
+    try {
+      return await task();
+    } finally {
+      this.recorder?.span(name, start);
+    }
   }
 
   /** Put arrays into the state, under the paths a program reads them by: `load({ params })` feeds `state.params…`. */
@@ -135,6 +154,10 @@ export class Engine {
    * Runtime has brought the whole process down.
    */
   async close(): Promise<void> {
+    if (!this.failure && this.recorder) {
+      const ended = await this.call({ kind: 'endProfiles' }).catch(() => undefined);
+      if (ended) this.recorder.collect();
+    }
     if (!this.failure) {
       const drained = this.drained();
       this.fail(new Error('The engine was closed'));
@@ -203,6 +226,37 @@ export class Engine {
     this.failure ??= error;
     for (const waiting of this.pending.values()) waiting.reject(this.failure);
     this.pending.clear();
+  }
+}
+
+/** An engine's part in a profile. */
+class Recorder {
+  private readonly engine: number;
+  readonly prefix: string;
+  private readonly firstRuns = new Map<number, number>();
+
+  constructor(private readonly profiler: Profiler) {
+    const { engine, prefix } = profiler.register();
+    this.engine = engine;
+    this.prefix = prefix;
+  }
+
+  /** A run that was asked for at `asked` and whose results are here now. */
+  run(program: number, name: string, asked: number, { begun, ended, updated }: RunTimes): void {
+    if (!this.firstRuns.has(program)) this.firstRuns.set(program, begun);
+    this.profiler.span(this.engine, 'engine', `feed ${name}`, asked, begun);
+    this.profiler.span(this.engine, 'engine', `run ${name}`, begun, ended);
+    this.profiler.span(this.engine, 'engine', `fused update and results of ${name}`, ended, updated);
+    this.profiler.span(this.engine, 'engine', `fetch ${name}`, updated, now());
+  }
+
+  span(name: string, start: number): void {
+    this.profiler.span(this.engine, 'host', name, start, now());
+  }
+
+  collect(): void {
+    for (const [program, begun] of this.firstRuns)
+      this.profiler.collect(this.engine, `${this.prefix}${program}_`, begun);
   }
 }
 

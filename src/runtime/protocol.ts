@@ -2,6 +2,7 @@
 
 import type { DType, NDArray } from '../ndarray.ts';
 import type { FusedPlan } from './fuse.ts';
+import type { Profiler } from './profiler.ts';
 
 /** An ONNX Runtime execution provider. `cpu` and `webgpu` are tested here; other names are passed through. */
 export type Device = string;
@@ -12,9 +13,22 @@ export interface EngineOptions {
   readonly threads?: number;
   /** Whether threads wait for work spinning: about a tenth faster on an idle machine, much slower on a busy one. */
   readonly spin?: boolean;
+  /** Records where the time goes. */
+  readonly profiler?: Profiler | undefined;
 }
 
+/** What a worker is started with. */
+export interface WorkerOptions extends Omit<EngineOptions, 'profiler'> {
+  /** Beginning of the names of the files that programs are profiled to. */
+  readonly profile?: string | undefined;
+}
+
+/** Runs of a program that are recorded operator by operator; a trace of more would be hard to open. */
+export const PROFILED_RUNS = 20;
+
 export interface CompileOptions {
+  /** What a profile calls it. */
+  readonly name?: string;
   /**
    * Write new state over the old one instead of into a second buffer. Only for programs in which whatever reads a piece of
    * state has done so before its successor is written: elementwise updates, and state that is written and not read.
@@ -50,7 +64,9 @@ export type Request =
   | { readonly kind: 'load'; readonly name: string; readonly array: NDArray }
   | { readonly kind: 'read'; readonly prefix: string }
   | { readonly kind: 'drop'; readonly prefix: string }
-  | { readonly kind: 'describe'; readonly prefix: string };
+  | { readonly kind: 'describe'; readonly prefix: string }
+  /** Finish the profiles of all programs. */
+  | { readonly kind: 'endProfiles' };
 
 export interface Call {
   readonly id: number;
@@ -65,8 +81,15 @@ export interface StateTensor {
   readonly location: string;
 }
 
+/** When a run began, when ONNX Runtime was done with it, and when the fused update behind it was, by the profiler's clock. */
+export interface RunTimes {
+  readonly begun: number;
+  readonly ended: number;
+  readonly updated: number;
+}
+
 export type Answer =
-  | { readonly id: number; readonly arrays: Arrays }
+  | { readonly id: number; readonly arrays: Arrays; readonly ran?: RunTimes }
   | { readonly id: number; readonly state: Readonly<Record<string, StateTensor>> }
   | { readonly id: number; readonly error: string };
 

@@ -67,11 +67,11 @@ export async function trainStage(stage: Stage, options: TrainOptions): Promise<v
   const { run, engine, signal } = options;
   const checkpoint = checkpointOf(run, stage);
   const end = lastStep(stage, options.maxSteps);
-  const save = (step: number) => saveCheckpoint(checkpoint, engine, stage, step);
+  const save = (step: number) => engine.span('checkpoint', () => saveCheckpoint(checkpoint, engine, stage, step));
 
   if (isFinished(stage, options)) return;
   await engine.drop('');
-  await stage.prepare();
+  await engine.span('prepare', () => stage.prepare());
   let step = 0;
   if (options.resume) {
     const done = await resumeCheckpoint(checkpoint, engine, stage);
@@ -87,7 +87,7 @@ export async function trainStage(stage: Stage, options: TrainOptions): Promise<v
       await save(step);
       throw new Interrupted(`Stopped in stage ${stage.name} after step ${step} of ${end}`);
     }
-    const metrics = await stage.run(step);
+    const metrics = await engine.span(`${stage.name} step`, () => stage.run(step));
     if (!Number.isFinite(metrics.loss))
       throw new UserError(
         `${stage.name}: the loss is ${metrics.loss} at step ${step + 1}; resume from step ${saved} with a lower learning rate (--set ${stage.name}.learningRate=…)`,
@@ -103,7 +103,7 @@ export async function trainStage(stage: Stage, options: TrainOptions): Promise<v
     }
   }
   if (saved < step || step === 0) await save(step);
-  await stage.export();
+  await engine.span('export', () => stage.export());
 }
 
 /** Steps a second, and the share of waiting, over the last few seconds. */

@@ -142,7 +142,7 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
 
   /** A program by its name, compiled once. */
   async function compiled(name: string, write: () => Program): Promise<Executable> {
-    const program = programs.get(name) ?? (await engine.compile(write()));
+    const program = programs.get(name) ?? (await engine.compile(write(), { name }));
     programs.set(name, program);
     return program;
   }
@@ -170,7 +170,7 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
       if (reviveAfter > 0 && step > first && step % reviveAfter === 0) await reviveCodes(step);
       const program = await training(variantAt(followed(), step));
       const asked = performance.now();
-      const feeds = await (drawn?.step === step ? drawn.feeds : drawFeeds(step));
+      const feeds = await engine.span('data wait', () => (drawn?.step === step ? drawn.feeds : drawFeeds(step)));
       waited += performance.now() - asked;
       const running = program.run(feeds);
       // The next step's pictures are read, and its noise drawn, while the engine works on this one.
