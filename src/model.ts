@@ -38,8 +38,11 @@ type Optional<T> = { readonly [K in keyof T]?: T[K] | undefined };
 export interface GenerateOptions extends Optional<SamplingChoice> {
   /** Pictures a prompt. */
   readonly count?: number | undefined;
-  /** Seed of a prompt's first picture; picture i has seed + i. The same seed, prompt and settings give the same picture. */
-  readonly seed?: number | undefined;
+  /**
+   * Seed of a prompt's first picture, or of each prompt's; picture i has seed + i. The same seed, prompt and settings give the
+   * same picture.
+   */
+  readonly seed?: number | readonly number[] | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Hears of sampling steps done, over all batches. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -105,10 +108,15 @@ export class Generator {
     const { promptPrefix, nullEmbedding, ...recipe } = defaults;
     const chosen = Object.entries(options).filter(([name, value]) => name in recipe && value !== undefined);
     const settings: SamplingChoice = { ...recipe, ...Object.fromEntries(chosen) };
+    if (typeof seed !== 'number' && seed.length !== prompts.length)
+      throw new RangeError(`${seed.length} seeds for ${prompts.length} prompts`);
     const empty = prompts.findIndex((prompt) => prompt.trim() === '');
     if (empty >= 0) throw new UserError(`Prompt ${empty + 1} is empty: say what to make`);
     const texts = await this.clip.embedTexts(prompts.map((prompt) => promptPrefix + prompt));
-    const wanted = prompts.flatMap((_, p) => Array.from({ length: count }, (_, i) => ({ prompt: p, seed: seed + i })));
+    const first = (p: number) => (typeof seed === 'number' ? seed : seed[p]!);
+    const wanted = prompts.flatMap((_, p) =>
+      Array.from({ length: count }, (_, i) => ({ prompt: p, seed: first(p) + i })),
+    );
 
     const images: RgbImage[] = [];
     const total = Math.ceil(wanted.length / BATCH) * settings.steps;

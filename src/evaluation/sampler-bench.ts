@@ -48,7 +48,7 @@ export interface SamplerBenchOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Measure each trial that is not on file. One picture a request, always from the same noise. */
+/** Measure each trial that is not on file. One picture a request, each from noise of its own, the same for all samplers. */
 export async function benchSamplers(trials: readonly Trial[], options: SamplerBenchOptions): Promise<Point[]> {
   const { generator, requests, seed, folder, onTrial } = options;
   makeFolder(folder);
@@ -91,7 +91,13 @@ async function measure({ name, sampling }: Trial, options: SamplerBenchOptions):
   const { dim } = generator.clip;
   const start = performance.now();
   const prompts = requests.map(({ prompt }) => prompt);
-  const pictures = await generator.generate(prompts, { ...sampling, seed, signal, onProgress });
+  const pictures = await generator.generate(prompts, {
+    ...sampling,
+    // Noise of its own for each, or all would share the same luck.
+    seed: prompts.map((_, i) => seed + i),
+    signal,
+    onProgress,
+  });
   const secondsPerPicture = (performance.now() - start) / 1000 / requests.length;
   const images = pictures.map(({ image }) => image);
   const shares = judge ? await judgeRequests(judge, requests, packImages(images)) : new Float64Array([Number.NaN]);
