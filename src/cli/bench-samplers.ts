@@ -178,7 +178,7 @@ function chartOf(
         .map((p) => ({ x: x(p), y: y(p) }))
         .sort((a, b) => a.x - b.x),
     }));
-  const percent = (y: number) => `${(100 * y).toFixed(0)} %`;
+  const percent = (y: number) => `${(100 * y).toFixed(1)} %`;
   const distance = (y: number) => y.toFixed(3);
   const judged: Panel[] = accuracy
     ? [

@@ -63,7 +63,7 @@ function legend(labels: readonly string[], colorOf: (label: string) => string): 
     .map((label) => {
       const text = style(13, INK, 500);
       const mark = `<circle cx="${x + 5}" cy="${OUTER + 63}" r="5" fill="${colorOf(label)}"/>`;
-      const out = mark + textPath(label, x + 16, OUTER + 68, text);
+      const out = mark + textPath(label, Math.round(x) + 16, OUTER + 68, text);
       x += 16 + textWidth(label, text) + 22;
       return out;
     })
@@ -80,6 +80,8 @@ function drawPanel(panel: Panel, left: number, top: number, colorOf: (label: str
   const py = (y: number) => top + MARGIN.top + plot.h * (1 - (y - low) / (high - low));
   const ticksY = Array.from({ length: 5 }, (_, i) => low + ((high - low) * i) / 4);
   const small = style(11, QUIET);
+  // Whole pixels: glyphs come out clean, and their outlines in short numbers.
+  const write = (text: string, x: number, y: number) => textPath(text, Math.round(x), Math.round(y), small);
   const lines = panel.series.map(({ label, points, isReference }) => {
     const color = colorOf(label);
     const dots = points.map(({ x, y }) => `<circle cx="${px(x)}" cy="${py(y)}" r="4" fill="${color}"/>`).join('');
@@ -96,13 +98,13 @@ function drawPanel(panel: Panel, left: number, top: number, colorOf: (label: str
     ...ticksY.map((y) => {
       const text = panel.format(y);
       const grid = `<line x1="${left + MARGIN.left}" x2="${left + MARGIN.left + plot.w}" y1="${py(y)}" y2="${py(y)}" stroke="${GRID}"/>`;
-      return grid + textPath(text, left + MARGIN.left - 8 - textWidth(text, small), py(y) + 4, small);
+      return grid + write(text, left + MARGIN.left - 8 - textWidth(text, small), py(y) + 4);
     }),
     ...ticksX(all.map(({ x }) => x)).map((x) => {
       const text = x >= 10 || Number.isInteger(x) ? `${Math.round(x)}` : x.toPrecision(2);
-      return textPath(text, px(x) - textWidth(text, small) / 2, top + HEIGHT - MARGIN.bottom + 18, small);
+      return write(text, px(x) - textWidth(text, small) / 2, top + HEIGHT - MARGIN.bottom + 18);
     }),
-    textPath(panel.xLabel, left + MARGIN.left, top + HEIGHT - MARGIN.bottom + 36, small),
+    write(panel.xLabel, left + MARGIN.left, top + HEIGHT - MARGIN.bottom + 36),
     ...lines,
   ].join('');
 }
@@ -116,7 +118,7 @@ function padded(low: number, high: number): [number, number] {
 /** Values of x that are far enough apart to be written, on a logarithmic axis. */
 function ticksX(values: readonly number[]): number[] {
   const sorted = [...new Set(values)].sort((a, b) => a - b);
-  const apart = Math.max(1.2, (sorted.at(-1)! / sorted[0]!) ** (1 / 9));
+  const apart = Math.max(1.2, (sorted.at(-1)! / sorted[0]!) ** (1 / 12));
   const kept: number[] = [];
   for (const value of sorted) if (kept.length === 0 || value / kept.at(-1)! >= apart) kept.push(value);
   return kept;

@@ -83,9 +83,11 @@ export const nano: Recipe = {
   },
   finetune: ONE_STAGE,
   sampling: {
-    sampler: 'ancestral',
+    // Chosen by `clipvq bench samplers` (docs/samplers.md).
+    sampler: 'strided',
     ...PLAIN_SAMPLING,
-    steps: 25,
+    placement: 'cosine',
+    steps: 12,
     guidanceScale: 2,
     truncation: 0.9,
     promptPrefix: '',
