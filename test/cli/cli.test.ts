@@ -71,7 +71,7 @@ describe('generate', () => {
     const text = readPngText(fs.readFileSync(at(first.images[1]!.path)));
     expect(text).toMatchObject({ Prompt: 'a man with glasses', Seed: '6' });
     expect(JSON.parse(text.Settings!)).toMatchObject({
-      sampler: 'ancestral',
+      sampler: 'strided',
       steps: 4,
       guidanceScale: expect.any(Number),
       truncation: expect.any(Number),
