@@ -3,6 +3,7 @@
 import os from 'node:os';
 import { Command } from 'commander';
 import { type BenchConfig, type BenchResult, benchSampleStep, benchTrainStep } from '../evaluation/bench.ts';
+import { benchDeviceCommand } from './bench-device.ts';
 import { benchPeerCommand } from './bench-peer.ts';
 import { benchSamplersCommand } from './bench-samplers.ts';
 import { type CommonOptions, whole, withCommon } from './options.ts';
@@ -33,7 +34,7 @@ export function benchCommand(): Command {
       .option('--in-place', 'write new weights over the old ones, as large presets do: half the memory', false);
     withProfile(withCommon(step)).action((options: BenchOptions) => bench(name, run, options));
   }
-  return command.addCommand(benchPeerCommand()).addCommand(benchSamplersCommand());
+  return command.addCommand(benchPeerCommand()).addCommand(benchDeviceCommand()).addCommand(benchSamplersCommand());
 }
 
 async function bench(name: string, run: typeof benchTrainStep, options: BenchOptions): Promise<void> {

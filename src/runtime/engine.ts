@@ -5,6 +5,7 @@
 
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
+import { UserError } from '../errors.ts';
 import { input, type Program, writeOnnx } from '../graph/index.ts';
 import type { NDArray, Tree } from '../ndarray.ts';
 import { flatten, unflatten } from '../tree.ts';
@@ -218,7 +219,7 @@ export class Engine {
   private settle(answer: Answer): void {
     const waiting = this.pending.get(answer.id);
     this.pending.delete(answer.id);
-    if ('error' in answer) waiting?.reject(new Error(answer.error));
+    if ('error' in answer) waiting?.reject(failureOf(answer.error));
     else waiting?.resolve(answer);
   }
 
@@ -259,6 +260,12 @@ class Recorder {
       this.profiler.collect(this.engine, `${this.prefix}${program}_`, begun);
   }
 }
+
+/** What ONNX Runtime says, or what the user can do about it. */
+const failureOf = (message: string): Error =>
+  /Failed to get a WebGPU adapter/.test(message)
+    ? new UserError('No GPU was found for --device webgpu: install a Vulkan driver, or compute with --device cpu')
+    : new Error(message);
 
 const statePath = (path: string): string => (path === '' ? STATE : `${STATE}.${path}`);
 

@@ -1,0 +1,73 @@
+/** `clipvq bench device`: the CPU against the GPU of this machine. */
+
+import { Command, Option } from 'commander';
+import { benchDevice, type DeviceResult, jobs } from '../evaluation/devices.ts';
+import { whole } from './options.ts';
+import { note, printResult } from './output.ts';
+import { table } from './table.ts';
+
+interface DeviceOptions {
+  readonly device: string;
+  readonly layers: number;
+  readonly dim: number;
+  readonly heads: number;
+  readonly grid: number;
+  readonly codes: number;
+  readonly batch: number;
+  readonly rounds: number;
+  readonly threads: number;
+  readonly nodes: boolean;
+  readonly json?: boolean;
+}
+
+export function benchDeviceCommand(): Command {
+  return new Command('device')
+    .description('the CPU against another device: training step, reverse step, encoding; recommends one')
+    .option('--device <name>', 'what to compare the CPU with', 'webgpu')
+    .option('--layers <n>', 'transformer blocks', whole(1), 4)
+    .option('--dim <n>', 'width', whole(1), 128)
+    .option('--heads <n>', 'attention heads', whole(1), 8)
+    .option('--grid <n>', 'side of the grid of tokens', whole(1), 8)
+    .option('--codes <n>', 'size of the codebook', whole(2), 512)
+    .option('--batch <n>', 'pictures a step', whole(1), 4)
+    .option('--rounds <n>', 'measured steps', whole(1), 5)
+    .option('--nodes', 'list the operators that fall back to the CPU', false)
+    .addOption(new Option('--threads <n>', 'threads on the CPU; 0 is one for each core').argParser(whole(0)).default(0))
+    .option('--json', 'print one JSON document on stdout')
+    .option('--debug', 'show stack traces')
+    .action(compareDevices);
+}
+
+async function compareDevices(options: DeviceOptions): Promise<void> {
+  const { layers, dim, heads, grid, codes, batch, rounds, threads, nodes } = options;
+  const config = { layers, dim, heads, grid, codes, batch, rounds, mlp: 'conv', inPlace: false } as const;
+  const results: DeviceResult[] = [];
+  // The other device first: where there is none, nobody waits for the CPU.
+  for (const device of [options.device, 'cpu']) {
+    note(`Timing ${device}`);
+    results.push(await benchDevice(config, { device, threads }, nodes));
+  }
+  const [other, cpu] = results as [DeviceResult, DeviceResult];
+  const recommended = other.ms['training step'] < cpu.ms['training step'] ? other.device : cpu.device;
+  const ratio = cpu.ms['training step'] / other.ms['training step'];
+  printResult(options.json ?? false, { config, threads, results, recommended }, () => [
+    ...table([
+      ['median ms', cpu.device, other.device],
+      ...jobs.map((job) => [job, cpu.ms[job].toFixed(1), other.ms[job].toFixed(1)]),
+    ]),
+    ...fallbackLines(other),
+    `Recommended: --device ${recommended} (${other.device} trains at ${ratio.toPrecision(2)} times the speed of the CPU)`,
+  ]);
+}
+
+function fallbackLines({ device, fallbacks }: DeviceResult): string[] {
+  if (!fallbacks) return [];
+  return jobs.flatMap((job) => {
+    const fallen = fallbacks[job];
+    if (fallen.length === 0) return [`${job}: every operator ran on ${device}`];
+    return [
+      `${job}: on the CPU ran`,
+      ...fallen.map(({ operator, shapes, calls }) => `  ${operator} ${shapes ?? ''} (${calls} calls)`),
+    ];
+  });
+}

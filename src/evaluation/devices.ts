@@ -1,0 +1,86 @@
+/** The CPU against another device on this machine: the three things that a user waits for, and where their operators ran. */
+
+import type { NDArray } from '../ndarray.ts';
+import { initialize } from '../nn/parameters.ts';
+import { presets, type Recipe } from '../recipe.ts';
+import { Engine, type EngineOptions } from '../runtime/engine.ts';
+import { type OperatorTime, operatorTimes } from '../runtime/operators.ts';
+import { Profiler } from '../runtime/profiler.ts';
+import { flatten } from '../tree.ts';
+import { compileCodec } from '../vqgan/codec.ts';
+import { tokenizerParameters } from '../vqgan/model.ts';
+import { type BenchConfig, benchSampleStep, benchTrainStep } from './bench.ts';
+
+export const jobs = ['training step', 'reverse step', 'encode'] as const;
+export type Job = (typeof jobs)[number];
+
+export interface DeviceResult {
+  readonly device: string;
+  /** Median milliseconds. */
+  readonly ms: Readonly<Record<Job, number>>;
+  /** Operators that another provider than the device's ran, where they were looked for: those the device cannot do. */
+  readonly fallbacks?: Readonly<Record<Job, readonly OperatorTime[]>>;
+}
+
+/**
+ * Time the jobs on a device: the diffusion model's as `config` says, the tokenizer's of the preset nano. With `nodes`, the work is done
+ * once more under the profiler, apart from the times, and the operators that fell back to the CPU are listed.
+ */
+export async function benchDevice(config: BenchConfig, engine: EngineOptions, nodes: boolean): Promise<DeviceResult> {
+  const device = engine.device ?? 'cpu';
+  const { 'training step': train, 'reverse step': reverse, encode } = work;
+  const ms = {
+    'training step': await train(config, engine),
+    'reverse step': await reverse(config, engine),
+    encode: await encode(config, engine),
+  };
+  if (!nodes || device === 'cpu') return { device, ms };
+  const look = (job: Job) => fallbacksOf((profiled) => work[job]({ ...config, rounds: 1 }, profiled), engine);
+  const fallbacks = {
+    'training step': await look('training step'),
+    'reverse step': await look('reverse step'),
+    encode: await look('encode'),
+  };
+  return { device, ms, fallbacks };
+}
+
+const work: Readonly<Record<Job, (config: BenchConfig, engine: EngineOptions) => Promise<number>>> = {
+  'training step': async (config, engine) => (await benchTrainStep(config, engine)).medianMs,
+  'reverse step': async (config, engine) => (await benchSampleStep(config, engine)).medianMs,
+  encode: (config, engine) => encodeMs(presets.nano, config, engine),
+};
+
+/** The operators of some work that ran on the CPU although another device was asked for. */
+async function fallbacksOf(
+  run: (engine: EngineOptions) => Promise<number>,
+  engine: EngineOptions,
+): Promise<OperatorTime[]> {
+  const profiler = new Profiler();
+  try {
+    await run({ ...engine, profiler });
+    if (profiler.kernels.length === 0) throw new Error('The profile holds no operator: nothing can be said of them');
+    return operatorTimes(profiler.kernels, { byShape: true }).filter(({ provider }) => provider === 'CPU');
+  } finally {
+    profiler.close();
+  }
+}
+
+async function encodeMs(recipe: Recipe, { batch, rounds }: BenchConfig, options: EngineOptions): Promise<number> {
+  const { imageSize, tokenizer } = recipe;
+  const engine = Engine.start(options);
+  try {
+    const params = flatten<NDArray>(initialize(tokenizerParameters(tokenizer, imageSize), 0));
+    const codec = await compileCodec(engine, params, recipe, batch, 'random weights');
+    const images = new Uint8Array(batch * 3 * imageSize ** 2).fill(128);
+    await codec.encode(images);
+    const times: number[] = [];
+    for (let i = 0; i < rounds; i++) {
+      const start = performance.now();
+      await codec.encode(images);
+      times.push(performance.now() - start);
+    }
+    return times.sort((a, b) => a - b)[Math.floor(rounds / 2)]!;
+  } finally {
+    await engine.close();
+  }
+}
