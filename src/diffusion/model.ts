@@ -103,6 +103,7 @@ async function loadArranged(engine: Engine, params: Tree<NDArray>): Promise<void
     await engine.load(
       unflatten({ [`${DENOISER}.${path}`]: arrange(array) }) as { readonly [key: string]: Tree<NDArray> },
     );
+  await engine.upload(DENOISER);
 }
 
 function denoiserInputs(config: TransformerConfig, batch: number) {

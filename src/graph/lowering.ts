@@ -21,6 +21,8 @@ export interface Emitter {
   ): void;
   /** A name for an intermediate value. */
   temporary(): string;
+  /** Whether int64 is to be avoided. */
+  readonly narrow: boolean;
   /** The shape a Reshape should ask for: the leading axis may be the open batch axis. */
   openShape(shape: readonly number[]): number[];
 }
@@ -83,6 +85,7 @@ export const lowerings: { readonly [P in Primitive]: Lowering<P> } = {
   reduceSum: (node, e) => reduce('ReduceSum', node, e),
   reduceMax: (node, e) => reduce('ReduceMax', node, e),
   argmax: (node, e) => {
+    if (e.narrow) return narrowArgmax(node, e);
     const wide = e.temporary();
     e.emit('ArgMax', e.inputs(node), [wide], { axis: node.attributes.axis, keepdims: 0 });
     e.emit('Cast', [wide], [e.output(node)], { to: onnxTypes.int32 });
@@ -134,6 +137,37 @@ export const lowerings: { readonly [P in Primitive]: Lowering<P> } = {
   },
   withGradient: (node, e) => e.emit('Identity', e.inputs(node).slice(0, 1), [e.output(node)]),
 };
+
+/**
+ * arg max without int64: the first place at which x is its maximum, as C − 1 − max of (C − 1 − i) over all such places i.
+ * Places are counted in float32, which is exact up to 2^24 of them.
+ */
+function narrowArgmax(node: Node<'argmax'>, e: Emitter): void {
+  const [x] = e.inputs(node) as [string];
+  const { axis } = node.attributes;
+  const { shape } = node.inputs[0]!;
+  const at = axis < 0 ? axis + shape.length : axis;
+  const size = shape[at]!;
+  const scalar = (value: number) => e.literal({ dtype: 'float32', shape: [], data: Float32Array.of(value) });
+  const downwards = e.literal({
+    dtype: 'float32',
+    shape: [size, ...shape.slice(at + 1).map(() => 1)],
+    data: Float32Array.from({ length: size }, (_, i) => size - 1 - i),
+  });
+  const [most, isMost, places, last, first] = Array.from({ length: 5 }, () => e.temporary()) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
+  e.emit('ReduceMax', [x, e.int64s([at])], [most], { keepdims: 1 });
+  e.emit('Equal', [x, most], [isMost]);
+  e.emit('Where', [isMost, downwards, scalar(0)], [places]);
+  e.emit('ReduceMax', [places, e.int64s([at])], [last], { keepdims: 0 });
+  e.emit('Sub', [scalar(size - 1), last], [first]);
+  e.emit('Cast', [first], [e.output(node)], { to: onnxTypes.int32 });
+}
 
 function reduce(op: string, node: Node<'reduceSum'> | Node<'reduceMax'>, e: Emitter): void {
   const { axes, keepDims } = node.attributes;

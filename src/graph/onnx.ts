@@ -21,6 +21,8 @@ export interface WriteOptions {
    * leading throughout: a reshape to [1, ...] is then written as [-1, ...].
    */
   readonly openBatch?: boolean;
+  /** Say nothing that computes in int64: WebGPU would leave it to the CPU. */
+  readonly narrow?: boolean;
   /** Inputs declared as int64, as other programs feed them. */
   readonly int64Inputs?: readonly string[];
 }
@@ -41,6 +43,10 @@ class Writer implements Emitter {
     private readonly program: Program,
     private readonly options: WriteOptions,
   ) {}
+
+  get narrow(): boolean {
+    return this.options.narrow ?? false;
+  }
 
   model(): Message {
     for (const [path, tensor] of Object.entries(this.program.inputs)) this.declareInput(path, tensor);

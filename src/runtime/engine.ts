@@ -15,6 +15,7 @@ import {
   type Answer,
   type Arrays,
   type CompileOptions,
+  type Device,
   type EngineOptions,
   isState,
   outputName,
@@ -43,7 +44,7 @@ interface Pending {
 
 export class Engine {
   private readonly pending = new Map<number, Pending>();
-  /** Programs that copy state to the host, by what they copy. */
+  /** Programs that copy state to the host or to the device, by what they copy. */
   private readonly copies = new Map<string, Executable>();
   private calls = 0;
   private programs = 0;
@@ -51,8 +52,7 @@ export class Engine {
 
   private constructor(
     private readonly worker: Worker,
-    /** Whether elementwise updates of state run as fused loops. */
-    private readonly fuses: boolean,
+    private readonly device: Device,
     private readonly recorder: Recorder | undefined,
   ) {
     worker.on('message', (answer: Answer) => this.settle(answer));
@@ -68,7 +68,7 @@ export class Engine {
     const recorder = profiler && new Recorder(profiler);
     const workerData: WorkerOptions = { ...rest, profile: recorder?.prefix };
     const worker = new Worker(file, { workerData, name: 'clipvq engine' });
-    return new Engine(worker, (options.device ?? 'cpu') === 'cpu', recorder);
+    return new Engine(worker, options.device ?? 'cpu', recorder);
   }
 
   /** Turn a traced program into something that runs. One long-lived session a program: compiling again and again leaks. */
@@ -76,14 +76,15 @@ export class Engine {
     const id = this.programs++;
     const name = options.name ?? `program ${id}`;
     const { inPlace = false, arena = !inPlace, fuse: wanted = true } = options;
-    const fuses = this.fuses && wanted;
+    // Elementwise updates of state run as fused loops.
+    const fuses = this.device === 'cpu' && wanted;
     const plan = inPlace && fuses ? fuse(program) : undefined;
     if (plan) await this.call({ kind: 'fuse', program: id, plan });
     else {
       const split = fuses ? splitUpdate(program) : undefined;
       const core = split?.core ?? program;
       const [inputs, outputs] = [Object.keys(core.inputs), Object.keys(core.outputs)];
-      const model = writeOnnx(core, { outputName });
+      const model = writeOnnx(core, { outputName, narrow: this.device === 'webgpu' });
       const request = { kind: 'compile', program: id, model, inputs, outputs, inPlace, arena } as const;
       await this.call({ ...request, update: split?.update }, [model.buffer as ArrayBuffer]);
     }
@@ -126,6 +127,23 @@ export class Engine {
       const copy = { ...array, data: array.data.slice() } as NDArray;
       await this.call({ kind: 'load', name, array: copy }, [copy.data.buffer as ArrayBuffer]);
     }
+  }
+
+  /**
+   * Move a part of the state onto the device, for programs that read it again and again and do not replace it: what was only
+   * loaded is fed from the host at every run. On the CPU there is nothing to do.
+   */
+  async upload(path: string): Promise<void> {
+    if (this.device === 'cpu') return;
+    const tensors = await this.describe(statePath(path));
+    const key = `upload ${JSON.stringify(Object.entries(tensors).map(([name, { dtype, shape }]) => [name, dtype, shape]))}`;
+    let move = this.copies.get(key);
+    if (!move) {
+      const inputs = Object.fromEntries(Object.entries(tensors).map(([name, spec]) => [name, input(name, spec)]));
+      move = await this.compile({ inputs, outputs: inputs }, { name: 'upload' });
+      this.copies.set(key, move);
+    }
+    await move.run({});
   }
 
   /** Copy a part of the state back to the host; all of it under the empty path. */
