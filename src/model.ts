@@ -80,7 +80,7 @@ export class Generator {
     const stage = run.denoiserStage;
     const { tensors } = run.readModel(stage);
     const hash = run.modelHash();
-    const clip = await openRunClip(run);
+    const clip = await openRunClip(run, options);
     const engine = Engine.start(options);
     try {
       const codec = await openRunCodec(run, engine);
@@ -205,9 +205,9 @@ export class Generator {
   }
 }
 
-/** The CLIP a run was trained with. */
-export function openRunClip(run: RunDirectory): Promise<ClipEmbedder> {
-  return openEmbedder(run.settings.clip === 'compact' ? run.clipFolder : run.settings.clip);
+/** The CLIP a run was trained with. It computes on the CPU whatever the device, with as many threads as the engine. */
+export function openRunClip(run: RunDirectory, { threads = 0 }: EngineOptions = {}): Promise<ClipEmbedder> {
+  return openEmbedder(run.settings.clip === 'compact' ? run.clipFolder : run.settings.clip, { threads });
 }
 
 /** The tokenizer a run has trained. */

@@ -52,7 +52,7 @@ export async function encodePictures(
     throw new UserError(`${run.path} holds no trained CLIP: train it first with --stage clip`);
   if (!run.hasModel('tokenizer'))
     throw new UserError(`${run.path} holds no trained tokenizer: train it first with --stage tokenizer`);
-  const clip = await openRunClip(run);
+  const clip = await openRunClip(run, engineOptions);
   const engine = Engine.start(engineOptions);
   try {
     const tokenizer = run.stageHash('tokenizer');

@@ -124,7 +124,7 @@ class Pipeline {
     await this.train((engine) =>
       clipStage({ engine, settings: recipe.clip, seed, pairs, folder: run.clipFolder, fingerprint: id }),
     );
-    const trained = await openRunClip(run);
+    const trained = await openRunClip(run, this.options.engine);
     try {
       this.clipReport = await reportClip(trained, pairs);
       run.writeJson('clip-report.json', this.clipReport);

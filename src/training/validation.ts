@@ -80,7 +80,7 @@ interface Opened {
 }
 
 async function open({ run, recipe, latents, engine: options }: ValidationOptions, weights: Tree<NDArray>) {
-  const clip = await openRunClip(run);
+  const clip = await openRunClip(run, options);
   const engine = Engine.start(options);
   try {
     const { diffusion, sampling } = recipe;
