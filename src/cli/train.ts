@@ -8,6 +8,7 @@ import type { ClipReport } from '../clip/report.ts';
 import type { Recall } from '../clip/retrieval.ts';
 import { isNamedSource } from '../data/open.ts';
 import { hasPairs, isPairsFile } from '../data/pairs.ts';
+import { microBatch } from '../diffusion/accumulate.ts';
 import { UserError } from '../errors.ts';
 import { estimateTraining } from '../evaluation/estimate.ts';
 import { machineSpeed } from '../evaluation/speed.ts';
@@ -34,6 +35,7 @@ interface TrainCommandOptions extends CommonOptions, ProfileOptions {
   readonly clip?: string;
   readonly set?: Readonly<Record<string, string>>;
   readonly seed?: number;
+  readonly accumulate?: number;
   readonly maxSteps?: number;
   readonly checkpointEvery: number;
   readonly resume?: boolean;
@@ -63,6 +65,11 @@ export function trainCommand(): Command {
     )
     .option('--set <key=value>', 'change a setting; repeatable', assignment)
     .option('--seed <n>', 'seed of everything random (default: 0)', whole(0))
+    .option(
+      '--accumulate <n>',
+      'compute a batch of the diffusion stages in n parts: less memory, the same gradients',
+      whole(1),
+    )
     .option('--max-steps <n>', 'end each stage after this many steps in all', whole(1))
     .addOption(new Option('--checkpoint-every <n>', 'steps between checkpoints').argParser(whole(1)).default(500))
     .option('--lpips <dir>', 'the weights of LPIPS, for recipes that use it (default: fetched once into the cache)')
@@ -87,6 +94,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   // Whatever cannot work is found before anything is written or trained.
   if (!resumed) RunDirectory.assertFree(folder);
   if (options.lpips !== undefined) checkLpips(options.lpips, settings);
+  checkAccumulation(options, settings);
   if (settings.clip !== 'compact') await tryClip(settings.clip, options, signal, display);
   const stages = stagesOf(options, settings);
   const pictures = stages.some((stage) => stage !== 'clip')
@@ -100,6 +108,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
       pictures,
       stages,
       engine,
+      accumulate: options.accumulate,
       resume: options.resume ?? false,
       checkpointEvery: options.checkpointEvery,
       maxSteps: options.maxSteps,
@@ -154,6 +163,14 @@ async function estimate(options: TrainCommandOptions): Promise<void> {
   const speed = await machineSpeed(engineOptions(options));
   const result = estimateTraining(settings.recipe, { stages, speed, conditionDim });
   printResult(options.json ?? false, result, () => estimateLines(result));
+}
+
+/** Whatever part of the batch a diffusion stage computes at once must be a whole number of pictures. */
+function checkAccumulation(options: TrainCommandOptions, settings: RunSettings): void {
+  const { diffusion, finetune } = settings.recipe;
+  for (const stage of stagesOf(options, settings))
+    if (stage === 'diffusion' || stage === 'finetune')
+      microBatch((stage === 'diffusion' ? diffusion : finetune).batch, options.accumulate ?? 1);
 }
 
 /** A folder that is named for its weights must hold them, and the recipe must want them. */

@@ -8,7 +8,8 @@ import { adamw, clipByGlobalNorm, globalNorm } from '../optim/adamw.ts';
 import { updateEma } from '../optim/ema.ts';
 import type { DiffusionSettings } from '../recipe.ts';
 import type { Engine, Executable } from '../runtime/engine.ts';
-import { flatten, unflatten } from '../tree.ts';
+import { flatten, mapTree, unflatten } from '../tree.ts';
+import { joinResults, microBatch, split } from './accumulate.ts';
 import { arrange, arrangedParameters, restore } from './layout.ts';
 import { diffusionLoss } from './loss.ts';
 import type { Schedule } from './schedule.ts';
@@ -31,7 +32,9 @@ export async function compileTraining(
   config: TransformerConfig,
   schedule: Schedule,
   settings: DiffusionSettings,
+  accumulate = 1,
 ): Promise<TrainingStep> {
+  if (accumulate > 1) return compileAccumulating(engine, config, schedule, settings, accumulate);
   if (!settings.updateInPlace) {
     const whole = await engine.compile(trainingProgram(config, schedule, settings), { name: 'training step' });
     return (feeds) => whole.run(feeds);
@@ -40,22 +43,56 @@ export async function compileTraining(
     inPlace: true,
     name: 'gradients',
   });
-  const updates: Executable[] = [];
-  for (const program of updatePrograms(config, settings))
-    updates.push(await engine.compile(program, { inPlace: true, name: 'update' }));
+  const update = await compileUpdate(engine, config, settings);
   return async ({ lr, emaDecay, ...batch }) => {
     const out = await gradients.run(batch);
-    for (const update of updates) await update.run({ lr, emaDecay, norm: out.norm! });
+    await update({ lr, emaDecay, norm: out.norm! });
     return out;
   };
 }
 
+/** The gradients of `parts` micro-batches are added up in the state; then comes one update. */
+async function compileAccumulating(
+  engine: Engine,
+  config: TransformerConfig,
+  schedule: Schedule,
+  settings: DiffusionSettings,
+  parts: number,
+): Promise<TrainingStep> {
+  const program = addingProgram(config, schedule, { ...settings, batch: microBatch(settings.batch, parts) }, parts);
+  const options = { inPlace: true, arena: !settings.updateInPlace, fuse: false, name: 'gradients' };
+  const gradients = await engine.compile(program, options);
+  const update = await compileUpdate(engine, config, settings);
+  return async ({ lr, emaDecay, ...batch }) => {
+    const results: Record<string, NDArray>[] = [];
+    for (const [i, part] of split(batch, parts).entries())
+      results.push(await gradients.run({ ...part, keep: scalar(i === 0 ? 0 : 1) }));
+    const out = joinResults(results);
+    await update({ lr, emaDecay, norm: out.norm! });
+    return out;
+  };
+}
+
+async function compileUpdate(engine: Engine, config: TransformerConfig, settings: DiffusionSettings) {
+  const updates: Executable[] = [];
+  for (const program of updatePrograms(config, settings))
+    updates.push(await engine.compile(program, { inPlace: true, name: 'update' }));
+  return async (feeds: Readonly<Record<'lr' | 'emaDecay' | 'norm', NDArray>>): Promise<void> => {
+    for (const update of updates) await update.run(feeds);
+  };
+}
+
 /** Put weights into the engine, as their own average and with no moments yet. One at a time: see `initializeEach`. */
-export async function loadTraining(engine: Engine, weights: Iterable<readonly [string, NDArray]>): Promise<void> {
+export async function loadTraining(
+  engine: Engine,
+  weights: Iterable<readonly [string, NDArray]>,
+  accumulate = 1,
+): Promise<void> {
   for (const [path, given] of weights) {
     const array = arrange(given);
     const zeros = float32(new Float32Array(sizeOf(array.shape)), array.shape);
-    const pieces = { params: array, ema: array, 'adam.mean': zeros, 'adam.square': zeros };
+    const sums = accumulate > 1 ? { [GRADIENTS]: zeros } : {};
+    const pieces = { params: array, ema: array, 'adam.mean': zeros, 'adam.square': zeros, ...sums };
     await engine.load(unflatten(Object.fromEntries(Object.entries(pieces).map(([at, p]) => [`${at}.${path}`, p]))));
   }
   await engine.load({ adam: { step: scalar(0) } });
@@ -92,6 +129,26 @@ export function gradientProgram(config: TransformerConfig, schedule: Schedule, s
   return g.trace(inputs, ({ state: { params }, ...batch }) => {
     const { loss, kl, crossEntropy } = lossOf(params, batch, schedule, settings, config.heads);
     const gradients: Tree<g.Tensor> = g.grad(loss, params);
+    return { state: { [GRADIENTS]: gradients }, loss, kl, norm: globalNorm(gradients), crossEntropy };
+  });
+}
+
+/** The first half for one of `parts` micro-batches: its share of the gradient is added to `keep` times what the state holds. */
+export function addingProgram(
+  config: TransformerConfig,
+  schedule: Schedule,
+  settings: DiffusionSettings,
+  parts: number,
+): g.Program {
+  const params = trainedParameters(config);
+  const inputs = { state: { params, [GRADIENTS]: params }, ...batchInputs(config, settings), keep: g.f32() };
+  return g.trace(inputs, ({ state, keep, ...batch }) => {
+    const { loss, kl, crossEntropy } = lossOf(state.params, batch, schedule, settings, config.heads);
+    const added: Tree<g.Tensor> = g.grad(g.div(loss, parts), state.params);
+    const before = flatten<g.Tensor>(state[GRADIENTS]!);
+    const gradients = mapTree<g.Tensor, g.Tensor>(added, (gradient, path) =>
+      g.add(g.mul(before[path]!, keep), gradient),
+    );
     return { state: { [GRADIENTS]: gradients }, loss, kl, norm: globalNorm(gradients), crossEntropy };
   });
 }

@@ -208,3 +208,47 @@ describe('diffusion stage', () => {
     expect(second.exported[0]).toEqual(whole.weights);
   });
 });
+
+describe('micro-batches', () => {
+  const trained = async (accumulate: number, changes: Partial<DiffusionSettings>): Promise<Trained> => {
+    const { stage, exported } = makeStage(changes, { accumulate });
+    await engine.drop('');
+    await stage.prepare();
+    const metrics: Metrics[] = [];
+    for (let step = 0; step < 4; step++) metrics.push(await stage.run(step));
+    const history = stage.hostState()['times.history']!;
+    await stage.export();
+    return { metrics, weights: { model: exported[0]!, history } };
+  };
+
+  it.each([false, true])('learn what the whole batch learns, clipped or not (in place: %s)', async (updateInPlace) => {
+    for (const clipNorm of [1e9, 0.05]) {
+      const changes = { batch: 4, updateInPlace, clipNorm, emaDecay: 0 };
+      const whole = await trained(1, changes);
+      const parts = await trained(4, changes);
+      whole.metrics.forEach(({ loss, gradientNorm }, i) => {
+        expect(parts.metrics[i]!.loss / loss).toBeCloseTo(1, 4);
+        expect(parts.metrics[i]!.gradientNorm! / gradientNorm!).toBeCloseTo(1, 3);
+      });
+      const [a, b] = [flatten<NDArray>(whole.weights), flatten<NDArray>(parts.weights)];
+      for (const [path, { data }] of Object.entries(a)) {
+        // The size of the whole: AdamW turns rounding of a zero gradient into a step of any sign.
+        const [error, size] = [
+          distance(data, b[path]!.data),
+          distance(
+            data,
+            data.map(() => 0),
+          ),
+        ];
+        expect(error, path).toBeLessThan(2e-3 * size + 2e-3);
+      }
+    }
+  });
+
+  it('must divide the batch', async () => {
+    await expect(makeStage({ batch: 4 }, { accumulate: 3 }).stage.prepare()).rejects.toThrow(/choose one of 1, 2, 4/);
+  });
+});
+
+const distance = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+  Math.hypot(...Array.from(a, (value, i) => value - b[i]!));

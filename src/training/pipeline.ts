@@ -33,6 +33,8 @@ export interface PipelineOptions extends Watch {
   readonly pictures: Pictures | undefined;
   readonly stages: readonly StageName[];
   readonly engine: EngineOptions;
+  /** Micro-batches that a batch of the diffusion stages is computed in. */
+  readonly accumulate?: number | undefined;
   readonly resume: boolean;
   readonly checkpointEvery: number;
   readonly maxSteps?: number | undefined;
@@ -221,6 +223,7 @@ class Pipeline {
           latents,
           fingerprint: fingerprint('diffusion', settings, `${seed}`, id),
           initial,
+          accumulate: this.options.accumulate,
           ...(isValidated(recipe.diffusion) && { validate: (ema) => validation.score(ema) }),
           onExport,
         }),
