@@ -8,6 +8,7 @@ import { convertCommand } from './convert.ts';
 import { dataCommand } from './data.ts';
 import { demoCommand } from './demo.ts';
 import { evaluateCommand } from './evaluate.ts';
+import { fashionCommand } from './fashion.ts';
 import { generateCommand } from './generate.ts';
 import { note, reportFailure } from './output.ts';
 import { reconstructCommand } from './reconstruct.ts';
@@ -28,6 +29,7 @@ for (const make of [
   dataCommand,
   convertCommand,
   benchCommand,
+  fashionCommand,
 ])
   program.addCommand(make());
 

@@ -1,0 +1,125 @@
+/** `clipvq fashion`: the whole study of Fashion-MNIST with one line (docs/fashion.md). */
+
+import path from 'node:path';
+import { Command } from 'commander';
+import { writeFileAtomic } from '../checkpoint/atomic.ts';
+import { FASHION_CLASSES } from '../data/fashion-mnist.ts';
+import { contactSheet } from '../data/sheet.ts';
+import { type FashionReport, studyFashion } from '../evaluation/fashion.ts';
+import { Generator } from '../model.ts';
+import { makeRecipe } from '../recipe.ts';
+import { Engine } from '../runtime/engine.ts';
+import { openPictures } from '../training/pictures.ts';
+import { trainPipeline } from '../training/pipeline.ts';
+import { RunDirectory } from '../training/run.ts';
+import { assignment, type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
+import { interruptSignal, note, printResult } from './output.ts';
+import { ProgressDisplay } from './progress.ts';
+
+interface Options extends CommonOptions {
+  readonly out: string;
+  readonly pictures: number;
+  readonly seed: number;
+  readonly set?: Readonly<Record<string, string>>;
+}
+
+export function fashionCommand(): Command {
+  const command = new Command('fashion')
+    .description('train on Fashion-MNIST without captions, and let a classifier judge what prompts give')
+    .option('--out <dir>', 'where to work; an interrupted study goes on from here', 'fashion')
+    .option('--pictures <n>', 'pictures of each class and wording', whole(1), 20)
+    .option('--seed <n>', 'seed of everything random', whole(0), 0)
+    .option('--set <key=value>', 'change a setting of preset fashion; repeatable', assignment);
+  return withCommon(command).action(fashion);
+}
+
+async function fashion(options: Options): Promise<void> {
+  const signal = interruptSignal();
+  const display = new ProgressDisplay();
+  const resume = RunDirectory.exists(options.out);
+  const run = resume
+    ? RunDirectory.open(options.out)
+    : RunDirectory.create(options.out, {
+        seed: options.seed,
+        data: 'fashion-mnist',
+        clip: 'compact',
+        recipe: makeRecipe('fashion', options.set),
+      });
+  if (resume) note(`Going on with ${options.out} (delete the folder to start afresh)`);
+  const { seconds } = await trainPipeline({
+    run,
+    pictures: await openPictures(run.settings, { signal, display }, run),
+    stages: ['clip', 'tokenizer', 'diffusion'],
+    engine: engineOptions(options),
+    resume,
+    checkpointEvery: 500,
+    signal,
+    display,
+  });
+  display.end();
+  const generator = await Generator.load(run.path, engineOptions(options));
+  const engine = Engine.start(engineOptions(options));
+  try {
+    const { report, pictures } = await studyFashion({
+      ...{ generator, engine, signal, seed: run.settings.seed, count: options.pictures },
+      judgeFile: run.file('judge.safetensors'),
+      progress: (what) => display.count(what),
+    });
+    display.end();
+    const { recipe } = generator;
+    const sheet = await contactSheet({
+      title: 'Ten words, one row each',
+      subtitle: `Learned from ${recipe.images} pictures without captions; ${recipe.sampling.steps} steps of ${recipe.sampling.sampler}`,
+      rows: report.byClass.map(({ name, recognised }, i) => ({
+        label: `“${name}”`,
+        note: `${(100 * recognised).toFixed(0)} % recognised`,
+        images: pictures.generated[i]!.slice(0, 10),
+      })),
+      tileSize: 64,
+    });
+    const neighbours = await contactSheet({
+      title: 'Learned, or copied?',
+      subtitle: 'A generated picture, and the four nearest to it of all the pictures that were learned from',
+      rows: pictures.neighbours.map(({ picture, nearest }, i) => ({
+        label: FASHION_CLASSES[i]!,
+        images: [picture, ...nearest],
+        highlight: [0],
+      })),
+      tileSize: 64,
+    });
+    writeFileAtomic(run.file('sheet.png'), sheet);
+    writeFileAtomic(run.file('neighbours.png'), neighbours);
+    run.writeJson('fashion-report.json', report);
+    const files = { sheet: run.file('sheet.png'), neighbours: run.file('neighbours.png') };
+    printResult(options.json ?? false, { run: run.path, seconds, ...report, ...files }, () => [
+      ...reportLines(report),
+      '',
+      `Sheets: ${files.sheet}, ${files.neighbours}; all numbers: ${path.join(run.path, 'fashion-report.json')}`,
+    ]);
+  } finally {
+    await Promise.all([generator.close(), engine.close()]);
+  }
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`.padStart(7);
+
+function reportLines(report: FashionReport): string[] {
+  return [
+    `Judge on test pictures ${percent(report.judgeAccuracy)}; through the tokenizer ${percent(report.reconstructed)}; CLIP zero-shot on unseen pictures ${percent(report.clipZeroShot)}`,
+    `Asked class recognised in ${percent(report.recognised)} of the generated pictures (chance 10 %)`,
+    '',
+    'class          recognised   real  through the tokenizer',
+    ...report.byClass.map(
+      ({ name, recognised, real, reconstructed }) =>
+        `${name.padEnd(14)} ${percent(recognised)}  ${percent(real)}  ${percent(reconstructed)}`,
+    ),
+    '',
+    'wording',
+    ...report.byWording.map(
+      ({ name, isKnown, recognised }) =>
+        `${percent(recognised)}  ${name}${isKnown ? '' : '  (never read by the CLIP)'}`,
+    ),
+    '',
+    `Distance to the nearest training picture: generated ${report.nearest.generated.toFixed(1)}, unseen real ${report.nearest.unseen.toFixed(1)} levels of 255`,
+  ];
+}
