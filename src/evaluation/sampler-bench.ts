@@ -1,5 +1,6 @@
 /** What each sampler gives for its steps: attributes that a judge sees, distance to real pictures, and seconds. */
 
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
@@ -54,11 +55,14 @@ export async function benchSamplers(trials: readonly Trial[], options: SamplerBe
   makeFolder(folder);
   const file = path.join(folder, 'points.jsonl');
   const known = new Map(readPoints(file).map((point) => [point.key, point]));
+  // Other prompts are another measurement.
+  const asked = createHash('sha256').update(JSON.stringify(requests)).digest('hex').slice(0, 16);
   const points: Point[] = [];
   for (const [i, trial] of trials.entries()) {
     const { guidanceScale, truncation } = generator.recipe.sampling;
     const key = JSON.stringify([
       generator.hash,
+      asked,
       requests.length,
       seed,
       { guidanceScale, truncation, ...trial.sampling },
