@@ -168,6 +168,10 @@ async function estimate(options: TrainCommandOptions): Promise<void> {
 /** Whatever part of the batch a diffusion stage computes at once must be a whole number of pictures. */
 function checkAccumulation(options: TrainCommandOptions, settings: RunSettings): void {
   const { diffusion, finetune } = settings.recipe;
+  if ((options.accumulate ?? 1) > 1 && (options.stage === 'clip' || options.stage === 'tokenizer'))
+    throw new UserError(
+      `--accumulate is for the diffusion stages: stage ${options.stage} computes its batches whole; lower its batch instead (--set ${options.stage}.batch=…)`,
+    );
   for (const stage of stagesOf(options, settings))
     if (stage === 'diffusion' || stage === 'finetune')
       microBatch((stage === 'diffusion' ? diffusion : finetune).batch, options.accumulate ?? 1);

@@ -329,6 +329,11 @@ describe('mistakes end in one line and code 2', () => {
     ['missing CLIP', ['train', '--data', 'junk', '--clip', './nowhere', '--run', 'new'], /nowhere/],
     ['stage before its time', ['train', '--run', 'eyeless', '--resume', '--stage', 'tokenizer'], /--stage clip/],
     ['run in use', ['train', '--data', 'faces', '--run', 'run'], /already holds a run/],
+    [
+      'batches that no part can make',
+      ['train', '--data', 'faces', '--run', 'x', '--stage', 'clip', '--accumulate', '4'],
+      /--accumulate is for the diffusion stages/,
+    ],
     ['changed on resume', ['train', '--run', 'run', '--resume', '--seed', '3'], /--seed/],
     ['no model', ['generate', '--model', 'nowhere', 'x'], /nowhere/],
     ['not a model', ['generate', '--model', 'empty', 'x'], /run\.json/],
