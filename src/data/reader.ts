@@ -8,7 +8,7 @@ import { RecordStore } from './record-store.ts';
 import type { ImageSource } from './source.ts';
 
 /** One of a picture's views; where pictures are not varied, all views are the same. */
-export interface Pick {
+export interface View {
   readonly row: number;
   readonly view: number;
 }
@@ -17,7 +17,7 @@ export interface Pick {
 export interface PictureReader {
   readonly size: number;
   /** Pictures [picks.length, side, side, 3] bytes. */
-  read(picks: readonly Pick[]): Promise<Uint8Array>;
+  read(picks: readonly View[]): Promise<Uint8Array>;
 }
 
 export interface ReaderOptions {
@@ -28,6 +28,8 @@ export interface ReaderOptions {
   /** Where decoded pictures are kept, `<file>.data` and `<file>.index`; without it each read decodes. */
   readonly file?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Hears, once, that kept pictures are damaged; they are decoded again. */
+  readonly onDamage?: (() => void) | undefined;
 }
 
 /** Decoders at work at once: as many as libuv has threads for them. */
@@ -40,12 +42,14 @@ const MOST_KEPT_BYTES = 8 * 2 ** 30;
  * also over resumed runs.
  */
 export function openReader(options: ReaderOptions): PictureReader & { close(): void } {
-  const { source, side, seed, pictures, file, signal } = options;
+  const { source, side, seed, pictures, file, signal, onDamage } = options;
   const width = 3 * side * side;
   const isKept = file !== undefined && isFixed(pictures) && source.size * width <= MOST_KEPT_BYTES;
   const store = isKept ? RecordStore.open(file, width) : undefined;
+  let isDamaged = (store?.lost ?? 0) > 0;
+  if (isDamaged) onDamage?.();
 
-  async function decode({ row, view }: Pick): Promise<Uint8Array> {
+  async function decode({ row, view }: View): Promise<Uint8Array> {
     const { crop, flip } = augmentation(pictures, { seed, view }, source.contentId(row), side);
     const { data } = await source.read(row, side, crop);
     if (flip) mirror(data, side);
@@ -60,7 +64,12 @@ export function openReader(options: ReaderOptions): PictureReader & { close(): v
       picks.forEach(({ row }, i) => {
         const slot = store?.slotOf(source.contentId(row)) ?? -1;
         if (slot < 0) missing.push(i);
-        else store!.read(slot, bytes, i * width);
+        else if (!store!.read(slot, bytes, i * width)) {
+          store!.drop([slot]);
+          if (!isDamaged) onDamage?.();
+          isDamaged = true;
+          missing.push(i);
+        }
       });
       const decoded = await mapConcurrently(missing.length, signal, (n) => decode(picks[missing[n]!]!), DECODERS);
       decoded.forEach((data, n) => {
@@ -75,9 +84,17 @@ export function openReader(options: ReaderOptions): PictureReader & { close(): v
   };
 }
 
-/** Identity of the pictures of a source, in order, and of what is done to them: 16 hex digits. No picture is decoded for it. */
-export function picturesId({ source, side, seed, pictures }: Omit<ReaderOptions, 'file' | 'signal'>): string {
-  const hash = createHash('sha256').update(JSON.stringify([side, pictures, isFixed(pictures) ? 0 : seed]));
+/**
+ * Identity of the pictures of a source, in order, and of what is done to them, however many views there are: 16 hex digits. No
+ * picture is decoded for it.
+ */
+export function picturesId({
+  source,
+  side,
+  seed,
+  pictures: { views: _, ...variation },
+}: Pick<ReaderOptions, 'source' | 'side' | 'seed' | 'pictures'>): string {
+  const hash = createHash('sha256').update(JSON.stringify([side, variation, isFixed(variation) ? 0 : seed]));
   for (let row = 0; row < source.size; row++) hash.update(source.contentId(row));
   return hash.digest('hex').slice(0, 16);
 }
@@ -91,7 +108,7 @@ export class ReadAhead {
   constructor(
     private readonly reader: PictureReader,
     /** The pictures of a step. */
-    private readonly picks: (step: number) => readonly Pick[],
+    private readonly picks: (step: number) => readonly View[],
     /** Steps in all. */
     private readonly steps: number,
     private readonly depth = 4,

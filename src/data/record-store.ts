@@ -1,7 +1,8 @@
 /**
- * Records of one width on the disk, found by what they were computed from. Two files that only ever grow: the records, and an
- * index of keys and checksums. What a kill leaves half-written is cut off when the store is opened again. Reads are positional
- * and served from the system's page cache; in memory a record takes 28 to 44 bytes, however wide it is.
+ * Records of one width on the disk, found by what they were computed from. Two files: the records, and an index of keys and
+ * checksums. What a kill leaves half-written is cut off when the store is opened again, and what has been damaged is found by
+ * `damaged` and taken out by `drop`. Reads are positional and served from the system's page cache; in memory a record takes 28
+ * to 44 bytes, however wide it is.
  */
 
 import fs from 'node:fs';
@@ -12,12 +13,15 @@ import { UserError } from '../errors.ts';
 
 /** Bytes of a key: the 128 bits that name a picture's content. */
 const KEY = 16;
-/** An index entry: key and CRC-32 of the record. The first entry says what the store is. */
+/** An index entry: key, and CRC-32 of key and record. The first entry says what the store is. */
 const ENTRY = KEY + 4;
-const MAGIC = 'clipvq records 1';
+const MAGIC = 'clipvq records 2';
+/** Bytes read at once when all records are checked. */
+const PIECE = 1 << 22;
 
 export class RecordStore {
   #size = 0;
+  #lost = 0;
   #isOpen = true;
   #keys = new Uint8Array(0);
   #checksums = new Uint32Array(0);
@@ -54,6 +58,11 @@ export class RecordStore {
     return this.#size;
   }
 
+  /** Records that the index promised when the store was opened, and that were not there. */
+  get lost(): number {
+    return this.#lost;
+  }
+
   /** Where the record of a key (32 hex digits) lies, or −1. */
   slotOf(key: string): number {
     const bytes = Buffer.from(key, 'hex');
@@ -76,7 +85,7 @@ export class RecordStore {
       const record = records.subarray(from * this.width, (from + 1) * this.width);
       rows.set(record, to * this.width);
       entries.write(key, to * ENTRY, 'hex');
-      entries.writeUInt32LE(crc32(record), to * ENTRY + KEY);
+      entries.writeUInt32LE(crc32(record, crc32(entries.subarray(to * ENTRY, to * ENTRY + KEY))), to * ENTRY + KEY);
     });
     try {
       // The record first: an index entry promises that its record is there.
@@ -90,16 +99,46 @@ export class RecordStore {
 
   /**
    * Copy record `slot` to `target` at `offset`.
-   * @throws UserError if it is not what was written.
+   * @returns whether it is what was written; what was copied is of no use where it is not.
    */
-  read(slot: number, target: Uint8Array, offset: number): void {
+  read(slot: number, target: Uint8Array, offset: number): boolean {
     this.#assertOpen();
     const record = target.subarray(offset, offset + this.width);
     const got = fs.readSync(this.data, record, 0, this.width, slot * this.width);
-    if (got !== this.width || crc32(record) !== this.#checksums[slot])
-      throw new UserError(
-        `${this.file}.data is damaged at record ${slot}: delete ${this.file}.*, and resume; it will be made again`,
-      );
+    return got === this.width && this.#isWhole(slot, record);
+  }
+
+  /** Reads everything once, a few MiB at a time, and returns the slots whose records are not what was written, in order. */
+  damaged(): number[] {
+    this.#assertOpen();
+    const slots: number[] = [];
+    const each = Math.max(1, Math.floor(PIECE / this.width));
+    const piece = new Uint8Array(Math.min(each, this.#size) * this.width);
+    for (let first = 0; first < this.#size; first += each) {
+      const count = Math.min(each, this.#size - first);
+      readAll(this.data, piece.subarray(0, count * this.width), first * this.width);
+      for (let i = 0; i < count; i++)
+        if (!this.#isWhole(first + i, piece.subarray(i * this.width, (i + 1) * this.width))) slots.push(first + i);
+    }
+    return slots;
+  }
+
+  /**
+   * Take records out, so that they can be added anew. The last ones move into the gaps: slots that were asked for before are
+   * not valid afterwards.
+   * @throws UserError if the disk refuses.
+   */
+  drop(slots: readonly number[]): void {
+    this.#assertOpen();
+    if (slots.length === 0) return;
+    try {
+      for (const slot of [...slots].sort((a, b) => b - a)) this.#fill(slot);
+      fs.ftruncateSync(this.index, (this.#size + 1) * ENTRY);
+      fs.ftruncateSync(this.data, this.#size * this.width);
+    } catch (error) {
+      throw fileError('write', `${this.file}.data`, error);
+    }
+    this.#rehash(this.#table.length);
   }
 
   /** Make what was added outlast a power cut. */
@@ -116,6 +155,25 @@ export class RecordStore {
     fs.closeSync(this.data);
   }
 
+  /** Move the last record to `slot`, which need not be whole; a kill leaves it damaged as before, or the last one twice. */
+  #fill(slot: number): void {
+    const last = --this.#size;
+    if (slot === last) return;
+    const record = Buffer.alloc(this.width);
+    readAll(this.data, record, last * this.width);
+    const entry = Buffer.alloc(ENTRY);
+    entry.set(this.#keys.subarray(last * KEY, (last + 1) * KEY));
+    entry.writeUInt32LE(this.#checksums[last]!, KEY);
+    writeAll(this.data, record, slot * this.width);
+    writeAll(this.index, entry, (slot + 1) * ENTRY);
+    this.#keys.copyWithin(slot * KEY, last * KEY, (last + 1) * KEY);
+    this.#checksums[slot] = this.#checksums[last]!;
+  }
+
+  #isWhole(slot: number, record: Uint8Array): boolean {
+    return crc32(record, crc32(this.#keys.subarray(slot * KEY, (slot + 1) * KEY))) === this.#checksums[slot];
+  }
+
   #assertOpen(): void {
     if (!this.#isOpen) throw new Error(`${this.file} is closed`);
   }
@@ -127,14 +185,13 @@ export class RecordStore {
     header.writeUInt32LE(this.width, KEY);
     const found = Buffer.alloc(ENTRY);
     const isOurs = fs.readSync(this.index, found, 0, ENTRY, 0) === ENTRY && found.equals(header);
+    const promised = Math.max(0, Math.floor(fs.fstatSync(this.index).size / ENTRY) - 1);
     if (!isOurs) {
       fs.ftruncateSync(this.index, 0);
       writeAll(this.index, header, 0);
     }
-    const whole = Math.min(
-      Math.floor(fs.fstatSync(this.index).size / ENTRY) - 1,
-      Math.floor(fs.fstatSync(this.data).size / this.width),
-    );
+    const whole = isOurs ? Math.min(promised, Math.floor(fs.fstatSync(this.data).size / this.width)) : 0;
+    this.#lost = promised - whole;
     const entries = Buffer.alloc(whole * ENTRY);
     readAll(this.index, entries, ENTRY);
     this.#enter(entries);
@@ -163,7 +220,11 @@ export class RecordStore {
       [this.#keys, this.#checksums] = [keys, checksums];
     }
     if (2 * size <= this.#table.length) return;
-    this.#table = new Int32Array(2 ** Math.ceil(Math.log2(2 * size)));
+    this.#rehash(2 ** Math.ceil(Math.log2(2 * size)));
+  }
+
+  #rehash(length: number): void {
+    this.#table = new Int32Array(length);
     for (let slot = 0; slot < this.#size; slot++) this.#table[this.#place(this.#keys, slot * KEY)] = slot + 1;
   }
 

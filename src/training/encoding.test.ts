@@ -7,7 +7,14 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { picturesOf } from '../../test/support/pictures.ts';
 import { contentIdOf } from '../data/inventory.ts';
 import type { PictureReader } from '../data/reader.ts';
-import { type Encoders, encodeMissing, type LatentOrigin, openLatentCache, storedLatents } from './encoding.ts';
+import {
+  dropDamaged,
+  type Encoders,
+  encodeMissing,
+  type LatentOrigin,
+  openLatentCache,
+  storedLatents,
+} from './encoding.ts';
 
 const SIDE = 2;
 const TOKENS = 3;
@@ -52,13 +59,15 @@ function encodable(numbers: readonly number[]) {
       return inMemory.read(picks);
     },
   };
-  const source = { size: numbers.length, contentId: (row: number) => contentIdOf(Uint8Array.of(numbers[row]!)) };
+  const id = (row: number) => `${numbers[row]!}.png`;
+  const source = { size: numbers.length, id, contentId: (row: number) => contentIdOf(Uint8Array.of(numbers[row]!)) };
   return { source, reader, id: 'x' };
 }
 
+const notes: string[] = [];
 const watch = {
   signal: new AbortController().signal,
-  display: { step() {}, note() {}, count: () => () => {} },
+  display: { step() {}, note: (note: string) => notes.push(note), count: () => () => {} },
 };
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => i);
 
@@ -71,6 +80,7 @@ async function encodeAll(
   const cache = openLatentCache(folder, from);
   const pictures = encodable(numbers);
   try {
+    dropDamaged(cache, watch);
     await encodeMissing(cache, pictures, views, by, watch);
     const latents = storedLatents(cache, pictures.source, views, TOKENS, DIM);
     return latents.gather(upTo(numbers.length), new Int32Array(numbers.length));
@@ -118,4 +128,30 @@ it('encodes each view of a picture, and only equal pictures together', async () 
   const cache = openLatentCache(folder, origin);
   expect([cache.codes.size, cache.embeddings.size]).toEqual([6, 6]);
   cache.close();
+});
+
+it('encodes again what was damaged and nothing else, and says so once', async () => {
+  const before = await encodeAll(upTo(100));
+  const flip = (kind: string, at: number) => {
+    const file = path.join(
+      folder,
+      fs.readdirSync(folder).find((name) => new RegExp(`^codes-.*\\.${kind}$`).test(name))!,
+    );
+    const bytes = fs.readFileSync(file);
+    bytes[at]! ^= 4;
+    fs.writeFileSync(file, bytes);
+  };
+  flip('data', 4 * TOKENS * 7);
+  flip('data', 4 * TOKENS * 99 + 3);
+  // The key of record 50: nothing would ever ask for it again.
+  flip('index', 20 * 51);
+  counts = { coded: 0, embedded: 0, read: 0 };
+  notes.length = 0;
+  expect(await encodeAll(upTo(100))).toEqual(before);
+  expect(counts).toEqual({ coded: 3, embedded: 0, read: 3 });
+  expect(notes).toEqual(['The cache was damaged: the codes of 3 pictures and the embeddings of 0 are made again']);
+  counts = { coded: 0, embedded: 0, read: 0 };
+  expect(await encodeAll(upTo(100))).toEqual(before);
+  expect(counts.read).toBe(0);
+  expect(notes).toHaveLength(1);
 });

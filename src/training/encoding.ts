@@ -9,7 +9,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { type ClipEmbedder, imageViews } from '../clip/embedder.ts';
 import { isFixed } from '../data/augment.ts';
-import type { PictureReader, Pick as View } from '../data/reader.ts';
+import type { PictureReader, View } from '../data/reader.ts';
 import { RecordStore } from '../data/record-store.ts';
 import type { ImageSource } from '../data/source.ts';
 import type { Latents } from '../diffusion/latents.ts';
@@ -25,7 +25,7 @@ const BATCH = 64;
 
 /** What is encoded: a source, for its names and content ids, and the reader of its pixels. */
 export interface Encodable {
-  readonly source: Pick<ImageSource, 'size' | 'contentId'>;
+  readonly source: Pick<ImageSource, 'size' | 'id' | 'contentId'>;
   readonly reader: PictureReader;
   /** Identity of the pictures and of what is done to them. */
   readonly id: string;
@@ -58,18 +58,19 @@ export async function encodePictures(
     const tokenizer = run.stageHash('tokenizer');
     const codec = await openRunCodec(run, engine);
     const { recipe, seed } = run.settings;
+    const { views, ...variation } = recipe.pictures;
     const cache = openLatentCache(run.file('cache'), {
-      pictures: JSON.stringify([recipe.imageSize, recipe.pictures, isFixed(recipe.pictures) ? 0 : seed]),
+      pictures: JSON.stringify([recipe.imageSize, variation, isFixed(variation) ? 0 : seed]),
       tokenizer: fingerprint(tokenizer, JSON.stringify(recipe.tokenizer), `${seed}`),
       tokens: codec.tokens,
       clip: clip.id,
       dim: clip.dim,
     });
-    const { views } = recipe.pictures;
+    dropDamaged(cache, watch);
     await encodeMissing(cache, pictures, views, { codec, clip, imageSize: recipe.imageSize }, watch);
     return {
       latents: storedLatents(cache, pictures.source, views, codec.tokens, clip.dim),
-      id: fingerprint(pictures.id, clip.id, tokenizer),
+      id: fingerprint(pictures.id, `${views}`, clip.id, tokenizer),
       close: () => cache.close(),
     };
   } finally {
@@ -111,6 +112,19 @@ export function openLatentCache(folder: string, origin: LatentOrigin): LatentCac
       embeddings.close();
     },
   };
+}
+
+/** Take out what is not what was written, so that it is encoded again, and say so. */
+export function dropDamaged({ codes, embeddings }: LatentCache, { display }: Pick<Watch, 'display'>): void {
+  const [badCodes, badEmbeddings] = [codes, embeddings].map((store) => {
+    const slots = store.damaged();
+    store.drop(slots);
+    return slots.length + store.lost;
+  }) as [number, number];
+  if (badCodes + badEmbeddings > 0)
+    display.note(
+      `The cache was damaged: the codes of ${badCodes} pictures and the embeddings of ${badEmbeddings} are made again`,
+    );
 }
 
 export interface Encoders {
@@ -228,8 +242,13 @@ export function storedLatents(
       const [codeBytes, embeddingBytes] = [bytesOf(taken.codes), bytesOf(taken.embeddings)];
       for (let i = 0; i < rows.length; i++) {
         const at = rows[i]! * views + ofViews[i]!;
-        codes.read(codeSlots[at]!, codeBytes, 4 * i * tokens);
-        embeddings.read(embeddingSlots[at]!, embeddingBytes, 4 * i * dim);
+        const isWhole =
+          codes.read(codeSlots[at]!, codeBytes, 4 * i * tokens) &&
+          embeddings.read(embeddingSlots[at]!, embeddingBytes, 4 * i * dim);
+        if (!isWhole)
+          throw new UserError(
+            `The cache of codes and embeddings was damaged while it was read (${source.id(rows[i]!)}): resume, and what is damaged is made again`,
+          );
       }
       return taken;
     },

@@ -77,6 +77,7 @@ export function readyPictures(
   }
   const options = { source, side: recipe.imageSize, seed, pictures: recipe.pictures };
   const kept = fingerprint(`${recipe.imageSize}`, recipe.pictures.background);
-  const reader = openReader({ ...options, file: run.file('cache', `pixels-${kept}`), signal });
+  const onDamage = () => display.note('The cache of decoded pictures was damaged: what is damaged is decoded again');
+  const reader = openReader({ ...options, file: run.file('cache', `pixels-${kept}`), signal, onDamage });
   return { source, reader, id: picturesId(options) };
 }

@@ -93,8 +93,8 @@ export async function trainStage(stage: Stage, options: TrainOptions): Promise<v
         `${stage.name}: the loss is ${metrics.loss} at step ${step + 1}; resume from step ${saved} with a lower learning rate (--set ${stage.name}.learningRate=…)`,
       );
     step++;
-    run.log({ stage: stage.name, step, ...metrics });
     const { rate, waiting } = clock.tick(stage.waited?.());
+    run.log({ stage: stage.name, step, ...metrics, ...(waiting !== undefined && { waiting: rounded(waiting) }) });
     const secondsLeft = (end - step) / rate;
     options.onProgress?.({ stage: stage.name, step, steps: end, metrics, rate, secondsLeft, waiting });
     if (step % options.checkpointEvery === 0 && step < end) {
@@ -105,6 +105,8 @@ export async function trainStage(stage: Stage, options: TrainOptions): Promise<v
   if (saved < step || step === 0) await save(step);
   await engine.span('export', () => stage.export());
 }
+
+const rounded = (share: number): number => Math.round(1000 * share) / 1000;
 
 /** Steps a second, and the share of waiting, over the last few seconds. */
 class StepClock {

@@ -1,6 +1,6 @@
 /** The tokenizer stage: a plain autoencoder first, then codes from its latents, then the Gumbel quantizer with a falling temperature. */
 
-import { type Pick, type PictureReader, ReadAhead } from '../data/reader.ts';
+import { type PictureReader, ReadAhead, type View } from '../data/reader.ts';
 import { UserError } from '../errors.ts';
 import type { Program, Spec } from '../graph/index.ts';
 import { float32, int32, type NDArray, scalar, type Tree } from '../ndarray.ts';
@@ -58,7 +58,7 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
   const count = pictures.size;
   const shuffle = new Shuffle(seed, 'tokenizer/order', count);
   /** The pictures of a step, each in the view of its epoch. */
-  const picksOf = (step: number): Pick[] => {
+  const picksOf = (step: number): View[] => {
     const epochs = shuffle.epochs(step, batch);
     return Array.from(shuffle.batch(step, batch), (row, i) => ({ row, view: epochs[i]! }));
   };
