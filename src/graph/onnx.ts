@@ -23,6 +23,11 @@ export interface WriteOptions {
   readonly openBatch?: boolean;
   /** Say nothing that computes in int64: WebGPU would leave it to the CPU. */
   readonly narrow?: boolean;
+  /**
+   * An output before all others, of this name, that is an empty sequence and no tensor: ONNX Runtime for Node cannot hand that over, and
+   * stops before it copies what it has computed (`runtime/run-into.ts`).
+   */
+  readonly barrier?: string;
   /** Inputs declared as int64, as other programs feed them. */
   readonly int64Inputs?: readonly string[];
 }
@@ -56,6 +61,11 @@ class Writer implements Emitter {
     const graph = new Message();
     for (const node of this.nodes) graph.message(1, node);
     graph.string(2, 'clip-vqdiffusion');
+    const { barrier } = this.options;
+    if (barrier !== undefined) {
+      graph.message(1, operator('SequenceEmpty', [], [barrier], { dtype: onnxTypes.float32 }));
+      graph.message(12, sequenceInfo(barrier));
+    }
     for (const [path, tensor] of Object.entries(this.program.outputs)) {
       const name = this.nameOfOutput(path);
       if (copied.has(path)) graph.message(1, operator('Identity', [this.nameOf(tensor)], [name]));
@@ -183,6 +193,12 @@ function valueInfo(name: string, type: number, shape: readonly number[]): Messag
   for (const d of shape) dims.message(1, d < 0 ? new Message().string(2, 'batch') : new Message().int(1, d));
   const tensor = new Message().int(1, type).message(2, dims);
   return new Message().string(1, name).message(2, new Message().message(1, tensor));
+}
+
+/** A sequence of float32 tensors of any shape. */
+function sequenceInfo(name: string): Message {
+  const element = new Message().message(1, new Message().int(1, onnxTypes.float32));
+  return new Message().string(1, name).message(2, new Message().message(4, new Message().message(1, element)));
 }
 
 function operator(

@@ -1,10 +1,9 @@
 /** The engine's worker: the only file that knows ONNX Runtime's sessions and tensors. */
 
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { parentPort, workerData } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 import { messageOf } from '../errors.ts';
+import type { Spec } from '../graph/index.ts';
 import type { DType, NDArray } from '../ndarray.ts';
 import { sizeOf } from '../ndarray.ts';
 import { isCut } from './fuse.ts';
@@ -22,11 +21,12 @@ import {
   type StateTensor,
   type WorkerOptions,
 } from './protocol.ts';
+import { runInto } from './run-into.ts';
 
 interface Session {
   readonly session: ort.InferenceSession;
   readonly stateInputs: readonly string[];
-  readonly outputs: readonly string[];
+  readonly outputs: Readonly<Record<string, Spec>>;
   readonly inPlace: boolean;
   /** The end of the program, if that is fused, and memory for what it reads of the rest. */
   readonly update: FusedProgram | undefined;
@@ -44,7 +44,7 @@ const state = new Map<string, ort.Tensor>();
 const spare = new Map<string, ort.Tensor>();
 
 async function compile(request: Extract<Request, { kind: 'compile' }>): Promise<void> {
-  const stateOutputs = request.outputs.filter(isState);
+  const stateOutputs = Object.keys(request.outputs).filter(isState);
   const session = await ort.InferenceSession.create(request.model, {
     executionProviders: [device],
     intraOpNumThreads: threads,
@@ -83,29 +83,19 @@ async function run({ program: id, feeds }: Extract<Request, { kind: 'run' }>): P
     runFused(fused, feeds);
     return { arrays: {}, ran: { begun, ended: begun, updated: now() } };
   }
-  collectCopies();
   const program = programs.get(id)!;
-  const { session, stateInputs, outputs, inPlace, update, cuts } = program;
-  const stateOutputs = outputs.filter(isState);
+  const { session, stateInputs, update, cuts } = program;
   const inputs: Record<string, ort.Tensor> = {};
   for (const [name, array] of Object.entries(feeds)) inputs[name] = toTensor(array);
   for (const name of stateInputs) inputs[name] = stateAt(name);
-  const reserved = onDevice ? {} : reserve(stateOutputs, inPlace);
-  const fetches = Object.fromEntries(
-    outputs.map((name) => [outputName(name), reserved[name] ?? cuts.get(name) ?? null]),
-  );
   const begun = now();
-  const results = await session.run(inputs, fetches);
+  const results = onDevice ? await runOnDevice(program, inputs) : await runOnCpu(program, inputs);
   const ended = now();
   if (program.profiled > 0 && --program.profiled === 0) session.endProfiling();
-  if (inPlace || update) for (const { size } of Object.values(results) as ort.Tensor[]) copied += 4 * size;
   const arrays: Record<string, NDArray> = {};
-  for (const name of outputs) {
-    const result = results[outputName(name)] as ort.Tensor;
-    // What comes back for a reserved buffer is another view of it; the buffer itself is what we keep.
-    if (isState(name)) replace(name, reserved[name] ?? result);
-    else if (isCut(name)) cuts.set(name, cuts.get(name) ?? result);
-    else arrays[name] = fromTensor(result);
+  for (const [name, result] of Object.entries(results)) {
+    if (isState(name)) replace(name, result);
+    else if (!isCut(name)) arrays[name] = fromTensor(result);
   }
   if (update) runFused(update, {}, cuts);
   return { arrays, ran: { begun, ended, updated: now() } };
@@ -129,34 +119,33 @@ function stateAt(name: string): ort.Tensor {
   return tensor;
 }
 
-/** Copies may pile up to so many bytes. */
-const MOST_COPIES = 2 ** 27;
-let copied = 0;
-let collect: (() => void) | undefined;
+type Tensors = Readonly<Record<string, ort.Tensor>>;
 
-/**
- * ONNX Runtime for Node returns a copy of every output, also of those written into buffers of ours. V8 is in no hurry to
- * collect them, and a model that was to be written in place would be in memory twice after all.
- */
-function collectCopies(): void {
-  if (copied < MOST_COPIES) return;
-  if (!collect) {
-    setFlagsFromString('--expose-gc');
-    collect = runInNewContext('gc') as () => void;
-  }
-  collect();
-  copied = 0;
+/** New state stays on the device; everything else comes to the host. */
+async function runOnDevice({ session, outputs }: Session, inputs: Tensors): Promise<Tensors> {
+  const results = await session.run(inputs);
+  return Object.fromEntries(Object.keys(outputs).map((name) => [name, results[outputName(name)] as ort.Tensor]));
 }
 
-/** Buffers for the new state: those of the state before last, which nobody reads any more, or in place those of the last. */
-function reserve(names: readonly string[], inPlace: boolean): Record<string, ort.Tensor> {
-  const buffers: Record<string, ort.Tensor> = {};
-  for (const name of names) {
-    const current = state.get(name);
-    const buffer = inPlace ? current : (spare.get(name) ?? (current && blankLike(current)));
-    if (buffer) buffers[name] = buffer;
-  }
-  return buffers;
+/** Everything is written into buffers of ours: `bufferFor` says which. */
+async function runOnCpu(program: Session, inputs: Tensors): Promise<Tensors> {
+  const buffers = Object.entries(program.outputs).map(
+    ([name, spec]) => [name, bufferFor(program, name, spec)] as const,
+  );
+  await runInto(program.session, inputs, Object.fromEntries(buffers.map(([name, t]) => [outputName(name), t])));
+  return Object.fromEntries(buffers);
+}
+
+/**
+ * For new state the buffer of the state before last, which nobody reads any more, or in place that of the last; for what the fused update
+ * reads always the same; for what the caller gets a new one.
+ */
+function bufferFor({ inPlace, cuts }: Session, name: string, spec: Spec): ort.Tensor {
+  const known = isCut(name) ? cuts.get(name) : isState(name) ? (inPlace ? state : spare).get(name) : undefined;
+  if (known) return known;
+  const blank = blankOf(spec);
+  if (isCut(name)) cuts.set(name, blank);
+  return blank;
 }
 
 function replace(name: string, next: ort.Tensor): void {
@@ -174,11 +163,18 @@ function fromTensor(tensor: ort.Tensor): NDArray {
   return { dtype: tensor.type, shape: tensor.dims, data: tensor.data } as NDArray;
 }
 
-function blankLike(tensor: ort.Tensor): ort.Tensor {
-  const size = sizeOf(tensor.dims);
-  if (tensor.type === 'int32') return new ort.Tensor('int32', new Int32Array(size), tensor.dims);
-  if (tensor.type === 'float64') return new ort.Tensor('float64', new Float64Array(size), tensor.dims);
-  return new ort.Tensor('float32', new Float32Array(size), tensor.dims);
+function blankOf({ dtype, shape }: Spec): ort.Tensor {
+  const size = sizeOf(shape);
+  switch (dtype) {
+    case 'int32':
+      return new ort.Tensor(dtype, new Int32Array(size), shape);
+    case 'bool':
+      return new ort.Tensor(dtype, new Uint8Array(size), shape);
+    case 'float64':
+      return new ort.Tensor(dtype, new Float64Array(size), shape);
+    case 'float32':
+      return new ort.Tensor(dtype, new Float32Array(size), shape);
+  }
 }
 
 function read(prefix: string): Arrays {

@@ -25,6 +25,7 @@ import {
   type StateTensor,
   type WorkerOptions,
 } from './protocol.ts';
+import { BARRIER } from './run-into.ts';
 
 export type { CompileOptions, Device, EngineOptions } from './protocol.ts';
 
@@ -83,8 +84,12 @@ export class Engine {
     else {
       const split = fuses ? splitUpdate(program) : undefined;
       const core = split?.core ?? program;
-      const [inputs, outputs] = [Object.keys(core.inputs), Object.keys(core.outputs)];
-      const model = writeOnnx(core, { outputName, narrow: this.device === 'webgpu' });
+      const inputs = Object.keys(core.inputs);
+      const outputs = Object.fromEntries(
+        Object.entries(core.outputs).map(([name, { dtype, shape }]) => [name, { dtype, shape }]),
+      );
+      const barrier = this.device === 'cpu' ? { barrier: BARRIER } : {};
+      const model = writeOnnx(core, { outputName, narrow: this.device === 'webgpu', ...barrier });
       const request = { kind: 'compile', program: id, model, inputs, outputs, inPlace, arena } as const;
       await this.call({ ...request, update: split?.update }, [model.buffer as ArrayBuffer]);
     }

@@ -1,5 +1,6 @@
 /** What the engine and its worker say to each other. Every request carries an id and is answered once. */
 
+import type { Spec } from '../graph/index.ts';
 import type { DType, NDArray } from '../ndarray.ts';
 import type { FusedPlan } from './fuse.ts';
 import type { Profiler } from './profiler.ts';
@@ -53,7 +54,7 @@ export type Request =
       readonly program: number;
       readonly model: Uint8Array;
       readonly inputs: readonly string[];
-      readonly outputs: readonly string[];
+      readonly outputs: Readonly<Record<string, Spec>>;
       readonly inPlace: boolean;
       readonly arena: boolean;
       /** What to do with the state once the program has run. */
