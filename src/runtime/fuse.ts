@@ -1,6 +1,6 @@
 /**
  * Elementwise programs on the CPU, fused: each group of arrays that belong together is read and written once, by one loop that
- * works in float64 and overwrites what it read. An optimiser's update takes some twenty operators, each a pass over memory; fused it
+ * overwrites what it read (`simd.ts`); single numbers are computed in float64. An optimiser's update takes some twenty operators, each a pass over memory; fused it
  * is one pass, needs no second buffer, and hands nothing back across the border of the runtime.
  */
 
@@ -29,12 +29,27 @@ const CUT = 'cut:';
 /** Whether a name is one of the values that pass from a core to its update. */
 export const isCut = (name: string): boolean => name.startsWith(CUT);
 
-/** One loop over arrays of one size: a function of the count `n`, the scalars `s0…` and the arrays `a0…`. */
+/** One loop over arrays of one size. */
 export interface FusedLoop {
-  readonly source: string;
-  readonly scalars: readonly number[];
+  /** What it computes for each element, in order. */
+  readonly steps: readonly LoopStep[];
+  /** Which values go into which arrays, once all are computed. */
+  readonly stores: readonly { readonly array: number; readonly value: LoopOperand }[];
+  /** Paths of the arrays. */
   readonly arrays: readonly string[];
+  /** Which of the plan's scalars it reads. */
+  readonly scalars: readonly number[];
 }
+
+export type LoopStep = { readonly load: number } | { readonly op: LoopOp; readonly operands: readonly LoopOperand[] };
+
+/** The value of an earlier step, or a scalar, by its place in `scalars`. */
+export type LoopOperand = { readonly step: number } | { readonly scalar: number };
+
+/** The primitives that loops over arrays are made of: those that WebAssembly computes four at a time. */
+const loopOps = ['neg', 'sqrt', 'abs', 'add', 'sub', 'mul', 'div', 'maximum', 'minimum'] as const;
+export type LoopOp = (typeof loopOps)[number];
+const isLoopOp = (op: Primitive): op is LoopOp => (loopOps as readonly Primitive[]).includes(op);
 
 /** How a primitive of one or two numbers is said in JavaScript. */
 const expressions: { readonly [P in Primitive]?: (a: string, b: string) => string } = {
@@ -88,7 +103,8 @@ export function splitUpdate(program: Program): SplitProgram | undefined {
   const cut = (t: Tensor) => {
     if (names.has(t) || t.node.op === 'constant') return;
     names.set(t, `${CUT}${names.size}`);
-    cuts[names.get(t)!] = t;
+    // A reshape into an output's buffer is a copy, and the loop does not mind the shape.
+    cuts[names.get(t)!] = isScalar(t) ? t : unshaped(t);
   };
   const seen = new Set<Tensor>();
   const visit = (t: Tensor): void => {
@@ -109,6 +125,8 @@ export function splitUpdate(program: Program): SplitProgram | undefined {
   const loops = grouped(updated, names, program).map((group) => writeLoop(group, names, scalars));
   return { core, update: { scalars: scalars.finish(), results: [], loops } };
 }
+
+const unshaped = (t: Tensor): Tensor => (t.node.op === 'reshape' ? unshaped(t.node.inputs[0]!) : t);
 
 /** All that is arithmetic, element by element, on state: state itself, and operations with such an operand. */
 function updatesIn(program: Program): ReadonlySet<Tensor> {
@@ -150,7 +168,8 @@ function isFusible({ op, inputs, outputs }: Node): boolean {
   if (y.dtype !== 'float32') return false;
   if (op === 'input') return true;
   if (op === 'constant') return isScalar(y);
-  return op in expressions && inputs.every((x) => isScalar(x) || x.shape.join() === y.shape.join());
+  if (isScalar(y)) return op in expressions && inputs.every(isScalar);
+  return isLoopOp(op) && inputs.every((x) => isScalar(x) || x.shape.join() === y.shape.join());
 }
 
 /** The part of the program that computes single numbers, written out line by line. */
@@ -242,29 +261,29 @@ function arraysBehind(t: Tensor, names: ReadonlyMap<Tensor, string>): Set<Tensor
 }
 
 function writeLoop(outputs: readonly Output[], names: ReadonlyMap<Tensor, string>, scalars: Scalars): FusedLoop {
-  const [arrays, used, body]: [string[], number[], string[]] = [[], [], []];
-  const written = new Map<Tensor, string>();
+  const [arrays, used, steps]: [string[], number[], LoopStep[]] = [[], [], []];
+  const written = new Map<Tensor, LoopOperand>();
   const numbered = <T>(list: T[], item: T) => (list.includes(item) ? list.indexOf(item) : list.push(item) - 1);
-  const say = (expression: string): string => {
-    body.push(`const t${body.length} = ${expression};`);
-    return `t${body.length - 1}`;
-  };
-  const value = (t: Tensor): string => {
-    if (isScalar(t)) return `s${numbered(used, scalars.indexOf(t))}`;
+  const scalar = (index: number): LoopOperand => ({ scalar: numbered(used, index) });
+  const value = (t: Tensor): LoopOperand => {
+    if (isScalar(t)) return scalar(scalars.indexOf(t));
     const known = written.get(t);
     if (known) return known;
+    const operand = { step: steps.push(stepOf(t)) - 1 };
+    written.set(t, operand);
+    return operand;
+  };
+  const stepOf = (t: Tensor): LoopStep => {
+    const name = names.get(t);
+    if (name !== undefined) return { load: numbered(arrays, name) };
     const { op, inputs } = t.node;
     const [a, b] = inputs;
-    const name = names.has(t)
-      ? say(`a${numbered(arrays, names.get(t)!)}[i]`)
-      : op === 'div' && isScalar(b!)
-        ? say(`${value(a!)} * s${numbered(used, scalars.reciprocalOf(b!))}`)
-        : say(expressionOf(op, inputs.map(value)));
-    written.set(t, name);
-    return name;
+    if (op === 'div' && isScalar(b!)) return { op: 'mul', operands: [value(a!), scalar(scalars.reciprocalOf(b!))] };
+    if (!isLoopOp(op)) throw new Error(`There is no loop of ${op}`);
+    return { op, operands: inputs.map(value) };
   };
   // All is read before anything is written.
   const values = outputs.map(([, t]) => value(t));
-  const stores = outputs.map(([path], i) => `a${numbered(arrays, path)}[i] = ${values[i]};`);
-  return { source: `for (let i = 0; i < n; i++) {\n${[...body, ...stores].join('\n')}\n}`, scalars: used, arrays };
+  const stores = outputs.map(([path], i) => ({ array: numbered(arrays, path), value: values[i]! }));
+  return { steps, stores, arrays, scalars: used };
 }

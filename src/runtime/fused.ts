@@ -1,6 +1,7 @@
-/** The worker's part of fused programs: turns a plan's text into functions and runs them on the state. */
+/** The worker's part of fused programs: makes a plan runnable and runs it on the state. */
 
 import type { FusedLoop, FusedPlan } from './fuse.ts';
+import { compileLoop, type Loop } from './simd.ts';
 
 export interface FusedProgram {
   /**
@@ -11,9 +12,7 @@ export interface FusedProgram {
   run(number: (path: string) => number, array: (path: string) => Float32Array): void;
 }
 
-type Loop = (n: number, ...operands: readonly (number | Float32Array)[]) => void;
-
-/** Loops of the same text are one function, however many parameters they serve. */
+/** Loops of the same steps are one function, however many parameters they serve. */
 const compiled = new Map<string, Loop>();
 
 export function loadFused(plan: FusedPlan): FusedProgram {
@@ -22,19 +21,19 @@ export function loadFused(plan: FusedPlan): FusedProgram {
   return {
     run(number, array) {
       const values = scalars(plan.scalars.inputs.map(number));
-      for (const loop of loops) {
-        const arrays = loop.arrays.map(array);
-        loop.run(arrays[0]!.length, ...loop.scalars.map((i) => values[i]!), ...arrays);
-      }
+      for (const loop of loops)
+        loop.run(
+          loop.scalars.map((i) => values[i]!),
+          loop.arrays.map(array),
+        );
       for (const { path, scalar } of plan.results) array(path)[0] = values[scalar]!;
     },
   };
 }
 
-function loopOf({ source, scalars, arrays }: FusedLoop): Loop {
-  const operands = [...scalars.map((_, i) => `s${i}`), ...arrays.map((_, i) => `a${i}`)];
-  const key = `${operands}\n${source}`;
-  const known = compiled.get(key) ?? (new Function('n', ...operands, source) as Loop);
+function loopOf(loop: FusedLoop): Loop {
+  const key = JSON.stringify([loop.steps, loop.stores, loop.arrays.length, loop.scalars.length]);
+  const known = compiled.get(key) ?? compileLoop(loop);
   compiled.set(key, known);
   return known;
 }
