@@ -8,10 +8,10 @@ import type { ClipReport } from '../clip/report.ts';
 import type { Recall } from '../clip/retrieval.ts';
 import { isNamedSource } from '../data/open.ts';
 import { hasPairs, isPairsFile } from '../data/pairs.ts';
-import { microBatch } from '../diffusion/accumulate.ts';
 import { UserError } from '../errors.ts';
 import { estimateTraining } from '../evaluation/estimate.ts';
 import { machineSpeed } from '../evaluation/speed.ts';
+import { partsOf } from '../optim/micro-batches.ts';
 import { changedRecipe, makeRecipe, presets } from '../recipe.ts';
 import { createFrom, settingsFrom } from '../training/origin.ts';
 import { openPictures } from '../training/pictures.ts';
@@ -67,7 +67,7 @@ export function trainCommand(): Command {
     .option('--seed <n>', 'seed of everything random (default: 0)', whole(0))
     .option(
       '--accumulate <n>',
-      'compute a batch of the diffusion stages in n parts: less memory, the same gradients',
+      'compute a batch of the tokenizer and diffusion stages in n parts (one of fewer pictures, each for itself): less memory, the same gradients',
       whole(1),
     )
     .option('--max-steps <n>', 'end each stage after this many steps in all', whole(1))
@@ -147,7 +147,7 @@ async function tryClip(model: string, { offline }: TrainCommandOptions, signal: 
 }
 
 /** The stages that were asked for, in order; a CLIP that exists already and a second stage of no steps are none. */
-function stagesOf({ stage }: TrainCommandOptions, { recipe }: RunSettings): StageName[] {
+function stagesOf({ stage }: Pick<TrainCommandOptions, 'stage'>, { recipe }: RunSettings): StageName[] {
   if (stage !== 'all') return [stage];
   return ['clip', 'tokenizer', 'diffusion', ...(recipe.finetune.steps > 0 ? (['finetune'] as const) : [])];
 }
@@ -165,16 +165,16 @@ async function estimate(options: TrainCommandOptions): Promise<void> {
   printResult(options.json ?? false, result, () => estimateLines(result));
 }
 
-/** Whatever part of the batch a diffusion stage computes at once must be a whole number of pictures. */
-function checkAccumulation(options: TrainCommandOptions, settings: RunSettings): void {
-  const { diffusion, finetune } = settings.recipe;
-  if ((options.accumulate ?? 1) > 1 && (options.stage === 'clip' || options.stage === 'tokenizer'))
+/** Whatever part of a batch is computed at once must be a whole number of pictures. */
+function checkAccumulation({ accumulate, ...options }: TrainCommandOptions, settings: RunSettings): void {
+  if (accumulate === undefined) return;
+  const { tokenizer, diffusion, finetune } = settings.recipe;
+  if (options.stage === 'clip' && accumulate > 1)
     throw new UserError(
-      `--accumulate is for the diffusion stages: stage ${options.stage} computes its batches whole; lower its batch instead (--set ${options.stage}.batch=…)`,
+      '--accumulate: the CLIP compares every picture of a batch with every text of it, and computes it whole; lower its batch instead (--set clip.batch=…)',
     );
-  for (const stage of stagesOf(options, settings))
-    if (stage === 'diffusion' || stage === 'finetune')
-      microBatch((stage === 'diffusion' ? diffusion : finetune).batch, options.accumulate ?? 1);
+  const batches = { tokenizer: tokenizer.batch, diffusion: diffusion.batch, finetune: finetune.batch };
+  for (const stage of stagesOf(options, settings)) if (stage !== 'clip') partsOf(batches[stage], accumulate);
 }
 
 /** A folder that is named for its weights must hold them, and the recipe must want them. */

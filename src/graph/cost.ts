@@ -1,19 +1,24 @@
 /** What a program costs, read off its graph: arithmetic of its contractions, and memory while it runs. */
 
 import { sizeOf } from '../ndarray.ts';
+import { executionOrder, operandsOf } from './execution-order.ts';
 import type { Node, Primitive, Spec, Tensor } from './tensor.ts';
 import { type Program, schedule } from './trace.ts';
 
 export interface ProgramCost {
   /** Floating-point operations of matrix products and convolutions, a multiply-add counting two, as they are executed. */
   readonly flop: number;
-  /** The most that tensors between inputs and outputs hold at once, in bytes, if each lives from its node to its last reader. */
+  /**
+   * The most that tensors between inputs and outputs hold at once, in bytes, if each lives from its node to its last reader and
+   * nodes run in ONNX Runtime's order.
+   */
   readonly workingBytes: number;
 }
 
 export function programCost(program: Program): ProgramCost {
   const nodes = schedule(program);
-  return { flop: nodes.reduce((sum, node) => sum + flopOf(node), 0), workingBytes: peak(program, nodes) };
+  const flop = nodes.reduce((sum, node) => sum + flopOf(node), 0);
+  return { flop, workingBytes: peak(program, executionOrder(program)) };
 }
 
 function flopOf({ op, inputs, outputs }: Node): number {
@@ -35,7 +40,7 @@ function peak({ outputs }: Program, nodes: readonly Node[]): number {
   };
   const lastUse = new Map<Tensor, number>();
   nodes.forEach((node, at) => {
-    for (const operand of node.inputs) lastUse.set(root(operand), at);
+    for (const operand of operandsOf(node)) lastUse.set(root(operand), at);
   });
   // The caller's buffers take the outputs.
   const kept = new Set(Object.values(outputs).map(root));

@@ -12,6 +12,7 @@ import { diffusionParameters } from '../diffusion/transformer.ts';
 import { UserError } from '../errors.ts';
 import { openRunClip } from '../model.ts';
 import { adopt } from '../nn/parameters.ts';
+import { partsOf } from '../optim/micro-batches.ts';
 import type { Recipe } from '../recipe.ts';
 import { Engine, type EngineOptions } from '../runtime/engine.ts';
 import { discriminatorFrom } from '../vqgan/discriminator.ts';
@@ -33,7 +34,7 @@ export interface PipelineOptions extends Watch {
   readonly pictures: Pictures | undefined;
   readonly stages: readonly StageName[];
   readonly engine: EngineOptions;
-  /** Micro-batches that a batch of the diffusion stages is computed in. */
+  /** Micro-batches that a batch of the tokenizer and the diffusion stages is computed in, where it has so many pictures. */
   readonly accumulate?: number | undefined;
   readonly resume: boolean;
   readonly checkpointEvery: number;
@@ -154,6 +155,7 @@ class Pipeline {
         seed,
         pictures: reader,
         fingerprint: identity,
+        accumulate: partsOf(recipe.tokenizer.batch, this.options.accumulate),
         initial: origin && adopt(parameters, origin.tensors, origin.file),
         initialDiscriminator: judge && discriminatorFrom(judge.tensors, recipe.tokenizer, judge.file),
         loadPerceptual: async () => eyes ?? lpipsOf(run, this.options.lpips, this.options),
@@ -223,7 +225,7 @@ class Pipeline {
           latents,
           fingerprint: fingerprint('diffusion', settings, `${seed}`, id),
           initial,
-          accumulate: this.options.accumulate,
+          accumulate: partsOf(recipe.diffusion.batch, this.options.accumulate),
           ...(isValidated(recipe.diffusion) && { validate: (ema) => validation.score(ema) }),
           onExport,
         }),

@@ -332,7 +332,7 @@ describe('mistakes end in one line and code 2', () => {
     [
       'batches that no part can make',
       ['train', '--data', 'faces', '--run', 'x', '--stage', 'clip', '--accumulate', '4'],
-      /--accumulate is for the diffusion stages/,
+      /--accumulate: the CLIP compares every picture/,
     ],
     ['changed on resume', ['train', '--run', 'run', '--resume', '--seed', '3'], /--seed/],
     ['no model', ['generate', '--model', 'nowhere', 'x'], /nowhere/],
