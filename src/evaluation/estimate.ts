@@ -1,6 +1,6 @@
 /** What a training run will cost, read off the graphs of its steps before any of them runs. */
 
-import { trainingProgram as clipProgram } from '../clip/stage.ts';
+import { trainingProgram as clipProgram } from '../clip/step.ts';
 import { clipParameters } from '../clip/towers.ts';
 import { scheduleOf, transformerConfig } from '../diffusion/model.ts';
 import { trainingProgram as diffusionProgram, gradientProgram } from '../diffusion/programs.ts';
@@ -102,7 +102,8 @@ const work: Readonly<Record<StageName, (recipe: Recipe, conditionDim: number) =>
   clip({ clip }) {
     const { vocabulary, steps, batch } = clip;
     const parameters = clipParameters(clip, vocabulary);
-    const program = clipProgram(clip, parameters, new Int32Array(vocabulary), CAPTION_TOKENS);
+    const rows = new Int32Array(vocabulary);
+    const program = clipProgram({ settings: clip, parameters, rows, length: CAPTION_TOKENS });
     return { parameters, program, steps, batch, stateBytes: twoBuffers(program) };
   },
   tokenizer(recipe) {
