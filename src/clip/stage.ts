@@ -22,6 +22,8 @@ export interface ClipStageOptions {
   readonly seed: number;
   /** Their side is `settings.imageSize`. */
   readonly pairs: CaptionedPictures;
+  /** What `wordsOf` finds in them, where that is known. */
+  readonly words?: ClipWords | undefined;
   readonly fingerprint: string;
   /** Micro-batches that a batch is computed in, to save memory; 1 unless told. Results are those of the whole batch, up to rounding. */
   readonly accumulate?: number | undefined;
@@ -32,9 +34,20 @@ export interface ClipStageOptions {
 /** Pixels by which training moves pictures, so that the tower learns things rather than pixels. */
 const SHIFT = 2;
 
+/** The words of captioned pictures: what the stage's programs and batches are made for. */
+export interface ClipWords {
+  /** Pictures that are learned from; the others are held out. */
+  readonly count: number;
+  readonly bpe: Bpe;
+  /** What `ClipStepOptions` calls so. */
+  readonly rows: Int32Array;
+  readonly length: number;
+  /** Tokens that have an embedding. */
+  readonly known: number;
+}
+
 /** @throws UserError if there are too few pairs for one batch beside the held-out ones. */
-export function clipStage(options: ClipStageOptions): Stage {
-  const { engine, settings, seed, pairs, accumulate: parts = 1 } = options;
+export function wordsOf(pairs: CaptionedPictures, settings: ClipSettings): ClipWords {
   const held = heldOutPairs(pairs.size);
   const count = pairs.size - held;
   if (count < settings.batch) {
@@ -44,8 +57,13 @@ export function clipStage(options: ClipStageOptions): Stage {
   }
   const corpus = Array.from({ length: count }, (_, i) => pairs.caption(i, 0));
   const bpe = trainBpe(corpus, settings.vocabulary);
-  const length = trainingLength(corpus, bpe, settings.context);
-  const { rows, known } = bpe.rowsOf(corpus);
+  return { count, bpe, length: trainingLength(corpus, bpe, settings.context), ...bpe.rowsOf(corpus) };
+}
+
+/** @throws UserError as `wordsOf` does. */
+export function clipStage(options: ClipStageOptions): Stage {
+  const { engine, settings, seed, pairs, accumulate: parts = 1 } = options;
+  const { count, bpe, rows, length, known } = options.words ?? wordsOf(pairs, settings);
   const parameters = clipParameters(settings, known);
   const { batch, captions } = settings;
   const batches = new ClipBatches({ pairs, count, bpe, length, batch, captions, shift: SHIFT, seed });

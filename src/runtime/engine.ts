@@ -63,10 +63,17 @@ export class Engine {
     worker.on('exit', () => this.fail(new Error('The engine was closed')));
   }
 
+  private static started = false;
+  /** Whether this process has loaded ONNX Runtime before: an engine that follows needs less memory. */
+  static get hasStarted(): boolean {
+    return Engine.started;
+  }
+
   /** Start a worker for a device. One engine may hold many programs; they share its state. */
   static start(options: EngineOptions = {}): Engine {
     // Workers run built JavaScript also when the caller is TypeScript under test.
     const file = createRequire(import.meta.url).resolve('clip-vqdiffusion/workers/engine');
+    Engine.started = true;
     const { profiler, ...rest } = options;
     const recorder = profiler && new Recorder(profiler);
     const workerData: WorkerOptions = { ...rest, profile: recorder?.prefix };

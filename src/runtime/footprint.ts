@@ -5,7 +5,7 @@
 
 import { bytes, type Program, programCost, schedule } from '../graph/index.ts';
 import { fuse, isCut, splitUpdate } from './fuse.ts';
-import { type CompileOptions, isState } from './protocol.ts';
+import { type CompileOptions, isState, STATE } from './protocol.ts';
 
 /** What one program needs, in bytes. */
 export interface ProgramNeeds {
@@ -93,6 +93,9 @@ const [COLLECTED_BY_V8, COLLECTED_BY_US] = [64 * 2 ** 20, 2 ** 27];
 /** A batch that is being run, the next that is being drawn, both as they cross to the worker, and one to be collected. */
 const FEED_COPIES = 5;
 
+/** Parameters, which leave the worker at the end: as it holds them, and as files have them. */
+const [MODEL, EXPORT_COPIES] = [`${STATE}.params.`, 2];
+
 /** Programs of one engine together. */
 export function footprint(programs: readonly ProgramNeeds[]): Footprint {
   const state = new Map<string, number>();
@@ -105,13 +108,14 @@ export function footprint(programs: readonly ProgramNeeds[]): Footprint {
   const sum = (of: (needs: ProgramNeeds) => number) => programs.reduce((total, needs) => total + of(needs), 0);
   const most = (of: (needs: ProgramNeeds) => number) => Math.max(0, ...programs.map(of));
   const outputs = most((needs) => needs.outputs);
+  const model = [...state].reduce((total, [path, size]) => total + (path.startsWith(MODEL) ? size : 0), 0);
   const uncollected = outputs >= COLLECTED_BY_US ? 0 : Math.max(outputs, COLLECTED_BY_V8);
   return {
     state: [...state.values()].reduce((total, size) => total + size, 0),
     activations:
       sum(({ arena, activations }) => (arena ? activations : 0)) +
       most(({ arena, activations }) => (arena ? 0 : activations)),
-    copies: FEED_COPIES * most(({ feeds }) => feeds) + outputs + uncollected,
+    copies: FEED_COPIES * most(({ feeds }) => feeds) + outputs + uncollected + EXPORT_COPIES * model,
     programs: ENGINE + sum(({ nodes, constants }) => NODE * nodes + CONSTANT_COPIES * constants),
   };
 }

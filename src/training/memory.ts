@@ -1,25 +1,16 @@
 /** How a stage is kept under a limit of memory: what it will need is read off its programs, and its batch is cut into parts that fit. */
 
-import { type DiffusionRecipe, scheduleOf, transformerConfig } from '../diffusion/model.ts';
-import { stepPrograms as diffusionPrograms } from '../diffusion/programs.ts';
 import { UserError } from '../errors.ts';
-import { float32, type NDArray, sizeOf, type Tree } from '../ndarray.ts';
-import type { Parameter } from '../nn/parameters.ts';
 import { divisors, partsOf } from '../optim/micro-batches.ts';
-import type { TokenizerRecipe } from '../recipe.ts';
-import { type Footprint, plannedFootprint, totalBytes } from '../runtime/footprint.ts';
-import { type Mapped, mapTree } from '../tree.ts';
-import { lpipsParameters } from '../vqgan/lpips.ts';
-import { lpipsDistance, type PerceptualDistance } from '../vqgan/perceptual.ts';
-import { stagePrograms as tokenizerPrograms } from '../vqgan/step.ts';
+import { Engine } from '../runtime/engine.ts';
+import { type Footprint, totalBytes } from '../runtime/footprint.ts';
+import { peakResidentBytes, residentBytes, settledBytes, sizeText } from '../runtime/resident.ts';
 import type { StageName } from './stage.ts';
 
 /** A stage as it can be planned: its batch, and what it needs when that is computed in parts. */
 export interface PlannedStage {
-  readonly name: StageName;
+  readonly name: StageName | 'encoding';
   readonly batch: number;
-  /** Whether the batch can be computed in parts at all. */
-  readonly divides: boolean;
   footprint(parts: number): Footprint;
   /** What makes it smaller, beside its batch, if state or activations are what is large. */
   readonly smaller: { readonly state: string; readonly activations: string };
@@ -32,89 +23,84 @@ export interface MemoryPlan {
   readonly bytes: number;
 }
 
-/** What the process holds before its first stage: Node, this program and its libraries, as measured (docs/performance.md). */
-export const PROCESS_BYTES = 170e6;
+/** What a process is before a stage begins. */
+export interface Before {
+  /** Bytes that it holds. */
+  readonly base: number;
+  /** Whether it has run an engine before: the runtime is in those bytes then. */
+  readonly warm: boolean;
+}
 
-/** Activations come out larger than their sum by what falls between them; the rest is steadier (docs/performance.md). */
-const [ACTIVATION_MARGIN, FIXED_MARGIN] = [0.2, 40e6];
+/** Before its first stage and before later ones: Node, this program and its libraries, as measured (docs/performance.md). */
+const [FIRST, LATER]: readonly [Before, Before] = [
+  { base: 170e6, warm: false },
+  { base: 310e6, warm: true },
+];
 
-/** What a process that now holds `base` will hold at the peak of a stage, the safety margin included. */
-export const peakBytes = (footprint: Footprint, base: number): number =>
-  base + totalBytes(footprint) + ACTIVATION_MARGIN * footprint.activations + FIXED_MARGIN;
+/** What a process is likely to be before stage number `index` of a run, where it is not there yet; no less than it is now. */
+export function foreseen(index: number): Before {
+  const { base, warm } = index === 0 ? FIRST : LATER;
+  return { base: Math.max(base, residentBytes()), warm };
+}
+
+/** What this process is now. */
+export const present = (): Before => ({ base: settledBytes(), warm: Engine.hasStarted });
+
+/** The runtime's libraries, as measured. */
+const RUNTIME = 35e6;
+/** Activations come out somewhat larger than their buffers, and the rest by a fixed amount (docs/performance.md). */
+const [ACTIVATION_MARGIN, FIXED_MARGIN] = [0.1, 40e6];
+
+/** Bytes that the process will hold at the peak of a stage, the safety margin included. */
+export const peakBytes = (footprint: Footprint, { base, warm }: Before): number =>
+  base + totalBytes(footprint) - (warm ? RUNTIME : 0) + ACTIVATION_MARGIN * footprint.activations + FIXED_MARGIN;
 
 /** A plan without a limit. */
-export function planFor(stage: PlannedStage, asked: number | undefined, base: number): MemoryPlan {
-  const parts = stage.divides ? partsOf(stage.batch, asked) : 1;
+export function planFor(stage: PlannedStage, asked: number | undefined, before: Before): MemoryPlan {
+  const parts = partsOf(stage.batch, asked);
   const footprint = stage.footprint(parts);
-  return { parts, footprint, bytes: peakBytes(footprint, base) };
+  return { parts, footprint, bytes: peakBytes(footprint, before) };
 }
 
 /**
  * The fewest parts, `asked` at least, with which a stage stays under `limit` bytes.
  * @throws UserError if it does not even picture by picture, with what it needs and what would lower that.
  */
-export function planUnder(
-  stage: PlannedStage,
-  asked: number | undefined,
-  { limit, base }: { readonly limit: number; readonly base: number },
-): MemoryPlan {
-  let plan = planFor(stage, asked, base);
-  for (const parts of stage.divides ? divisors(stage.batch) : []) {
+export function planUnder(stage: PlannedStage, asked: number | undefined, limit: number, before: Before): MemoryPlan {
+  let plan = planFor(stage, asked, before);
+  for (const parts of divisors(stage.batch)) {
     if (plan.bytes <= limit) break;
-    if (parts > plan.parts) plan = planFor(stage, parts, base);
+    if (parts > plan.parts) plan = planFor(stage, parts, before);
   }
   if (plan.bytes <= limit) return plan;
   const { state, activations } = plan.footprint;
   const { name, smaller } = stage;
   throw new UserError(
-    `${name}: needs about ${gigabytes(plan.bytes)}${stage.divides ? ', even one picture at a time,' : ''} and --memory allows ${gigabytes(limit)}: allow more, or lower ${smaller[state > activations ? 'state' : 'activations']}`,
+    `${name}: needs about ${sizeText(plan.bytes)} even one picture at a time, and --memory allows ${sizeText(limit)}: allow more, or lower ${smaller[state > activations ? 'state' : 'activations']}`,
   );
 }
 
 /** What is said about a plan that differs from what was asked for. */
 export const planLine = ({ name, batch }: PlannedStage, { parts, bytes }: MemoryPlan, limit: number): string =>
-  `${name}: batch ${batch} in ${parts} parts of ${batch / parts} to stay under ${gigabytes(limit)}: about ${gigabytes(bytes)}`;
+  `${name}: batch ${batch} in ${parts} parts of ${batch / parts} to stay under ${sizeText(limit)}: about ${sizeText(bytes)}`;
 
-/** Bytes as a person reads them: 3.1 GB, 240 MB. */
-export const gigabytes = (bytes: number): string =>
-  bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.ceil(bytes / 1e6)} MB`;
+/** From this share of the limit on a stage goes on in more parts, if there are more to be had. */
+const NEARLY = 0.97;
 
-/** The tokenizer, with the distance it will look through, or weights of zeros in its place. */
-export function tokenizerMemory(recipe: TokenizerRecipe, perceptual = blankLpips(recipe)): PlannedStage {
-  return {
-    name: 'tokenizer',
-    batch: recipe.tokenizer.batch,
-    divides: true,
-    footprint: (parts) => plannedFootprint(tokenizerPrograms(recipe, perceptual, parts)),
-    smaller: { state: 'tokenizer.channels', activations: 'tokenizer.channels or imageSize' },
-  };
-}
+/** Watches the process while a stage runs. */
+export class MemoryWatch {
+  /** What came before is not this stage's doing. */
+  private readonly before = peakResidentBytes();
 
-/** The diffusion model in one of its stages. `recipe.diffusion` holds the settings of that stage. */
-export function denoiserMemory(
-  name: 'diffusion' | 'finetune',
-  recipe: DiffusionRecipe,
-  conditionDim: number,
-): PlannedStage {
-  const config = transformerConfig(recipe, conditionDim);
-  return {
-    name,
-    batch: recipe.diffusion.batch,
-    divides: true,
-    footprint: (parts) => plannedFootprint(diffusionPrograms(config, scheduleOf(recipe), recipe.diffusion, parts)),
-    smaller: { state: 'diffusion.layers or diffusion.dim', activations: 'diffusion.layers or diffusion.dim' },
-  };
-}
+  constructor(readonly limit: number) {}
 
-/** LPIPS of the right shapes. Features of a CLIP are cheap beside it, and not known before there is one. */
-function blankLpips({ tokenizer }: TokenizerRecipe): PerceptualDistance | undefined {
-  const { perceptualNet: net, perceptualWeight } = tokenizer;
-  if (perceptualWeight === 0 || net === 'clip') return undefined;
-  return lpipsDistance({ net, params: blank(lpipsParameters(net)), id: '' });
-}
+  /** Whether the process has been over its limit since the watch began. */
+  isOver(): boolean {
+    return residentBytes() > this.limit || peakResidentBytes() > Math.max(this.limit, this.before);
+  }
 
-/** Zeros in place of weights: only their shapes matter here. */
-function blank<P extends Tree<Parameter>>(parameters: P): Mapped<P, NDArray<'float32'>>;
-function blank(parameters: Tree<Parameter>): Tree<NDArray<'float32'>> {
-  return mapTree(parameters, ({ shape }: Parameter) => float32(new Float32Array(sizeOf(shape)), shape));
+  /** Whether it is about to be. */
+  isNear(): boolean {
+    return residentBytes() > NEARLY * this.limit;
+  }
 }
