@@ -36,6 +36,9 @@ export function estimateLines({ preset, speed, stages, seconds, memoryGB }: Esti
   return [
     `Preset ${preset}, on a machine of ${speed.toFixed(2)} times the reference speed:`,
     ...table([header, ...rows]),
+    ...(stages.some(({ parts }) => parts > 1)
+      ? ['Times and arithmetic are those of batches in one part: parts take longer (docs/performance.md).']
+      : []),
     `In all ${duration(seconds)}; memory of the process in the largest stage ${sizeText(1e9 * memoryGB)}: parameters and optimiser state, activations, the runtime, and a margin.`,
   ];
 }

@@ -40,9 +40,11 @@ describe('planUnder', () => {
     const tooLittle = () => planUnder(stage, 1, peakIn(12) - 1, before);
     expect(tooLittle).toThrow(UserError);
     expect(tooLittle).toThrow(
-      /^diffusion: needs about \d+ MB even one picture at a time, and --memory allows .*: allow more, or lower the state$/,
+      /^diffusion: needs about \d+ MB even one picture at a time, and --memory allows .*: allow more: the program itself takes about \d+ MB of it$/,
     );
     const heavy = { ...stage, footprint: () => ({ state: 1, activations: 2e9, copies: 0, programs: 0 }) };
+    const large = { ...stage, footprint: () => ({ state: 3e9, activations: 2e9, copies: 0, programs: 0 }) };
+    expect(() => planUnder(large, 1, 1e9, before)).toThrow(/allow more, or lower the state$/);
     expect(() => planUnder(heavy, 1, 1e9, before)).toThrow(/needs about 2\.\d GB .* allows 1\.0 GB: .*the rest$/);
   });
 

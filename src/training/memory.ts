@@ -34,7 +34,7 @@ export interface Before {
 /** Before its first stage and before later ones: Node, this program and its libraries, as measured (docs/performance.md). */
 const [FIRST, LATER]: readonly [Before, Before] = [
   { base: 170e6, warm: false },
-  { base: 310e6, warm: true },
+  { base: 380e6, warm: true },
 ];
 
 /** What a process is likely to be before stage number `index` of a run, where it is not there yet; no less than it is now. */
@@ -49,7 +49,7 @@ export const present = (): Before => ({ base: settledBytes(), warm: Engine.hasSt
 /** The runtime's libraries, as measured. */
 const RUNTIME = 35e6;
 /** Activations come out somewhat larger than their buffers, and the rest by a fixed amount (docs/performance.md). */
-const [ACTIVATION_MARGIN, FIXED_MARGIN] = [0.1, 40e6];
+const [ACTIVATION_MARGIN, FIXED_MARGIN] = [0.2, 60e6];
 
 /** Bytes that the process will hold at the peak of a stage, the safety margin included. */
 export const peakBytes = (footprint: Footprint, { base, warm }: Before): number =>
@@ -74,9 +74,13 @@ export function planUnder(stage: PlannedStage, asked: number | undefined, limit:
   }
   if (plan.bytes <= limit) return plan;
   const { state, activations } = plan.footprint;
-  const { name, smaller } = stage;
+  const fixed = plan.bytes - state - activations;
+  const advice =
+    fixed > Math.max(state, activations)
+      ? `allow more: the program itself takes about ${sizeText(fixed)} of it`
+      : `allow more, or lower ${stage.smaller[state > activations ? 'state' : 'activations']}`;
   throw new UserError(
-    `${name}: needs about ${sizeText(plan.bytes)} even one picture at a time, and --memory allows ${sizeText(limit)}: allow more, or lower ${smaller[state > activations ? 'state' : 'activations']}`,
+    `${stage.name}: needs about ${sizeText(plan.bytes)} even one picture at a time, and --memory allows ${sizeText(limit)}: ${advice}`,
   );
 }
 

@@ -49,23 +49,25 @@ export function stepPrograms(
   parts: number,
 ): PlannedProgram[] {
   const name = variantName(variant);
-  if (parts === 1) return [{ name, write: () => trainingProgram(recipe, variant, perceptual) }];
+  // A stage goes through several variants: kept between runs, the memory of each would be there to its end.
+  const arena = false;
+  if (parts === 1) return [{ name, write: () => trainingProgram(recipe, variant, perceptual), arena }];
   const batch = microBatch(recipe.tokenizer.batch, parts);
   const part: Part = { recipe: { ...recipe, tokenizer: { ...recipe.tokenizer, batch } }, variant, perceptual, parts };
   // Sums are written over what they add to; each is read before that.
-  const summing = { inPlace: true, arena: true, fuse: false };
+  const summing = { inPlace: true, arena, fuse: false };
   const { phase, adversary } = variant;
   const counts = adversary === 'counting';
   return [
     ...(counts
       ? [
-          { name: `pictures ${phase}`, write: () => imageProgram(part) },
-          { name: 'discriminator counting', write: () => judgeProgram(recipe, true) },
+          { name: `pictures ${phase}`, write: () => imageProgram(part), arena },
+          { name: 'discriminator counting', write: () => judgeProgram(recipe, true), arena },
           { name: `balance ${name}`, write: () => balanceProgram(part), ...summing },
         ]
       : []),
     { name: `gradients ${name}`, write: () => addingProgram(part), ...summing },
-    ...(adversary === 'learning' ? [{ name: 'discriminator', write: () => judgeProgram(recipe, false) }] : []),
+    ...(adversary === 'learning' ? [{ name: 'discriminator', write: () => judgeProgram(recipe, false), arena }] : []),
     { name: 'update', write: () => updateProgram(recipe), inPlace: true },
   ];
 }
@@ -88,8 +90,8 @@ export function stagePrograms(
   const all = variantsOf(followed(settings, perceptual)).flatMap((variant) =>
     stepPrograms(recipe, variant, perceptual, parts),
   );
-  if (firstQuantizedStep(settings) > 0) all.push({ name: LATENTS, write: () => latentProgram(part) });
-  if (settings.reviveAfter > 0) all.push({ name: ASSIGNMENT, write: () => assignmentProgram(part) });
+  if (firstQuantizedStep(settings) > 0) all.push({ name: LATENTS, write: () => latentProgram(part), arena: false });
+  if (settings.reviveAfter > 0) all.push({ name: ASSIGNMENT, write: () => assignmentProgram(part), arena: false });
   return [...new Map(all.map((program) => [program.name, program])).values()];
 }
 
