@@ -27,7 +27,7 @@ const { version } = createRequire(import.meta.url)('clip-vqdiffusion/package.jso
 const BATCH = 16;
 
 /** Pictures that go through the tokenizer together: as many pixels at any size of pictures. */
-const codecBatch = (imageSize: number): number => Math.max(1, Math.floor(BATCH * (64 / imageSize) ** 2));
+export const codecBatch = (imageSize: number): number => Math.max(1, Math.floor(BATCH * (64 / imageSize) ** 2));
 
 /** How pictures are drawn: the sampling settings of a recipe, but for those that belong to the model. */
 export type SamplingChoice = Omit<SamplingSettings, 'promptPrefix' | 'nullEmbedding'>;
@@ -210,10 +210,13 @@ export function openRunClip(run: RunDirectory, { threads = 0 }: EngineOptions = 
   return openEmbedder(run.settings.clip === 'compact' ? run.clipFolder : run.settings.clip, { threads });
 }
 
-/** The tokenizer a run has trained. */
-export function openRunCodec(run: RunDirectory, engine: Engine): Promise<Codec> {
+/** The tokenizer a run has trained, for `batch` pictures at a time. */
+export function openRunCodec(
+  run: RunDirectory,
+  engine: Engine,
+  batch = codecBatch(run.settings.recipe.imageSize),
+): Promise<Codec> {
   const { tensors } = run.readModel('tokenizer');
   const { recipe, seed } = run.settings;
-  const batch = codecBatch(recipe.imageSize);
   return compileCodec(engine, tensors, recipe, batch, run.file('tokenizer', 'model.safetensors'), seed);
 }

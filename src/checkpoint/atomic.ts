@@ -28,6 +28,30 @@ export function writeFileAtomic(path: string, data: string | Uint8Array | Iterab
 }
 
 /**
+ * `writeFileAtomic` for chunks of bytes that come one by one.
+ *
+ * @throws as `writeFileAtomic` does.
+ */
+export async function writeStreamAtomic(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  const folder = dirname(path);
+  const temporary = join(folder, `.${basename(path)}.${process.pid}-${threadId}.tmp`);
+  try {
+    const file = fs.openSync(temporary, 'w');
+    try {
+      for await (const chunk of chunks) writeFully(file, chunk);
+      fs.fsyncSync(file);
+    } finally {
+      fs.closeSync(file);
+    }
+    fs.renameSync(temporary, path);
+    flushFolder(folder);
+  } catch (error) {
+    removeQuietly(temporary);
+    throw systemCode(error) === undefined ? error : fileError('write', path, error);
+  }
+}
+
+/**
  * Makes a folder, and those above it, where there is none.
  *
  * @throws UserError when the disk refuses.

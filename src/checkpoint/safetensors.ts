@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import { UserError } from '../errors.ts';
 import { type DType, type NDArray, sizeOf } from '../ndarray.ts';
-import { writeFileAtomic } from './atomic.ts';
+import { writeFileAtomic, writeStreamAtomic } from './atomic.ts';
 import { fileError, systemCode } from './file-errors.ts';
 import { bfloat16ToFloat32, float16ToFloat32 } from './half.ts';
 import { byteSize, type Format, parseHeader, quoted, type TensorEntry } from './safetensors-header.ts';
@@ -43,6 +43,26 @@ export function readMetadata(path: string): Record<string, string> {
   });
 }
 
+/**
+ * Reads a safetensors file as `readSafetensors` does and hands its tensors over one after another, so that no more than one of
+ * them is in memory on its way.
+ *
+ * @throws UserError as `readSafetensors` does, for a tensor when its turn comes. What `use` throws passes through.
+ */
+export async function eachTensor(path: string, use: (name: string, array: NDArray) => Promise<void>): Promise<void> {
+  const { entries, headerEnd } = withFile(path, (source) => {
+    const end = findHeaderEnd(source, path);
+    return { ...parseHeader(source.read(PREFIX_BYTES, end), source.size - end, path), headerEnd: end };
+  });
+  for (const entry of entries) {
+    const array = withFile(path, (source) => {
+      const { buffer } = source.read(headerEnd + entry.begin, headerEnd + entry.end);
+      return decodeTensor(entry, buffer, path);
+    });
+    await use(entry.name, array);
+  }
+}
+
 function withFile<T>(path: string, use: (source: ByteSource) => T): T {
   let file: number | undefined;
   try {
@@ -74,6 +94,36 @@ export function writeSafetensors(
 }
 
 /**
+ * The same, tensor by tensor: `read` is asked for one after another, in the order of the file, so that no more than one of them is
+ * in memory on its way.
+ *
+ * @throws UserError when the disk refuses; nothing is left behind then. What `read` throws passes through.
+ */
+export async function writeSafetensorsFrom(
+  path: string,
+  specs: Readonly<Record<string, TensorSpec>>,
+  metadata: Readonly<Record<string, string>>,
+  read: (name: string) => Promise<NDArray> | NDArray,
+): Promise<void> {
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    yield* encodeFront(specs, metadata);
+    for (const [name, spec] of inOrder(specs)) {
+      const array = await read(name);
+      if (array.dtype !== spec.dtype) throw new Error(`tensor ${quoted(name)} is ${array.dtype}, not ${spec.dtype}`);
+      checkArray(name, { ...array, shape: spec.shape });
+      yield bytesOf(array.data);
+    }
+  }
+  await writeStreamAtomic(path, chunks());
+}
+
+/** What a tensor looks like. */
+export interface TensorSpec {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+}
+
+/**
  * The bytes of a safetensors file, in pieces that share memory with the arrays. Widest elements first, then by name, and
  * a header padded to a multiple of 8: every array is aligned to its element size, and the order of keys does not matter.
  */
@@ -81,24 +131,25 @@ export function encodeSafetensors(
   tensors: Readonly<Record<string, NDArray>>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array[] {
+  for (const [name, array] of Object.entries(tensors)) checkArray(name, array);
+  return [...encodeFront(tensors, metadata), ...inOrder(tensors).map(([, { data }]) => bytesOf(data))];
+}
+
+/** All that stands before the data. */
+function encodeFront(
+  specs: Readonly<Record<string, TensorSpec>>,
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array[] {
   const members: string[] = [];
-  const data: Uint8Array[] = [];
   const texts = Object.entries(metadata).sort(byName);
   if (texts.length > 0) members.push(`"__metadata__":${jsonObject(texts.map(([key, text]) => jsonMember(key, text)))}`);
   let offset = 0;
-  for (const [name, array] of Object.entries(tensors).sort(byWidthThenName)) {
-    checkArray(name, array);
-    const bytes = bytesOf(array.data);
-    const entry = {
-      dtype: FORMAT_OF[array.dtype],
-      shape: array.shape,
-      data_offsets: [offset, offset + bytes.length],
-    };
-    members.push(jsonMember(name, entry));
-    data.push(bytes);
-    offset += bytes.length;
+  for (const [name, { dtype, shape }] of inOrder(specs)) {
+    const end = offset + byteSize(FORMAT_OF[dtype], shape);
+    members.push(jsonMember(name, { dtype: FORMAT_OF[dtype], shape, data_offsets: [offset, end] }));
+    offset = end;
   }
-  return [...encodeHeader(jsonObject(members)), ...data];
+  return encodeHeader(jsonObject(members));
 }
 
 /** Random access to a file's bytes; `read` returns a fresh array, so that any element type can be laid over it. */
@@ -195,9 +246,11 @@ function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function byWidthThenName(a: readonly [string, NDArray], b: readonly [string, NDArray]): number {
-  return b[1].data.BYTES_PER_ELEMENT - a[1].data.BYTES_PER_ELEMENT || byName(a, b);
-}
+/** As the file has them: widest elements first, then by name. */
+const inOrder = <T extends TensorSpec>(tensors: Readonly<Record<string, T>>): [string, T][] =>
+  Object.entries(tensors).sort((a, b) => widthOf(b[1]) - widthOf(a[1]) || byName(a, b));
+
+const widthOf = ({ dtype }: TensorSpec): number => byteSize(FORMAT_OF[dtype], []);
 
 /** These would be mistakes of the program, not of its user. */
 function checkArray(name: string, { dtype, shape, data }: NDArray): void {

@@ -44,6 +44,7 @@ async function bench(name: string, run: typeof benchTrainStep, options: BenchOpt
   );
   printResult(options.json ?? false, result, () => [
     `${name}: ${layers} x ${dim}, ${heads} heads, ${grid}x${grid} tokens, ${codes} codes, ${mlp} MLP, batch ${batch}; ${options.device}, ${os.cpus()[0]?.model ?? 'unknown CPU'}`,
-    `median ${result.medianMs.toFixed(1)} ms, least ${result.minMs.toFixed(1)} ms over ${rounds} steps; ${result.paramsM.toFixed(2)} M parameters, ${result.gflops.toFixed(0)} GFLOP/s of the direct algorithm, peak ${result.peakRssMB.toFixed(0)} MB`,
+    `median ${result.medianMs.toFixed(1)} ms, least ${result.minMs.toFixed(1)} ms over ${rounds} steps; ${result.paramsM.toFixed(2)} M parameters, ${result.gflops.toFixed(0)} GFLOP/s of the direct algorithm`,
+    `memory: ${result.stateMB.toFixed(0)} MB of parameters and state, ${result.activationsMB.toFixed(0)} MB of activations; peak of the process ${result.peakRssMB.toFixed(0)} MB`,
   ]);
 }

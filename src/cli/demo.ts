@@ -15,7 +15,7 @@ import { trainPipeline } from '../training/pipeline.ts';
 import { RunDirectory } from '../training/run.ts';
 import { scorePictures } from './evaluate.ts';
 import { facePrompts } from './face-prompts.ts';
-import { between, type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
+import { between, type CommonOptions, checkLimit, engineOptions, memorySize, whole, withCommon } from './options.ts';
 import { interruptSignal, note, printResult } from './output.ts';
 import { duration, ProgressDisplay } from './progress.ts';
 
@@ -23,6 +23,7 @@ interface DemoOptions extends CommonOptions {
   readonly out: string;
   readonly minutes: number;
   readonly seed: number;
+  readonly memory?: number;
 }
 
 /** Minutes that preset nano takes on a machine of speed 1 (see evaluation/speed.ts), all stages together. */
@@ -42,11 +43,13 @@ export function demoCommand(): Command {
       between(0.05, 100_000),
       NANO_MINUTES,
     )
-    .option('--seed <n>', 'seed of everything random', whole(0), 0);
+    .option('--seed <n>', 'seed of everything random', whole(0), 0)
+    .option('--memory <size>', 'train in no more memory of the process than this (800M, 2G)', memorySize);
   return withCommon(command).action(demo);
 }
 
 async function demo(options: DemoOptions): Promise<void> {
+  checkLimit(options);
   const signal = interruptSignal();
   const display = new ProgressDisplay();
   const resume = RunDirectory.exists(options.out);
@@ -58,6 +61,7 @@ async function demo(options: DemoOptions): Promise<void> {
     pictures: await openPictures(run.settings, { signal, display }, run),
     stages: ['clip', 'tokenizer', 'diffusion'],
     engine: engineOptions(options),
+    memory: options.memory,
     resume,
     checkpointEvery: 250,
     signal,

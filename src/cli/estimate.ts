@@ -1,25 +1,44 @@
 /** What `clipvq train --estimate` prints. */
 
 import type { Estimate } from '../evaluation/estimate.ts';
+import { sizeText } from '../runtime/resident.ts';
 import { duration } from './progress.ts';
 import { table } from './table.ts';
 
 /** A table of the stages, with the sum of the times and the largest memory. */
 export function estimateLines({ preset, speed, stages, seconds, memoryGB }: Estimate): string[] {
-  const rows = stages.map(({ stage, parameters, batch, gflopPerStep, memoryGB, secondsPerStep, steps, seconds }) => [
-    stage,
-    `${(parameters / 1e6).toFixed(1)} M`,
-    `${batch}`,
-    `${gflopPerStep.toPrecision(3)}`,
-    `${memoryGB.toFixed(1)} GB`,
-    `${secondsPerStep.toPrecision(2)} s`,
-    `${steps}`,
-    duration(seconds),
-  ]);
-  const header = ['stage', 'parameters', 'batch', 'GFLOP/step', 'memory', 'time/step', 'steps', 'time'];
+  const rows = stages.map(
+    ({ stage, parameters, batch, parts, gflopPerStep, stateGB, activationsGB, memoryGB, ...time }) => [
+      stage,
+      `${(parameters / 1e6).toFixed(1)} M`,
+      parts === 1 ? `${batch}` : `${parts} x ${batch / parts}`,
+      `${gflopPerStep.toPrecision(3)}`,
+      sizeText(1e9 * stateGB),
+      sizeText(1e9 * activationsGB),
+      sizeText(1e9 * memoryGB),
+      `${time.secondsPerStep.toPrecision(2)} s`,
+      `${time.steps}`,
+      duration(time.seconds),
+    ],
+  );
+  const header = [
+    'stage',
+    'parameters',
+    'batch',
+    'GFLOP/step',
+    'state',
+    'activations',
+    'memory',
+    'time/step',
+    'steps',
+    'time',
+  ];
   return [
     `Preset ${preset}, on a machine of ${speed.toFixed(2)} times the reference speed:`,
     ...table([header, ...rows]),
-    `In all ${duration(seconds)}; memory for the largest stage ${memoryGB.toFixed(1)} GB, beside the pictures and the runtime.`,
+    ...(stages.some(({ parts }) => parts > 1)
+      ? ['Times and arithmetic are those of batches in one part: parts take longer (docs/performance.md).']
+      : []),
+    `In all ${duration(seconds)}; memory of the process in the largest stage ${sizeText(1e9 * memoryGB)}: parameters and optimiser state, activations, the runtime, and a margin.`,
   ];
 }

@@ -1,6 +1,7 @@
 /** Options that several commands share, and the parsers that turn their text into values. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { UserError } from '../errors.ts';
 import type { EngineOptions } from '../runtime/engine.ts';
 
 export interface CommonOptions {
@@ -43,6 +44,27 @@ export const between =
       throw new InvalidArgumentError(`give a number from ${least} to ${most}.`);
     return value;
   };
+
+const UNITS = { M: 1e6, G: 1e9, MiB: 2 ** 20, GiB: 2 ** 30 } as const;
+
+/** An amount of memory: 1500M, 4G, 3.5G, 512MiB; in bytes. */
+export function memorySize(text: string): number {
+  const [, amount, decimal, binary] = /^(\d+(?:\.\d+)?)(?:(M|G)B?|(MiB|GiB))$/.exec(text) ?? [];
+  const bytes = Number(amount) * UNITS[(decimal ?? binary) as keyof typeof UNITS];
+  if (!(bytes > 0)) throw new InvalidArgumentError('give an amount such as 1500M or 4G.');
+  return Math.round(bytes);
+}
+
+/**
+ * A limit of memory is one of the process: a GPU has memory of its own.
+ * @throws UserError if something else than the CPU is to compute.
+ */
+export function checkLimit({ memory, device = 'cpu' }: { readonly memory?: number; readonly device?: string }): void {
+  if (memory !== undefined && device !== 'cpu')
+    throw new UserError(
+      `--memory is about this process, and with --device ${device} training is in the memory of the GPU: leave it out, and use --accumulate`,
+    );
+}
 
 /** `key=value`, repeatable. */
 export function assignment(text: string, previous: Readonly<Record<string, string>> = {}): Record<string, string> {

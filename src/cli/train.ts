@@ -8,19 +8,22 @@ import type { ClipReport } from '../clip/report.ts';
 import type { Recall } from '../clip/retrieval.ts';
 import { isNamedSource } from '../data/open.ts';
 import { hasPairs, isPairsFile } from '../data/pairs.ts';
-import { microBatch } from '../diffusion/accumulate.ts';
 import { UserError } from '../errors.ts';
 import { estimateTraining } from '../evaluation/estimate.ts';
 import { machineSpeed } from '../evaluation/speed.ts';
+import { partsOf } from '../optim/micro-batches.ts';
 import { changedRecipe, makeRecipe, presets } from '../recipe.ts';
+import { peakResidentBytes, sizeText } from '../runtime/resident.ts';
+import { foreseen, planUnder } from '../training/memory.ts';
 import { createFrom, settingsFrom } from '../training/origin.ts';
 import { openPictures } from '../training/pictures.ts';
 import { trainPipeline } from '../training/pipeline.ts';
+import { plannedStage } from '../training/planned-stages.ts';
 import { RunDirectory, type RunSettings } from '../training/run.ts';
 import type { StageName } from '../training/stage.ts';
 import { filesIn } from '../vqgan/lpips-weights.ts';
 import { estimateLines } from './estimate.ts';
-import { assignment, type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
+import { assignment, type CommonOptions, checkLimit, engineOptions, memorySize, whole, withCommon } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
 import { type ProfileOptions, profiled, withProfile } from './profile.ts';
 import { duration, ProgressDisplay } from './progress.ts';
@@ -36,6 +39,7 @@ interface TrainCommandOptions extends CommonOptions, ProfileOptions {
   readonly set?: Readonly<Record<string, string>>;
   readonly seed?: number;
   readonly accumulate?: number;
+  readonly memory?: number;
   readonly maxSteps?: number;
   readonly checkpointEvery: number;
   readonly resume?: boolean;
@@ -67,8 +71,13 @@ export function trainCommand(): Command {
     .option('--seed <n>', 'seed of everything random (default: 0)', whole(0))
     .option(
       '--accumulate <n>',
-      'compute a batch of the diffusion stages in n parts: less memory, the same gradients',
+      'compute a batch in n parts (one of fewer pictures, each for itself): less memory, the same gradients',
       whole(1),
+    )
+    .option(
+      '--memory <size>',
+      'stay under so much memory of the process (1500M, 4G): batches are computed in as many parts as that takes',
+      memorySize,
     )
     .option('--max-steps <n>', 'end each stage after this many steps in all', whole(1))
     .addOption(new Option('--checkpoint-every <n>', 'steps between checkpoints').argParser(whole(1)).default(500))
@@ -94,9 +103,10 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   // Whatever cannot work is found before anything is written or trained.
   if (!resumed) RunDirectory.assertFree(folder);
   if (options.lpips !== undefined) checkLpips(options.lpips, settings);
-  checkAccumulation(options, settings);
-  if (settings.clip !== 'compact') await tryClip(settings.clip, options, signal, display);
+  const dim =
+    settings.clip === 'compact' ? settings.recipe.clip.dim : await tryClip(settings.clip, options, signal, display);
   const stages = stagesOf(options, settings);
+  checkParts(options, settings, stages, dim);
   const pictures = stages.some((stage) => stage !== 'clip')
     ? await openPictures(settings, { signal, display }, resumed)
     : undefined;
@@ -109,6 +119,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
       stages,
       engine,
       accumulate: options.accumulate,
+      memory: options.memory,
       resume: options.resume ?? false,
       checkpointEvery: options.checkpointEvery,
       maxSteps: options.maxSteps,
@@ -118,9 +129,10 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
     }),
   );
   display.end();
-  printResult(options.json ?? false, { run: run.path, seconds, ...(clip && { clip }) }, () => [
+  const peakBytes = peakResidentBytes();
+  printResult(options.json ?? false, { run: run.path, seconds, peakBytes, ...(clip && { clip }) }, () => [
     ...(clip ? clipLines(clip) : []),
-    `Trained ${run.path} in ${duration(Object.values(seconds).reduce((a, b) => a + b, 0))}.`,
+    `Trained ${run.path} in ${duration(Object.values(seconds).reduce((a, b) => a + b, 0))}, in at most ${sizeText(peakBytes)} of memory.`,
     stages.every((stage) => stage === 'clip')
       ? `Use it: clipvq train --data <pictures> --clip ${run.clipFolder} --run <dir>`
       : `Try it: clipvq generate --model ${run.path} "a prompt"`,
@@ -138,16 +150,17 @@ function clipLines({ heldOut, retrieval, zeroShot }: ClipReport): string[] {
   ];
 }
 
-/** Fetch the CLIP, if it is not here yet, and see that it opens. */
+/** Fetch the CLIP, if it is not here yet, see that it opens, and say how wide its embeddings are. */
 async function tryClip(model: string, { offline }: TrainCommandOptions, signal: AbortSignal, display: ProgressDisplay) {
   const megabytes = display.count('fetching the CLIP, MB');
   const onProgress = (done: number, total: number) => megabytes(Math.round(done / 1e6), Math.ceil(total / 1e6));
   const clip = await openEmbedder(model, { offline, signal, onProgress });
   await clip.close();
+  return clip.dim;
 }
 
 /** The stages that were asked for, in order; a CLIP that exists already and a second stage of no steps are none. */
-function stagesOf({ stage }: TrainCommandOptions, { recipe }: RunSettings): StageName[] {
+function stagesOf({ stage }: Pick<TrainCommandOptions, 'stage'>, { recipe }: RunSettings): StageName[] {
   if (stage !== 'all') return [stage];
   return ['clip', 'tokenizer', 'diffusion', ...(recipe.finetune.steps > 0 ? (['finetune'] as const) : [])];
 }
@@ -161,20 +174,29 @@ async function estimate(options: TrainCommandOptions): Promise<void> {
   const stages = stagesOf(options, settings).filter((stage) => stage !== 'clip' || settings.clip === 'compact');
   const conditionDim = settings.clip === 'compact' ? settings.recipe.clip.dim : DEFAULT_CLIP_DIM;
   const speed = await machineSpeed(engineOptions(options));
-  const result = estimateTraining(settings.recipe, { stages, speed, conditionDim });
+  const { accumulate, memory } = options;
+  const result = estimateTraining(settings.recipe, { stages, speed, conditionDim, accumulate, memory });
   printResult(options.json ?? false, result, () => estimateLines(result));
 }
 
-/** Whatever part of the batch a diffusion stage computes at once must be a whole number of pictures. */
-function checkAccumulation(options: TrainCommandOptions, settings: RunSettings): void {
-  const { diffusion, finetune } = settings.recipe;
-  if ((options.accumulate ?? 1) > 1 && (options.stage === 'clip' || options.stage === 'tokenizer'))
-    throw new UserError(
-      `--accumulate is for the diffusion stages: stage ${options.stage} computes its batches whole; lower its batch instead (--set ${options.stage}.batch=…)`,
-    );
-  for (const stage of stagesOf(options, settings))
-    if (stage === 'diffusion' || stage === 'finetune')
-      microBatch((stage === 'diffusion' ? diffusion : finetune).batch, options.accumulate ?? 1);
+/**
+ * Whatever part of a batch is computed at once must be a whole number of pictures, and fit into the memory there may be.
+ * @throws UserError, before anything runs.
+ */
+function checkParts(
+  options: TrainCommandOptions,
+  { recipe, clip }: RunSettings,
+  stages: readonly StageName[],
+  dim: number,
+) {
+  const { accumulate, memory: limit } = options;
+  checkLimit(options);
+  const trained = stages.filter((stage) => stage !== 'clip' || clip === 'compact');
+  for (const [index, stage] of trained.entries()) {
+    const planned = plannedStage(stage, recipe, dim);
+    partsOf(planned.batch, accumulate);
+    if (limit !== undefined) planUnder(planned, accumulate, limit, foreseen(index));
+  }
 }
 
 /** A folder that is named for its weights must hold them, and the recipe must want them. */

@@ -1,10 +1,10 @@
 /** The CLIP stage: trains the two towers on captioned pictures and exports them as a folder that the embedder opens. */
 
 import { UserError } from '../errors.ts';
-import * as g from '../graph/index.ts';
 import { scalar } from '../ndarray.ts';
-import { adopt, initialize, type Parameter } from '../nn/parameters.ts';
-import { adamState, adamw, clipByGlobalNorm } from '../optim/adamw.ts';
+import { adopt, initialize } from '../nn/parameters.ts';
+import { adamState } from '../optim/adamw.ts';
+import { GRADIENTS } from '../optim/micro-batches.ts';
 import { warmupCosine } from '../optim/schedule.ts';
 import type { ClipSettings } from '../recipe.ts';
 import type { Engine, Executable } from '../runtime/engine.ts';
@@ -13,8 +13,8 @@ import { flatten } from '../tree.ts';
 import { type CaptionedPictures, type ClipBatch, ClipBatches } from './batches.ts';
 import { type Bpe, trainBpe } from './bpe.ts';
 import { exportClip } from './export.ts';
-import { contrastiveLoss } from './loss.ts';
-import { type ClipParameters, clipParameters, embedImages, embedTexts } from './towers.ts';
+import { type ClipStep, type ClipStepOptions, stepOf, stepPrograms, zeroGradients } from './step.ts';
+import { clipParameters } from './towers.ts';
 
 export interface ClipStageOptions {
   readonly engine: Engine;
@@ -22,19 +22,32 @@ export interface ClipStageOptions {
   readonly seed: number;
   /** Their side is `settings.imageSize`. */
   readonly pairs: CaptionedPictures;
+  /** What `wordsOf` finds in them, where that is known. */
+  readonly words?: ClipWords | undefined;
   readonly fingerprint: string;
+  /** Micro-batches that a batch is computed in, to save memory; 1 unless told. Results are those of the whole batch, up to rounding. */
+  readonly accumulate?: number | undefined;
   /** Where `export` writes the trained model. */
   readonly folder: string;
 }
 
 /** Pixels by which training moves pictures, so that the tower learns things rather than pixels. */
 const SHIFT = 2;
-const ADAM = { beta1: 0.9, beta2: 0.98, eps: 1e-8 };
-const CLIP_NORM = 1;
+
+/** The words of captioned pictures: what the stage's programs and batches are made for. */
+export interface ClipWords {
+  /** Pictures that are learned from; the others are held out. */
+  readonly count: number;
+  readonly bpe: Bpe;
+  /** What `ClipStepOptions` calls so. */
+  readonly rows: Int32Array;
+  readonly length: number;
+  /** Tokens that have an embedding. */
+  readonly known: number;
+}
 
 /** @throws UserError if there are too few pairs for one batch beside the held-out ones. */
-export function clipStage(options: ClipStageOptions): Stage {
-  const { engine, settings, seed, pairs } = options;
+export function wordsOf(pairs: CaptionedPictures, settings: ClipSettings): ClipWords {
   const held = heldOutPairs(pairs.size);
   const count = pairs.size - held;
   if (count < settings.batch) {
@@ -44,29 +57,44 @@ export function clipStage(options: ClipStageOptions): Stage {
   }
   const corpus = Array.from({ length: count }, (_, i) => pairs.caption(i, 0));
   const bpe = trainBpe(corpus, settings.vocabulary);
-  const length = trainingLength(corpus, bpe, settings.context);
-  const { rows, known } = bpe.rowsOf(corpus);
+  return { count, bpe, length: trainingLength(corpus, bpe, settings.context), ...bpe.rowsOf(corpus) };
+}
+
+/** @throws UserError as `wordsOf` does. */
+export function clipStage(options: ClipStageOptions): Stage {
+  const { engine, settings, seed, pairs, accumulate: parts = 1 } = options;
+  const { count, bpe, rows, length, known } = options.words ?? wordsOf(pairs, settings);
   const parameters = clipParameters(settings, known);
   const { batch, captions } = settings;
   const batches = new ClipBatches({ pairs, count, bpe, length, batch, captions, shift: SHIFT, seed });
-  let program: Executable | undefined;
+  const step: ClipStepOptions = { settings, parameters, rows, length };
+  let train: ClipStep | undefined;
   let next: { readonly step: number; readonly batch: ClipBatch } | undefined;
+
+  async function compile(step: ClipStepOptions): Promise<ClipStep> {
+    const programs: Executable[] = [];
+    for (const { write, ...compile } of stepPrograms(step, parts))
+      programs.push(await engine.compile(write(), compile));
+    return stepOf(settings, parts, programs);
+  }
 
   return {
     name: 'clip',
     steps: settings.steps,
     batch: settings.batch,
     fingerprint: options.fingerprint,
+    transient: [GRADIENTS],
 
     async prepare() {
       const params = initialize(parameters, seed);
-      program ??= await engine.compile(trainingProgram(settings, parameters, rows, length));
+      train ??= await compile(step);
       await engine.load({ params, adam: adamState(params) });
+      if (parts > 1) await engine.load({ [GRADIENTS]: zeroGradients(parameters) });
     },
 
     async run(step) {
       const { images, ids } = next?.step === step ? next.batch : batches.draw(step);
-      const running = program!.run({ images, ids, lr: scalar(warmupCosine(settings, step)) });
+      const running = train!({ images, ids, lr: scalar(warmupCosine(settings, step)) });
       // The engine works in another thread: the next batch is drawn meanwhile.
       next = { step: step + 1, batch: batches.draw(step + 1) };
       const out = await running;
@@ -91,38 +119,4 @@ export const heldOutPairs = (size: number): number =>
 function trainingLength(texts: readonly string[], bpe: Bpe, context: number): number {
   const lengths = texts.map((text) => bpe.encode(text).length).sort((a, b) => a - b);
   return Math.min(context, lengths[Math.floor(0.95 * (lengths.length - 1))]!);
-}
-
-/**
- * Both towers, the loss of every wording, backward pass, clipping and AdamW as one graph.
- * @param rows the place of each token in the table of embeddings; @param length tokens of a caption.
- */
-export function trainingProgram(
-  settings: ClipSettings,
-  parameters: ClipParameters<Parameter>,
-  rows: Int32Array,
-  length: number,
-): g.Program {
-  const { batch, captions, imageSize, weightDecay } = settings;
-  const inputs = {
-    state: { params: parameters, adam: { step: g.f32(), mean: parameters, square: parameters } },
-    images: g.f32(batch, 3, imageSize, imageSize),
-    ids: g.i32(captions, batch, length),
-    lr: g.f32(),
-  };
-  return g.trace(inputs, ({ state: { params, adam }, images, ids, lr }) => {
-    const pictures = embedImages(params.image, images);
-    const texts = embedTexts(params.text, g.reshape(ids, [captions * batch, length]), rows);
-    const wordings = Array.from({ length: captions }, (_, k) => g.slice(texts, 0, k * batch, (k + 1) * batch));
-    const results = wordings.map((wording) => contrastiveLoss(pictures, wording, params.logScale));
-    const average = (of: 'loss' | 'accuracy') =>
-      g.mul(
-        results.map((r) => r[of]).reduce((a, b) => g.add(a, b)),
-        1 / captions,
-      );
-    const loss = average('loss');
-    const { gradients } = clipByGlobalNorm(g.grad(loss, params), CLIP_NORM);
-    const next = adamw(params, gradients, adam, lr, { ...ADAM, weightDecay });
-    return { state: { params: next.params, adam: next.state }, loss, accuracy: average('accuracy') };
-  });
 }

@@ -1,35 +1,6 @@
-/** Large batches in little memory: the gradients of micro-batches, added up, are those of the whole batch. */
+/** What a batch of the diffusion stage that was computed in micro-batches reports. */
 
-import { UserError } from '../errors.ts';
 import { float32, type NDArray, scalar } from '../ndarray.ts';
-
-/**
- * Pictures in each of `parts` micro-batches.
- * @throws UserError if the batch does not divide.
- */
-export function microBatch(batch: number, parts: number): number {
-  if (batch % parts !== 0)
-    throw new UserError(`--accumulate ${parts} does not divide a batch of ${batch}: choose one of ${divisors(batch)}`);
-  return batch / parts;
-}
-
-const divisors = (n: number): string =>
-  Array.from({ length: n }, (_, i) => i + 1)
-    .filter((i) => n % i === 0)
-    .join(', ');
-
-/** Feeds of a batch, cut along their leading axis. */
-export function split(feeds: Readonly<Record<string, NDArray>>, parts: number): Record<string, NDArray>[] {
-  return Array.from({ length: parts }, (_, part) =>
-    Object.fromEntries(Object.entries(feeds).map(([name, array]) => [name, rows(array, part, parts)])),
-  );
-}
-
-function rows(array: NDArray, part: number, parts: number): NDArray {
-  const length = array.data.length / parts;
-  const shape = [array.shape[0]! / parts, ...array.shape.slice(1)];
-  return { ...array, shape, data: array.data.slice(part * length, (part + 1) * length) } as NDArray;
-}
 
 /**
  * What the whole batch would have reported: the mean of the losses, all KL terms in order, the norm of the gradients' sum. The

@@ -6,10 +6,12 @@ import { normalize } from '../nn/layers.ts';
 import type { Parameter } from '../nn/parameters.ts';
 import { adamw, clipByGlobalNorm, globalNorm } from '../optim/adamw.ts';
 import { updateEma } from '../optim/ema.ts';
+import { GRADIENTS, microBatch, split } from '../optim/micro-batches.ts';
 import type { DiffusionSettings } from '../recipe.ts';
 import type { Engine, Executable } from '../runtime/engine.ts';
+import type { PlannedProgram } from '../runtime/footprint.ts';
 import { flatten, mapTree, unflatten } from '../tree.ts';
-import { joinResults, microBatch, split } from './accumulate.ts';
+import { joinResults } from './accumulate.ts';
 import { arrange, arrangedParameters, restore } from './layout.ts';
 import { diffusionLoss } from './loss.ts';
 import type { Schedule } from './schedule.ts';
@@ -26,59 +28,52 @@ export interface StepFeeds {
   readonly emaDecay: NDArray;
 }
 
-/** Compile the step: one program, or with `updateInPlace` one for gradients and some that write over the weights. */
+/**
+ * The programs of a step, in the order in which it runs them: one, or one for gradients and some for the update that write over the
+ * weights, where the batch comes in parts or `updateInPlace` asks for it.
+ */
+export function stepPrograms(
+  config: TransformerConfig,
+  schedule: Schedule,
+  settings: DiffusionSettings,
+  parts = 1,
+): PlannedProgram[] {
+  const { updateInPlace, batch } = settings;
+  if (parts === 1 && !updateInPlace)
+    return [{ name: 'training step', write: () => trainingProgram(config, schedule, settings) }];
+  const micro = { ...settings, batch: microBatch(batch, parts) };
+  const gradients =
+    parts === 1
+      ? { write: () => gradientProgram(config, schedule, settings) }
+      : { write: () => addingProgram(config, schedule, micro, parts), arena: !updateInPlace, fuse: false };
+  return [
+    { name: 'gradients', inPlace: true, ...gradients },
+    ...updatePrograms(config, settings).map((program) => ({ name: 'update', inPlace: true, write: () => program })),
+  ];
+}
+
+/** Compile the step; with `parts`, the gradients of so many micro-batches are added up in the state; then comes one update. */
 export async function compileTraining(
   engine: Engine,
   config: TransformerConfig,
   schedule: Schedule,
   settings: DiffusionSettings,
-  accumulate = 1,
+  parts = 1,
 ): Promise<TrainingStep> {
-  if (accumulate > 1) return compileAccumulating(engine, config, schedule, settings, accumulate);
-  if (!settings.updateInPlace) {
-    const whole = await engine.compile(trainingProgram(config, schedule, settings), { name: 'training step' });
-    return (feeds) => whole.run(feeds);
-  }
-  const gradients = await engine.compile(gradientProgram(config, schedule, settings), {
-    inPlace: true,
-    name: 'gradients',
-  });
-  const update = await compileUpdate(engine, config, settings);
-  return async ({ lr, emaDecay, ...batch }) => {
-    const out = await gradients.run(batch);
-    await update({ lr, emaDecay, norm: out.norm! });
-    return out;
-  };
-}
-
-/** The gradients of `parts` micro-batches are added up in the state; then comes one update. */
-async function compileAccumulating(
-  engine: Engine,
-  config: TransformerConfig,
-  schedule: Schedule,
-  settings: DiffusionSettings,
-  parts: number,
-): Promise<TrainingStep> {
-  const program = addingProgram(config, schedule, { ...settings, batch: microBatch(settings.batch, parts) }, parts);
-  const options = { inPlace: true, arena: !settings.updateInPlace, fuse: false, name: 'gradients' };
-  const gradients = await engine.compile(program, options);
-  const update = await compileUpdate(engine, config, settings);
+  const compiled: Executable[] = [];
+  for (const { write, ...options } of stepPrograms(config, schedule, settings, parts))
+    compiled.push(await engine.compile(write(), options));
+  const [gradients, ...updates] = compiled as [Executable, ...Executable[]];
+  if (updates.length === 0) return (feeds) => gradients.run(feeds);
   return async ({ lr, emaDecay, ...batch }) => {
     const results: Record<string, NDArray>[] = [];
-    for (const [i, part] of split(batch, parts).entries())
-      results.push(await gradients.run({ ...part, keep: scalar(i === 0 ? 0 : 1) }));
+    if (parts === 1) results.push(await gradients.run(batch));
+    else
+      for (const [i, part] of split(batch, parts).entries())
+        results.push(await gradients.run({ ...part, keep: scalar(i === 0 ? 0 : 1) }));
     const out = joinResults(results);
-    await update({ lr, emaDecay, norm: out.norm! });
+    for (const update of updates) await update.run({ lr, emaDecay, norm: out.norm! });
     return out;
-  };
-}
-
-async function compileUpdate(engine: Engine, config: TransformerConfig, settings: DiffusionSettings) {
-  const updates: Executable[] = [];
-  for (const program of updatePrograms(config, settings))
-    updates.push(await engine.compile(program, { inPlace: true, name: 'update' }));
-  return async (feeds: Readonly<Record<'lr' | 'emaDecay' | 'norm', NDArray>>): Promise<void> => {
-    for (const update of updates) await update.run(feeds);
   };
 }
 
@@ -192,8 +187,6 @@ function partition(parameters: readonly [string, Parameter][], most: number): [s
   return parts;
 }
 
-/** The state path of gradients between the two halves. Every step writes them anew: no checkpoint needs them. */
-export const GRADIENTS = 'gradients';
 const ADAM_EPS = 1e-8;
 
 function optimizerState(config: TransformerConfig) {

@@ -2,6 +2,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { float32, int32, type NDArray, scalar, type Tree } from '../ndarray.ts';
 import { initialize, initializeEach } from '../nn/parameters.ts';
+import { GRADIENTS } from '../optim/micro-batches.ts';
 import { integers, normalBatch } from '../random/noise.ts';
 import { type DiffusionSettings, makeRecipe } from '../recipe.ts';
 import { Engine } from '../runtime/engine.ts';
@@ -10,7 +11,7 @@ import { flatten } from '../tree.ts';
 import { pseudoText } from './condition.ts';
 import { latentsOf } from './latents.ts';
 import { scheduleOf, transformerConfig } from './model.ts';
-import { compileTraining, GRADIENTS, loadTraining, readTraining, trainingProgram, updatePrograms } from './programs.ts';
+import { compileTraining, loadTraining, readTraining, trainingProgram, updatePrograms } from './programs.ts';
 import { type DiffusionStageOptions, diffusionStage } from './stage.ts';
 import { diffusionParameters } from './transformer.ts';
 

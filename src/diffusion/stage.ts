@@ -5,6 +5,7 @@
 
 import { float32, int32, type NDArray, scalar, type Tree } from '../ndarray.ts';
 import { initializeEach } from '../nn/parameters.ts';
+import { GRADIENTS } from '../optim/micro-batches.ts';
 import { normalBatch, uniformBatch, uniforms } from '../random/noise.ts';
 import { Shuffle } from '../random/shuffle.ts';
 import type { DiffusionSettings } from '../recipe.ts';
@@ -16,7 +17,7 @@ import { corrupt } from './corrupt.ts';
 import type { Latents } from './latents.ts';
 import { LearningRate } from './learning-rate.ts';
 import { type DiffusionRecipe, scheduleOf, transformerConfig } from './model.ts';
-import { compileTraining, GRADIENTS, loadTraining, readTraining, type TrainingStep } from './programs.ts';
+import { compileTraining, loadTraining, readTraining, type TrainingStep } from './programs.ts';
 import type { Schedule } from './schedule.ts';
 import { drawTimesteps, initialTimesteps, type TimestepState, updateHistory } from './timesteps.ts';
 import { diffusionParameters } from './transformer.ts';

@@ -9,6 +9,7 @@ import { float32, int32, scalar } from '../ndarray.ts';
 import { countParameters, initialize, initializeEach } from '../nn/parameters.ts';
 import { type DiffusionSettings, presets } from '../recipe.ts';
 import { Engine, type EngineOptions } from '../runtime/engine.ts';
+import { peakResidentBytes } from '../runtime/resident.ts';
 
 export interface BenchConfig {
   readonly layers: number;
@@ -30,6 +31,10 @@ export interface BenchResult {
   readonly paramsM: number;
   /** Arithmetic of the definition (not of the faster algorithms that compute it) over the median time. */
   readonly gflops: number;
+  /** Parameters and, in training, optimiser state, average and gradients. */
+  readonly stateMB: number;
+  /** Intermediate values at their peak. Both are read off the graphs; the most that the process has held is measured. */
+  readonly activationsMB: number;
   readonly peakRssMB: number;
 }
 
@@ -61,7 +66,7 @@ export async function benchTrainStep(config: BenchConfig, engineOptions: EngineO
   try {
     const train = await compileTraining(engine, sizes, schedule, settings);
     await loadTraining(engine, initializeEach(diffusionParameters(sizes), 0));
-    return await measure(config, 3 * forwardFlop(config) * batch, () => train(feeds));
+    return await measure(config, engine, 3 * forwardFlop(config) * batch, () => train(feeds));
   } finally {
     await engine.close();
   }
@@ -87,13 +92,18 @@ export async function benchSampleStep(config: BenchConfig, engineOptions: Engine
         truncation: 0.85,
         noise: { seed: 0, samples },
       });
-    return await measure(config, 2 * forwardFlop(config) * batch, step);
+    return await measure(config, engine, 2 * forwardFlop(config) * batch, step);
   } finally {
     await engine.close();
   }
 }
 
-async function measure(config: BenchConfig, flop: number, step: () => Promise<unknown>): Promise<BenchResult> {
+async function measure(
+  config: BenchConfig,
+  engine: Engine,
+  flop: number,
+  step: () => Promise<unknown>,
+): Promise<BenchResult> {
   const times: number[] = [];
   for (let i = 0; i < WARM_UP + config.rounds; i++) {
     const start = performance.now();
@@ -108,7 +118,9 @@ async function measure(config: BenchConfig, flop: number, step: () => Promise<un
     minMs: times[0]!,
     paramsM: countParameters(diffusionParameters(transformer(config))) / 1e6,
     gflops: flop / medianMs / 1e6,
-    peakRssMB: process.resourceUsage().maxRSS / 1024,
+    stateMB: engine.footprint().state / 1e6,
+    activationsMB: engine.footprint().activations / 1e6,
+    peakRssMB: peakResidentBytes() / 1e6,
   };
 }
 

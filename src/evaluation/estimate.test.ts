@@ -17,12 +17,24 @@ describe('estimateTraining', () => {
     expect(perPicture).toBeGreaterThan(3 * (249 - 232 * 0.75));
   });
 
-  it('counts each part of the state once in place and twice otherwise', () => {
-    const bytes = (updateInPlace: string) =>
-      estimate('ffhq-256', { 'diffusion.batch': '1', 'diffusion.updateInPlace': updateInPlace }).memoryGB;
-    // Weights, average and two moments twice, against once with gradients beside them; the rest is the same within the graph.
-    expect(bytes('false') - bytes('true')).toBeGreaterThan(2.5 * 4 * 0.515);
-    expect(bytes('true')).toBeLessThan(20);
+  it('tells state from activations: one belongs to the model, the other to the pictures', () => {
+    const { stages: one } = estimate('ffhq-256', { 'diffusion.batch': '1' });
+    const { stages: two } = estimate('ffhq-256', { 'diffusion.batch': '2' });
+    // Weights, average, two moments and gradients of 515 M parameters.
+    expect(one[0]!.stateGB).toBeCloseTo(5 * 4 * 0.515, 1);
+    expect(two[0]!.stateGB).toBe(one[0]!.stateGB);
+    expect(two[0]!.activationsGB).toBeGreaterThan(1.2 * one[0]!.activationsGB);
+    expect(one[0]!.memoryGB).toBeGreaterThan(one[0]!.stateGB + one[0]!.activationsGB);
+  });
+
+  it('plans the parts of a batch that a limit asks for', () => {
+    const options = { stages: ['diffusion'], speed: 1, conditionDim: 512 } as const;
+    const recipe = makeRecipe('base', { 'diffusion.batch': '16' });
+    const [whole] = estimateTraining(recipe, options).stages;
+    const [split] = estimateTraining(recipe, { ...options, memory: 2e9 }).stages;
+    expect([whole!.parts, whole!.memoryGB > 2]).toEqual([1, true]);
+    expect([split!.parts > 1, split!.memoryGB <= 2]).toEqual([true, true]);
+    expect(estimateTraining(recipe, { ...options, accumulate: 16 }).stages[0]!.parts).toBe(16);
   });
 
   it('is proportional to steps and to the inverse of the speed', () => {

@@ -1,14 +1,16 @@
 /** What a training run will cost, read off the graphs of its steps before any of them runs. */
 
-import { trainingProgram as clipProgram } from '../clip/stage.ts';
+import { trainingProgram as clipProgram } from '../clip/step.ts';
 import { clipParameters } from '../clip/towers.ts';
 import { scheduleOf, transformerConfig } from '../diffusion/model.ts';
 import { trainingProgram as diffusionProgram, gradientProgram } from '../diffusion/programs.ts';
 import { diffusionParameters } from '../diffusion/transformer.ts';
-import { bytes, type Program, programCost } from '../graph/index.ts';
+import { type Program, programCost } from '../graph/index.ts';
 import { float32, type NDArray, sizeOf, type Tree } from '../ndarray.ts';
 import { countParameters, type Parameter } from '../nn/parameters.ts';
 import type { Recipe } from '../recipe.ts';
+import { foreseen, planFor, planUnder } from '../training/memory.ts';
+import { plannedStage } from '../training/planned-stages.ts';
 import type { StageName } from '../training/stage.ts';
 import { type Mapped, mapTree } from '../tree.ts';
 import { lpipsParameters } from '../vqgan/lpips.ts';
@@ -24,7 +26,13 @@ export interface StageEstimate {
   readonly batch: number;
   /** Matrix products and convolutions of a step, as they are executed: Winograd's count, not the definition's. */
   readonly gflopPerStep: number;
-  /** Optimiser state and the tensors of a step, without the program, the pictures and the runtime's own overhead. */
+  /** Parts that a batch is computed in. */
+  readonly parts: number;
+  /** Parameters, optimiser state, average and gradients. */
+  readonly stateGB: number;
+  /** Intermediate values of a step at their peak. */
+  readonly activationsGB: number;
+  /** Of the process: both, with the program, the runtime, and a margin, but without the pictures and a CLIP of one's own. */
   readonly memoryGB: number;
   readonly secondsPerStep: number;
   readonly seconds: number;
@@ -46,6 +54,10 @@ export interface EstimateOptions {
   readonly speed: number;
   /** Width of the CLIP embedding that the diffusion model sees. */
   readonly conditionDim: number;
+  /** Parts that are asked for. */
+  readonly accumulate?: number | undefined;
+  /** Bytes that the process may hold, which may take more parts. */
+  readonly memory?: number | undefined;
 }
 
 /**
@@ -56,22 +68,34 @@ const REFERENCE_GFLOPS: Readonly<Record<StageName, number>> = { clip: 52, tokeni
 /** What an update in place adds for each parameter: 16 of the 19.5 seconds of a measured step at 515 M parameters. */
 const IN_PLACE_SECONDS = 31e-9;
 
-/** Parameters, arithmetic, memory and projected time of each stage. */
-export function estimateTraining(recipe: Recipe, { stages, speed, conditionDim }: EstimateOptions): Estimate {
-  const estimates = stages.map((stage): StageEstimate => {
-    const { parameters, program, steps, batch, stateBytes } = work[stage](recipe, conditionDim);
-    const { flop, workingBytes } = programCost(program);
+/**
+ * Parameters, arithmetic, memory and projected time of each stage.
+ * @throws UserError if a stage does not fit into the memory it is given.
+ */
+export function estimateTraining(recipe: Recipe, options: EstimateOptions): Estimate {
+  const { speed, conditionDim, accumulate, memory: limit } = options;
+  const estimates = options.stages.map((stage, index): StageEstimate => {
+    const { parameters, program, steps, batch } = work[stage](recipe, conditionDim);
+    const { flop } = programCost(program);
     const count = countParameters(parameters);
     const inPlace = (stage === 'diffusion' || stage === 'finetune') && recipe.diffusion.updateInPlace;
     const arithmetic = flop / 1e9 / REFERENCE_GFLOPS[stage];
     const secondsPerStep = (arithmetic + (inPlace ? count * IN_PLACE_SECONDS : 0)) / speed;
+    const planned = plannedStage(stage, recipe, conditionDim);
+    const { parts, footprint, bytes } =
+      limit === undefined
+        ? planFor(planned, accumulate, foreseen(index))
+        : planUnder(planned, accumulate, limit, foreseen(index));
     return {
       stage,
       parameters: count,
       steps,
       batch,
+      parts,
       gflopPerStep: flop / 1e9,
-      memoryGB: (stateBytes + workingBytes) / 1e9,
+      stateGB: footprint.state / 1e9,
+      activationsGB: footprint.activations / 1e9,
+      memoryGB: bytes / 1e9,
       secondsPerStep,
       seconds: secondsPerStep * steps,
     };
@@ -91,8 +115,6 @@ interface Work {
   readonly program: Program;
   readonly steps: number;
   readonly batch: number;
-  /** What stays in memory between steps. */
-  readonly stateBytes: number;
 }
 
 /** Tokens of a drawn face's caption, about. */
@@ -102,8 +124,9 @@ const work: Readonly<Record<StageName, (recipe: Recipe, conditionDim: number) =>
   clip({ clip }) {
     const { vocabulary, steps, batch } = clip;
     const parameters = clipParameters(clip, vocabulary);
-    const program = clipProgram(clip, parameters, new Int32Array(vocabulary), CAPTION_TOKENS);
-    return { parameters, program, steps, batch, stateBytes: twoBuffers(program) };
+    const rows = new Int32Array(vocabulary);
+    const program = clipProgram({ settings: clip, parameters, rows, length: CAPTION_TOKENS });
+    return { parameters, program, steps, batch };
   },
   tokenizer(recipe) {
     const { tokenizer, imageSize } = recipe;
@@ -115,7 +138,7 @@ const work: Readonly<Record<StageName, (recipe: Recipe, conditionDim: number) =>
         : undefined;
     const program = tokenizerProgram(recipe, variantAt(tokenizer, steps - 1), distance);
     const parameters = tokenizerParameters(tokenizer, imageSize);
-    return { parameters, program, steps, batch, stateBytes: twoBuffers(program) };
+    return { parameters, program, steps, batch };
   },
   diffusion: (recipe, conditionDim) => denoiserWork(recipe, conditionDim),
   finetune: (recipe, conditionDim) =>
@@ -128,14 +151,8 @@ function denoiserWork(recipe: Recipe, conditionDim: number): Work {
   const config = transformerConfig(recipe, conditionDim);
   const parameters = diffusionParameters(config);
   const program = (updateInPlace ? gradientProgram : diffusionProgram)(config, scheduleOf(recipe), diffusion);
-  // In place: weights, gradients, two moments, and the average.
-  const stateBytes = updateInPlace ? 5 * 4 * countParameters(parameters) : twoBuffers(program);
-  return { parameters, program, steps, batch, stateBytes };
+  return { parameters, program, steps, batch };
 }
-
-/** State that takes turns between two buffers. */
-const twoBuffers = ({ inputs }: Program): number =>
-  Object.entries(inputs).reduce((sum, [name, tensor]) => sum + (name.startsWith('state.') ? 2 * bytes(tensor) : 0), 0);
 
 /** Zeros in place of weights: only their shapes matter here. */
 function blank<P extends Tree<Parameter>>(parameters: P): Mapped<P, NDArray<'float32'>>;

@@ -39,6 +39,22 @@ describe('programCost', () => {
     expect(chain(residual).workingBytes).toBe(3 * 1024);
   });
 
+  it('holds a buffer that a later value of the same shape will take, also in between, as ONNX Runtime does', () => {
+    const bytesOf = (other: number) => {
+      const inputs = { x: g.f32(256), y: g.f32(other) };
+      const program = g.trace(inputs, ({ x, y }) => {
+        const first = g.sum(g.exp(x), 0, true);
+        const between = g.sum(g.exp(g.add(y, first)), 0, true);
+        return { y: g.sum(g.exp(g.add(x, between))) };
+      });
+      return g.programCost(program).workingBytes;
+    };
+    // y's two values are there while a buffer of x's shape waits between its first and its second value.
+    expect(bytesOf(512)).toBe(2 * 2048 + 1024 + 4);
+    // A single one of its shape waits for nothing.
+    expect(bytesOf(256)).toBe(2 * 1024 + 4);
+  });
+
   it('leaves out what nothing reads and counts bytes by type', () => {
     expect(g.bytes(g.f32(2, 3))).toBe(24);
     expect(g.bytes({ dtype: 'bool', shape: [5] })).toBe(5);

@@ -9,6 +9,7 @@ import { UserError } from '../errors.ts';
 import { input, type Program, writeOnnx } from '../graph/index.ts';
 import type { NDArray, Tree } from '../ndarray.ts';
 import { flatten, unflatten } from '../tree.ts';
+import { type Footprint, footprint, needsOf, nothingOf, type ProgramNeeds } from './footprint.ts';
 import { fuse, splitUpdate } from './fuse.ts';
 import { now, type Profiler } from './profiler.ts';
 import {
@@ -47,6 +48,8 @@ export class Engine {
   private readonly pending = new Map<number, Pending>();
   /** Programs that copy state to the host or to the device, by what they copy. */
   private readonly copies = new Map<string, Executable>();
+  /** What each program needs in memory. */
+  private readonly needs: ProgramNeeds[] = [];
   private calls = 0;
   private programs = 0;
   private failure: Error | undefined;
@@ -61,10 +64,17 @@ export class Engine {
     worker.on('exit', () => this.fail(new Error('The engine was closed')));
   }
 
+  private static started = false;
+  /** Whether this process has loaded ONNX Runtime before: an engine that follows needs less memory. */
+  static get hasStarted(): boolean {
+    return Engine.started;
+  }
+
   /** Start a worker for a device. One engine may hold many programs; they share its state. */
   static start(options: EngineOptions = {}): Engine {
     // Workers run built JavaScript also when the caller is TypeScript under test.
     const file = createRequire(import.meta.url).resolve('clip-vqdiffusion/workers/engine');
+    Engine.started = true;
     const { profiler, ...rest } = options;
     const recorder = profiler && new Recorder(profiler);
     const workerData: WorkerOptions = { ...rest, profile: recorder?.prefix };
@@ -80,10 +90,13 @@ export class Engine {
     // Elementwise updates of state run as fused loops.
     const fuses = this.device === 'cpu' && wanted;
     const plan = inPlace && fuses ? fuse(program) : undefined;
-    if (plan) await this.call({ kind: 'fuse', program: id, plan });
-    else {
+    if (plan) {
+      this.needs.push(needsOf(program, nothingOf(program), options));
+      await this.call({ kind: 'fuse', program: id, plan });
+    } else {
       const split = fuses ? splitUpdate(program) : undefined;
       const core = split?.core ?? program;
+      this.needs.push(needsOf(program, core, { inPlace, arena }));
       const inputs = Object.keys(core.inputs);
       const outputs = Object.fromEntries(
         Object.entries(core.outputs).map(([name, { dtype, shape }]) => [name, { dtype, shape }]),
@@ -125,6 +138,11 @@ export class Engine {
     }
   }
 
+  /** What the programs compiled so far need in memory, read off their graphs; counted for the CPU. */
+  footprint(): Footprint {
+    return footprint(this.needs);
+  }
+
   /** Put arrays into the state, under the paths a program reads them by: `load({ params })` feeds `state.params…`. */
   async load(state: Tree<NDArray>): Promise<void> {
     // One copy of one array at a time: it is handed over, and no two names can end up with the same memory.
@@ -140,7 +158,7 @@ export class Engine {
    */
   async upload(path: string): Promise<void> {
     if (this.device === 'cpu') return;
-    const tensors = await this.describe(statePath(path));
+    const tensors = await this.tensorsUnder(statePath(path));
     const key = `upload ${JSON.stringify(Object.entries(tensors).map(([name, { dtype, shape }]) => [name, dtype, shape]))}`;
     let move = this.copies.get(key);
     if (!move) {
@@ -154,7 +172,7 @@ export class Engine {
   /** Copy a part of the state back to the host; all of it under the empty path. */
   async read(path: string): Promise<Tree<NDArray>> {
     const prefix = statePath(path);
-    const tensors = await this.describe(prefix);
+    const tensors = await this.tensorsUnder(prefix);
     const onHost = Object.values(tensors).every(({ location }) => location === 'cpu');
     const arrays = onHost ? await this.copy(Object.keys(tensors)) : await this.fetch(tensors);
     return unflatten(
@@ -167,9 +185,15 @@ export class Engine {
     await this.call({ kind: 'drop', prefix: statePath(path) });
   }
 
+  /** What the state holds under a path, by dotted path from the root of the state, without fetching it. */
+  async describe(path: string): Promise<Readonly<Record<string, StateTensor>>> {
+    const tensors = Object.entries(await this.tensorsUnder(statePath(path)));
+    return Object.fromEntries(tensors.map(([name, tensor]) => [name.slice(STATE.length + 1), tensor]));
+  }
+
   /** Where each state tensor lies: `cpu` or `gpu-buffer`. */
   async locations(): Promise<Readonly<Record<string, string>>> {
-    const tensors = await this.describe(STATE);
+    const tensors = await this.tensorsUnder(STATE);
     return Object.fromEntries(Object.entries(tensors).map(([name, { location }]) => [name, location]));
   }
 
@@ -197,7 +221,7 @@ export class Engine {
     return arrays;
   }
 
-  private async describe(prefix: string): Promise<Readonly<Record<string, StateTensor>>> {
+  private async tensorsUnder(prefix: string): Promise<Readonly<Record<string, StateTensor>>> {
     const answer = await this.call({ kind: 'describe', prefix });
     return 'state' in answer ? answer.state : {};
   }

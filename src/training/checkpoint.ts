@@ -1,29 +1,36 @@
 /** Checkpoints: the engine's whole state and the stage's own, so that a resumed run repeats what the whole run would have done. */
 
 import fs from 'node:fs';
-import { readMetadata, readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
+import { eachTensor, readMetadata, writeSafetensorsFrom } from '../checkpoint/safetensors.ts';
 import { UserError } from '../errors.ts';
 import type { NDArray } from '../ndarray.ts';
 import type { Engine } from '../runtime/engine.ts';
-import { flatten, unflatten } from '../tree.ts';
+import { flatten, type Leaf, unflatten } from '../tree.ts';
 import type { Stage } from './stage.ts';
 
 const FORMAT = 'clip-vqdiffusion checkpoint';
 const [DEVICE, HOST] = ['state.', 'host.'];
 
-/** Write the stage's state after `step` steps; the file is whole or absent. */
+/** Write the stage's state after `step` steps, tensor by tensor; the file is whole or absent. */
 export async function saveCheckpoint(file: string, engine: Engine, stage: Stage, step: number): Promise<void> {
-  const tensors: Record<string, NDArray> = {};
-  for (const path of stage.transient ?? []) await engine.drop(path);
-  for (const [name, array] of Object.entries(flatten(await engine.read('')))) tensors[DEVICE + name] = array;
-  for (const [name, array] of Object.entries(stage.hostState())) tensors[HOST + name] = array;
-  writeSafetensors(file, tensors, {
-    format: FORMAT,
-    stage: stage.name,
-    step: `${step}`,
-    fingerprint: stage.fingerprint,
+  const device = Object.entries(await engine.describe('')).filter(([path]) => !isTransient(stage, path));
+  const host = stage.hostState();
+  const named = <T>(prefix: string, entries: readonly (readonly [string, T])[]) =>
+    entries.map(([name, value]) => [prefix + name, value] as const);
+  const specs = Object.fromEntries<Leaf>([...named(DEVICE, device), ...named(HOST, Object.entries(host))]);
+  const metadata = { format: FORMAT, stage: stage.name, step: `${step}`, fingerprint: stage.fingerprint };
+  // From a device all comes at once: its copy is a program, and there would be one for each tensor.
+  const isHere = device.every(([, { location }]) => location === 'cpu');
+  const fetched = isHere ? {} : flatten(await engine.read(''));
+  await writeSafetensorsFrom(file, specs, metadata, async (name) => {
+    if (name.startsWith(HOST)) return host[name.slice(HOST.length)]!;
+    const path = name.slice(DEVICE.length);
+    return fetched[path] ?? ((await engine.read(path)) as NDArray);
   });
 }
+
+const isTransient = ({ transient = [] }: Pick<Stage, 'transient'>, path: string): boolean =>
+  transient.some((part) => path === part || path.startsWith(`${part}.`));
 
 /**
  * How many steps the checkpoint has done that a stage can go on from. Undefined if there is none, or if it was made from other
@@ -42,15 +49,13 @@ export function checkpointSteps(file: string, stage: Pick<Stage, 'name' | 'finge
 export async function resumeCheckpoint(file: string, engine: Engine, stage: Stage): Promise<number | undefined> {
   const steps = checkpointSteps(file, stage);
   if (steps === undefined) return undefined;
-  const { tensors } = readSafetensors(file);
-  const part = (prefix: string) =>
-    Object.fromEntries(
-      Object.entries(tensors).flatMap(([name, array]) =>
-        name.startsWith(prefix) ? [[name.slice(prefix.length), array]] : [],
-      ),
-    );
-  await engine.drop('');
-  await engine.load(unflatten(part(DEVICE)));
-  stage.restore(part(HOST));
+  // What is transient stays as the stage has prepared it.
+  for (const path of Object.keys(await engine.describe(''))) if (!isTransient(stage, path)) await engine.drop(path);
+  const host: Record<string, NDArray> = {};
+  await eachTensor(file, async (name, array) => {
+    if (name.startsWith(HOST)) host[name.slice(HOST.length)] = array;
+    else await engine.load(unflatten({ [name.slice(DEVICE.length)]: array }));
+  });
+  stage.restore(host);
   return steps;
 }

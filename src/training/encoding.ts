@@ -14,10 +14,13 @@ import { RecordStore } from '../data/record-store.ts';
 import type { ImageSource } from '../data/source.ts';
 import type { Latents } from '../diffusion/latents.ts';
 import { UserError } from '../errors.ts';
-import { openRunClip, openRunCodec } from '../model.ts';
+import { codecBatch, openRunClip, openRunCodec } from '../model.ts';
 import { Engine, type EngineOptions } from '../runtime/engine.ts';
+import { peakResidentBytes, sizeText } from '../runtime/resident.ts';
 import type { Codec } from '../vqgan/codec.ts';
+import { MemoryWatch, planUnder, present } from './memory.ts';
 import type { Watch } from './pictures.ts';
+import { encodingMemory } from './planned-stages.ts';
 import { fingerprint, type RunDirectory } from './run.ts';
 
 /** Pictures encoded together. */
@@ -40,13 +43,15 @@ export interface EncodedPictures {
 
 /**
  * The latents of a run's pictures, with the identity of pictures and models. Pixels are read only for what is not in the cache.
- * @throws UserError if a model that encodes has not been trained yet.
+ * @param limit bytes that the process may hold.
+ * @throws UserError if a model that encodes has not been trained yet, or the limit is too low for it.
  */
 export async function encodePictures(
   run: RunDirectory,
   pictures: Encodable,
   engineOptions: EngineOptions,
   watch: Watch,
+  limit?: number,
 ): Promise<EncodedPictures> {
   if (run.settings.clip === 'compact' && !run.hasModel('clip'))
     throw new UserError(`${run.path} holds no trained CLIP: train it first with --stage clip`);
@@ -56,8 +61,12 @@ export async function encodePictures(
   const engine = Engine.start(engineOptions);
   try {
     const tokenizer = run.stageHash('tokenizer');
-    const codec = await openRunCodec(run, engine);
     const { recipe, seed } = run.settings;
+    // How much the CLIP takes is measured: its graph is not ours to read.
+    if (limit !== undefined) await clip.embedImages(imageViews(new Uint8Array(BATCH * 3 * 32 ** 2), 32));
+    const batch = codecBatch(recipe.imageSize);
+    const parts = limit === undefined ? 1 : planUnder(encodingMemory(recipe, batch), 1, limit, present()).parts;
+    const codec = await openRunCodec(run, engine, batch / parts);
     const { views, ...variation } = recipe.pictures;
     const cache = openLatentCache(run.file('cache'), {
       pictures: JSON.stringify([recipe.imageSize, variation, isFixed(variation) ? 0 : seed]),
@@ -67,7 +76,8 @@ export async function encodePictures(
       dim: clip.dim,
     });
     dropDamaged(cache, watch);
-    await encodeMissing(cache, pictures, views, { codec, clip, imageSize: recipe.imageSize }, watch);
+    const memory = limit === undefined ? undefined : new MemoryWatch(limit);
+    await encodeMissing(cache, pictures, views, { codec, clip, imageSize: recipe.imageSize }, watch, memory);
     return {
       latents: storedLatents(cache, pictures.source, views, codec.tokens, clip.dim),
       id: fingerprint(pictures.id, `${views}`, clip.id, tokenizer),
@@ -140,6 +150,7 @@ export async function encodeMissing(
   views: number,
   { codec, clip, imageSize }: Encoders,
   { signal, display }: Watch,
+  memory?: MemoryWatch,
 ): Promise<void> {
   const isMissing = (view: View): boolean => {
     const key = viewKey(source.contentId(view.row), view.view);
@@ -171,6 +182,10 @@ export async function encodeMissing(
     embeddings.append(toEmbed.keys, bytesOf(newEmbeddings));
     done += picks.length;
     onProgress(done, total);
+    if (memory?.isOver())
+      throw new UserError(
+        `Encoding: the process has come to ${sizeText(peakResidentBytes())}, and --memory allows ${sizeText(memory.limit)}: what is encoded is kept; go on with --resume and more --memory`,
+      );
   }
   codes.flush();
   embeddings.flush();

@@ -1,7 +1,7 @@
 /** From pictures to a model: the stages in order, each learning from what the one before has left. */
 
 import { type ClipReport, reportClip } from '../clip/report.ts';
-import { clipStage } from '../clip/stage.ts';
+import { clipStage, wordsOf } from '../clip/stage.ts';
 import type { Rejected } from '../data/containers/container.ts';
 import { hasPairs, openPairs, type PairSource } from '../data/pairs.ts';
 import { loadAll } from '../data/source.ts';
@@ -13,7 +13,7 @@ import { UserError } from '../errors.ts';
 import { openRunClip } from '../model.ts';
 import { adopt } from '../nn/parameters.ts';
 import type { Recipe } from '../recipe.ts';
-import { Engine, type EngineOptions } from '../runtime/engine.ts';
+import type { EngineOptions } from '../runtime/engine.ts';
 import { discriminatorFrom } from '../vqgan/discriminator.ts';
 import type { LpipsSource } from '../vqgan/lpips-weights.ts';
 import { tokenizerParameters } from '../vqgan/model.ts';
@@ -22,9 +22,11 @@ import { type EncodedPictures, encodePictures } from './encoding.ts';
 import { originOf, saveDiscriminator } from './origin.ts';
 import { lpipsOf, ownEyes } from './perceptual.ts';
 import { CLIP_FACES_OFFSET, type Pictures, type RunPictures, readyPictures, type Watch } from './pictures.ts';
+import { clipMemory, denoiserMemory, tokenizerMemory } from './planned-stages.ts';
 import { fingerprint, type RunDirectory } from './run.ts';
-import type { Stage, StageName } from './stage.ts';
-import { isFinished, trainStage } from './trainer.ts';
+import { runStage } from './run-stage.ts';
+import type { StageName } from './stage.ts';
+import { isFinished } from './trainer.ts';
 import { Validation } from './validation.ts';
 
 export interface PipelineOptions extends Watch {
@@ -33,8 +35,10 @@ export interface PipelineOptions extends Watch {
   readonly pictures: Pictures | undefined;
   readonly stages: readonly StageName[];
   readonly engine: EngineOptions;
-  /** Micro-batches that a batch of the diffusion stages is computed in. */
+  /** Micro-batches that a batch is computed in, where it has so many pictures. */
   readonly accumulate?: number | undefined;
+  /** Bytes that the process may hold: batches are computed in as many parts as that takes. */
+  readonly memory?: number | undefined;
   readonly resume: boolean;
   readonly checkpointEvery: number;
   readonly maxSteps?: number | undefined;
@@ -123,8 +127,10 @@ class Pipeline {
     const onProgress = display.count(data === 'faces' ? 'drawing' : 'reading');
     const images = await loadAll(source.images, side, { signal, onProgress });
     const pairs = { size: source.images.size, side, images, caption: source.caption };
-    await this.train((engine) =>
-      clipStage({ engine, settings: recipe.clip, seed, pairs, folder: run.clipFolder, fingerprint: id }),
+    const words = wordsOf(pairs, recipe.clip);
+    const common = { settings: recipe.clip, seed, pairs, words, folder: run.clipFolder, fingerprint: id };
+    await runStage(this.options, clipMemory(recipe.clip, words), (engine, accumulate) =>
+      clipStage({ ...common, engine, accumulate }),
     );
     const trained = await openRunClip(run, this.options.engine);
     try {
@@ -147,13 +153,14 @@ class Pipeline {
     const origins = [origin, judge].flatMap((one) => (one ? [one.id] : []));
     const identity = fingerprint('tokenizer', settings, `${seed}`, id, eyes?.id ?? '', ...origins);
     const parameters = tokenizerParameters(recipe.tokenizer, recipe.imageSize);
-    await this.train((engine) =>
+    await runStage(this.options, tokenizerMemory(recipe, eyes), (engine, accumulate) =>
       tokenizerStage({
         engine,
         recipe,
         seed,
         pictures: reader,
         fingerprint: identity,
+        accumulate,
         initial: origin && adopt(parameters, origin.tensors, origin.file),
         initialDiscriminator: judge && discriminatorFrom(judge.tensors, recipe.tokenizer, judge.file),
         loadPerceptual: async () => eyes ?? lpipsOf(run, this.options.lpips, this.options),
@@ -214,7 +221,7 @@ class Pipeline {
     const settings = JSON.stringify([recipe.diffusion, recipe.tokenizer, recipe.imageSize]);
     const validation = new Validation({ run, recipe, latents, engine: engineOptions });
     try {
-      await this.train((engine) =>
+      await runStage(this.options, denoiserMemory(name, recipe, latents.dim), (engine, accumulate) =>
         diffusionStage({
           engine,
           name,
@@ -223,33 +230,13 @@ class Pipeline {
           latents,
           fingerprint: fingerprint('diffusion', settings, `${seed}`, id),
           initial,
-          accumulate: this.options.accumulate,
+          accumulate,
           ...(isValidated(recipe.diffusion) && { validate: (ema) => validation.score(ema) }),
           onExport,
         }),
       );
     } finally {
       await validation.close();
-    }
-  }
-
-  /** Train a stage in an engine of its own, so that its memory is free afterwards. */
-  private async train(make: (engine: Engine) => Stage): Promise<void> {
-    const { run, resume, checkpointEvery, maxSteps, signal, display } = this.options;
-    const engine = Engine.start(this.options.engine);
-    try {
-      await trainStage(make(engine), {
-        run,
-        engine,
-        resume,
-        checkpointEvery,
-        maxSteps,
-        signal,
-        onProgress: display.step,
-        onNote: display.note,
-      });
-    } finally {
-      await engine.close();
     }
   }
 
@@ -262,7 +249,8 @@ class Pipeline {
 
   private async encoded(): Promise<EncodedPictures> {
     this.latents?.close();
-    this.latents = await encodePictures(this.options.run, this.pictures(), this.options.engine, this.options);
+    const { run, engine, memory } = this.options;
+    this.latents = await encodePictures(run, this.pictures(), engine, this.options, memory);
     return this.latents;
   }
 

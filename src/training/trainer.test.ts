@@ -51,7 +51,7 @@ beforeEach(() => {
   run = RunDirectory.create(path.join(folder, `run-${runs++}`), { seed: 7, data: 'faces', clip: 'compact', recipe });
 });
 
-function stage(fingerprint = 'a'): Stage {
+function stage(fingerprint = 'a', accumulate = 1): Stage {
   return diffusionStage({
     name: 'diffusion',
     engine,
@@ -59,6 +59,7 @@ function stage(fingerprint = 'a'): Stage {
     seed: 7,
     latents,
     fingerprint,
+    accumulate,
     onExport: (params) => run.saveModel('diffusion', params, {}),
   });
 }
@@ -139,6 +140,19 @@ describe('trainer', () => {
     const rest = await losses(stage(), { resume: true });
     expect(rest).toHaveLength(4);
     expect(rest.every(Number.isFinite)).toBe(true);
+  });
+
+  it('keeps checkpoints of a run in micro-batches, and goes on from them in any number of parts', async () => {
+    const whole = await losses(stage());
+    fs.rmSync(run.file('checkpoints', 'diffusion.safetensors'));
+    const begun = await losses(stage('a', 3), { maxSteps: 4, checkpointEvery: 2 });
+    const resumed = await losses(stage('a', 3), { resume: true, maxSteps: 6, checkpointEvery: 1 });
+    const ended = await losses(stage(), { resume: true });
+    const all = [...begun, ...resumed, ...ended];
+    expect(all).toHaveLength(8);
+    all.forEach((loss, step) => {
+      expect(loss / whole[step]!).toBeCloseTo(1, 3);
+    });
   });
 
   it('refuses a damaged checkpoint in one line', async () => {

@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import { UserError } from '../errors.ts';
 import type { Engine } from '../runtime/engine.ts';
+import { sizeText } from '../runtime/resident.ts';
 import { checkpointSteps, resumeCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import type { RunDirectory } from './run.ts';
 import type { Metrics, Stage, StageName } from './stage.ts';
@@ -31,6 +32,8 @@ export interface TrainOptions {
   readonly maxSteps?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Asked between steps: whether the process holds more memory than it may. */
+  readonly isTooLarge?: (() => boolean) | undefined;
   /** Hears in one sentence what is worth saying beside progress. */
   readonly onNote?: ((note: string) => void) | undefined;
 }
@@ -38,6 +41,17 @@ export interface TrainOptions {
 /** Thrown when training was asked to stop; everything done so far is in the checkpoint. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
+}
+
+/** Thrown when the process has grown beyond its limit; everything done so far is in the checkpoint. */
+export class TooLarge extends Error {
+  override readonly name = 'TooLarge';
+  constructor(
+    readonly step: number,
+    readonly steps: number,
+  ) {
+    super(`The process has grown too large at step ${step} of ${steps}`);
+  }
 }
 
 /** Enough of a stage to know whether it is done. */
@@ -61,6 +75,7 @@ export function isFinished(
 /**
  * Train one stage to its end and export its model.
  * @throws Interrupted when the signal fires, after a checkpoint was written.
+ * @throws TooLarge when the process has grown beyond its limit, after a checkpoint was written.
  * @throws UserError when the loss is no longer a number; the last good checkpoint stays.
  */
 export async function trainStage(stage: Stage, options: TrainOptions): Promise<void> {
@@ -80,6 +95,13 @@ export async function trainStage(stage: Stage, options: TrainOptions): Promise<v
       options.onNote?.(`${stage.name}: what it learns from has changed; it starts again`);
   }
 
+  const { state, activations } = engine.footprint();
+  if (step < end)
+    options.onNote?.(
+      `${stage.name}: ${sizeText(state)} of parameters and optimiser state, ${sizeText(activations)} of activations`,
+    );
+  const [first, memory] = [step, { stateBytes: state, activationBytes: activations }];
+
   const clock = new StepClock();
   let saved = step;
   while (step < end) {
@@ -94,9 +116,14 @@ export async function trainStage(stage: Stage, options: TrainOptions): Promise<v
       );
     step++;
     const { rate, waiting } = clock.tick(stage.waited?.());
-    run.log({ stage: stage.name, step, ...metrics, ...(waiting !== undefined && { waiting: rounded(waiting) }) });
+    const waits = waiting !== undefined && { waiting: rounded(waiting) };
+    run.log({ stage: stage.name, step, ...metrics, ...waits, ...(step === first + 1 && memory) });
     const secondsLeft = (end - step) / rate;
     options.onProgress?.({ stage: stage.name, step, steps: end, metrics, rate, secondsLeft, waiting });
+    if (step < end && options.isTooLarge?.()) {
+      await save(step);
+      throw new TooLarge(step, end);
+    }
     if (step % options.checkpointEvery === 0 && step < end) {
       await save(step);
       saved = step;

@@ -8,6 +8,7 @@ import { adopt, literals } from '../nn/parameters.ts';
 import { gumbelBatch } from '../random/noise.ts';
 import { gridSize, type TokenizerRecipe, type TokenizerSettings } from '../recipe.ts';
 import type { Engine } from '../runtime/engine.ts';
+import type { PlannedProgram } from '../runtime/footprint.ts';
 import { decode, encode, type Tokenizer, tokenizerParameters } from './model.ts';
 import { planesOf } from './pixels.ts';
 import { codeLogits, decoderInput, latentRows } from './quantizer.ts';
@@ -42,18 +43,10 @@ export async function compileCodec(
   const pixels = 3 * imageSize ** 2;
   const params = adopt(tokenizerParameters(settings, imageSize), arrays, label);
   const isDrawn = settings.encode === 'sample';
-  const pictures = g.f32(batch, 3, imageSize, imageSize);
-  const noise = isDrawn ? { gumbel: g.f32(batch, tokens, settings.codes) } : {};
-  const encoder = await engine.compile(
-    g.trace({ x: pictures, ...noise }, ({ x, gumbel }) => ({
-      codes: encodeCodes(literals(params), x, settings, gumbel),
-    })),
-  );
-  const decoder = await engine.compile(
-    g.trace({ codes: g.i32(batch, tokens) }, ({ codes }) => ({
-      x: decodeCodes(literals(params), codes, settings.normGroups),
-    })),
-  );
+  const shape = [batch, 3, imageSize, imageSize];
+  const [encoding, decoding] = codecPrograms(params, recipe, batch);
+  const encoder = await engine.compile(encoding.write());
+  const decoder = await engine.compile(decoding.write());
 
   const drawNoise = (samples: readonly number[]) => {
     const key = { seed, stream: 'tokenizer/encode', step: 0 };
@@ -67,7 +60,7 @@ export async function compileCodec(
       const codes = new Int32Array(count * tokens);
       for (let start = 0; start < count; start += batch) {
         const rows = batchFrom(start, batch, count);
-        const x = float32(planesOf(images, rows, imageSize), pictures.shape);
+        const x = float32(planesOf(images, rows, imageSize), shape);
         const out = await encoder.run({
           x,
           ...(isDrawn && { gumbel: drawNoise(rows.map((row) => numbers?.[row] ?? row)) }),
@@ -89,6 +82,29 @@ export async function compileCodec(
       return planes;
     },
   };
+}
+
+/** The encoder and the decoder for `batch` pictures at a time, as `compileCodec` compiles them. */
+export function codecPrograms(
+  params: Tokenizer<NDArray<'float32'>>,
+  recipe: TokenizerRecipe,
+  batch: number,
+): readonly [encoder: PlannedProgram, decoder: PlannedProgram] {
+  const { imageSize, tokenizer: settings } = recipe;
+  const tokens = gridSize(recipe) ** 2;
+  const noise = settings.encode === 'sample' ? { gumbel: g.f32(batch, tokens, settings.codes) } : {};
+  const encoder = () =>
+    g.trace({ x: g.f32(batch, 3, imageSize, imageSize), ...noise }, ({ x, gumbel }) => ({
+      codes: encodeCodes(literals(params), x, settings, gumbel),
+    }));
+  const decoder = () =>
+    g.trace({ codes: g.i32(batch, tokens) }, ({ codes }) => ({
+      x: decodeCodes(literals(params), codes, settings.normGroups),
+    }));
+  return [
+    { name: 'encoder', write: encoder },
+    { name: 'decoder', write: decoder },
+  ];
 }
 
 /** Row numbers of one batch; an incomplete one is filled up with the last row, and its surplus cut off afterwards. */

@@ -2,7 +2,7 @@
 
 import * as g from '../graph/index.ts';
 import { type AdamState, adamw } from '../optim/adamw.ts';
-import { gridSize, type TokenizerRecipe, type TokenizerSettings } from '../recipe.ts';
+import type { TokenizerRecipe, TokenizerSettings } from '../recipe.ts';
 import { discriminatorLoss, generatorLoss } from './adversarial.ts';
 import {
   type Discriminator,
@@ -11,25 +11,15 @@ import {
   discriminatorBuffers,
   discriminatorParameters,
 } from './discriminator.ts';
-import {
-  absoluteError,
-  autoencode,
-  balancedLoss,
-  plainLoss,
-  type Reconstruction,
-  reconstruct,
-  squaredError,
-} from './loss.ts';
+import { balancedLoss, plainLoss, type Reconstruction, squaredError } from './loss.ts';
 import { encode, type Tokenizer, tokenizerParameters } from './model.ts';
+import { likelihoodOf, pictureInputs, reconstructed, type Step, useOfCodes, useState } from './parts.ts';
 import type { PerceptualDistance } from './perceptual.ts';
 import { codeLogits, codeShares, latentRows } from './quantizer.ts';
 import type { Variant } from './schedule.ts';
 
-/** What the moving average of code use keeps at each step: it looks back about 20 batches. */
-const USAGE_DECAY = 0.95;
-
 /** The discriminator with its optimiser, as it lies in the engine's state. */
-interface Judge {
+export interface Judge {
   readonly params: Discriminator<g.Tensor>;
   readonly adam: AdamState<g.Tensor>;
   readonly buffers: DiscriminatorBuffers<g.Tensor>;
@@ -51,42 +41,25 @@ interface Networks {
  */
 export function trainingProgram(recipe: TokenizerRecipe, variant: Variant, perceptual?: PerceptualDistance): g.Program {
   const { imageSize, tokenizer: settings } = recipe;
-  const { batch, codes, codeDim } = settings;
-  const tokens = gridSize(recipe) ** 2;
   const networks = {
     ...optimized(tokenizerParameters(settings, imageSize)),
-    ...(variant.adversary !== 'absent' && {
-      discriminator: { ...optimized(discriminatorParameters(settings)), buffers: discriminatorBuffers(settings) },
-    }),
+    ...(variant.adversary !== 'absent' && { discriminator: judgeState(settings) }),
   };
-  const feeds = { x: g.f32(batch, 3, imageSize, imageSize), lr: g.f32() };
+  const feeds = { ...pictureInputs(recipe, variant), lr: g.f32() };
   const step: Step = { settings, variant, distance: variant.perceptual ? perceptual : undefined };
-
-  if (variant.phase === 'autoencoder')
-    return g.trace({ state: networks, ...feeds, noise: g.f32(batch, tokens, codeDim) }, ({ state, x, lr, noise }) => {
-      const { next, ...results } = learn(step, state, x, lr, autoencode(state.params, x, noise, settings));
-      return { state: next, ...results };
-    });
-
-  const use = { usage: g.f32(codes), ...(settings.reviveAfter > 0 && { idle: g.f32(codes) }) };
-  const draw = { gumbel: g.f32(batch, tokens, codes), temperature: g.f32(), klWeight: g.f32() };
-  return g.trace({ state: { ...networks, ...use }, ...feeds, ...draw }, ({ state, x, lr, ...drawn }) => {
-    const options = { ...settings, klWeight: drawn.klWeight, hard: variant.phase === 'hard' };
-    const reconstruction = reconstruct(state.params, x, drawn.gumbel, drawn.temperature, options);
-    const now = codeShares(reconstruction.index, codes);
-    const shares = g.add(g.mul(state.usage, USAGE_DECAY), g.mul(now, 1 - USAGE_DECAY));
-    const idle = state.idle && { idle: g.where(g.greater(now, 0), 0, g.add(state.idle, 1)) };
+  return g.trace({ state: { ...networks, ...useState(settings, variant) }, ...feeds }, ({ state, x, lr, ...drawn }) => {
+    const reconstruction = reconstructed(state.params, x, drawn, step);
+    const used = reconstruction.index && useOfCodes(state, codeShares(reconstruction.index, settings.codes));
     const { next, ...results } = learn(step, state, x, lr, reconstruction);
-    return { state: { ...next, usage: shares, ...idle }, ...results, shares };
+    return { state: { ...next, ...used }, ...results, ...(used && { shares: used.usage }) };
   });
 }
 
-/** What is the same for all steps of a program. */
-interface Step {
-  readonly settings: TokenizerSettings;
-  readonly variant: Variant;
-  readonly distance: PerceptualDistance | undefined;
-}
+/** Parameters, optimiser and running statistics of the discriminator, as they lie in the state. */
+export const judgeState = (settings: TokenizerSettings) => ({
+  ...optimized(discriminatorParameters(settings)),
+  buffers: discriminatorBuffers(settings),
+});
 
 /** Everything behind the reconstruction: the loss and the next state of the networks. */
 function learn(
@@ -98,9 +71,7 @@ function learn(
 ) {
   const { params, adam, discriminator } = networks;
   const { image } = reconstruction;
-  const perceptual = distance?.between(x, image);
-  const error = absoluteError(x, image);
-  const likelihood = perceptual ? g.add(error, g.mul(perceptual, settings.perceptualWeight)) : error;
+  const { likelihood, perceptual } = likelihoodOf(x, image, settings, distance);
   const judged = discriminator && judge(discriminator, x, image, lr, settings);
   const { loss, adaptive } =
     judged && variant.adversary === 'counting'
@@ -121,7 +92,7 @@ function learn(
 }
 
 /** The discriminator's step on pictures and their reconstructions, and what it thinks of the latter. */
-function judge(
+export function judge(
   { params, adam, buffers }: Judge,
   x: g.Tensor,
   image: g.Tensor,
@@ -139,7 +110,7 @@ function judge(
 }
 
 /** Parameters with the state of their optimiser. */
-const optimized = <P>(params: P) => ({ params, adam: { step: g.f32(), mean: params, square: params } });
+export const optimized = <P>(params: P) => ({ params, adam: { step: g.f32(), mean: params, square: params } });
 
 function descend<P extends Tokenizer<g.Tensor> | Discriminator<g.Tensor>>(
   params: P,
@@ -148,7 +119,18 @@ function descend<P extends Tokenizer<g.Tensor> | Discriminator<g.Tensor>>(
   lr: g.Tensor,
   settings: TokenizerSettings,
 ) {
-  const next = adamw(params, g.grad(loss, params), adam, lr, { ...settings, eps: 1e-8, weightDecay: 0 });
+  return stepBy(params, g.grad(loss, params), adam, lr, settings);
+}
+
+/** Parameters and Adam's state after a step along `gradients`. */
+export function stepBy<P extends Tokenizer<g.Tensor> | Discriminator<g.Tensor>>(
+  params: P,
+  gradients: P,
+  adam: AdamState<g.Tensor>,
+  lr: g.Tensor,
+  settings: TokenizerSettings,
+) {
+  const next = adamw(params, gradients, adam, lr, { ...settings, eps: 1e-8, weightDecay: 0 });
   return { params: next.params, adam: next.state };
 }
 

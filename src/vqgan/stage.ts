@@ -2,34 +2,37 @@
 
 import { type PictureReader, ReadAhead, type View } from '../data/reader.ts';
 import { UserError } from '../errors.ts';
-import type { Program, Spec } from '../graph/index.ts';
+import type { Spec } from '../graph/index.ts';
 import { float32, int32, type NDArray, scalar, type Tree } from '../ndarray.ts';
 import { initialize } from '../nn/parameters.ts';
 import { adamState } from '../optim/adamw.ts';
+import { microBatch, split } from '../optim/micro-batches.ts';
 import { gumbelBatch, normalBatch } from '../random/noise.ts';
 import { Shuffle } from '../random/shuffle.ts';
 import { gridSize, type TokenizerRecipe } from '../recipe.ts';
 import type { Engine, Executable } from '../runtime/engine.ts';
-import type { Metrics, Stage } from '../training/stage.ts';
+import type { PlannedProgram } from '../runtime/footprint.ts';
+import type { Stage } from '../training/stage.ts';
 import { flatten, type Mapped, unflatten } from '../tree.ts';
 import { codebookFrom } from './codebook.ts';
 import { discriminatorBuffers, discriminatorParameters, type TrainedDiscriminator } from './discriminator.ts';
+import { metricsOf } from './metrics.ts';
 import { tokenizerParameters } from './model.ts';
 import type { PerceptualDistance } from './perceptual.ts';
 import { planesOf } from './pixels.ts';
-import { assignmentProgram, latentProgram, trainingProgram } from './programs.ts';
 import { deadCodes, forgetMoments, revive } from './revival.ts';
+import { firstQuantizedStep, klWeightAt, phaseAt, rateAt, temperatureAt, type Variant, variantAt } from './schedule.ts';
 import {
-  firstQuantizedStep,
-  klWeightAt,
-  phaseAt,
-  rateAt,
-  temperatureAt,
-  type Variant,
-  variantAt,
-  variantName,
-  variantsOf,
-} from './schedule.ts';
+  ADDED_UP,
+  ASSIGNMENT,
+  followed,
+  LATENTS,
+  stagePrograms,
+  stepOf,
+  stepPrograms,
+  type TokenizerStep,
+  zeroSums,
+} from './step.ts';
 
 export interface TokenizerStageOptions {
   readonly engine: Engine;
@@ -38,6 +41,8 @@ export interface TokenizerStageOptions {
   /** Pictures of imageSize and nothing else. */
   readonly pictures: PictureReader;
   readonly fingerprint: string;
+  /** Micro-batches that a batch is computed in, to save memory; 1 unless told. Results are those of the whole batch, up to rounding. */
+  readonly accumulate?: number | undefined;
   /** Weights to start from; by default random ones. */
   readonly initial?: Tree<NDArray> | undefined;
   readonly initialDiscriminator?: TrainedDiscriminator | undefined;
@@ -51,11 +56,12 @@ export interface TokenizerStageOptions {
 const LATENTS_PER_CODE = 32;
 
 export function tokenizerStage(options: TokenizerStageOptions): Stage {
-  const { engine, recipe, seed, pictures } = options;
+  const { engine, recipe, seed, pictures, accumulate: parts = 1 } = options;
   const { imageSize, tokenizer: settings } = recipe;
   const { batch, codes, codeDim, reviveAfter } = settings;
   const tokens = gridSize(recipe) ** 2;
   const count = pictures.size;
+  microBatch(batch, parts);
   const shuffle = new Shuffle(seed, 'tokenizer/order', count);
   /** The pictures of a step, each in the view of its epoch. */
   const picksOf = (step: number): View[] => {
@@ -97,8 +103,8 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
     const latents: Float32Array[] = [];
     const steps = Math.ceil(Math.min(LATENTS_PER_CODE * codes, count * tokens) / (batch * tokens));
     for (let step = 0; step < steps; step++) {
-      const { rows } = await programs.get(LATENTS)!.run({ x: await pictureOf(step) });
-      latents.push(rows!.data as Float32Array);
+      const feeds = split({ x: await pictureOf(step) }, parts);
+      for (const x of feeds) latents.push((await programs.get(LATENTS)!.run(x)).rows!.data as Float32Array);
     }
     const key = { seed, stream: 'tokenizer/codebook', step: 0 };
     await engine.load({ params: { quantize: await codebookFrom(joined(latents), codeDim, codes, key) } });
@@ -109,10 +115,14 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
     const idle = (await read({ idle: { dtype: 'float32', shape: [codes] } })).idle.data;
     const dead = deadCodes(idle, reviveAfter);
     if (dead.length === 0) return;
-    const { rows, index } = await programs.get(ASSIGNMENT)!.run({ x: await pictureOf(step) });
+    const chosen: Record<string, NDArray>[] = [];
+    for (const x of split({ x: await pictureOf(step) }, parts)) chosen.push(await programs.get(ASSIGNMENT)!.run(x));
     const { quantize } = tokenizerParameters(settings, imageSize);
     const state = await read({ params: { quantize }, adam: { mean: { quantize }, square: { quantize } } });
-    const assignment = { rows: rows!.data as Float32Array, index: index!.data as Int32Array };
+    const assignment = {
+      rows: joined(chosen.map(({ rows }) => rows!.data as Float32Array)),
+      index: Int32Array.from(chosen.flatMap(({ index }) => [...(index!.data as Int32Array)])),
+    };
     const key = { seed, stream: 'tokenizer/revival', step };
     const { revived, quantize: next } = revive(state.params.quantize, dead, assignment, key);
     const reborn = revived.map(({ code }) => code);
@@ -137,42 +147,42 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
     return unflatten(part);
   }
 
-  /** The settings as far as they can be followed: without weights there is no perceptual distance. */
-  const followed = () => (perceptual ? settings : { ...settings, perceptualWeight: 0 });
-
   /** A program by its name, compiled once. */
-  async function compiled(name: string, write: () => Program): Promise<Executable> {
-    const program = programs.get(name) ?? (await engine.compile(write(), { name }));
+  async function compiled({ name, write, ...compile }: PlannedProgram): Promise<Executable> {
+    const program = programs.get(name) ?? (await engine.compile(write(), { name, ...compile }));
     programs.set(name, program);
     return program;
   }
 
-  const training = (variant: Variant): Promise<Executable> =>
-    compiled(variantName(variant), () => trainingProgram(recipe, variant, perceptual));
+  async function training(variant: Variant): Promise<TokenizerStep> {
+    const steps: Executable[] = [];
+    for (const program of stepPrograms(recipe, variant, perceptual, parts)) steps.push(await compiled(program));
+    return stepOf(variant, parts, steps);
+  }
 
   return {
     name: 'tokenizer',
     steps: settings.steps,
     batch,
     fingerprint: options.fingerprint,
+    transient: ADDED_UP,
 
     async prepare() {
       if (settings.perceptualWeight > 0) perceptual = await options.loadPerceptual?.();
-      for (const variant of variantsOf(followed())) await training(variant);
-      if (firstQuantizedStep(settings) > 0) await compiled(LATENTS, () => latentProgram(recipe));
-      if (reviveAfter > 0) await compiled(ASSIGNMENT, () => assignmentProgram(recipe));
+      for (const program of stagePrograms(recipe, perceptual, parts)) await compiled(program);
       await engine.load(initialState(recipe, seed, options.initial, options.initialDiscriminator));
+      if (parts > 1) await engine.load(zeroSums(recipe));
     },
 
     async run(step) {
       const first = firstQuantizedStep(settings);
       if (step > 0 && step === first) await seedCodebook();
       if (reviveAfter > 0 && step > first && step % reviveAfter === 0) await reviveCodes(step);
-      const program = await training(variantAt(followed(), step));
+      const train = await training(variantAt(followed(settings, perceptual), step));
       const asked = performance.now();
       const feeds = await engine.span('data wait', () => (drawn?.step === step ? drawn.feeds : drawFeeds(step)));
       waited += performance.now() - asked;
-      const running = program.run(feeds);
+      const running = train(feeds);
       // The next step's pictures are read, and its noise drawn, while the engine works on this one.
       if (step + 1 < settings.steps) {
         const next = drawFeeds(step + 1);
@@ -205,9 +215,6 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
   };
 }
 
-/** The names of programs that do not train. */
-const [LATENTS, ASSIGNMENT] = ['latents', 'assignment'];
-
 /** The state at step 0: what the recipe does not use is not there. */
 function initialState(
   { imageSize, tokenizer: settings }: TokenizerRecipe,
@@ -233,23 +240,6 @@ const identity = (distance: PerceptualDistance | undefined): NDArray<'int32'> =>
     Array.from({ length: 8 }, (_, i) => (distance ? Number.parseInt(distance.id.slice(8 * i, 8 * i + 8), 16) | 0 : 0)),
     [8],
   );
-
-function metricsOf({ loss, squared, shares, perceptual, discriminator, adaptive }: Record<string, NDArray>): Metrics {
-  const extra = { perceptual, discriminator, adaptiveWeight: adaptive };
-  return {
-    loss: loss!.data[0]!,
-    // Pictures span 2, from -1 to 1.
-    psnr: 10 * Math.log10(4 / squared!.data[0]!),
-    ...(shares && useOfCodes(shares.data)),
-    ...Object.fromEntries(Object.entries(extra).flatMap(([name, value]) => (value ? [[name, value.data[0]!]] : []))),
-  };
-}
-
-function useOfCodes(shares: NDArray['data']): { perplexity: number; codesUsed: number } {
-  const used = [...shares].filter((share) => share > 0.01 / shares.length);
-  const entropy = used.reduce((sum, share) => sum - share * Math.log(share), 0);
-  return { perplexity: Math.exp(entropy), codesUsed: used.length };
-}
 
 function joined(parts: readonly Float32Array[]): Float32Array {
   const all = new Float32Array(parts.reduce((n, part) => n + part.length, 0));

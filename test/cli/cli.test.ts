@@ -305,6 +305,8 @@ describe('bench', () => {
       minMs: number,
       paramsM: number,
       gflops: number,
+      stateMB: number,
+      activationsMB: number,
       peakRssMB: number,
     });
   });
@@ -331,8 +333,23 @@ describe('mistakes end in one line and code 2', () => {
     ['run in use', ['train', '--data', 'faces', '--run', 'run'], /already holds a run/],
     [
       'batches that no part can make',
-      ['train', '--data', 'faces', '--run', 'x', '--stage', 'clip', '--accumulate', '4'],
-      /--accumulate is for the diffusion stages/,
+      ['train', '--data', 'faces', '--run', 'x', '--stage', 'clip', '--accumulate', '3'],
+      /--accumulate 3 does not divide a batch of 128/,
+    ],
+    ...['abc', '10', '-1G', '0M', '1.2.3G', '4T', ''].map((size): [string, string[], RegExp] => [
+      `${size || 'nothing'} for memory`,
+      ['train', '--data', 'faces', '--run', 'x', '--memory', size],
+      /--memory <size>.*such as 1500M or 4G/,
+    ]),
+    [
+      'memory of a GPU',
+      ['train', '--data', 'faces', '--run', 'x', '--memory', '4G', '--device', 'webgpu'],
+      /--accumulate/,
+    ],
+    [
+      'too little memory',
+      ['train', '--data', 'faces', '--run', 'x', '--memory', '10M'],
+      /clip: needs about .*allow more/,
     ],
     ['changed on resume', ['train', '--run', 'run', '--resume', '--seed', '3'], /--seed/],
     ['no model', ['generate', '--model', 'nowhere', 'x'], /nowhere/],

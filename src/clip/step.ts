@@ -1,0 +1,205 @@
+/**
+ * A training step of the CLIP, whole or in micro-batches. The loss compares every picture of a batch with every text of it, so parts
+ * cannot be learned from one after another as they are: first all parts are embedded, then the loss and its gradient at the embeddings
+ * are computed on the whole, then each part is embedded again and takes its gradients back through the towers (2101.06983).
+ */
+
+import * as g from '../graph/index.ts';
+import { float32, type NDArray, scalar, sizeOf, type Tree } from '../ndarray.ts';
+import type { Parameter } from '../nn/parameters.ts';
+import { adamw, clipByGlobalNorm, globalNorm } from '../optim/adamw.ts';
+import { GRADIENTS, microBatch } from '../optim/micro-batches.ts';
+import type { ClipSettings } from '../recipe.ts';
+import type { Executable } from '../runtime/engine.ts';
+import type { PlannedProgram } from '../runtime/footprint.ts';
+import { flatten, mapTree } from '../tree.ts';
+import type { ClipBatch } from './batches.ts';
+import { contrastiveLoss } from './loss.ts';
+import { type ClipParameters, embedImages, embedTexts } from './towers.ts';
+
+/** What a step is made for. */
+export interface ClipStepOptions {
+  readonly settings: ClipSettings;
+  readonly parameters: ClipParameters<Parameter>;
+  /** The place of each token in the table of embeddings. */
+  readonly rows: Int32Array;
+  /** Tokens of a caption. */
+  readonly length: number;
+}
+
+/** Takes a batch and the learning rate `lr`; gives `loss` and `accuracy`. */
+export type ClipStep = (feeds: ClipBatch & { readonly lr: NDArray }) => Promise<Readonly<Record<string, NDArray>>>;
+
+const ADAM = { beta1: 0.9, beta2: 0.98, eps: 1e-8 };
+const CLIP_NORM = 1;
+
+/** Both towers, the loss of every wording, backward pass, clipping and AdamW as one graph. */
+export function trainingProgram(options: ClipStepOptions): g.Program {
+  const { settings, parameters } = options;
+  const inputs = { state: optimized(parameters), ...batchInputs(options, settings.batch), lr: g.f32() };
+  return g.trace(inputs, ({ state: { params, adam }, images, ids, lr }) => {
+    const { loss, accuracy } = lossOf(embed(params, images, ids, options), params.logScale);
+    const { gradients } = clipByGlobalNorm(g.grad(loss, params), CLIP_NORM);
+    const next = adamw(params, gradients, adam, lr, { ...ADAM, weightDecay: settings.weightDecay });
+    return { state: { params: next.params, adam: next.state }, loss, accuracy };
+  });
+}
+
+/** The programs of a step, in the order in which it runs them. */
+export function stepPrograms(options: ClipStepOptions, parts: number): PlannedProgram[] {
+  if (parts === 1) return [{ name: 'training step', write: () => trainingProgram(options) }];
+  const batch = microBatch(options.settings.batch, parts);
+  return [
+    { name: 'embeddings', write: () => embeddingProgram(options, batch) },
+    { name: 'loss', write: () => lossProgram(options), inPlace: true, arena: true, fuse: false },
+    { name: 'gradients', write: () => addingProgram(options, batch), inPlace: true, arena: true, fuse: false },
+    { name: 'update', write: () => updateProgram(options), inPlace: true },
+  ];
+}
+
+/** The step out of `stepPrograms`, compiled, in their order. */
+export function stepOf({ captions }: ClipSettings, parts: number, programs: readonly Executable[]): ClipStep {
+  const [first, loss, gradients, update] = programs as [Executable, Executable, Executable, Executable];
+  if (parts === 1) return (feeds) => first.run({ ...feeds });
+  return async ({ images, ids, lr }) => {
+    const cut = (array: NDArray, groups = 1) => cutRows(array, groups, parts);
+    const [pictures, texts] = [cut(images), cut(ids, captions)];
+    const embedded: Readonly<Record<string, NDArray>>[] = [];
+    for (const [i, part] of pictures.entries()) embedded.push(await first.run({ images: part, ids: texts[i]! }));
+    const { toPictures, toTexts, ...results } = await loss.run({
+      pictures: joinRows(
+        embedded.map((one) => one.pictures!),
+        1,
+      ),
+      texts: joinRows(
+        embedded.map((one) => one.texts!),
+        captions,
+      ),
+    });
+    const [backPictures, backTexts] = [cut(toPictures!), cut(toTexts!, captions)];
+    let norm: NDArray | undefined;
+    for (const [i, part] of pictures.entries()) {
+      const back = { toPictures: backPictures[i]!, toTexts: backTexts[i]!, keep: scalar(i === 0 ? 0 : 1) };
+      norm = (await gradients.run({ images: part, ids: texts[i]!, ...back })).norm;
+    }
+    await update.run({ lr, norm: norm! });
+    return results;
+  };
+}
+
+/** What gradients are added up from. */
+export const zeroGradients = (parameters: ClipParameters<Parameter>): Tree<NDArray> =>
+  mapTree<Parameter, NDArray>(parameters, ({ shape }) => float32(new Float32Array(sizeOf(shape)), shape));
+
+/** Embeddings of one part: `pictures` [part, dim] and `texts` [captions, part, dim]. */
+function embeddingProgram(options: ClipStepOptions, part: number): g.Program {
+  const inputs = { state: { params: options.parameters }, ...batchInputs(options, part) };
+  return g.trace(inputs, ({ state: { params }, images, ids }) => ({ ...embed(params, images, ids, options) }));
+}
+
+/** The loss of a whole batch from its embeddings, its gradients there, and that of the temperature, which goes into the state. */
+function lossProgram({ settings: { batch, captions, dim }, parameters: { logScale } }: ClipStepOptions): g.Program {
+  const embeddings = { pictures: g.f32(batch, dim), texts: g.f32(captions, batch, dim) };
+  return g.trace({ state: { params: { logScale } }, ...embeddings }, ({ state: { params }, pictures, texts }) => {
+    const { loss, accuracy } = lossOf({ pictures, texts }, params.logScale);
+    const to = g.grad(loss, { pictures, texts, logScale: params.logScale });
+    const state = { [GRADIENTS]: { logScale: to.logScale } };
+    return { state, loss, accuracy, toPictures: to.pictures, toTexts: to.texts };
+  });
+}
+
+/** Adds a part's gradients to `keep` times what the state holds, and gives the `norm` of the sum. */
+function addingProgram(options: ClipStepOptions, part: number): g.Program {
+  const { captions, dim } = options.settings;
+  const params = options.parameters;
+  const back = { toPictures: g.f32(part, dim), toTexts: g.f32(captions, part, dim), keep: g.f32() };
+  const inputs = { state: { params, [GRADIENTS]: params }, ...batchInputs(options, part), ...back };
+  return g.trace(inputs, ({ state, images, ids, toPictures, toTexts, keep }) => {
+    const { image, text } = state.params;
+    const { pictures, texts } = embed(state.params, images, ids, options);
+    const pulled = g.add(g.sum(g.mul(pictures, toPictures)), g.sum(g.mul(texts, toTexts)));
+    const before = flatten<g.Tensor>(state[GRADIENTS]);
+    const towers: Tree<g.Tensor> = g.grad(pulled, { image, text });
+    const gradients = mapTree<g.Tensor, g.Tensor>(towers, (gradient, path) =>
+      g.add(g.mul(before[path]!, keep), gradient),
+    );
+    const norm = globalNorm({ towers: gradients, logScale: state[GRADIENTS].logScale });
+    return { state: { [GRADIENTS]: gradients }, norm };
+  });
+}
+
+/** Clipping and AdamW on gradients that were added up. */
+function updateProgram({ settings, parameters }: ClipStepOptions): g.Program {
+  const inputs = { state: { ...optimized(parameters), [GRADIENTS]: parameters }, norm: g.f32(), lr: g.f32() };
+  return g.trace(inputs, ({ state, norm, lr }) => {
+    const { gradients } = clipByGlobalNorm(state[GRADIENTS], CLIP_NORM, norm);
+    const next = adamw(state.params, gradients, state.adam, lr, { ...ADAM, weightDecay: settings.weightDecay });
+    return { state: { params: next.params, adam: next.state } };
+  });
+}
+
+interface Embeddings {
+  /** [batch, dim]. */
+  readonly pictures: g.Tensor;
+  /** [captions, batch, dim]. */
+  readonly texts: g.Tensor;
+}
+
+function embed(
+  params: ClipParameters<g.Tensor>,
+  images: g.Tensor,
+  ids: g.Tensor,
+  { rows, settings }: ClipStepOptions,
+): Embeddings {
+  const [captions, batch, length] = ids.shape as readonly [number, number, number];
+  const texts = embedTexts(params.text, g.reshape(ids, [captions * batch, length]), rows);
+  return {
+    pictures: embedImages(params.image, images),
+    texts: g.reshape(texts, [captions, batch, settings.dim]),
+  };
+}
+
+/** Averages over the wordings. */
+function lossOf({ pictures, texts }: Embeddings, logScale: g.Tensor) {
+  const [captions, batch, dim] = texts.shape as readonly [number, number, number];
+  const results = Array.from({ length: captions }, (_, k) =>
+    contrastiveLoss(pictures, g.reshape(g.slice(texts, 0, k, k + 1), [batch, dim]), logScale),
+  );
+  const average = (of: 'loss' | 'accuracy') =>
+    g.mul(
+      results.map((result) => result[of]).reduce((a, b) => g.add(a, b)),
+      1 / captions,
+    );
+  return { loss: average('loss'), accuracy: average('accuracy') };
+}
+
+const optimized = <P>(params: P) => ({ params, adam: { step: g.f32(), mean: params, square: params } });
+
+const batchInputs = ({ settings: { captions, imageSize }, length }: ClipStepOptions, batch: number) => ({
+  images: g.f32(batch, 3, imageSize, imageSize),
+  ids: g.i32(captions, batch, length),
+});
+
+/** [groups · batch, …] cut along the batch into `parts`, each of all groups. */
+function cutRows(array: NDArray, groups: number, parts: number): NDArray[] {
+  const width = array.data.length / groups / parts;
+  const shape = array.shape.map((d, axis) => (axis === (groups === 1 ? 0 : 1) ? d / parts : d));
+  return Array.from({ length: parts }, (_, part) => {
+    const data = array.data.slice(0, groups * width);
+    for (let k = 0; k < groups; k++)
+      data.set(array.data.subarray((k * parts + part) * width, (k * parts + part + 1) * width), k * width);
+    return { ...array, shape, data } as NDArray;
+  });
+}
+
+/** The inverse of `cutRows`, for float32. */
+function joinRows(parts: readonly NDArray[], groups: number): NDArray {
+  const [first] = parts as [NDArray];
+  const width = first.data.length / groups;
+  const data = new Float32Array(first.data.length * parts.length);
+  for (const [part, array] of parts.entries())
+    for (let k = 0; k < groups; k++)
+      data.set(array.data.subarray(k * width, (k + 1) * width), (k * parts.length + part) * width);
+  const shape = first.shape.map((d, axis) => (axis === (groups === 1 ? 0 : 1) ? d * parts.length : d));
+  return float32(data, shape);
+}

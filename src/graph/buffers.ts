@@ -1,0 +1,99 @@
+/** How ONNX Runtime lays out the values of a graph in memory: the order in which it runs the nodes, and the buffers that values share. */
+
+import { bytes } from './cost.ts';
+import type { Node, Primitive, Tensor } from './tensor.ts';
+import { type Program, schedule } from './trace.ts';
+
+/** The operands that a node reads when it runs; what stands in for a gradient is only read by the tracer. */
+const operandsOf = ({ op, inputs }: Node): readonly Tensor[] => (op === 'withGradient' ? inputs.slice(0, 1) : inputs);
+
+/**
+ * The nodes that compute, depth first from the nodes that nothing reads, the latest first, and from each node through its latest
+ * operand: what ONNX Runtime's default order comes to. So a weight's gradient waits for the end of the backward pass, and what it is
+ * made from waits with it.
+ */
+function executionOrder(program: Program): readonly Node[] {
+  const nodes = schedule(program).filter(({ op }) => op !== 'input' && op !== 'constant');
+  const place = new Map(nodes.map((node, at) => [node, at]));
+  const isRead = new Set(nodes.flatMap((node) => operandsOf(node).map((operand) => operand.node)));
+  const stack = nodes.filter((node) => !isRead.has(node)).map((node) => ({ node, isDone: false }));
+  const seen = new Set<Node>();
+  const order: Node[] = [];
+  for (let next = stack.pop(); next; next = stack.pop()) {
+    const { node, isDone } = next;
+    if (isDone) order.push(node);
+    else if (!seen.has(node)) {
+      seen.add(node);
+      stack.push({ node, isDone: true });
+      const before = new Set(operandsOf(node).map((operand) => operand.node));
+      const known = [...before].filter((one) => place.has(one));
+      for (const one of known.sort((a, b) => place.get(a)! - place.get(b)!)) stack.push({ node: one, isDone: false });
+    }
+  }
+  return order;
+}
+
+/** Values that are another value under another shape or name. */
+const VIEWS: ReadonlySet<Primitive> = new Set<Primitive>(['reshape', 'withGradient']);
+
+function root(tensor: Tensor): Tensor {
+  let t = tensor;
+  while (VIEWS.has(t.node.op)) t = t.node.inputs[0]!;
+  return t;
+}
+
+interface Buffer {
+  readonly kind: string;
+  readonly size: number;
+  readonly from: number;
+  until: number;
+}
+
+/**
+ * Bytes of all buffers at the worst moment. ONNX Runtime decides before it runs: a value takes the buffer of a dead value of the same
+ * shape and type where there is one, and such a buffer is held from its first value to its last, also in between. The caller's
+ * buffers take the outputs. Operators that write over their operand are not counted on.
+ */
+export function bufferPeak(program: Program): number {
+  const nodes = executionOrder(program);
+  const given = new Set(Object.values(program.outputs).map(root));
+  const lastUse = new Map<Tensor, number>();
+  nodes.forEach((node, at) => {
+    for (const operand of operandsOf(node)) lastUse.set(root(operand), at);
+  });
+  const buffers: Buffer[] = [];
+  const holders = new Map<Tensor, Buffer>();
+  const free = new Map<string, Buffer[]>();
+  nodes.forEach((node, at) => {
+    if (VIEWS.has(node.op)) return;
+    for (const output of node.outputs) {
+      const until = lastUse.get(output);
+      if (given.has(output) || until === undefined) continue;
+      const kind = `${output.dtype} ${output.shape}`;
+      const buffer = free.get(kind)?.pop() ?? { kind, size: bytes(output), from: at, until };
+      if (buffer.from === at) buffers.push(buffer);
+      buffer.until = until;
+      holders.set(output, buffer);
+    }
+    for (const operand of new Set(operandsOf(node).map(root))) {
+      const buffer = lastUse.get(operand) === at ? holders.get(operand) : undefined;
+      if (buffer) free.set(buffer.kind, [...(free.get(buffer.kind) ?? []), buffer]);
+    }
+  });
+  return worst(buffers, nodes.length);
+}
+
+/** The most that buffers hold together. */
+function worst(buffers: readonly Buffer[], moments: number): number {
+  const change = new Float64Array(moments + 1);
+  for (const { size, from, until } of buffers) {
+    change[from]! += size;
+    change[until + 1]! -= size;
+  }
+  let [held, most] = [0, 0];
+  for (const by of change) {
+    held += by;
+    most = Math.max(most, held);
+  }
+  return most;
+}

@@ -1,0 +1,94 @@
+/** A stage under a limit of memory: it goes on in more parts where it grows, from where it was, or stops and says so. */
+
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { UserError } from '../errors.ts';
+import { scalar } from '../ndarray.ts';
+import { makeRecipe } from '../recipe.ts';
+import type { PlannedStage } from './memory.ts';
+import { RunDirectory } from './run.ts';
+import { type RunStageOptions, runStage } from './run-stage.ts';
+import type { Stage } from './stage.ts';
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-run-stage-'));
+afterAll(() => fs.rmSync(folder, { recursive: true }));
+const recipe = makeRecipe('nano');
+
+const planned: PlannedStage = {
+  name: 'diffusion',
+  batch: 4,
+  footprint: () => ({ state: 1, activations: 1, copies: 0, programs: 0 }),
+  smaller: { state: 'it', activations: 'it' },
+};
+
+/** A run of a stage that counts its steps; `overAt` are the calls at which the process is found too large. */
+async function walk(name: string, overAt: readonly number[], isNear = false) {
+  const run = RunDirectory.create(path.join(folder, name), { seed: 0, data: 'faces', clip: 'compact', recipe });
+  const notes: string[] = [];
+  const steps: { step: number; parts: number }[] = [];
+  let asked = 0;
+  const options: RunStageOptions = {
+    run,
+    engine: { threads: 1 },
+    resume: false,
+    checkpointEvery: 100,
+    memory: 1e12,
+    watch: () => ({ isOver: () => !isNear && overAt.includes(++asked), isNear: () => isNear }),
+    display: { step: () => {}, count: () => () => {}, note: (text) => notes.push(text) },
+  };
+  const running = runStage(options, planned, (engine, parts): Stage => {
+    let done = 0;
+    return {
+      name: 'diffusion',
+      steps: 6,
+      batch: 4,
+      fingerprint: 'f',
+      prepare: () => engine.load({ x: scalar(0) }),
+      run: async (step) => {
+        steps.push({ step, parts });
+        done++;
+        return { loss: step };
+      },
+      hostState: () => ({ done: scalar(done) }),
+      restore: (host) => {
+        done = host.done!.data[0]!;
+      },
+      export: async () => run.writeJson('done.json', done),
+    };
+  });
+  const failure = await running.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  return { run, notes, steps, failure };
+}
+
+it('goes on in more parts, from where it was', async () => {
+  const { run, notes, steps, failure } = await walk('grows', [2, 4]);
+  expect(failure).toBeUndefined();
+  expect(steps.map(({ step }) => step)).toEqual([0, 1, 2, 3, 4, 5]);
+  expect(steps.map(({ parts }) => parts)).toEqual([1, 1, 2, 2, 4, 4]);
+  expect(JSON.parse(fs.readFileSync(run.file('done.json'), 'utf8'))).toBe(6);
+  expect(
+    notes.filter((note) => /the process has come to .* at step [24] of 6; it goes on in more parts/.test(note)),
+  ).toHaveLength(2);
+  expect(notes).toContainEqual(expect.stringMatching(/^diffusion: batch 4 in 2 parts of 2 to stay under 1000\.0 GB/));
+});
+
+it('stops with a checkpoint and one line where there are no more parts', async () => {
+  const { run, steps, failure } = await walk('stuck', [1, 2, 3]);
+  expect(steps.map(({ parts }) => parts)).toEqual([1, 2, 4]);
+  expect(failure).toBeInstanceOf(UserError);
+  expect(`${failure}`).toMatch(
+    /at step 3 of 6, one picture at a time, and --memory allows 1000\.0 GB: what is done is kept; go on with --resume/,
+  );
+  expect(fs.existsSync(run.file('checkpoints', 'diffusion.safetensors'))).toBe(true);
+});
+
+it('lets a stage come near its limit where there are no more parts', async () => {
+  const { steps, failure } = await walk('near', [], true);
+  expect(failure).toBeUndefined();
+  expect(steps.map(({ parts }) => parts)).toEqual([1, 2, 4, 4, 4, 4]);
+});

@@ -1,0 +1,95 @@
+/** `train --memory` as the kernel sees it: the most that the process ever held, with a limit and without. */
+
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+
+const cli = path.resolve('dist/cli/main.js');
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-memory-'));
+afterAll(() => fs.rmSync(folder, { recursive: true }));
+
+/** A tokenizer whose activations are most of what it needs. */
+const HEAVY = [
+  'images=64',
+  'tokenizer.steps=3',
+  'tokenizer.batch=64',
+  'tokenizer.autoencoderFraction=0',
+  'tokenizer.perceptualWeight=0',
+].flatMap((setting) => ['--set', setting]);
+
+interface Run {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** VmHWM as last read from outside, in bytes. */
+  readonly seen: number;
+}
+
+function train(...args: string[]): Promise<Run> {
+  const child = spawn(
+    process.execPath,
+    [cli, 'train', '--data', 'faces', '--stage', 'tokenizer', '--threads', '1', ...args],
+    {
+      cwd: folder,
+    },
+  );
+  const [stdout, stderr]: [string[], string[]] = [[], []];
+  child.stdout.on('data', (text) => stdout.push(`${text}`));
+  child.stderr.on('data', (text) => stderr.push(`${text}`));
+  let seen = 0;
+  const watch = setInterval(() => {
+    try {
+      const status = fs.readFileSync(`/proc/${child.pid}/status`, 'utf8');
+      seen = 1024 * Number(/VmHWM:\s*(\d+)/.exec(status)?.[1] ?? seen / 1024);
+    } catch {
+      // It has ended.
+    }
+  }, 10);
+  return new Promise((resolve) => {
+    child.on('close', (status) => {
+      clearInterval(watch);
+      resolve({ status, stdout: stdout.join(''), stderr: stderr.join(''), seen });
+    });
+  });
+}
+
+describe.skipIf(process.platform !== 'linux')('train --memory', () => {
+  it('keeps a process under a limit that it would otherwise exceed, and learns the same', async () => {
+    const limit = 600e6;
+    const free = await train('--run', 'free', '--json', ...HEAVY);
+    expect(free.status, free.stderr).toBe(0);
+    expect(free.seen).toBeGreaterThan(limit);
+    expect(free.stderr).not.toMatch(/parts/);
+
+    const bound = await train('--run', 'bound', '--json', '--memory', '600M', ...HEAVY);
+    expect(bound.status, bound.stderr).toBe(0);
+    expect(bound.stderr).toMatch(/^tokenizer: batch 64 in \d+ parts of \d+ to stay under 600 MB: about \d+ MB$/m);
+    const { peakBytes } = JSON.parse(bound.stdout) as { peakBytes: number };
+    expect(peakBytes).toBeGreaterThanOrEqual(bound.seen);
+    expect(peakBytes).toBeLessThan(limit);
+
+    const logged = (run: string) =>
+      fs
+        .readFileSync(path.join(folder, run, 'log.jsonl'), 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { loss: number; activationBytes?: number });
+    const [one, many] = [logged('free'), logged('bound')];
+    expect(many).toHaveLength(3);
+    one.forEach(({ loss }, step) => {
+      expect(many[step]!.loss / loss).toBeCloseTo(1, 3);
+    });
+    expect(many[0]!.activationBytes).toBeLessThan(one[0]!.activationBytes! / 2);
+  });
+
+  it('says what is needed before anything is trained where nothing would fit', async () => {
+    const { status, stderr } = await train('--run', 'small', '--memory', '60M', ...HEAVY);
+    expect(status).toBe(2);
+    expect(stderr.trim()).toMatch(
+      /^clipvq: tokenizer: needs about \d+ MB even one picture at a time, and --memory allows 60 MB: allow more: the program itself takes/,
+    );
+    expect(fs.existsSync(path.join(folder, 'small'))).toBe(false);
+  });
+});
