@@ -31,6 +31,12 @@ export function scheduleOf({ diffusion, tokenizer }: DiffusionRecipe): Schedule 
  */
 export type NullEmbedding = 'normalized' | 'raw';
 
+/**
+ * On the CPU a pass over more tokens than this is done in parts: a larger one needs more memory and is hardly faster
+ * (docs/performance.md). A GPU is the better used the more there is at once.
+ */
+const MOST_TOKENS = 2048;
+
 /** The state path under which a denoiser finds its weights. */
 export const DENOISER = 'denoiser';
 
@@ -61,20 +67,29 @@ export class DenoiserPool {
    * @param guidance s, or s at each time; within 0.001 of 1 the unconditional half is not computed at all.
    */
   async denoiser(conditions: Float32Array, guidance: number | ((t: number) => number)): Promise<Denoiser> {
-    const { conditionDim, grid } = this.config;
-    const batch = conditions.length / conditionDim;
-    const condition = float32(conditions, [batch, conditionDim]);
+    const { conditionDim, grid, codes } = this.config;
+    const [batch, tokenCount] = [conditions.length / conditionDim, grid * grid];
+    const most = this.engine.device === 'cpu' ? Math.max(1, Math.floor(MOST_TOKENS / tokenCount)) : batch;
+    const parts = evenParts(batch, most);
     return async (tokens, t) => {
       const scale = typeof guidance === 'number' ? guidance : guidance(t);
       const guided = isGuided(scale);
-      const program = await this.program(batch, guided);
-      const feeds = {
-        condition,
-        ...(guided && { scale: float32([scale], []) }),
-        tokens: int32(tokens, [batch, grid * grid]),
-        t: int32(new Int32Array(batch).fill(t), [batch]),
+      const part = async (from: number, count: number) => {
+        const cut = <A extends Float32Array | Int32Array>(rows: A, width: number) =>
+          rows.slice(from * width, (from + count) * width) as A;
+        const feeds = {
+          condition: float32(cut(conditions, conditionDim), [count, conditionDim]),
+          ...(guided && { scale: float32([scale], []) }),
+          tokens: int32(cut(tokens, tokenCount), [count, tokenCount]),
+          t: int32(new Int32Array(count).fill(t), [count]),
+        };
+        const program = await this.program(count, guided);
+        return (await program.run(feeds)).logProbs!.data as Float32Array;
       };
-      return (await program.run(feeds)).logProbs!.data as Float32Array;
+      if (parts.length === 1) return part(0, batch);
+      const all = new Float32Array(batch * tokenCount * codes);
+      for (const { from, count } of parts) all.set(await part(from, count), from * tokenCount * codes);
+      return all;
     };
   }
 
@@ -95,6 +110,13 @@ export class DenoiserPool {
     }
     return program;
   }
+}
+
+/** `total` in parts as equal as can be, none larger than `most`. */
+function evenParts(total: number, most: number): { readonly from: number; readonly count: number }[] {
+  const n = Math.ceil(total / most);
+  const border = (i: number) => Math.round((i * total) / n);
+  return Array.from({ length: n }, (_, i) => ({ from: border(i), count: border(i + 1) - border(i) }));
 }
 
 /** One array at a time: a large model need not be there once more in another order. */

@@ -56,7 +56,7 @@ export class Engine {
 
   private constructor(
     private readonly worker: Worker,
-    private readonly device: Device,
+    readonly device: Device,
     private readonly recorder: Recorder | undefined,
   ) {
     worker.on('message', (answer: Answer) => this.settle(answer));

@@ -1,0 +1,44 @@
+/** The denoiser that samplers get: passes in parts against one picture at a time. */
+
+import { afterAll, expect, it } from 'vitest';
+import { initialize } from '../nn/parameters.ts';
+import { integers, normals } from '../random/noise.ts';
+import { Engine } from '../runtime/engine.ts';
+import { DenoiserPool } from './model.ts';
+import { diffusionParameters, type TransformerConfig } from './transformer.ts';
+
+const engine = Engine.start({ threads: 1 });
+afterAll(() => engine.close());
+
+const config: TransformerConfig = {
+  layers: 1,
+  dim: 16,
+  heads: 2,
+  mlp: 'conv',
+  mlpRatio: 2,
+  timesteps: 10,
+  codes: 7,
+  grid: 16,
+  conditionDim: 8,
+};
+const BATCH = 11;
+const TOKENS = config.grid ** 2;
+
+it.each([1, 2])(
+  'predicts for a batch too large for one pass what it predicts for each picture (scale %d)',
+  async (scale) => {
+    const pool = await DenoiserPool.create(engine, config, initialize(diffusionParameters(config), 0));
+    const key = (stream: string) => ({ seed: 5, stream, step: 0 });
+    const conditions = Float32Array.from(normals(key('condition'), 0, BATCH * config.conditionDim));
+    const tokens = Int32Array.from(integers(key('tokens'), 0, BATCH * TOKENS, config.codes + 1));
+    const together = await (await pool.denoiser(conditions, scale))(tokens, 4);
+    expect(together).toHaveLength(BATCH * TOKENS * config.codes);
+    for (let i = 0; i < BATCH; i++) {
+      const rows = <A extends Float32Array | Int32Array>(all: A, width: number) =>
+        all.slice(i * width, (i + 1) * width) as A;
+      const alone = await (await pool.denoiser(rows(conditions, config.conditionDim), scale))(rows(tokens, TOKENS), 4);
+      const part = rows(together, TOKENS * config.codes);
+      expect(Math.max(...alone.map((value, k) => Math.abs(value - part[k]!)))).toBeLessThan(1e-4);
+    }
+  },
+);
