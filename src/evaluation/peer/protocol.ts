@@ -1,6 +1,10 @@
 /** What the benchmark asks of each side, one request at a time. Ours hears it as messages, PyTorch's as JSON lines. */
 
+import type { Device } from '../../runtime/engine.ts';
 import type { Job } from './jobs.ts';
+
+/** Where PyTorch computes. */
+export type PyTorchDevice = 'cpu' | 'cuda';
 
 export type Request =
   /** Load weights and make ready. `file` holds weights and feeds. */
@@ -10,11 +14,14 @@ export type Request =
       readonly file: string;
       readonly threads: number;
       readonly spin: boolean;
+      /** Where we compute. */
+      readonly device: Device;
+      readonly pytorch: PyTorchDevice;
     }
   /** Numbers that both sides must agree on. */
   | { readonly kind: 'check' }
-  /** One step, timed. */
-  | { readonly kind: 'step' }
+  /** One step, timed. `tf32` allows PyTorch on CUDA the tensor cores' short factors; without it everything is float32. */
+  | { readonly kind: 'step'; readonly tf32?: boolean }
   /** The most memory the process has held. */
   | { readonly kind: 'peak' };
 
