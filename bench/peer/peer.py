@@ -168,7 +168,7 @@ def versions(device):
 def answer(request, state):
     kind = request['kind']
     if kind == 'prepare':
-        state['device'] = device = request['pytorch']
+        state['device'] = device = 'cuda' if request['pytorch'] == 'gpu' and torch.cuda.is_available() else 'cpu'
         torch.set_num_threads(request['threads'])
         torch.set_flush_denormal(True)
         torch.manual_seed(0)
@@ -176,7 +176,7 @@ def answer(request, state):
         allow_tf32(False)
         state['job'] = JOBS[request['job']['kind']](request['job'], Weights(request['file'], device))
         synchronize(state)
-        return {'versions': versions(device), 'threads': torch.get_num_threads()}
+        return {'versions': versions(device), 'threads': torch.get_num_threads(), 'device': device}
     if kind == 'check':
         job = state['job']
         return {'values': job.check() if hasattr(job, 'check') else [v for _ in range(3) for v in job.run()]}

@@ -4,7 +4,7 @@ import os from 'node:os';
 import { Command, Option } from 'commander';
 import { UserError } from '../errors.ts';
 import { type Comparison, compare } from '../evaluation/peer/compare.ts';
-import { findPyTorch, pyTorchDevice } from '../evaluation/peer/python.ts';
+import { findPyTorch } from '../evaluation/peer/python.ts';
 import { moreRows, type Row, rows } from '../evaluation/peer/rows.ts';
 import { whole } from './options.ts';
 import { note, printResult } from './output.ts';
@@ -12,6 +12,7 @@ import { table } from './table.ts';
 
 interface PeerOptions {
   readonly device: string;
+  readonly python?: string;
   readonly rounds: number;
   readonly quick: boolean;
   readonly only?: string;
@@ -34,6 +35,7 @@ export function benchPeerCommand(): Command {
       `some rows, by commas: ${names(rows)}; and, measured only when asked for: ${names(moreRows)}`,
     )
     .option('--device <name>', 'where we compute; on another than cpu, PyTorch computes with CUDA if it can', 'cpu')
+    .option('--python <command>', 'a Python that has PyTorch, where it is not to be looked for')
     .option('--spin', 'let our threads wait spinning, as those of PyTorch do: faster on an idle machine', false)
     .addOption(
       new Option('--threads <n>', 'threads of each side; 0 is one for each core').argParser(whole(0)).default(0),
@@ -45,17 +47,14 @@ export function benchPeerCommand(): Command {
 
 async function peer(options: PeerOptions): Promise<void> {
   const wanted = choose(options.only);
-  const python = findPyTorch(note);
+  const python = options.python ?? findPyTorch(note);
   const { device, spin } = options;
-  const pytorch = device === 'cpu' ? 'cpu' : pyTorchDevice(python);
-  if (device !== pytorch && pytorch === 'cpu')
-    note(`PyTorch finds no CUDA: ${device} is compared with PyTorch on the CPU`);
   const threads = options.threads || os.availableParallelism();
   const rounds = options.quick ? QUICK_ROUNDS : options.rounds;
   const results: Comparison[] = [];
   for (const [i, row] of wanted.entries()) {
     note(`${i + 1} of ${wanted.length}  ${row.name}: ${row.what}`);
-    results.push(await compare(row, { python, device, pytorch, threads, rounds, spin }));
+    results.push(await compare(row, { python, device, threads, rounds, spin }));
   }
   const versions = Object.assign({}, ...results.map((result) => result.versions)) as Record<string, string>;
   const machine = {
@@ -63,21 +62,17 @@ async function peer(options: PeerOptions): Promise<void> {
     cores: os.availableParallelism(),
     load: os.loadavg()[0]!,
   };
-  printResult(
-    options.json ?? false,
-    { ...machine, device, pytorch, threads, rounds, spin, versions, rows: results },
-    () => [
-      ...table(device === 'cpu' ? cpuCells(results) : gpuCells(results)),
-      '',
-      `ours on ${device}, PyTorch on ${pytorch}; ${machine.cpu}, ${machine.cores} cores, load ${machine.load.toFixed(1)}; ${threads} threads each; ours wait ${spin ? 'spinning' : 'sleeping'}; medians of ${rounds} rounds, in turn`,
-      Object.entries(versions)
-        .map(([name, version]) => `${name} ${version}`)
-        .join(', '),
-      'Before a row is timed both sides start from the same weights and noise and must agree; "difference" is the largest of',
-      `${[...new Set(results.map(({ compared }) => compared))].join('; ')}, over the largest value.`,
-      ...legend(device),
-    ],
-  );
+  printResult(options.json ?? false, { ...machine, device, threads, rounds, spin, versions, rows: results }, () => [
+    ...table(device === 'cpu' ? cpuCells(results) : gpuCells(results)),
+    '',
+    `ours on ${device}, PyTorch on ${results[0]?.pytorchDevice}; ${machine.cpu}, ${machine.cores} cores, load ${machine.load.toFixed(1)}; ${threads} threads each; ours wait ${spin ? 'spinning' : 'sleeping'}; medians of ${rounds} rounds, in turn`,
+    Object.entries(versions)
+      .map(([name, version]) => `${name} ${version}`)
+      .join(', '),
+    'Before a row is timed both sides start from the same weights and noise and must agree; "difference" is the largest of',
+    `${[...new Set(results.map(({ compared }) => compared))].join('; ')}, over the largest value.`,
+    ...legend(device),
+  ]);
 }
 
 function choose(only: string | undefined): readonly Row[] {

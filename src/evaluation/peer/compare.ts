@@ -8,16 +8,14 @@ import type { NDArray } from '../../ndarray.ts';
 import type { Device } from '../../runtime/engine.ts';
 import { GpuMeter } from './gpu.ts';
 import { drawWeights, type Job, jobFeeds, jobParameters } from './jobs.ts';
-import type { PyTorchDevice } from './protocol.ts';
 import type { Row } from './rows.ts';
 import { type Side, startOurs, startPyTorch } from './sides.ts';
 
 export interface CompareOptions {
   /** A Python that has PyTorch. */
   readonly python: string;
-  /** Where we compute, and where PyTorch does. */
+  /** Where we compute. On another device than the CPU, PyTorch computes with CUDA if it can. */
   readonly device: Device;
-  readonly pytorch: PyTorchDevice;
   /** For both sides. */
   readonly threads: number;
   /** Measured rounds of each side, in turn. */
@@ -29,6 +27,8 @@ export interface CompareOptions {
 export interface Comparison {
   readonly name: string;
   readonly what: string;
+  /** Where PyTorch computed: `cpu` or `cuda`. */
+  readonly pytorchDevice: Device;
   readonly oursMs: number;
   readonly pytorchMs: number;
   /** On CUDA also with TF32, which rounds the factors of products to 10 bits. */
@@ -84,14 +84,15 @@ export async function compare(row: Row, options: CompareOptions): Promise<Compar
     const [ours, pytorch] = [startOurs(), startPyTorch(options.python, options.threads)] as const;
     sides.push(ours, pytorch);
     const { threads, spin, device } = options;
-    const prepare = { kind: 'prepare', job: row.job, file, threads, spin, device, pytorch: options.pytorch } as const;
+    const where = { device, pytorch: device === 'cpu' ? 'cpu' : 'gpu' } as const;
+    const prepare = { kind: 'prepare', job: row.job, file, threads, spin, ...where } as const;
     const ready = async (side: Side) => {
       const before = await meter?.used();
       const start = performance.now();
-      const { versions } = await side.ask(prepare);
+      const told = await side.ask(prepare);
       const { values } = await side.ask({ kind: 'check' });
       const seconds = (performance.now() - start) / 1000;
-      return { versions, values, seconds, peakMB: ((await meter?.since(start))?.peakMB ?? 0) - (before ?? 0) };
+      return { ...told, values, seconds, peakMB: ((await meter?.since(start))?.peakMB ?? 0) - (before ?? 0) };
     };
     const mine = await ready(ours);
     const theirs = await ready(pytorch);
@@ -99,7 +100,7 @@ export async function compare(row: Row, options: CompareOptions): Promise<Compar
     rmSync(file);
     const difference = disagreement(row, mine.values, theirs.values);
 
-    const tf32 = options.pytorch === 'cuda';
+    const tf32 = theirs.device === 'cuda';
     if (tf32) await pytorch.ask({ kind: 'step', tf32 });
     const times = { ours: [] as number[], pytorch: [] as number[], tf32: [] as number[] };
     for (let round = 0; round < options.rounds; round++) {
@@ -126,6 +127,7 @@ export async function compare(row: Row, options: CompareOptions): Promise<Compar
     return {
       name: row.name,
       what: row.what,
+      pytorchDevice: theirs.device,
       oursMs,
       pytorchMs,
       ...(tf32 && { tf32Ms: median(times.tf32) }),

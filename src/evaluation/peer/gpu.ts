@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 interface Sample {
   /** By `performance.now`. */
   readonly at: number;
-  /** Share of the time in which some kernel ran, in percent, over the driver's last period. */
+  /** Share of the time in which some kernel ran, in percent, over the driver's last period; NaN where it does not say. */
   readonly busy: number;
   /** Memory in use, of all processes. */
   readonly usedMB: number;
@@ -26,7 +26,7 @@ export class GpuMeter {
     if (!child.stdout) return;
     readline.createInterface({ input: child.stdout }).on('line', (line) => {
       const [busy = Number.NaN, usedMB = Number.NaN] = line.split(',').map(Number);
-      if (busy >= 0 && usedMB >= 0) this.samples.push({ at: performance.now(), busy, usedMB });
+      if (usedMB >= 0) this.samples.push({ at: performance.now(), busy, usedMB });
     });
   }
 
@@ -49,11 +49,10 @@ export class GpuMeter {
     await sleep(DELAY_MS / 3);
     const seen = this.samples.filter(({ at }) => at >= start);
     if (seen.length === 0) return undefined;
-    const settled = seen.filter(({ at }) => at >= start + DELAY_MS);
-    const counted = settled.length > 0 ? settled : seen;
+    const settled = seen.filter(({ at, busy }) => at >= start + DELAY_MS && busy >= 0);
     return {
       peakMB: Math.max(...seen.map(({ usedMB }) => usedMB)),
-      busy: counted.reduce((sum, { busy }) => sum + busy, 0) / counted.length,
+      busy: settled.reduce((sum, { busy }) => sum + busy, 0) / settled.length,
     };
   }
 

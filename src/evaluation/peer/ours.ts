@@ -128,7 +128,7 @@ async function answer(request: Request): Promise<Answer> {
     const { job, threads, spin, device } = request;
     work = await prepareWork(job, Engine.start({ threads, spin, device }));
     const ort = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
-    return { versions: { node: process.versions.node, 'onnxruntime-node': ort.version }, threads };
+    return { versions: { node: process.versions.node, 'onnxruntime-node': ort.version }, threads, device };
   }
   if (request.kind === 'peak') return { peakMB: peakMB() };
   if (!work) throw new Error('Nothing was prepared');

@@ -3,9 +3,6 @@
 import type { Device } from '../../runtime/engine.ts';
 import type { Job } from './jobs.ts';
 
-/** Where PyTorch computes. */
-export type PyTorchDevice = 'cpu' | 'cuda';
-
 export type Request =
   /** Load weights and make ready. `file` holds weights and feeds. */
   | {
@@ -16,7 +13,8 @@ export type Request =
       readonly spin: boolean;
       /** Where we compute. */
       readonly device: Device;
-      readonly pytorch: PyTorchDevice;
+      /** Where PyTorch is to compute: with `gpu`, with CUDA if it can. */
+      readonly pytorch: 'cpu' | 'gpu';
     }
   /** Numbers that both sides must agree on. */
   | { readonly kind: 'check' }
@@ -26,7 +24,12 @@ export type Request =
   | { readonly kind: 'peak' };
 
 export interface Answers {
-  readonly prepare: { readonly versions: Readonly<Record<string, string>>; readonly threads: number };
+  readonly prepare: {
+    readonly versions: Readonly<Record<string, string>>;
+    readonly threads: number;
+    /** Where it computes: `cpu`, `webgpu`, …; of PyTorch, `cpu` or `cuda`. */
+    readonly device: Device;
+  };
   readonly check: { readonly values: readonly number[] };
   readonly step: { readonly ms: number };
   readonly peak: { readonly peakMB: number };

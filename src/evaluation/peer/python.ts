@@ -3,7 +3,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { UserError } from '../../errors.ts';
-import type { PyTorchDevice } from './protocol.ts';
 
 const PACKAGES = ['python3-torch', 'python3-numpy', 'libopenblas0-pthread'];
 const CANDIDATES = ['python3', '/usr/bin/python3', 'python'];
@@ -25,12 +24,6 @@ export function findPyTorch(say: (message: string) => void): string {
   throw new UserError(
     `The comparison needs PyTorch. On Debian or Ubuntu: apt-get install ${PACKAGES.join(' ')}; elsewhere: pip install torch numpy`,
   );
-}
-
-/** Where a Python's PyTorch can compute: on a GPU if it was built for CUDA and sees one. */
-export function pyTorchDevice(python: string): PyTorchDevice {
-  const script = 'import sys, torch; sys.exit(not torch.cuda.is_available())';
-  return spawnSync(python, ['-c', script], { stdio: 'ignore' }).status === 0 ? 'cuda' : 'cpu';
 }
 
 const withPyTorch = (): string | undefined =>
