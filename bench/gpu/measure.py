@@ -139,6 +139,11 @@ def curves():
     """Twenty training steps of a small model here and on the CPU must lose the same."""
     script = os.path.join(APP, 'test', 'webgpu', 'train.mjs')
     gpu = step('curve webgpu', 60, [NODE, script, 'webgpu'])
+    if not gpu and not ONLY:
+        say('Not even a small model trains: nothing more was tried')
+        with open(os.path.join(OUT, 'log.txt')) as log:
+            print(log.read()[-6000:])
+        sys.exit(1)
     cpu = step('curve cpu', 60, [NODE, script, 'cpu'])
     if gpu and cpu:
         worst = max(abs(a - b) for a, b in zip(gpu['losses'], cpu['losses']))
