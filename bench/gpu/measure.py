@@ -120,8 +120,12 @@ def find_gpu():
             ENV.update(chosen)
             record('vulkan', elapsed(), 0, {'driver': driver, 'devices': seen})
             return
-    for command in (['ls', '-la', '/usr/local/nvidia', '/usr/local/nvidia/share'], ['sh', '-c', 'ls -la /dev/nvidia* /dev/dri'], ['ldconfig', '-p']):
-        say(' '.join(command) + '\n' + run(command, 10)[0][-3000:])
+    for command in (
+        'ls -la /dev/nvidia* /dev/dri /usr/local/nvidia /usr/local/nvidia/share',
+        'ldconfig -p | grep -iE "nvidia|vulkan|glx"',
+        'find / -xdev \\( -name "*icd*.json" -o -name "libGLX_nvidia*" -o -name "libEGL_nvidia*" \\) 2>/dev/null',
+    ):
+        say(command + '\n' + run(['sh', '-c', command], 20)[0][-2500:])
     say('NO GPU that Vulkan can use: nothing was measured')
     sys.exit(1)
 
@@ -206,6 +210,9 @@ def table():
     for name, result in RESULTS.items():
         if name.startswith('setting') and result:
             print(f'{name}: median {result["medianMs"]:.2f} ms, least {result["minMs"]:.2f} ms')
+        elif name == 'fallbacks' and result:
+            device = next(r for r in result['results'] if 'fallbacks' in r)
+            print('on the CPU ran:', {job: [k['operator'] for k in some] for job, some in device['fallbacks'].items()})
         elif result is None:
             print(f'{name}: NO RESULT')
 
