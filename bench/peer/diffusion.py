@@ -33,6 +33,12 @@ class Schedule:
         self.gamma_bar = torch.cat([ramp * (gamma_end - gamma_start) + gamma_start, zero])
         self.beta_bar = (1 - self.alpha_bar - self.gamma_bar) / codes
 
+    def to(self, device):
+        """Where the times that it is asked about are."""
+        for name in ('alpha_bar', 'beta_bar', 'gamma_bar'):
+            setattr(self, name, getattr(self, name).to(device))
+        return self
+
     def logs(self, t, column=(-1, 1, 1)):
         """log alpha_bar, beta_bar, gamma_bar and 1 - gamma_bar at times t; -1 is clean."""
         at = [x[t] for x in (self.alpha_bar, self.beta_bar, self.gamma_bar)]
@@ -119,8 +125,7 @@ class Diffusion(nn.Module):
     @torch.no_grad()
     def reverse_step(self, xt, s, t, condition, scale, truncation):
         """Draws x_s from x_t, s < t: network, guidance, truncation, posterior and a Gumbel draw over all classes."""
-        batch = xt.shape[0]
-        at, before = torch.full((batch,), t), torch.full((batch,), s)
+        at, before = (torch.full((xt.shape[0],), time, device=xt.device) for time in (t, s))
         log_x0 = truncate(self.guided(xt, at, condition, scale), truncation)
         log_xt = log_one_hot(xt, self.schedule.codes + 1)
         log_xs = q_posterior(log_x0, log_xt, xt, before, at, self.schedule)
@@ -129,7 +134,7 @@ class Diffusion(nn.Module):
 
     def sample(self, condition, times, tokens, scale, truncation):
         """From all masks down the times, the last of which is -1."""
-        x = torch.full((condition.shape[0], tokens), self.schedule.codes)
+        x = torch.full((condition.shape[0], tokens), self.schedule.codes, device=condition.device)
         for t, s in zip(times[:-1], times[1:]):
             x = self.reverse_step(x, s, t, condition, scale, truncation)
         return x.clamp(max=self.schedule.codes - 1)

@@ -19,8 +19,8 @@ DTYPES = {'F32': numpy.float32, 'I32': numpy.int32}
 class Weights:
     """A safetensors file, read tensor by tensor: a model need not be in memory twice."""
 
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, path, device):
+        self.path, self.device = path, device
         with open(path, 'rb') as file:
             (size,) = struct.unpack('<Q', file.read(8))
             self.entries = json.loads(file.read(size))
@@ -35,7 +35,7 @@ class Weights:
         with open(self.path, 'rb') as file:
             file.seek(self.start + begin)
             array = numpy.fromfile(file, dtype=dtype, count=(end - begin) // dtype.itemsize).reshape(entry['shape'])
-        return torch.from_numpy(array.astype(numpy.int64) if dtype == numpy.int32 else array)
+        return torch.from_numpy(array.astype(numpy.int64) if dtype == numpy.int32 else array).to(self.device)
 
     def feeds(self):
         names = [name for name in self.entries if name.startswith('feeds.')]
@@ -43,7 +43,8 @@ class Weights:
 
     @torch.no_grad()
     def load(self, model, prefix):
-        """Copies every parameter of a model; the file must hold exactly those."""
+        """Moves a model to the device and copies every parameter; the file must hold exactly those."""
+        model.to(self.device)
         parameters = dict(model.named_parameters())
         held = {name[len(prefix) :] for name in self.entries if name.startswith(prefix)}
         if held != set(parameters):
@@ -62,7 +63,7 @@ def peak_mb():
 
 def diffusion_model(job, weights):
     c = job['transformer']
-    schedule = Schedule(c['timesteps'], c['codes'], *job['schedule'])
+    schedule = Schedule(c['timesteps'], c['codes'], *job['schedule']).to(weights.device)
     return weights.load(Diffusion(Transformer(c), c['conditionDim'], schedule, job['auxiliaryWeight']), 'model.')
 
 
@@ -72,7 +73,8 @@ class Training:
     def __init__(self, job, model, loss):
         o = job['optimizer']
         self.model, self.loss, self.clip, self.decay = model, loss, o.get('clipNorm'), o.get('emaDecay')
-        self.average = [p.detach().clone() for p in model.parameters()] if self.decay else []
+        self.parameters = [p.detach() for p in model.parameters()]
+        self.average = [p.clone() for p in self.parameters] if self.decay else []
         options = dict(lr=o['lr'], betas=(o['beta1'], o['beta2']), weight_decay=o['weightDecay'], eps=1e-8)
         self.optimizer = torch.optim.AdamW(model.parameters(), **options)
 
@@ -83,9 +85,9 @@ class Training:
         if self.clip:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.clip)
         self.optimizer.step()
-        with torch.no_grad():
-            for average, p in zip(self.average, self.model.parameters()):
-                average.mul_(self.decay).add_(p, alpha=1 - self.decay)
+        if self.average:
+            torch._foreach_mul_(self.average, self.decay)
+            torch._foreach_add_(self.average, self.parameters, alpha=1 - self.decay)
         return [loss.item()]
 
 
@@ -111,7 +113,7 @@ class ReverseStep:
     def check(self):
         """Some log-probabilities of the guided network, to be compared with ours."""
         tokens, condition = self.feeds['tokens'], self.feeds['condition']
-        t = torch.full((tokens.shape[0],), self.job['from'])
+        t = torch.full((tokens.shape[0],), self.job['from'], device=tokens.device)
         log_p = self.model.guided(tokens, t, condition, self.job['guidanceScale'])[:, :-1]
         return log_p.permute(0, 2, 1).reshape(-1)[:: self.job['stride']].tolist()
 
@@ -147,21 +149,43 @@ JOBS = {
 }
 
 
+def allow_tf32(allowed):
+    """Whether CUDA may round the factors of matrix products and convolutions to 10 bits, for its tensor cores."""
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+    torch.backends.cudnn.allow_tf32 = allowed
+
+
+def synchronize(state):
+    if state['device'] == 'cuda':
+        torch.cuda.synchronize()
+
+
+def versions(device):
+    told = {'python': platform.python_version(), 'torch': torch.__version__}
+    return {**told, 'cuda': torch.version.cuda, 'gpu': torch.cuda.get_device_name()} if device == 'cuda' else told
+
+
 def answer(request, state):
     kind = request['kind']
     if kind == 'prepare':
+        state['device'] = device = 'cuda' if request['pytorch'] == 'gpu' and torch.cuda.is_available() else 'cpu'
         torch.set_num_threads(request['threads'])
         torch.set_flush_denormal(True)
         torch.manual_seed(0)
-        state['job'] = JOBS[request['job']['kind']](request['job'], Weights(request['file']))
-        threads = torch.get_num_threads()
-        return {'versions': {'python': platform.python_version(), 'torch': torch.__version__}, 'threads': threads}
+        torch.backends.cudnn.benchmark = True
+        allow_tf32(False)
+        state['job'] = JOBS[request['job']['kind']](request['job'], Weights(request['file'], device))
+        synchronize(state)
+        return {'versions': versions(device), 'threads': torch.get_num_threads(), 'device': device}
     if kind == 'check':
         job = state['job']
         return {'values': job.check() if hasattr(job, 'check') else [v for _ in range(3) for v in job.run()]}
     if kind == 'step':
+        allow_tf32(request.get('tf32', False))
+        synchronize(state)
         start = time.perf_counter()
         state['job'].run()
+        synchronize(state)
         return {'ms': 1000 * (time.perf_counter() - start)}
     return {'peakMB': peak_mb()}
 

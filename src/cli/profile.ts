@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import type { Command } from 'commander';
 import { fileError } from '../checkpoint/file-errors.ts';
 import type { EngineOptions } from '../runtime/engine.ts';
-import { type OperatorTime, operatorTimes } from '../runtime/operators.ts';
+import { type Kernel, type OperatorTime, operatorTimes } from '../runtime/operators.ts';
 import { Profiler } from '../runtime/profiler.ts';
 import { type CommonOptions, engineOptions } from './options.ts';
 import { note } from './output.ts';
@@ -54,17 +54,25 @@ function create(file: string): number {
 }
 
 function report(profiler: Profiler): string[] {
-  const { kernels, recordedRuns } = profiler;
+  const { kernels, gpuKernels, recordedRuns } = profiler;
   const spans = Object.entries(profiler.spans()).sort((a, b) => b[1] - a[1]);
   const lines = ['', 'Spans, all together:', ...table(spans.map(([name, ms]) => [name, milliseconds(ms)]))];
   if (kernels.length === 0) return [...lines, 'No operator was recorded.'];
+  const onGpu = gpuKernels.length > 0;
+  return [
+    ...lines,
+    ...operatorLines(`Operators of ${recordedRuns} recorded runs${onGpu ? ' (handing them to the GPU)' : ''}`, kernels),
+    ...(onGpu ? operatorLines('What the GPU ran, by its own clock', gpuKernels) : []),
+  ];
+}
+
+function operatorLines(what: string, kernels: readonly Kernel[]): string[] {
   const kinds = operatorTimes(kernels, { byShape: false });
   const shapes = operatorTimes(kernels, { byShape: true });
   const total = kinds.reduce((sum, { ms }) => sum + ms, 0);
   return [
-    ...lines,
     '',
-    `Operators of ${recordedRuns} recorded runs, ${milliseconds(total)} in all; by kind:`,
+    `${what}, ${milliseconds(total)} in all; by kind:`,
     ...table([['operator', 'on', 'calls', 'time', 'share', 'GFLOP/s'], ...kinds.slice(0, KINDS).map(row)]),
     '',
     'and by the shapes of their operands:',

@@ -13,6 +13,8 @@ export interface Kernel {
   /** In microseconds; the start counts from the session's creation. */
   readonly start: number;
   readonly duration: number;
+  /** The shapes in words, where the operands are not known one by one. */
+  readonly shapes?: string;
 }
 
 export interface Operand {
@@ -42,13 +44,25 @@ interface Event {
   readonly args: {
     readonly op_name?: string;
     readonly provider?: string;
+    /** Of what ran on a GPU. */
+    readonly shapes?: string;
     readonly input_type_shape?: readonly Readonly<Record<string, readonly number[]>>[];
     readonly output_type_shape?: readonly Readonly<Record<string, readonly number[]>>[];
   };
 }
 
-/** The operators in the text of a profile that ONNX Runtime wrote, and when its runs began and ended (µs). */
-export function readProfile(text: string): { readonly kernels: Kernel[]; readonly runs: { start: number }[] } {
+/** What ONNX Runtime's profile of a session holds. */
+export interface SessionProfile {
+  /** Operators. Of a GPU, the host's time for handing them over. */
+  readonly kernels: Kernel[];
+  /** What the GPU itself ran and for how long, where WebGPU can say. Sizes of vectorised operands are in vectors. */
+  readonly gpuKernels: Kernel[];
+  /** When runs began (µs). */
+  readonly runs: { start: number }[];
+}
+
+/** Reads the text of a profile that ONNX Runtime wrote. */
+export function readProfile(text: string): SessionProfile {
   const events = JSON.parse(text) as Event[];
   const runs = events.filter(({ name }) => name === 'model_run').map(({ ts }) => ({ start: ts }));
   runs.sort((a, b) => a.start - b.start);
@@ -65,7 +79,22 @@ export function readProfile(text: string): { readonly kernels: Kernel[]; readonl
       },
     ];
   });
-  return { kernels, runs };
+  const gpuKernels = events.flatMap(({ cat, name, ts, dur, args }): Kernel[] => {
+    if (cat !== 'Api') return [];
+    const [operator, shapes] = [name.split('&').at(-1)!, wordsOf(args.shapes ?? '')];
+    return [{ operator, provider: 'GPU', inputs: [], outputs: [], start: ts, duration: dur, shapes }];
+  });
+  return { kernels, gpuKernels, runs };
+}
+
+/** `inputs[0] = {64,16} inputs[1] = {1} outputs[0] = {64,16} ` as `[64,16]·[1] → [64,16]`. */
+function wordsOf(told: string): string {
+  const of = (side: string) => [...told.matchAll(new RegExp(`${side}\\[\\d+\\] = \\{([\\d,]*)\\}`, 'g'))];
+  const words = (side: string) =>
+    of(side)
+      .map(([, shape]) => `[${shape}]`)
+      .join('·');
+  return `${words('inputs')} → ${words('outputs')}`;
 }
 
 const operands = (described: Event['args']['input_type_shape'] = []): Operand[] =>
@@ -115,7 +144,8 @@ export function flopOf({ operator, inputs, outputs }: Pick<Kernel, 'operator' | 
 }
 
 /** `[4,256]·[256,1024] → [4,1024]`. */
-const shapesOf = ({ inputs, outputs }: Kernel): string =>
+const shapesOf = ({ inputs, outputs, shapes }: Kernel): string =>
+  shapes ??
   `${inputs.map(({ shape }) => `[${shape}]`).join('·')} → ${outputs.map(({ shape }) => `[${shape}]`).join('·')}`;
 
 const sum = <T>(items: readonly T[], of: (item: T) => number): number =>

@@ -32,6 +32,8 @@ export class Profiler {
   private engines = 0;
   /** All operators that were recorded. */
   readonly kernels: Kernel[] = [];
+  /** What a GPU ran, where its times are known. */
+  readonly gpuKernels: Kernel[] = [];
   /** Runs that were recorded operator by operator. */
   recordedRuns = 0;
 
@@ -54,10 +56,11 @@ export class Profiler {
   collect(engine: number, prefix: string, firstRun: number): void {
     const file = fs.readdirSync(this.folder).find((name) => path.join(this.folder, name).startsWith(prefix));
     if (file === undefined) return;
-    const { kernels, runs } = readProfile(fs.readFileSync(path.join(this.folder, file), 'utf8'));
+    const { kernels, gpuKernels, runs } = readProfile(fs.readFileSync(path.join(this.folder, file), 'utf8'));
     const origin = runs[0]?.start;
     if (origin === undefined) return;
     this.recordedRuns += runs.length;
+    this.gpuKernels.push(...gpuKernels);
     for (const kernel of kernels) {
       this.kernels.push(kernel);
       const { operator, provider, inputs, outputs, start, duration } = kernel;

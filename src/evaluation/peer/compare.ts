@@ -5,12 +5,17 @@ import os from 'node:os';
 import path from 'node:path';
 import { writeSafetensors } from '../../checkpoint/safetensors.ts';
 import type { NDArray } from '../../ndarray.ts';
-import { drawWeights, type Job, jobFeeds, jobParameters, type Row } from './jobs.ts';
+import type { Device } from '../../runtime/engine.ts';
+import { GpuMeter } from './gpu.ts';
+import { drawWeights, type Job, jobFeeds, jobParameters } from './jobs.ts';
+import type { Row } from './rows.ts';
 import { type Side, startOurs, startPyTorch } from './sides.ts';
 
 export interface CompareOptions {
   /** A Python that has PyTorch. */
   readonly python: string;
+  /** Where we compute. On another device than the CPU, PyTorch computes with CUDA if it can. */
+  readonly device: Device;
   /** For both sides. */
   readonly threads: number;
   /** Measured rounds of each side, in turn. */
@@ -22,10 +27,18 @@ export interface CompareOptions {
 export interface Comparison {
   readonly name: string;
   readonly what: string;
+  /** Where PyTorch computed: `cpu` or `cuda`. */
+  readonly pytorchDevice: Device;
   readonly oursMs: number;
   readonly pytorchMs: number;
+  /** On CUDA also with TF32, which rounds the factors of products to 10 bits. */
+  readonly tf32Ms?: number;
   /** Every round, in order. */
-  readonly rounds: { readonly ours: readonly number[]; readonly pytorch: readonly number[] };
+  readonly rounds: {
+    readonly ours: readonly number[];
+    readonly pytorch: readonly number[];
+    readonly tf32: readonly number[];
+  };
   /** Medians, PyTorch over ours. */
   readonly ratio: number;
   readonly target?: number;
@@ -36,11 +49,24 @@ export interface Comparison {
   /** What was compared before anything was timed, and the largest difference over the largest value. */
   readonly compared: string;
   readonly difference: number;
+  /** Of the GPU, where `nvidia-smi` tells. */
+  readonly gpu: { readonly ours?: GpuUse | undefined; readonly pytorch?: GpuUse | undefined };
+  /** Seconds until each side was ready and checked: compiling, loading and three first steps. */
+  readonly readySeconds: { readonly ours: number; readonly pytorch: number };
   readonly versions: Readonly<Record<string, string>>;
+}
+
+export interface GpuUse {
+  /** Percent of the time in which some kernel ran, while steps follow each other. */
+  readonly busy: number;
+  /** Memory that getting ready and checking took, above what was in use before. */
+  readonly peakMB: number;
 }
 
 /** Shorter steps are repeated for so long, and a round is their mean. */
 const ROUND_MS = 400;
+/** The driver averages a GPU's busyness over up to a second. */
+const BUSY_MS = 1500;
 /** The two sides round differently, step after step; more than this and they do not compute the same. */
 const TOLERANCE = 2e-3;
 
@@ -51,21 +77,48 @@ const TOLERANCE = 2e-3;
 export async function compare(row: Row, options: CompareOptions): Promise<Comparison> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'clipvq-peer-'));
   const sides: Side[] = [];
+  const meter = options.device === 'cpu' ? undefined : GpuMeter.start();
   try {
     const file = path.join(folder, 'weights.safetensors');
     writeSafetensors(file, weightsOf(row.job));
     const [ours, pytorch] = [startOurs(), startPyTorch(options.python, options.threads)] as const;
     sides.push(ours, pytorch);
-    const prepare = { kind: 'prepare', job: row.job, file, threads: options.threads, spin: options.spin } as const;
-    const [mine, theirs] = [await ours.ask(prepare), await pytorch.ask(prepare)];
+    const { threads, spin, device } = options;
+    const where = { device, pytorch: device === 'cpu' ? 'cpu' : 'gpu' } as const;
+    const prepare = { kind: 'prepare', job: row.job, file, threads, spin, ...where } as const;
+    const ready = async (side: Side) => {
+      const before = await meter?.used();
+      const start = performance.now();
+      const told = await side.ask(prepare);
+      const { values } = await side.ask({ kind: 'check' });
+      const seconds = (performance.now() - start) / 1000;
+      return { ...told, values, seconds, peakMB: ((await meter?.since(start))?.peakMB ?? 0) - (before ?? 0) };
+    };
+    const mine = await ready(ours);
+    const theirs = await ready(pytorch);
     // Up to gigabytes, and read: nothing is left behind if the comparison is interrupted from here on.
     rmSync(file);
-    const difference = await disagreement(row, ours, pytorch);
-    const times = { ours: [] as number[], pytorch: [] as number[] };
+    const difference = disagreement(row, mine.values, theirs.values);
+
+    const tf32 = theirs.device === 'cuda';
+    if (tf32) await pytorch.ask({ kind: 'step', tf32 });
+    const times = { ours: [] as number[], pytorch: [] as number[], tf32: [] as number[] };
     for (let round = 0; round < options.rounds; round++) {
-      times.ours.push(await timeRound(ours));
-      times.pytorch.push(await timeRound(pytorch));
+      times.ours.push(await timeRound(ours, ROUND_MS));
+      times.pytorch.push(await timeRound(pytorch, ROUND_MS));
+      if (tf32) times.tf32.push(await timeRound(pytorch, ROUND_MS, true));
     }
+    const use = async (side: Side, peakMB: number): Promise<GpuUse | undefined> => {
+      if ((await meter?.used()) === undefined) return undefined;
+      const start = performance.now();
+      await timeRound(side, BUSY_MS);
+      const seen = await meter?.since(start);
+      return seen && { busy: seen.busy, peakMB };
+    };
+    const gpu = {
+      ours: await use(ours, mine.peakMB),
+      ...(tf32 && { pytorch: await use(pytorch, theirs.peakMB) }),
+    };
     const [oursMs, pytorchMs] = [median(times.ours), median(times.pytorch)];
     const [{ peakMB: oursMB }, { peakMB: pytorchMB }] = [
       await ours.ask({ kind: 'peak' }),
@@ -74,8 +127,10 @@ export async function compare(row: Row, options: CompareOptions): Promise<Compar
     return {
       name: row.name,
       what: row.what,
+      pytorchDevice: theirs.device,
       oursMs,
       pytorchMs,
+      ...(tf32 && { tf32Ms: median(times.tf32) }),
       rounds: times,
       ratio: pytorchMs / oursMs,
       ...(row.target !== undefined && { target: row.target }),
@@ -84,9 +139,12 @@ export async function compare(row: Row, options: CompareOptions): Promise<Compar
       memoryRatio: oursMB / pytorchMB,
       compared: comparedBy[row.job.kind],
       difference,
+      gpu,
+      readySeconds: { ours: mine.seconds, pytorch: theirs.seconds },
       versions: { ...mine.versions, ...theirs.versions },
     };
   } finally {
+    meter?.close();
     for (const side of sides) side.close();
     rmSync(folder, { recursive: true, force: true });
   }
@@ -108,8 +166,7 @@ function weightsOf(job: Job): Record<string, NDArray> {
   return tensors;
 }
 
-async function disagreement(row: Row, ours: Side, pytorch: Side): Promise<number> {
-  const [{ values: a }, { values: b }] = [await ours.ask({ kind: 'check' }), await pytorch.ask({ kind: 'check' })];
+function disagreement(row: Row, a: readonly number[], b: readonly number[]): number {
   const largest = Math.max(...b.map(Math.abs));
   const difference = a.length === b.length ? Math.max(...a.map((v, i) => Math.abs(v - b[i]!))) / largest : Number.NaN;
   if (!(difference <= TOLERANCE))
@@ -120,9 +177,9 @@ async function disagreement(row: Row, ours: Side, pytorch: Side): Promise<number
 }
 
 /** Mean milliseconds of a step, over as many as fill a round. */
-async function timeRound(side: Side): Promise<number> {
+async function timeRound(side: Side, roundMs: number, tf32 = false): Promise<number> {
   let [total, steps] = [0, 0];
-  for (; total < ROUND_MS; steps++) total += (await side.ask({ kind: 'step' })).ms;
+  for (; total < roundMs; steps++) total += (await side.ask({ kind: 'step', tf32 })).ms;
   return total / steps;
 }
 

@@ -2,17 +2,16 @@
 
 import { pseudoText } from '../../diffusion/condition.ts';
 import { corrupt } from '../../diffusion/corrupt.ts';
-import { transformerConfig } from '../../diffusion/model.ts';
-import { exactPlan } from '../../diffusion/samplers/chain.ts';
 import { maskReplaceSchedule, type Schedule } from '../../diffusion/schedule.ts';
 import { diffusionParameters, type TransformerConfig } from '../../diffusion/transformer.ts';
-import { float32, int32, type NDArray, type Tree } from '../../ndarray.ts';
+import { float32, int32, type NDArray, sizeOf, type Tree } from '../../ndarray.ts';
 import { initializeEach, type Parameter } from '../../nn/parameters.ts';
 import { gumbelBatch, integers, normalBatch, uniforms } from '../../random/noise.ts';
 import { type DiffusionSettings, gridSize, presets, type TokenizerSettings } from '../../recipe.ts';
+import { flatten, mapTree } from '../../tree.ts';
 import { tokenizerParameters } from '../../vqgan/model.ts';
 
-interface Optimizer {
+export interface Optimizer {
   readonly lr: number;
   readonly beta1: number;
   readonly beta2: number;
@@ -22,7 +21,7 @@ interface Optimizer {
 }
 
 /** The denoiser of a job. `schedule` is alphaBarStart, alphaBarEnd, gammaBarStart, gammaBarEnd. */
-interface Denoising {
+export interface Denoising {
   readonly transformer: TransformerConfig;
   readonly schedule: readonly [number, number, number, number];
   readonly auxiliaryWeight: number;
@@ -30,7 +29,13 @@ interface Denoising {
 
 /** Everything about a row that both sides have to know, as JSON. */
 export type Job =
-  | (Denoising & { readonly kind: 'train'; readonly batch: number; readonly optimizer: Optimizer })
+  | (Denoising & {
+      readonly kind: 'train';
+      readonly batch: number;
+      readonly optimizer: Optimizer;
+      /** As the large presets are trained: `updateInPlace`. */
+      readonly inPlace?: boolean;
+    })
   | {
       readonly kind: 'tokenizer';
       readonly imageSize: number;
@@ -58,129 +63,8 @@ export type Job =
       readonly stride: number;
     });
 
-export interface Row {
-  readonly name: string;
-  readonly what: string;
-  readonly job: Job;
-  /** The least ratio of medians, PyTorch over ours, that we ask of ourselves. */
-  readonly target?: number;
-}
-
-const TIMESTEPS = 100;
-/** The published ones. */
-const ENDS = [0.99999, 0.000009, 0.000009, 0.99999] as const;
-/** Every so many values are compared where whole tensors would be much to tell. */
-const STRIDE = 101;
-
-const transformer = (layers: number, dim: number, heads: number, grid: number, codes: number): TransformerConfig => ({
-  layers,
-  dim,
-  heads,
-  mlp: 'conv',
-  mlpRatio: 4,
-  timesteps: TIMESTEPS,
-  codes,
-  grid,
-  conditionDim: 512,
-});
-
-function trainRow(name: string, sizes: TransformerConfig, batch: number): Row {
-  const { layers, dim, grid, codes } = sizes;
-  const optimizer = { lr: 1e-4, beta1: 0.9, beta2: 0.96, weightDecay: 0.045, clipNorm: 0.5, emaDecay: 0.99 };
-  return {
-    name,
-    what: `diffusion training step, ${layers} x ${dim}, ${grid}x${grid} tokens, K ${codes}, conv MLP, batch ${batch}`,
-    job: { kind: 'train', transformer: sizes, schedule: ENDS, auxiliaryWeight: 5e-4, batch, optimizer },
-    target: 2.5,
-  };
-}
-
-function tokenizerRow(name: string, preset: 'nano' | 'base'): Row {
-  const { imageSize, tokenizer } = presets[preset];
-  const { learningRate: lr, beta1, beta2, channels, patchSize, codes, batch, klWeight } = tokenizer;
-  return {
-    name,
-    what: `tokenizer training step (L1 + KL, soft codes), ${imageSize}x${imageSize} pixels, preset ${preset}: ${channels} channels, patches of ${patchSize}, K ${codes}, batch ${batch}`,
-    job: {
-      kind: 'tokenizer',
-      imageSize,
-      tokenizer,
-      temperature: 0.9,
-      klWeight,
-      optimizer: { lr: lr / 10, beta1, beta2, weightDecay: 0 },
-    },
-    target: 1.3,
-  };
-}
-
-function reverseRow(batch: number): Row {
-  const sizes = transformer(4, 256, 8, 16, 1024);
-  return {
-    name: `reverse-${batch}`,
-    what: `guided reverse step t = 50 -> 49, 4 x 256, 16x16 tokens, K 1024, conv MLP, batch ${batch}`,
-    job: {
-      kind: 'reverse',
-      transformer: sizes,
-      schedule: ENDS,
-      auxiliaryWeight: 5e-4,
-      batch,
-      from: 50,
-      to: 49,
-      guidanceScale: 2,
-      truncation: 0.85,
-      stride: STRIDE * batch,
-    },
-    target: 3,
-  };
-}
-
-function imageRow(): Row {
-  const recipe = presets.nano;
-  const { diffusion, imageSize, tokenizer } = recipe;
-  const { steps, guidanceScale, truncation } = recipe.sampling;
-  const { alphaBarStart, alphaBarEnd, gammaBarStart, gammaBarEnd } = diffusion;
-  const plan = exactPlan(diffusion.timesteps, steps);
-  return {
-    name: 'image',
-    what: `one picture at the default settings of preset nano: ${steps} guided reverse steps and the decoder (the text's embedding not counted)`,
-    job: {
-      kind: 'image',
-      transformer: pick(transformerConfig(recipe, recipe.clip.dim)),
-      schedule: [alphaBarStart, alphaBarEnd, gammaBarStart, gammaBarEnd],
-      auxiliaryWeight: diffusion.auxiliaryWeight,
-      imageSize,
-      tokenizer,
-      times: [plan[0]!.from, ...plan.map(({ to }) => to)],
-      guidanceScale,
-      truncation,
-      stride: STRIDE,
-    },
-  };
-}
-
-/** The sizes alone: a configuration made from a recipe carries the other settings along. */
-const pick = ({ layers, dim, heads, mlp, mlpRatio, timesteps, codes, grid, conditionDim }: TransformerConfig) => ({
-  layers,
-  dim,
-  heads,
-  mlp,
-  mlpRatio,
-  timesteps,
-  codes,
-  grid,
-  conditionDim,
-});
-
-export const rows: readonly Row[] = [
-  trainRow('train-4x256', transformer(4, 256, 8, 16, 1024), 4),
-  trainRow('train-6x256', transformer(6, 256, 8, 8, 512), 32),
-  trainRow('train-12x384', transformer(12, 384, 12, 16, 1024), 4),
-  tokenizerRow('tokenizer-64', 'nano'),
-  tokenizerRow('tokenizer-128', 'base'),
-  reverseRow(1),
-  reverseRow(16),
-  imageRow(),
-];
+/** Of every job here; the published number. */
+export const TIMESTEPS = 100;
 
 export function jobSchedule({ transformer: { timesteps: steps, codes }, schedule }: Denoising): Schedule {
   const [alphaBarStart, alphaBarEnd, gammaBarStart, gammaBarEnd] = schedule;
@@ -192,9 +76,17 @@ export const jobSettings = ({
   batch,
   auxiliaryWeight,
   optimizer,
+  inPlace = false,
   transformer: { mlp },
 }: Extract<Job, { kind: 'train' }>) =>
-  ({ ...presets.nano.diffusion, ...optimizer, batch, auxiliaryWeight, mlp }) satisfies DiffusionSettings;
+  ({
+    ...presets.nano.diffusion,
+    ...optimizer,
+    batch,
+    auxiliaryWeight,
+    mlp,
+    updateInPlace: inPlace,
+  }) satisfies DiffusionSettings;
 
 /** Weights of a job by prefix: what `jobWeights` draws anew each time it is asked. */
 export function jobParameters(job: Job): Readonly<Record<string, Tree<Parameter>>> {
@@ -203,9 +95,25 @@ export function jobParameters(job: Job): Readonly<Record<string, Tree<Parameter>
   return { model: diffusionParameters(job.transformer), ...(tokenizer && { tokenizer }) };
 }
 
-/** Random weights, one at a time, the same for both sides. */
-export const drawWeights = (parameters: Tree<Parameter>): Generator<[string, NDArray<'float32'>]> =>
-  initializeEach(parameters, 0);
+/** A prime: where numbers repeat, rows and columns still differ. */
+const MOST_DRAWN = 1_048_573;
+
+/**
+ * Random weights, one at a time, the same for both sides. Of large arrays only the first million are drawn and then repeated: the
+ * largest model would keep a core busy for 20 seconds.
+ */
+export function* drawWeights(parameters: Tree<Parameter>): Generator<[string, NDArray<'float32'>]> {
+  const drawn = mapTree(parameters, (p: Parameter) =>
+    sizeOf(p.shape) > MOST_DRAWN ? { ...p, shape: [MOST_DRAWN] } : p,
+  );
+  const shapes = flatten<Parameter>(parameters);
+  for (const [path, { data }] of initializeEach(drawn, 0)) {
+    const { shape } = shapes[path]!;
+    const all = new Float32Array(sizeOf(shape));
+    for (let at = 0; at < all.length; at += data.length) all.set(data.subarray(0, all.length - at), at);
+    yield [path, float32(all, shape)];
+  }
+}
 
 /** What a step reads besides weights: the same arrays for both sides, a pure function of the job. */
 export function jobFeeds(job: Job): Record<string, NDArray> {

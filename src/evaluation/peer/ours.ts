@@ -8,8 +8,8 @@ import { ancestral, exactDraw } from '../../diffusion/samplers/ancestral.ts';
 import { reverseChain } from '../../diffusion/samplers/chain.ts';
 import type { SamplerOptions } from '../../diffusion/samplers/sampler.ts';
 import { messageOf } from '../../errors.ts';
-import { float32, type NDArray, scalar } from '../../ndarray.ts';
-import { initialize } from '../../nn/parameters.ts';
+import { float32, type NDArray, scalar, type Tree } from '../../ndarray.ts';
+import type { Parameter } from '../../nn/parameters.ts';
 import { adamState } from '../../optim/adamw.ts';
 import { Engine } from '../../runtime/engine.ts';
 import { unflatten } from '../../tree.ts';
@@ -39,7 +39,7 @@ async function tokenizer(job: JobOf<'tokenizer'>, engine: Engine): Promise<Work>
   const variant = { phase: 'soft', adversary: 'absent', perceptual: false } as const;
   const settings = { ...job.tokenizer, ...job.optimizer };
   const step = await engine.compile(trainingProgram({ imageSize: job.imageSize, tokenizer: settings }, variant));
-  const params = unflatten(Object.fromEntries(drawWeights(jobParameters(job).model!)));
+  const params = weights(jobParameters(job).model!);
   const usage = float32(new Float32Array(settings.codes), [settings.codes]);
   await engine.load({ params, adam: adamState(params), usage });
   const { temperature, klWeight, optimizer } = job;
@@ -49,7 +49,7 @@ async function tokenizer(job: JobOf<'tokenizer'>, engine: Engine): Promise<Work>
 }
 
 async function reverse(job: JobOf<'reverse'>, engine: Engine): Promise<Work> {
-  const pool = await DenoiserPool.create(engine, job.transformer, initialize(jobParameters(job).model!, 0));
+  const pool = await DenoiserPool.create(engine, job.transformer, weights(jobParameters(job).model!));
   const { condition, tokens } = jobFeeds(job) as { condition: NDArray<'float32'>; tokens: NDArray<'int32'> };
   const start = Int32Array.from(tokens.data);
   const denoise = await pool.denoiser(Float32Array.from(condition.data), job.guidanceScale);
@@ -63,7 +63,7 @@ async function reverse(job: JobOf<'reverse'>, engine: Engine): Promise<Work> {
 
 async function image(job: JobOf<'image'>, engine: Engine): Promise<Work> {
   const parameters = jobParameters(job);
-  const pool = await DenoiserPool.create(engine, job.transformer, initialize(parameters.model!, 0));
+  const pool = await DenoiserPool.create(engine, job.transformer, weights(parameters.model!));
   const arrays = Object.fromEntries(drawWeights(parameters.tokenizer!));
   const codec = await compileCodec(engine, arrays, job, 1, 'the benchmark');
   const feeds = jobFeeds(job);
@@ -78,6 +78,8 @@ async function image(job: JobOf<'image'>, engine: Engine): Promise<Work> {
     check: async () => every(job.stride, await codec.decode(Int32Array.from(feeds.codes!.data))),
   };
 }
+
+const weights = (parameters: Tree<Parameter>): Tree<NDArray> => unflatten(Object.fromEntries(drawWeights(parameters)));
 
 const samplerOptions = (job: JobOf<'reverse' | 'image'>, batch: number, steps: number): SamplerOptions => ({
   schedule: jobSchedule(job),
@@ -123,10 +125,10 @@ let work: Work | undefined;
 
 async function answer(request: Request): Promise<Answer> {
   if (request.kind === 'prepare') {
-    const { job, threads, spin } = request;
-    work = await prepareWork(job, Engine.start({ threads, spin }));
+    const { job, threads, spin, device } = request;
+    work = await prepareWork(job, Engine.start({ threads, spin, device }));
     const ort = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
-    return { versions: { node: process.versions.node, 'onnxruntime-node': ort.version }, threads };
+    return { versions: { node: process.versions.node, 'onnxruntime-node': ort.version }, threads, device };
   }
   if (request.kind === 'peak') return { peakMB: peakMB() };
   if (!work) throw new Error('Nothing was prepared');

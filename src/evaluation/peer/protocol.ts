@@ -1,5 +1,6 @@
 /** What the benchmark asks of each side, one request at a time. Ours hears it as messages, PyTorch's as JSON lines. */
 
+import type { Device } from '../../runtime/engine.ts';
 import type { Job } from './jobs.ts';
 
 export type Request =
@@ -10,16 +11,25 @@ export type Request =
       readonly file: string;
       readonly threads: number;
       readonly spin: boolean;
+      /** Where we compute. */
+      readonly device: Device;
+      /** Where PyTorch is to compute: with `gpu`, with CUDA if it can. */
+      readonly pytorch: 'cpu' | 'gpu';
     }
   /** Numbers that both sides must agree on. */
   | { readonly kind: 'check' }
-  /** One step, timed. */
-  | { readonly kind: 'step' }
+  /** One step, timed. `tf32` allows PyTorch on CUDA the tensor cores' short factors; without it everything is float32. */
+  | { readonly kind: 'step'; readonly tf32?: boolean }
   /** The most memory the process has held. */
   | { readonly kind: 'peak' };
 
 export interface Answers {
-  readonly prepare: { readonly versions: Readonly<Record<string, string>>; readonly threads: number };
+  readonly prepare: {
+    readonly versions: Readonly<Record<string, string>>;
+    readonly threads: number;
+    /** Where it computes: `cpu`, `webgpu`, …; of PyTorch, `cpu` or `cuda`. */
+    readonly device: Device;
+  };
   readonly check: { readonly values: readonly number[] };
   readonly step: { readonly ms: number };
   readonly peak: { readonly peakMB: number };
