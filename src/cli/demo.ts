@@ -15,7 +15,8 @@ import { trainPipeline } from '../training/pipeline.ts';
 import { RunDirectory } from '../training/run.ts';
 import { scorePictures } from './evaluate.ts';
 import { facePrompts } from './face-prompts.ts';
-import { between, type CommonOptions, checkLimit, engineOptions, memorySize, whole, withCommon } from './options.ts';
+import { checkLimit } from './memory.ts';
+import { between, type CommonOptions, engineOptions, memorySize, whole, withCommon } from './options.ts';
 import { interruptSignal, note, printResult } from './output.ts';
 import { duration, ProgressDisplay } from './progress.ts';
 

@@ -1,7 +1,6 @@
 /** Options that several commands share, and the parsers that turn their text into values. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { UserError } from '../errors.ts';
 import type { EngineOptions } from '../runtime/engine.ts';
 
 export interface CommonOptions {
@@ -53,17 +52,6 @@ export function memorySize(text: string): number {
   const bytes = Number(amount) * UNITS[(decimal ?? binary) as keyof typeof UNITS];
   if (!(bytes > 0)) throw new InvalidArgumentError('give an amount such as 1500M or 4G.');
   return Math.round(bytes);
-}
-
-/**
- * A limit of memory is one of the process: a GPU has memory of its own.
- * @throws UserError if something else than the CPU is to compute.
- */
-export function checkLimit({ memory, device = 'cpu' }: { readonly memory?: number; readonly device?: string }): void {
-  if (memory !== undefined && device !== 'cpu')
-    throw new UserError(
-      `--memory is about this process, and with --device ${device} training is in the memory of the GPU: leave it out, and use --accumulate`,
-    );
 }
 
 /** `key=value`, repeatable. */

@@ -11,25 +11,23 @@ import { hasPairs, isPairsFile } from '../data/pairs.ts';
 import { UserError } from '../errors.ts';
 import { estimateTraining } from '../evaluation/estimate.ts';
 import { machineSpeed } from '../evaluation/speed.ts';
-import { partsOf } from '../optim/micro-batches.ts';
 import { changedRecipe, makeRecipe, presets } from '../recipe.ts';
 import { peakResidentBytes, sizeText } from '../runtime/resident.ts';
-import { foreseen, planUnder } from '../training/memory.ts';
 import { createFrom, settingsFrom } from '../training/origin.ts';
 import { openPictures } from '../training/pictures.ts';
 import { trainPipeline } from '../training/pipeline.ts';
-import { plannedStage } from '../training/planned-stages.ts';
 import { RunDirectory, type RunSettings } from '../training/run.ts';
 import type { StageName } from '../training/stage.ts';
 import { filesIn } from '../vqgan/lpips-weights.ts';
 import { estimateLines } from './estimate.ts';
-import { assignment, type CommonOptions, checkLimit, engineOptions, memorySize, whole, withCommon } from './options.ts';
+import { checkLimit, checkParts, type PartsOptions } from './memory.ts';
+import { assignment, type CommonOptions, engineOptions, memorySize, whole, withCommon } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
 import { type ProfileOptions, profiled, withProfile } from './profile.ts';
 import { duration, ProgressDisplay } from './progress.ts';
 import { settingsHelp } from './settings-help.ts';
 
-interface TrainCommandOptions extends CommonOptions, ProfileOptions {
+interface TrainCommandOptions extends CommonOptions, ProfileOptions, PartsOptions {
   readonly data?: string;
   readonly run?: string;
   readonly from?: string;
@@ -38,8 +36,6 @@ interface TrainCommandOptions extends CommonOptions, ProfileOptions {
   readonly clip?: string;
   readonly set?: Readonly<Record<string, string>>;
   readonly seed?: number;
-  readonly accumulate?: number;
-  readonly memory?: number;
   readonly maxSteps?: number;
   readonly checkpointEvery: number;
   readonly resume?: boolean;
@@ -89,6 +85,7 @@ export function trainCommand(): Command {
 }
 
 async function train(options: TrainCommandOptions): Promise<void> {
+  checkLimit(options);
   if (options.estimate) return estimate(options);
   if (options.run === undefined) throw new UserError('Say where to keep the run: --run <dir>');
   return trainInto(options.run, options);
@@ -106,7 +103,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   const dim =
     settings.clip === 'compact' ? settings.recipe.clip.dim : await tryClip(settings.clip, options, signal, display);
   const stages = stagesOf(options, settings);
-  checkParts(options, settings, stages, dim);
+  checkParts(options, settings, stages, dim, resumed);
   const pictures = stages.some((stage) => stage !== 'clip')
     ? await openPictures(settings, { signal, display }, resumed)
     : undefined;
@@ -177,26 +174,6 @@ async function estimate(options: TrainCommandOptions): Promise<void> {
   const { accumulate, memory } = options;
   const result = estimateTraining(settings.recipe, { stages, speed, conditionDim, accumulate, memory });
   printResult(options.json ?? false, result, () => estimateLines(result));
-}
-
-/**
- * Whatever part of a batch is computed at once must be a whole number of pictures, and fit into the memory there may be.
- * @throws UserError, before anything runs.
- */
-function checkParts(
-  options: TrainCommandOptions,
-  { recipe, clip }: RunSettings,
-  stages: readonly StageName[],
-  dim: number,
-) {
-  const { accumulate, memory: limit } = options;
-  checkLimit(options);
-  const trained = stages.filter((stage) => stage !== 'clip' || clip === 'compact');
-  for (const [index, stage] of trained.entries()) {
-    const planned = plannedStage(stage, recipe, dim);
-    partsOf(planned.batch, accumulate);
-    if (limit !== undefined) planUnder(planned, accumulate, limit, foreseen(index));
-  }
 }
 
 /** A folder that is named for its weights must hold them, and the recipe must want them. */

@@ -84,8 +84,8 @@ export function estimateTraining(recipe: Recipe, options: EstimateOptions): Esti
     const planned = plannedStage(stage, recipe, conditionDim);
     const { parts, footprint, bytes } =
       limit === undefined
-        ? planFor(planned, accumulate, foreseen(index))
-        : planUnder(planned, accumulate, limit, foreseen(index));
+        ? planFor(planned, accumulate, foreseen(stage, index))
+        : planUnder(planned, accumulate, limit, foreseen(stage, index));
     return {
       stage,
       parameters: count,

@@ -37,9 +37,13 @@ const [FIRST, LATER]: readonly [Before, Before] = [
   { base: 380e6, warm: true },
 ];
 
-/** What a process is likely to be before stage number `index` of a run, where it is not there yet; no less than it is now. */
-export function foreseen(index: number): Before {
-  const { base, warm } = index === 0 ? FIRST : LATER;
+/**
+ * What a process is likely to be before a stage, number `index` of those that run, where it is not there yet; no less than it is
+ * now. Pictures are encoded before any stage of the diffusion model.
+ */
+export function foreseen(stage: StageName, index: number): Before {
+  const isFirst = index === 0 && (stage === 'clip' || stage === 'tokenizer');
+  const { base, warm } = isFirst ? FIRST : LATER;
   return { base: Math.max(base, residentBytes()), warm };
 }
 

@@ -33,9 +33,9 @@ export async function runStage(options: RunStageOptions, planned: PlannedStage, 
   let parts = partsOf(planned.batch, options.accumulate);
   for (let resume = options.resume, grown = false; ; resume = true, grown = true) {
     const least = grown ? divisors(planned.batch).find((n) => n > parts) : parts;
-    const before = present();
+    const before = limit === undefined ? undefined : present();
     const stopped = await attempt({ ...options, resume }, planned, make, () => {
-      if (limit === undefined) return parts;
+      if (limit === undefined || !before) return parts;
       const plan = planUnder(planned, least, limit, before);
       if (plan.parts > parts) display.note(planLine(planned, plan, limit));
       parts = plan.parts;
