@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { UserError } from '../errors.ts';
-import { sweepTemporaries, writeFileAtomic } from './atomic.ts';
+import { sweepTemporaries, writeFileAtomic, writeStreamAtomic } from './atomic.ts';
 
 let folder = '';
 beforeEach(() => {
@@ -29,6 +29,22 @@ function failure(action: () => unknown): UserError {
 function systemError(code: string, syscall: string): Error {
   return Object.assign(new Error(`${code}: refused`), { code, syscall });
 }
+
+describe('writeStreamAtomic', () => {
+  it('is not swept away while it waits for its next chunk, and leaves nothing behind when that fails', async () => {
+    const path = join(folder, 'file');
+    async function* chunks(ending?: Error): AsyncGenerator<Uint8Array> {
+      yield Uint8Array.of(1, 2);
+      expect(sweepTemporaries(folder)).toEqual([]);
+      if (ending) throw ending;
+      yield Uint8Array.of(3);
+    }
+    await writeStreamAtomic(path, chunks());
+    await expect(writeStreamAtomic(path, chunks(new Error('no more')))).rejects.toThrow('no more');
+    expect([...fs.readFileSync(path)]).toEqual([1, 2, 3]);
+    expect(fs.readdirSync(folder)).toEqual(['file']);
+  });
+});
 
 describe('writeFileAtomic', () => {
   it('writes text, bytes and chunks', () => {

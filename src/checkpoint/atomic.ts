@@ -15,15 +15,13 @@ const TEMPORARY = /^\..+\.(\d+)-(\d+)\.tmp$/;
  * error, such as one thrown by the chunks, passes through unchanged after the same clean-up.
  */
 export function writeFileAtomic(path: string, data: string | Uint8Array | Iterable<Uint8Array>): void {
-  const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${process.pid}-${threadId}.tmp`);
+  const file = new Replacement(path);
   try {
-    writeAndFlush(temporary, chunksOf(data));
-    fs.renameSync(temporary, path);
-    flushFolder(folder);
+    file.open();
+    for (const chunk of chunksOf(data)) file.write(chunk);
+    file.commit();
   } catch (error) {
-    removeQuietly(temporary);
-    throw systemCode(error) === undefined ? error : fileError('write', path, error);
+    throw file.discard(error);
   }
 }
 
@@ -33,21 +31,64 @@ export function writeFileAtomic(path: string, data: string | Uint8Array | Iterab
  * @throws as `writeFileAtomic` does.
  */
 export async function writeStreamAtomic(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${process.pid}-${threadId}.tmp`);
+  const file = new Replacement(path);
   try {
-    const file = fs.openSync(temporary, 'w');
-    try {
-      for await (const chunk of chunks) writeFully(file, chunk);
-      fs.fsyncSync(file);
-    } finally {
-      fs.closeSync(file);
-    }
-    fs.renameSync(temporary, path);
-    flushFolder(folder);
+    file.open();
+    for await (const chunk of chunks) file.write(chunk);
+    file.commit();
   } catch (error) {
-    removeQuietly(temporary);
-    throw systemCode(error) === undefined ? error : fileError('write', path, error);
+    throw file.discard(error);
+  }
+}
+
+/** What this thread is writing at the moment. */
+const unfinished = new Set<string>();
+
+/** A file on its way to its place. */
+class Replacement {
+  private readonly folder: string;
+  private readonly name: string;
+  private file: number | undefined;
+
+  constructor(private readonly path: string) {
+    this.folder = dirname(path);
+    this.name = `.${basename(path)}.${process.pid}-${threadId}.tmp`;
+  }
+
+  open(): void {
+    unfinished.add(this.name);
+    this.file = fs.openSync(this.temporary, 'w');
+  }
+
+  write(chunk: Uint8Array): void {
+    writeFully(this.file!, chunk);
+  }
+
+  commit(): void {
+    fs.fsyncSync(this.file!);
+    this.close();
+    fs.renameSync(this.temporary, this.path);
+    flushFolder(this.folder);
+    unfinished.delete(this.name);
+  }
+
+  /** After a failure: leaves nothing behind, and gives what to throw. */
+  discard(error: unknown): unknown {
+    this.close();
+    removeQuietly(this.temporary);
+    unfinished.delete(this.name);
+    return systemCode(error) === undefined ? error : fileError('write', this.path, error);
+  }
+
+  private get temporary(): string {
+    return join(this.folder, this.name);
+  }
+
+  private close(): void {
+    if (this.file === undefined) return;
+    const file = this.file;
+    this.file = undefined;
+    fs.closeSync(file);
   }
 }
 
@@ -93,8 +134,8 @@ function removeQuietly(path: string): void {
 function isLeftover(name: string): boolean {
   const [, pid, thread] = TEMPORARY.exec(name) ?? [];
   if (pid === undefined) return false;
-  // Writes are synchronous: while this thread sweeps, it is not writing, so the file comes from an earlier namesake.
-  if (Number(pid) === process.pid) return Number(thread) === threadId;
+  // What this thread is not writing comes from an earlier namesake.
+  if (Number(pid) === process.pid) return Number(thread) === threadId && !unfinished.has(name);
   try {
     process.kill(Number(pid), 0);
     return false;
@@ -106,16 +147,6 @@ function isLeftover(name: string): boolean {
 function chunksOf(data: string | Uint8Array | Iterable<Uint8Array>): Iterable<Uint8Array> {
   if (typeof data === 'string') return [Buffer.from(data)];
   return data instanceof Uint8Array ? [data] : data;
-}
-
-function writeAndFlush(path: string, chunks: Iterable<Uint8Array>): void {
-  const file = fs.openSync(path, 'w');
-  try {
-    for (const chunk of chunks) writeFully(file, chunk);
-    fs.fsyncSync(file);
-  } finally {
-    fs.closeSync(file);
-  }
 }
 
 /** One call may write less than asked (and never more than 2 GiB), so it is repeated until all is out. */

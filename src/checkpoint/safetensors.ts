@@ -4,6 +4,7 @@
  */
 import fs from 'node:fs';
 import { UserError } from '../errors.ts';
+import type { Spec } from '../graph/index.ts';
 import { type DType, type NDArray, sizeOf } from '../ndarray.ts';
 import { writeFileAtomic, writeStreamAtomic } from './atomic.ts';
 import { fileError, systemCode } from './file-errors.ts';
@@ -101,7 +102,7 @@ export function writeSafetensors(
  */
 export async function writeSafetensorsFrom(
   path: string,
-  specs: Readonly<Record<string, TensorSpec>>,
+  specs: Readonly<Record<string, Spec>>,
   metadata: Readonly<Record<string, string>>,
   read: (name: string) => Promise<NDArray> | NDArray,
 ): Promise<void> {
@@ -117,12 +118,6 @@ export async function writeSafetensorsFrom(
   await writeStreamAtomic(path, chunks());
 }
 
-/** What a tensor looks like. */
-export interface TensorSpec {
-  readonly dtype: DType;
-  readonly shape: readonly number[];
-}
-
 /**
  * The bytes of a safetensors file, in pieces that share memory with the arrays. Widest elements first, then by name, and
  * a header padded to a multiple of 8: every array is aligned to its element size, and the order of keys does not matter.
@@ -136,10 +131,7 @@ export function encodeSafetensors(
 }
 
 /** All that stands before the data. */
-function encodeFront(
-  specs: Readonly<Record<string, TensorSpec>>,
-  metadata: Readonly<Record<string, string>>,
-): Uint8Array[] {
+function encodeFront(specs: Readonly<Record<string, Spec>>, metadata: Readonly<Record<string, string>>): Uint8Array[] {
   const members: string[] = [];
   const texts = Object.entries(metadata).sort(byName);
   if (texts.length > 0) members.push(`"__metadata__":${jsonObject(texts.map(([key, text]) => jsonMember(key, text)))}`);
@@ -247,10 +239,10 @@ function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]
 }
 
 /** As the file has them: widest elements first, then by name. */
-const inOrder = <T extends TensorSpec>(tensors: Readonly<Record<string, T>>): [string, T][] =>
+const inOrder = <T extends Spec>(tensors: Readonly<Record<string, T>>): [string, T][] =>
   Object.entries(tensors).sort((a, b) => widthOf(b[1]) - widthOf(a[1]) || byName(a, b));
 
-const widthOf = ({ dtype }: TensorSpec): number => byteSize(FORMAT_OF[dtype], []);
+const widthOf = ({ dtype }: Spec): number => byteSize(FORMAT_OF[dtype], []);
 
 /** These would be mistakes of the program, not of its user. */
 function checkArray(name: string, { dtype, shape, data }: NDArray): void {
