@@ -2,35 +2,22 @@
 
 import { Command, Option } from 'commander';
 import { benchDevice, type DeviceResult, jobs } from '../evaluation/devices.ts';
-import { whole } from './options.ts';
+import { type ModelSizes, whole, withModelSizes } from './options.ts';
 import { note, printResult } from './output.ts';
 import { table } from './table.ts';
 
-interface DeviceOptions {
+interface DeviceOptions extends ModelSizes {
   readonly device: string;
-  readonly layers: number;
-  readonly dim: number;
-  readonly heads: number;
-  readonly grid: number;
-  readonly codes: number;
-  readonly batch: number;
-  readonly rounds: number;
   readonly threads: number;
   readonly nodes: boolean;
   readonly json?: boolean;
 }
 
 export function benchDeviceCommand(): Command {
-  return new Command('device')
+  const command = new Command('device')
     .description('the CPU against another device: training step, reverse step, encoding; recommends one')
-    .option('--device <name>', 'what to compare the CPU with', 'webgpu')
-    .option('--layers <n>', 'transformer blocks', whole(1), 4)
-    .option('--dim <n>', 'width', whole(1), 128)
-    .option('--heads <n>', 'attention heads', whole(1), 8)
-    .option('--grid <n>', 'side of the grid of tokens', whole(1), 8)
-    .option('--codes <n>', 'size of the codebook', whole(2), 512)
-    .option('--batch <n>', 'pictures a step', whole(1), 4)
-    .option('--rounds <n>', 'measured steps', whole(1), 5)
+    .option('--device <name>', 'what to compare the CPU with', 'webgpu');
+  return withModelSizes(command, { dim: 128, grid: 8, codes: 512, rounds: 5 })
     .option('--nodes', 'list the operators that fall back to the CPU', false)
     .addOption(new Option('--threads <n>', 'threads on the CPU; 0 is one for each core').argParser(whole(0)).default(0))
     .option('--json', 'print one JSON document on stdout')

@@ -3,7 +3,7 @@
 import os from 'node:os';
 import { Command } from 'commander';
 import { type BenchConfig, type BenchResult, benchSampleStep, benchTrainStep } from '../evaluation/bench.ts';
-import { type CommonOptions, whole, withCommon } from './options.ts';
+import { type CommonOptions, withCommon, withModelSizes } from './options.ts';
 import { printResult } from './output.ts';
 import { type ProfileOptions, profiled, withProfile } from './profile.ts';
 
@@ -11,21 +11,15 @@ interface BenchOptions extends CommonOptions, ProfileOptions, Omit<BenchConfig, 
   readonly mlp: 'conv' | 'fc';
 }
 
+const SIZES = { dim: 256, grid: 16, codes: 1024, rounds: 10 };
+
 export function benchStepCommands(): Command[] {
   const steps = [
     ['train-step', 'one training step of the diffusion stage: loss, backward pass, AdamW', benchTrainStep],
     ['sample-step', 'one guided reverse step: both halves of the network, guidance, the draw', benchSampleStep],
   ] as const;
   return steps.map(([name, description, run]) => {
-    const step = new Command(name)
-      .description(description)
-      .option('--layers <n>', 'transformer blocks', whole(1), 4)
-      .option('--dim <n>', 'width', whole(1), 256)
-      .option('--heads <n>', 'attention heads', whole(1), 8)
-      .option('--grid <n>', 'side of the grid of tokens', whole(1), 16)
-      .option('--codes <n>', 'size of the codebook', whole(2), 1024)
-      .option('--batch <n>', 'pictures a step', whole(1), 4)
-      .option('--rounds <n>', 'measured steps', whole(1), 10)
+    const step = withModelSizes(new Command(name).description(description), SIZES)
       .option('--mlp <conv|fc>', 'feed-forward part of a block', 'conv')
       .option('--in-place', 'write new weights over the old ones, as large presets do: half the memory', false);
     return withProfile(withCommon(step)).action((options: BenchOptions) => bench(name, run, options));

@@ -22,6 +22,27 @@ export function withCommon(command: Command): Command {
     .option('--debug', 'show stack traces');
 }
 
+/** Sizes of the diffusion model whose steps are timed. */
+export interface ModelSizes {
+  readonly layers: number;
+  readonly dim: number;
+  readonly heads: number;
+  readonly grid: number;
+  readonly codes: number;
+  readonly batch: number;
+  readonly rounds: number;
+}
+
+export const withModelSizes = (command: Command, defaults: Pick<ModelSizes, 'dim' | 'grid' | 'codes' | 'rounds'>) =>
+  command
+    .option('--layers <n>', 'transformer blocks', whole(1), 4)
+    .option('--dim <n>', 'width', whole(1), defaults.dim)
+    .option('--heads <n>', 'attention heads', whole(1), 8)
+    .option('--grid <n>', 'side of the grid of tokens', whole(1), defaults.grid)
+    .option('--codes <n>', 'size of the codebook', whole(2), defaults.codes)
+    .option('--batch <n>', 'pictures a step', whole(1), 4)
+    .option('--rounds <n>', 'measured steps', whole(1), defaults.rounds);
+
 export const engineOptions = ({ device = 'cpu', threads = 0 }: CommonOptions): EngineOptions => ({ device, threads });
 
 /** A whole number of at least `least`. */
