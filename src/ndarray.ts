@@ -26,6 +26,8 @@ export function float32(data: Float32Array | readonly number[], shape: readonly 
   return { dtype: 'float32', shape, data: data instanceof Float32Array ? data : Float32Array.from(data) };
 }
 
+export const zeros = (shape: readonly number[]): NDArray<'float32'> => float32(new Float32Array(sizeOf(shape)), shape);
+
 export function int32(data: Int32Array | readonly number[], shape: readonly number[]): NDArray<'int32'> {
   return { dtype: 'int32', shape, data: data instanceof Int32Array ? data : Int32Array.from(data) };
 }

@@ -2,7 +2,7 @@
 
 import { UserError } from '../errors.ts';
 import { scalar } from '../ndarray.ts';
-import { adopt, initialize } from '../nn/parameters.ts';
+import { adopt, blank, initialize } from '../nn/parameters.ts';
 import { adamState } from '../optim/adamw.ts';
 import { GRADIENTS } from '../optim/micro-batches.ts';
 import { warmupCosine } from '../optim/schedule.ts';
@@ -13,7 +13,7 @@ import { flatten } from '../tree.ts';
 import { type CaptionedPictures, type ClipBatch, ClipBatches } from './batches.ts';
 import { type Bpe, trainBpe } from './bpe.ts';
 import { exportClip } from './export.ts';
-import { type ClipStep, type ClipStepOptions, stepOf, stepPrograms, zeroGradients } from './step.ts';
+import { type ClipStep, type ClipStepOptions, stepOf, stepPrograms } from './step.ts';
 import { clipParameters } from './towers.ts';
 
 export interface ClipStageOptions {
@@ -89,7 +89,7 @@ export function clipStage(options: ClipStageOptions): Stage {
       const params = initialize(parameters, seed);
       train ??= await compile(step);
       await engine.load({ params, adam: adamState(params) });
-      if (parts > 1) await engine.load({ [GRADIENTS]: zeroGradients(parameters) });
+      if (parts > 1) await engine.load({ [GRADIENTS]: blank(parameters) });
     },
 
     async run(step) {

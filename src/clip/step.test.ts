@@ -2,14 +2,14 @@
 
 import { afterAll, expect, it } from 'vitest';
 import { float32, int32, type NDArray, scalar } from '../ndarray.ts';
-import { initialize } from '../nn/parameters.ts';
+import { blank, initialize } from '../nn/parameters.ts';
 import { adamState } from '../optim/adamw.ts';
 import { GRADIENTS } from '../optim/micro-batches.ts';
 import { integers, normalBatch } from '../random/noise.ts';
 import { makeRecipe } from '../recipe.ts';
 import { Engine, type Executable } from '../runtime/engine.ts';
 import { flatten } from '../tree.ts';
-import { type ClipStepOptions, stepOf, stepPrograms, zeroGradients } from './step.ts';
+import { type ClipStepOptions, stepOf, stepPrograms } from './step.ts';
 import { clipParameters } from './towers.ts';
 
 const [batch, captions, length, imageSize] = [6, 2, 5, 16];
@@ -33,7 +33,7 @@ async function walk(parts: number, steps: number) {
   const step = stepOf(settings, parts, programs);
   const params = initialize(parameters, 3);
   await engine.drop('');
-  await engine.load({ params, adam: adamState(params), [GRADIENTS]: zeroGradients(parameters) });
+  await engine.load({ params, adam: adamState(params), [GRADIENTS]: blank(parameters) });
   const results = [];
   let mean: Record<string, NDArray> = {};
   for (let i = 0; i < steps; i++) {

@@ -5,14 +5,13 @@
  */
 
 import * as g from '../graph/index.ts';
-import { float32, type NDArray, scalar, sizeOf, type Tree } from '../ndarray.ts';
+import { type NDArray, scalar } from '../ndarray.ts';
 import type { Parameter } from '../nn/parameters.ts';
-import { adamw, clipByGlobalNorm, globalNorm } from '../optim/adamw.ts';
-import { GRADIENTS, microBatch } from '../optim/micro-batches.ts';
+import { adamw, clipByGlobalNorm, globalNorm, optimized } from '../optim/adamw.ts';
+import { addGradients, cut, GRADIENTS, join, microBatch } from '../optim/micro-batches.ts';
 import type { ClipSettings } from '../recipe.ts';
 import type { Executable } from '../runtime/engine.ts';
 import type { PlannedProgram } from '../runtime/footprint.ts';
-import { flatten, mapTree } from '../tree.ts';
 import type { ClipBatch } from './batches.ts';
 import { contrastiveLoss } from './loss.ts';
 import { type ClipParameters, embedImages, embedTexts } from './towers.ts';
@@ -62,21 +61,17 @@ export function stepOf({ captions }: ClipSettings, parts: number, programs: read
   const [first, loss, gradients, update] = programs as [Executable, Executable, Executable, Executable];
   if (parts === 1) return (feeds) => first.run({ ...feeds });
   return async ({ images, ids, lr }) => {
-    const cut = (array: NDArray, groups = 1) => cutRows(array, groups, parts);
-    const [pictures, texts] = [cut(images), cut(ids, captions)];
+    const [pictures, texts] = [cut(images, parts), cut(ids, parts, captions)];
     const embedded: Readonly<Record<string, NDArray>>[] = [];
     for (const [i, part] of pictures.entries()) embedded.push(await first.run({ images: part, ids: texts[i]! }));
     const { toPictures, toTexts, ...results } = await loss.run({
-      pictures: joinRows(
-        embedded.map((one) => one.pictures!),
-        1,
-      ),
-      texts: joinRows(
+      pictures: join(embedded.map((one) => one.pictures!)),
+      texts: join(
         embedded.map((one) => one.texts!),
         captions,
       ),
     });
-    const [backPictures, backTexts] = [cut(toPictures!), cut(toTexts!, captions)];
+    const [backPictures, backTexts] = [cut(toPictures!, parts), cut(toTexts!, parts, captions)];
     let norm: NDArray | undefined;
     for (const [i, part] of pictures.entries()) {
       const back = { toPictures: backPictures[i]!, toTexts: backTexts[i]!, keep: scalar(i === 0 ? 0 : 1) };
@@ -86,10 +81,6 @@ export function stepOf({ captions }: ClipSettings, parts: number, programs: read
     return results;
   };
 }
-
-/** What gradients are added up from. */
-export const zeroGradients = (parameters: ClipParameters<Parameter>): Tree<NDArray> =>
-  mapTree<Parameter, NDArray>(parameters, ({ shape }) => float32(new Float32Array(sizeOf(shape)), shape));
 
 /** Embeddings of one part: `pictures` [part, dim] and `texts` [captions, part, dim]. */
 function embeddingProgram(options: ClipStepOptions, part: number): g.Program {
@@ -118,11 +109,7 @@ function addingProgram(options: ClipStepOptions, part: number): g.Program {
     const { image, text } = state.params;
     const { pictures, texts } = embed(state.params, images, ids, options);
     const pulled = g.add(g.sum(g.mul(pictures, toPictures)), g.sum(g.mul(texts, toTexts)));
-    const before = flatten<g.Tensor>(state[GRADIENTS]);
-    const towers: Tree<g.Tensor> = g.grad(pulled, { image, text });
-    const gradients = mapTree<g.Tensor, g.Tensor>(towers, (gradient, path) =>
-      g.add(g.mul(before[path]!, keep), gradient),
-    );
+    const gradients = addGradients(state[GRADIENTS], keep, g.grad(pulled, { image, text }));
     const norm = globalNorm({ towers: gradients, logScale: state[GRADIENTS].logScale });
     return { state: { [GRADIENTS]: gradients }, norm };
   });
@@ -173,33 +160,7 @@ function lossOf({ pictures, texts }: Embeddings, logScale: g.Tensor) {
   return { loss: average('loss'), accuracy: average('accuracy') };
 }
 
-const optimized = <P>(params: P) => ({ params, adam: { step: g.f32(), mean: params, square: params } });
-
 const batchInputs = ({ settings: { captions, imageSize }, length }: ClipStepOptions, batch: number) => ({
   images: g.f32(batch, 3, imageSize, imageSize),
   ids: g.i32(captions, batch, length),
 });
-
-/** [groups · batch, …] cut along the batch into `parts`, each of all groups. */
-function cutRows(array: NDArray, groups: number, parts: number): NDArray[] {
-  const width = array.data.length / groups / parts;
-  const shape = array.shape.map((d, axis) => (axis === (groups === 1 ? 0 : 1) ? d / parts : d));
-  return Array.from({ length: parts }, (_, part) => {
-    const data = array.data.slice(0, groups * width);
-    for (let k = 0; k < groups; k++)
-      data.set(array.data.subarray((k * parts + part) * width, (k * parts + part + 1) * width), k * width);
-    return { ...array, shape, data } as NDArray;
-  });
-}
-
-/** The inverse of `cutRows`, for float32. */
-function joinRows(parts: readonly NDArray[], groups: number): NDArray {
-  const [first] = parts as [NDArray];
-  const width = first.data.length / groups;
-  const data = new Float32Array(first.data.length * parts.length);
-  for (const [part, array] of parts.entries())
-    for (let k = 0; k < groups; k++)
-      data.set(array.data.subarray(k * width, (k + 1) * width), (k * parts.length + part) * width);
-  const shape = first.shape.map((d, axis) => (axis === (groups === 1 ? 0 : 1) ? d * parts.length : d));
-  return float32(data, shape);
-}

@@ -32,7 +32,7 @@ export function scheduleOf({ diffusion, tokenizer }: DiffusionRecipe): Schedule 
 export type NullEmbedding = 'normalized' | 'raw';
 
 /**
- * On the CPU a pass over more tokens than this is done in parts: a larger one needs more memory and is hardly faster
+ * On the CPU a pass over more tokens than this is done in parts: that costs some speed and saves a third of the memory at batch 16
  * (docs/performance.md). A GPU is the better used the more there is at once.
  */
 const MOST_TOKENS = 2048;

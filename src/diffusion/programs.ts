@@ -1,16 +1,16 @@
 /** The programs of the diffusion stage: a training step as one graph, or as two that need half the memory. */
 
 import * as g from '../graph/index.ts';
-import { float32, type NDArray, scalar, sizeOf, type Tree } from '../ndarray.ts';
+import { type NDArray, scalar, sizeOf, type Tree, zeros } from '../ndarray.ts';
 import { normalize } from '../nn/layers.ts';
 import type { Parameter } from '../nn/parameters.ts';
-import { adamw, clipByGlobalNorm, globalNorm } from '../optim/adamw.ts';
+import { adamw, clipByGlobalNorm, globalNorm, optimized } from '../optim/adamw.ts';
 import { updateEma } from '../optim/ema.ts';
-import { GRADIENTS, microBatch, split } from '../optim/micro-batches.ts';
+import { addGradients, GRADIENTS, microBatch, split } from '../optim/micro-batches.ts';
 import type { DiffusionSettings } from '../recipe.ts';
 import type { Engine, Executable } from '../runtime/engine.ts';
 import type { PlannedProgram } from '../runtime/footprint.ts';
-import { flatten, mapTree, unflatten } from '../tree.ts';
+import { flatten, unflatten } from '../tree.ts';
 import { joinResults } from './accumulate.ts';
 import { arrange, arrangedParameters, restore } from './layout.ts';
 import { diffusionLoss } from './loss.ts';
@@ -85,9 +85,9 @@ export async function loadTraining(
 ): Promise<void> {
   for (const [path, given] of weights) {
     const array = arrange(given);
-    const zeros = float32(new Float32Array(sizeOf(array.shape)), array.shape);
-    const sums = accumulate > 1 ? { [GRADIENTS]: zeros } : {};
-    const pieces = { params: array, ema: array, 'adam.mean': zeros, 'adam.square': zeros, ...sums };
+    const blank = zeros(array.shape);
+    const sums = accumulate > 1 ? { [GRADIENTS]: blank } : {};
+    const pieces = { params: array, ema: array, 'adam.mean': blank, 'adam.square': blank, ...sums };
     await engine.load(unflatten(Object.fromEntries(Object.entries(pieces).map(([at, p]) => [`${at}.${path}`, p]))));
   }
   await engine.load({ adam: { step: scalar(0) } });
@@ -140,10 +140,7 @@ export function addingProgram(
   return g.trace(inputs, ({ state, keep, ...batch }) => {
     const { loss, kl, crossEntropy } = lossOf(state.params, batch, schedule, settings, config.heads);
     const added: Tree<g.Tensor> = g.grad(g.div(loss, parts), state.params);
-    const before = flatten<g.Tensor>(state[GRADIENTS]!);
-    const gradients = mapTree<g.Tensor, g.Tensor>(added, (gradient, path) =>
-      g.add(g.mul(before[path]!, keep), gradient),
-    );
+    const gradients = addGradients(state[GRADIENTS]!, keep, added);
     return { state: { [GRADIENTS]: gradients }, loss, kl, norm: globalNorm(gradients), crossEntropy };
   });
 }
@@ -161,8 +158,11 @@ export function updatePrograms(
   const parts = partition(Object.entries(flatten(trainedParameters(config))), most);
   return parts.map((part, i) => {
     const params: Tree<Parameter> = unflatten(Object.fromEntries(part));
-    const adam = { step: g.f32(), mean: params, square: params };
-    const inputs = { state: { params, ema: params, adam, [GRADIENTS]: params }, norm: g.f32(), ...updateInputs() };
+    const inputs = {
+      state: { ...optimized(params), ema: params, [GRADIENTS]: params },
+      norm: g.f32(),
+      ...updateInputs(),
+    };
     return g.trace(inputs, ({ state, norm, lr, emaDecay }) => {
       const clipped = clipByGlobalNorm(state[GRADIENTS], settings.clipNorm, norm).gradients;
       const next = adamw(state.params, clipped, state.adam, lr, { ...settings, eps: ADAM_EPS });
@@ -191,7 +191,7 @@ const ADAM_EPS = 1e-8;
 
 function optimizerState(config: TransformerConfig) {
   const params = trainedParameters(config);
-  return { params, ema: params, adam: { step: g.f32(), mean: params, square: params } };
+  return { ...optimized(params), ema: params };
 }
 
 function batchInputs(config: TransformerConfig, { batch }: DiffusionSettings) {

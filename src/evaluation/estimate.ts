@@ -6,13 +6,12 @@ import { scheduleOf, transformerConfig } from '../diffusion/model.ts';
 import { trainingProgram as diffusionProgram, gradientProgram } from '../diffusion/programs.ts';
 import { diffusionParameters } from '../diffusion/transformer.ts';
 import { type Program, programCost } from '../graph/index.ts';
-import { float32, type NDArray, sizeOf, type Tree } from '../ndarray.ts';
-import { countParameters, type Parameter } from '../nn/parameters.ts';
+import type { Tree } from '../ndarray.ts';
+import { blank, countParameters, type Parameter } from '../nn/parameters.ts';
 import type { Recipe } from '../recipe.ts';
 import { foreseen, planFor, planUnder } from '../training/memory.ts';
 import { plannedStage } from '../training/planned-stages.ts';
 import type { StageName } from '../training/stage.ts';
-import { type Mapped, mapTree } from '../tree.ts';
 import { lpipsParameters } from '../vqgan/lpips.ts';
 import { tokenizerParameters } from '../vqgan/model.ts';
 import { lpipsDistance } from '../vqgan/perceptual.ts';
@@ -152,10 +151,4 @@ function denoiserWork(recipe: Recipe, conditionDim: number): Work {
   const parameters = diffusionParameters(config);
   const program = (updateInPlace ? gradientProgram : diffusionProgram)(config, scheduleOf(recipe), diffusion);
   return { parameters, program, steps, batch };
-}
-
-/** Zeros in place of weights: only their shapes matter here. */
-function blank<P extends Tree<Parameter>>(parameters: P): Mapped<P, NDArray<'float32'>>;
-function blank(parameters: Tree<Parameter>): Tree<NDArray<'float32'>> {
-  return mapTree(parameters, ({ shape }: Parameter) => float32(new Float32Array(sizeOf(shape)), shape));
 }

@@ -77,7 +77,10 @@ export function bufferPeak(program: Program): number {
     }
     for (const operand of new Set(operandsOf(node).map(root))) {
       const buffer = lastUse.get(operand) === at ? holders.get(operand) : undefined;
-      if (buffer) free.set(buffer.kind, [...(free.get(buffer.kind) ?? []), buffer]);
+      if (!buffer) continue;
+      const dead = free.get(buffer.kind);
+      if (dead) dead.push(buffer);
+      else free.set(buffer.kind, [buffer]);
     }
   });
   return worst(buffers, nodes.length);

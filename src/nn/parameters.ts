@@ -3,7 +3,7 @@
 import { UserError } from '../errors.ts';
 import type { Spec, Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
-import { float32, type NDArray, sizeOf, type Tree } from '../ndarray.ts';
+import { float32, type NDArray, sizeOf, type Tree, zeros } from '../ndarray.ts';
 import { normals, uniforms } from '../random/noise.ts';
 import { flatten, type Mapped, mapTree } from '../tree.ts';
 
@@ -97,4 +97,10 @@ export function adopt(
       );
     return array;
   });
+}
+
+/** Zeros of the shapes of parameters: where only shapes matter, or something is to be added up from nothing. */
+export function blank<P extends Tree<Parameter>>(parameters: P): Mapped<P, NDArray<'float32'>>;
+export function blank(parameters: Tree<Parameter>): Tree<NDArray<'float32'>> {
+  return mapTree(parameters, ({ shape }: Parameter) => zeros(shape));
 }

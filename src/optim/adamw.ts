@@ -2,7 +2,7 @@
 
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
-import { float32, type NDArray, scalar, type Tree } from '../ndarray.ts';
+import { type NDArray, scalar, type Tree, zeros } from '../ndarray.ts';
 import { flatten, mapTree } from '../tree.ts';
 
 export interface AdamWOptions {
@@ -19,10 +19,13 @@ export interface AdamState<T> {
   readonly square: Tree<T>;
 }
 
+/** Parameters with the state of their optimiser, as a program's inputs. */
+export const optimized = <P>(params: P) => ({ params, adam: { step: g.f32(), mean: params, square: params } });
+
 /** Zero moments for parameters. Both are the same arrays: an engine copies what it loads. */
 export function adamState(params: Tree<NDArray>): AdamState<NDArray> & { readonly [key: string]: Tree<NDArray> } {
-  const zeros = mapTree(params, ({ shape, data }: NDArray) => float32(new Float32Array(data.length), shape));
-  return { step: scalar(0), mean: zeros, square: zeros };
+  const blank = mapTree(params, ({ shape }: NDArray) => zeros(shape));
+  return { step: scalar(0), mean: blank, square: blank };
 }
 
 /**

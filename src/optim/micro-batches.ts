@@ -1,7 +1,10 @@
 /** Large batches in little memory: a batch is computed in equal parts, one after another, whose gradients are added up. */
 
 import { UserError } from '../errors.ts';
-import type { NDArray } from '../ndarray.ts';
+import type { Tensor } from '../graph/index.ts';
+import * as g from '../graph/index.ts';
+import { float32, type NDArray, type Tree } from '../ndarray.ts';
+import { flatten, mapTree } from '../tree.ts';
 
 /** The state path of gradients that wait for their update. Every step writes them anew: no checkpoint needs them. */
 export const GRADIENTS = 'gradients';
@@ -33,14 +36,45 @@ export const divisors = (n: number): number[] => Array.from({ length: n }, (_, i
 
 /** Feeds of a batch, cut along their leading axis; scalars go to every part. */
 export function split(feeds: Readonly<Record<string, NDArray>>, parts: number): Record<string, NDArray>[] {
+  const pieces = Object.entries(feeds).map(
+    ([name, array]) => [name, array.shape.length === 0 ? undefined : cut(array, parts), array] as const,
+  );
   return Array.from({ length: parts }, (_, part) =>
-    Object.fromEntries(Object.entries(feeds).map(([name, array]) => [name, rows(array, part, parts)])),
+    Object.fromEntries(pieces.map(([name, cuts, whole]) => [name, cuts?.[part] ?? whole])),
   );
 }
 
-function rows(array: NDArray, part: number, parts: number): NDArray {
-  if (array.shape.length === 0) return array;
-  const length = array.data.length / parts;
-  const shape = [array.shape[0]! / parts, ...array.shape.slice(1)];
-  return { ...array, shape, data: array.data.slice(part * length, (part + 1) * length) } as NDArray;
+/** An array [batch, …] cut along the batch into `parts`; with several `groups`, [groups, batch, …], each part has all of them. */
+export function cut(array: NDArray, parts: number, groups = 1): NDArray[] {
+  const width = array.data.length / groups / parts;
+  const shape = resized(array.shape, 1 / parts, groups);
+  return Array.from({ length: parts }, (_, part) => {
+    const data = array.data.slice(0, groups * width);
+    for (let k = 0; k < groups; k++)
+      data.set(array.data.subarray((k * parts + part) * width, (k * parts + part + 1) * width), k * width);
+    return { ...array, shape, data } as NDArray;
+  });
+}
+
+/** The inverse of `cut`, for float32. */
+export function join(parts: readonly NDArray[], groups = 1): NDArray<'float32'> {
+  const [first] = parts as [NDArray];
+  const width = first.data.length / groups;
+  const data = new Float32Array(first.data.length * parts.length);
+  for (const [part, array] of parts.entries())
+    for (let k = 0; k < groups; k++)
+      data.set(array.data.subarray(k * width, (k + 1) * width), (k * parts.length + part) * width);
+  return float32(data, resized(first.shape, parts.length, groups));
+}
+
+const resized = (shape: readonly number[], factor: number, groups: number): number[] =>
+  shape.map((d, axis) => (axis === (groups === 1 ? 0 : 1) ? Math.round(d * factor) : d));
+
+/** `keep` times a sum, which is 0 for the first part and 1 for the others, and `more`. */
+export const addedUp = (sum: Tensor, keep: Tensor, more: Tensor): Tensor => g.add(g.mul(sum, keep), more);
+
+/** `addedUp` of every gradient and the sum that has its path. */
+export function addGradients(sums: Tree<Tensor>, keep: Tensor, gradients: Tree<Tensor>): Tree<Tensor> {
+  const before = flatten<Tensor>(sums);
+  return mapTree<Tensor, Tensor>(gradients, (gradient, path) => addedUp(before[path]!, keep, gradient));
 }

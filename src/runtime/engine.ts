@@ -11,7 +11,7 @@ import type { NDArray, Tree } from '../ndarray.ts';
 import { flatten, unflatten } from '../tree.ts';
 import { type Footprint, footprint, needsOf, nothingOf, type ProgramNeeds } from './footprint.ts';
 import { fuse, splitUpdate } from './fuse.ts';
-import { now, type Profiler } from './profiler.ts';
+import { now } from './profiler.ts';
 import {
   type Answer,
   type Arrays,
@@ -21,11 +21,11 @@ import {
   isState,
   outputName,
   type Request,
-  type RunTimes,
   STATE,
   type StateTensor,
   type WorkerOptions,
 } from './protocol.ts';
+import { Recorder } from './recorder.ts';
 import { BARRIER } from './run-into.ts';
 
 export type { CompileOptions, Device, EngineOptions } from './protocol.ts';
@@ -274,37 +274,6 @@ export class Engine {
     this.failure ??= error;
     for (const waiting of this.pending.values()) waiting.reject(this.failure);
     this.pending.clear();
-  }
-}
-
-/** An engine's part in a profile. */
-class Recorder {
-  private readonly engine: number;
-  readonly prefix: string;
-  private readonly firstRuns = new Map<number, number>();
-
-  constructor(private readonly profiler: Profiler) {
-    const { engine, prefix } = profiler.register();
-    this.engine = engine;
-    this.prefix = prefix;
-  }
-
-  /** A run that was asked for at `asked` and whose results are here now. */
-  run(program: number, name: string, asked: number, { begun, ended, updated }: RunTimes): void {
-    if (!this.firstRuns.has(program)) this.firstRuns.set(program, begun);
-    this.profiler.span(this.engine, 'engine', `feed ${name}`, asked, begun);
-    this.profiler.span(this.engine, 'engine', `run ${name}`, begun, ended);
-    this.profiler.span(this.engine, 'engine', `fused update and results of ${name}`, ended, updated);
-    this.profiler.span(this.engine, 'engine', `fetch ${name}`, updated, now());
-  }
-
-  span(name: string, start: number): void {
-    this.profiler.span(this.engine, 'host', name, start, now());
-  }
-
-  collect(): void {
-    for (const [program, begun] of this.firstRuns)
-      this.profiler.collect(this.engine, `${this.prefix}${program}_`, begun);
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Elementwise programs on the CPU, fused: each group of arrays that belong together is read and written once, by one loop that
- * overwrites what it read (`simd.ts`); single numbers are computed in float64. An optimiser's update takes some twenty operators, each a pass over memory; fused it
- * is one pass, needs no second buffer, and hands nothing back across the border of the runtime.
+ * overwrites what it read (`simd.ts`); single numbers are computed in float64. An optimiser's update takes some twenty operators, each
+ * a pass over memory; fused it is one pass, needs no second buffer, and hands nothing back across the border of the runtime.
  */
 
 import type { Node, Primitive, Program, Tensor } from '../graph/index.ts';

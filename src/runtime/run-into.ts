@@ -1,7 +1,7 @@
 /**
  * Runs a session on the CPU into buffers of the caller's, without the copy of every output that ONNX Runtime for Node (1.30) makes on its
- * way out, also of those that it has just written into such buffers. For gradients that copy is a tenth of a step and as much memory as
- * the weights.
+ * way out, also of those that it has just written into such buffers. For gradients that copy takes as much memory as the weights
+ * (docs/performance.md).
  *
  * The first output of such a program is an empty sequence (`WriteOptions.barrier`). All outputs are written before the first one is handed
  * over; at the sequence the binding, which knows only tensors, gives up, and so copies nothing.

@@ -12,6 +12,8 @@ export type Loop = (scalars: readonly number[], arrays: readonly Float32Array[])
 /** Elements of a block. A handful of arrays together stay within a core's second cache. */
 const BLOCK = 8192;
 const PAGE = 65536;
+/** Bytes of four float32. */
+const VECTOR = 16;
 
 /** Compile a loop. Loops of the same steps should share what comes back. */
 export function compileLoop(loop: FusedLoop): Loop {
@@ -29,7 +31,7 @@ export function compileLoop(loop: FusedLoop): Loop {
       const count = Math.min(BLOCK, n - from);
       for (const i of read) blocks[i]!.set(given[i]!.subarray(from, from + count));
       // Whole vectors: what lies behind the last element of the last block is computed and not copied.
-      kernel(16 * Math.ceil(count / 4), ...scalars);
+      kernel(VECTOR * Math.ceil(count / 4), ...scalars);
       for (const i of written) given[i]!.set(count === BLOCK ? blocks[i]! : blocks[i]!.subarray(0, count), from);
     }
   };
@@ -60,11 +62,6 @@ const vectorOps: Readonly<Record<LoopOp, number>> = {
 /** LEB128, unsigned. */
 function leb(value: number): number[] {
   return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...leb(value >>> 7)];
-}
-
-/** LEB128 of a constant, which has a sign. */
-function signed(value: number): number[] {
-  return value < 0x40 ? [value] : [(value & 0x7f) | 0x80, ...signed(value >>> 7)];
 }
 
 const list = (items: readonly (readonly number[])[]): number[] => [...leb(items.length), ...items.flat()];
@@ -109,7 +106,7 @@ function codeOf({ steps, stores, scalars }: FusedLoop): number[] {
     ...[...get(offset), ...get(0), I32_GE_U, BRANCH_IF, 1],
     ...steps.flatMap((step, i) => [...value(step), ...set(firstStep + i)]),
     ...stores.flatMap(({ array, value }) => [...get(offset), ...operand(value), ...simd(STORE), ...at(array)]),
-    ...[...get(offset), I32_CONST, ...signed(16), I32_ADD, ...set(offset)],
+    ...[...get(offset), I32_CONST, VECTOR, I32_ADD, ...set(offset)],
     ...[BRANCH, 0, END, END, END],
   ];
   return [...locals, ...body];

@@ -5,11 +5,9 @@ import { stepPrograms as clipPrograms } from '../clip/step.ts';
 import { clipParameters } from '../clip/towers.ts';
 import { type DiffusionRecipe, scheduleOf, transformerConfig } from '../diffusion/model.ts';
 import { stepPrograms as diffusionPrograms } from '../diffusion/programs.ts';
-import { float32, type NDArray, sizeOf, type Tree } from '../ndarray.ts';
-import type { Parameter } from '../nn/parameters.ts';
+import { blank } from '../nn/parameters.ts';
 import type { ClipSettings, Recipe, TokenizerRecipe } from '../recipe.ts';
 import { plannedFootprint } from '../runtime/footprint.ts';
-import { type Mapped, mapTree } from '../tree.ts';
 import { codecPrograms } from '../vqgan/codec.ts';
 import { lpipsParameters } from '../vqgan/lpips.ts';
 import { tokenizerParameters } from '../vqgan/model.ts';
@@ -94,10 +92,4 @@ function blankLpips({ tokenizer }: TokenizerRecipe): PerceptualDistance | undefi
   const { perceptualNet: net, perceptualWeight } = tokenizer;
   if (perceptualWeight === 0 || net === 'clip') return undefined;
   return lpipsDistance({ net, params: blank(lpipsParameters(net)), id: '' });
-}
-
-/** Zeros in place of weights: only their shapes matter here. */
-function blank<P extends Tree<Parameter>>(parameters: P): Mapped<P, NDArray<'float32'>>;
-function blank(parameters: Tree<Parameter>): Tree<NDArray<'float32'>> {
-  return mapTree(parameters, ({ shape }: Parameter) => float32(new Float32Array(sizeOf(shape)), shape));
 }

@@ -6,15 +6,15 @@
  */
 
 import * as g from '../graph/index.ts';
-import { GRADIENTS } from '../optim/micro-batches.ts';
+import { optimized } from '../optim/adamw.ts';
+import { addedUp, addGradients, GRADIENTS } from '../optim/micro-batches.ts';
 import type { TokenizerRecipe } from '../recipe.ts';
-import { flatten, mapTree } from '../tree.ts';
 import { adaptiveWeight, norm } from './adversarial.ts';
 import { plainLoss, squaredError } from './loss.ts';
 import { tokenizerParameters } from './model.ts';
 import { likelihoodOf, pictureInputs, reconstructed, type Step, useOfCodes, useState } from './parts.ts';
 import type { PerceptualDistance } from './perceptual.ts';
-import { judge, judgeState, optimized, stepBy } from './programs.ts';
+import { judge, judgeState, stepBy } from './programs.ts';
 import { codeShares } from './quantizer.ts';
 import type { Variant } from './schedule.ts';
 
@@ -68,8 +68,8 @@ export function balanceProgram({ recipe, variant, perceptual, parts }: Part): g.
     const atLastLayer = (gradient: g.Tensor) => g.grad(g.sum(g.mul(image, g.stopGradient(gradient))), weight);
     const before = state[LAST_LAYER];
     const sums = {
-      likelihood: added(before.likelihood, keep, atLastLayer(g.grad(g.div(likelihood, parts), image))),
-      adversarial: added(before.adversarial, keep, atLastLayer(pull)),
+      likelihood: addedUp(before.likelihood, keep, atLastLayer(g.grad(g.div(likelihood, parts), image))),
+      adversarial: addedUp(before.adversarial, keep, atLastLayer(pull)),
     };
     const { discriminatorWeight } = step.settings;
     const adaptive = adaptiveWeight(norm(sums.likelihood), norm(sums.adversarial), discriminatorWeight);
@@ -108,10 +108,7 @@ export function addingProgram({ recipe, variant, perceptual, parts }: Part): g.P
     const loss = plainLoss(likelihood, reconstruction);
     const share = g.div(loss, parts);
     const pulled = pull && adaptive ? g.add(share, g.mul(g.sum(g.mul(image, pull)), adaptive)) : share;
-    const before = flatten<g.Tensor>(state[GRADIENTS]);
-    const gradients = mapTree<g.Tensor, g.Tensor>(g.grad(pulled, state.params), (gradient, path) =>
-      added(before[path]!, keep, gradient),
-    );
+    const gradients = addGradients(state[GRADIENTS], keep, g.grad(pulled, state.params));
     const used = index && usedWith(state, g.div(codeShares(index, codes), parts), keep, last);
     return {
       state: { [GRADIENTS]: gradients, ...used },
@@ -131,7 +128,7 @@ function usedWith(
   keep: g.Tensor,
   last: g.Tensor,
 ) {
-  const now = added(state[NOW]!, keep, share);
+  const now = addedUp(state[NOW]!, keep, share);
   const { usage, idle } = useOfCodes(state, now);
   const moved = (after: g.Tensor, before: g.Tensor) => g.where(g.greater(last, 0), after, before);
   return { [NOW]: now, usage: moved(usage, state.usage!), ...(idle && { idle: moved(idle, state.idle!) }) };
@@ -155,5 +152,3 @@ const stepOf = (
   variant: Variant,
   perceptual: PerceptualDistance | undefined,
 ): Step => ({ settings, variant, distance: variant.perceptual ? perceptual : undefined });
-
-const added = (before: g.Tensor, keep: g.Tensor, more: g.Tensor): g.Tensor => g.add(g.mul(before, keep), more);

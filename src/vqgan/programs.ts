@@ -1,7 +1,7 @@
 /** The programs of the tokenizer stage: a training step for each variant, the latents of pictures, and the codes they choose. */
 
 import * as g from '../graph/index.ts';
-import { type AdamState, adamw } from '../optim/adamw.ts';
+import { type AdamState, adamw, optimized } from '../optim/adamw.ts';
 import type { TokenizerRecipe, TokenizerSettings } from '../recipe.ts';
 import { discriminatorLoss, generatorLoss } from './adversarial.ts';
 import {
@@ -108,9 +108,6 @@ export function judge(
     next: { ...descend(params, loss, adam, lr, settings), buffers: fake.buffers },
   };
 }
-
-/** Parameters with the state of their optimiser. */
-export const optimized = <P>(params: P) => ({ params, adam: { step: g.f32(), mean: params, square: params } });
 
 function descend<P extends Tokenizer<g.Tensor> | Discriminator<g.Tensor>>(
   params: P,

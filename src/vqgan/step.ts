@@ -1,11 +1,11 @@
 /** A training step of the tokenizer, whole or in micro-batches, with the same results and gradients; and all programs of the stage. */
 
-import { float32, type NDArray, scalar, sizeOf, type Tree } from '../ndarray.ts';
-import { GRADIENTS, microBatch, split } from '../optim/micro-batches.ts';
+import { type NDArray, scalar, type Tree, zeros } from '../ndarray.ts';
+import { blank } from '../nn/parameters.ts';
+import { GRADIENTS, join, microBatch, split } from '../optim/micro-batches.ts';
 import type { TokenizerRecipe, TokenizerSettings } from '../recipe.ts';
 import type { Executable } from '../runtime/engine.ts';
 import type { PlannedProgram } from '../runtime/footprint.ts';
-import { mapTree } from '../tree.ts';
 import {
   addingProgram,
   balanceProgram,
@@ -32,12 +32,10 @@ export const ADDED_UP: readonly string[] = [GRADIENTS, NOW, LAST_LAYER];
 /** What `ADDED_UP` starts from. */
 export function zeroSums(recipe: TokenizerRecipe): { readonly [path: string]: Tree<NDArray> } {
   const { tokenizer, imageSize } = recipe;
-  const zeros = ({ shape }: { readonly shape: readonly number[] }): NDArray =>
-    float32(new Float32Array(sizeOf(shape)), shape);
   return {
-    [GRADIENTS]: mapTree(tokenizerParameters(tokenizer, imageSize), zeros),
-    [NOW]: zeros({ shape: [tokenizer.codes] }),
-    [LAST_LAYER]: mapTree(lastLayerOf(recipe), zeros),
+    [GRADIENTS]: blank(tokenizerParameters(tokenizer, imageSize)),
+    [NOW]: zeros([tokenizer.codes]),
+    [LAST_LAYER]: blank(lastLayerOf(recipe)),
   };
 }
 
@@ -112,7 +110,7 @@ export function stepOf(variant: Variant, parts: number, programs: readonly Execu
       return results;
     };
     const judged = async (program: Executable, images: readonly NDArray[]) =>
-      program.run({ x: batch.x!, image: joined(images, batch.x!.shape), lr: lr! });
+      program.run({ x: batch.x!, image: join(images), lr: lr! });
 
     let told: Arrays = {};
     let pulls: Arrays[] = [];
@@ -149,14 +147,4 @@ function whole(results: readonly Arrays[], { adversarial, ...told }: Arrays): Ar
     ...(shares && { shares }),
     ...told,
   };
-}
-
-function joined(parts: readonly NDArray[], shape: readonly number[]): NDArray {
-  const all = new Float32Array(sizeOf(shape));
-  let at = 0;
-  for (const { data } of parts) {
-    all.set(data, at);
-    at += data.length;
-  }
-  return float32(all, shape);
 }

@@ -1,6 +1,5 @@
 /** Our side of the comparison, as a process of its own: it does one job and nothing else, so that its memory is the job's. */
 
-import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { DenoiserPool } from '../../diffusion/model.ts';
 import { compileTraining, loadTraining } from '../../diffusion/programs.ts';
@@ -12,6 +11,7 @@ import { float32, type NDArray, scalar, type Tree } from '../../ndarray.ts';
 import type { Parameter } from '../../nn/parameters.ts';
 import { adamState } from '../../optim/adamw.ts';
 import { Engine } from '../../runtime/engine.ts';
+import { peakResidentBytes } from '../../runtime/resident.ts';
 import { unflatten } from '../../tree.ts';
 import { compileCodec } from '../../vqgan/codec.ts';
 import { trainingProgram } from '../../vqgan/programs.ts';
@@ -112,15 +112,6 @@ async function checked(work: Work): Promise<readonly number[]> {
   return values;
 }
 
-/** The most memory this process has held, as the kernel counts it; elsewhere as Node does. */
-function peakMB(): number {
-  try {
-    return Number(/VmHWM:\s*(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) / 1024;
-  } catch {
-    return process.resourceUsage().maxRSS / 1024;
-  }
-}
-
 let work: Work | undefined;
 
 async function answer(request: Request): Promise<Answer> {
@@ -130,7 +121,7 @@ async function answer(request: Request): Promise<Answer> {
     const ort = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
     return { versions: { node: process.versions.node, 'onnxruntime-node': ort.version }, threads, device };
   }
-  if (request.kind === 'peak') return { peakMB: peakMB() };
+  if (request.kind === 'peak') return { peakMB: peakResidentBytes() / 2 ** 20 };
   if (!work) throw new Error('Nothing was prepared');
   if (request.kind === 'check') return { values: await checked(work) };
   const start = performance.now();
