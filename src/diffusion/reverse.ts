@@ -40,9 +40,8 @@ export function reverseProbabilities(step: ReverseStep, token: number, predicted
   const { codes } = step;
   const result = new Float64Array(codes + 1);
   const masked = token === codes ? stayMasked(step) : 0;
-  const weight = token === codes ? revealWeight(step, predicted) : reviseWeight(step, token, predicted);
-  const total = sumOf(codes, weight);
-  for (let k = 0; k < codes; k++) result[k] = ((1 - masked) * weight(k)) / total;
+  const weights = token === codes ? revealWeights(step, predicted) : reviseWeights(step, token, predicted);
+  for (let k = 0; k < codes; k++) result[k] = ((1 - masked) * weightOf(weights, predicted, k)) / weights.total;
   result[codes] = masked;
   return result;
 }
@@ -62,10 +61,14 @@ export function drawReverse(
   predict: () => ArrayLike<number>,
 ): number {
   const { codes } = step;
-  if (token !== codes) return inverseCdf(codes, reviseWeight(step, token, predict()), uniform);
+  if (token !== codes) {
+    const predicted = predict();
+    return inverseCdf(reviseWeights(step, token, predicted), predicted, uniform);
+  }
   const masked = stayMasked(step);
   if (uniform < masked) return codes;
-  return inverseCdf(codes, revealWeight(step, predict()), (uniform - masked) / (1 - masked));
+  const predicted = predict();
+  return inverseCdf(revealWeights(step, predicted), predicted, (uniform - masked) / (1 - masked));
 }
 
 /** p(x_s = mask | x_t = mask) = gammaBar_s / gammaBar_t. */
@@ -73,28 +76,50 @@ function stayMasked({ before, after }: ReverseStep): number {
   return before.gamma / after.gamma;
 }
 
+/** Weights in proportion to p(x_s = k | x_t), k a code: slope · p_k + offset, but for the code that x_t holds. */
+interface Weights {
+  readonly slope: number;
+  readonly offset: number;
+  /** The code that x_t holds and its weight; -1 where x_t is the mask. */
+  readonly held: number;
+  readonly heldWeight: number;
+  readonly total: number;
+}
+
+const weightOf = ({ slope, offset, held, heldWeight }: Weights, predicted: ArrayLike<number>, k: number): number =>
+  k === held ? heldWeight : slope * predicted[k]! + offset;
+
 /** x_t = mask: p(x_s = k) is proportional to alphaBar_s p_k + betaBar_s. */
-function revealWeight({ codes, before }: ReverseStep, predicted: ArrayLike<number>): (k: number) => number {
-  const floor = before.beta * sumOf(codes, (k) => predicted[k]!);
-  return (k) => before.alpha * predicted[k]! + floor;
+function revealWeights({ codes, before }: ReverseStep, predicted: ArrayLike<number>): Weights {
+  const sum = checked(sumOf(predicted, 0, codes));
+  const offset = before.beta * sum;
+  return { slope: before.alpha, offset, held: -1, heldWeight: 0, total: before.alpha * sum + codes * offset };
 }
 
 /**
  * x_t = j: with w_k = p_k / (alphaBar_t [k = j] + betaBar_t) and S their sum,
  * p(x_s = k) is proportional to (alpha [k = j] + beta) (alphaBar_s w_k + betaBar_s S).
  */
-function reviseWeight(step: ReverseStep, token: number, predicted: ArrayLike<number>): (k: number) => number {
+function reviseWeights(step: ReverseStep, token: number, predicted: ArrayLike<number>): Weights {
   const { codes, before, after, between } = step;
   // Without replacement a visible code is the clean code, whatever the network thinks.
-  if (after.beta === 0) return (k) => (k === token ? 1 : 0);
-  const w = (k: number) => predicted[k]! / (k === token ? after.alpha + after.beta : after.beta);
-  const floor = before.beta * sumOf(codes, w);
-  return (k) => (k === token ? between.alpha + between.beta : between.beta) * (before.alpha * w(k) + floor);
+  if (after.beta === 0) return { slope: 0, offset: 0, held: token, heldWeight: 1, total: 1 };
+  const others = (sumOf(predicted, 0, token) + sumOf(predicted, token + 1, codes)) / after.beta;
+  const own = predicted[token]! / (after.alpha + after.beta);
+  const floor = before.beta * checked(others + own);
+  const [slope, offset] = [(between.beta * before.alpha) / after.beta, between.beta * floor];
+  const heldWeight = (between.alpha + between.beta) * (before.alpha * own + floor);
+  const total = heldWeight + between.beta * before.alpha * others + (codes - 1) * offset;
+  return { slope, offset, held: token, heldWeight, total };
 }
 
-function sumOf(count: number, weight: (k: number) => number): number {
+function sumOf(values: ArrayLike<number>, from: number, to: number): number {
   let sum = 0;
-  for (let k = 0; k < count; k++) sum += weight(k);
+  for (let k = from; k < to; k++) sum += values[k]!;
+  return sum;
+}
+
+function checked(sum: number): number {
   if (sum > 0 && sum < Infinity) return sum;
   throw new UserError(
     'the denoiser predicts no valid probabilities (NaN or all zero); go back to an earlier checkpoint',
@@ -102,12 +127,12 @@ function sumOf(count: number, weight: (k: number) => number): number {
 }
 
 /** The first k whose cumulative weight exceeds `uniform` of the total; never one of weight zero. */
-function inverseCdf(count: number, weight: (k: number) => number, uniform: number): number {
-  const target = uniform * sumOf(count, weight);
+function inverseCdf(weights: Weights, predicted: ArrayLike<number>, uniform: number): number {
+  const target = uniform * weights.total;
   let reached = 0;
   let last = 0;
-  for (let k = 0; k < count; k++) {
-    const w = weight(k);
+  for (let k = 0; k < predicted.length; k++) {
+    const w = weightOf(weights, predicted, k);
     if (w === 0) continue;
     reached += w;
     if (target < reached) return k;

@@ -1,7 +1,7 @@
 /** The walk from noise to clean tokens that ancestral samplers share; they differ in how a step is drawn. */
 import { UserError } from '../../errors.ts';
 import { type ReverseStep, reverseStep } from '../reverse.ts';
-import { truncateTopR } from '../truncation.ts';
+import { truncateProbabilities } from '../truncation.ts';
 import type { Denoiser, SamplerOptions } from './sampler.ts';
 
 /** What a rule needs to draw x_s from x_t. */
@@ -117,8 +117,8 @@ function predictor(
   const probabilities = new Float64Array(codes);
   return (position) => {
     const row = logProbs.subarray(position * codes, (position + 1) * codes);
-    const kept = truncation === undefined ? row : truncateTopR(row, truncation);
-    for (let k = 0; k < codes; k++) probabilities[k] = Math.exp(kept[k]!);
+    for (let k = 0; k < codes; k++) probabilities[k] = Math.exp(row[k]!);
+    if (truncation !== undefined) truncateProbabilities(probabilities, row, truncation);
     return probabilities;
   };
 }
