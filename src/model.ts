@@ -6,13 +6,13 @@ import { fromPlanar, packImages, type RgbImage } from './data/image.ts';
 import { encodePng } from './data/png.ts';
 import { guidanceAt } from './diffusion/guidance.ts';
 import { DenoiserPool, scheduleOf, transformerConfig } from './diffusion/model.ts';
-import { samplers } from './diffusion/samplers/index.ts';
+import { refuseUnused, samplers } from './diffusion/samplers/index.ts';
 import type { Schedule } from './diffusion/schedule.ts';
 import { diffusionParameters } from './diffusion/transformer.ts';
 import { UserError } from './errors.ts';
 import { ownScores } from './evaluation/clip-score.ts';
 import { adopt } from './nn/parameters.ts';
-import type { Recipe, SamplingSettings } from './recipe.ts';
+import { checkSampling, type Recipe, type SamplingSettings } from './recipe.ts';
 import { Engine, type EngineOptions } from './runtime/engine.ts';
 import { RunDirectory } from './training/run.ts';
 import { type Codec, compileCodec } from './vqgan/codec.ts';
@@ -48,6 +48,13 @@ export interface GenerateOptions extends Optional<SamplingChoice> {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
+/** Passes of the network that a picture took, counted as they were made. */
+export interface Passes {
+  readonly conditional: number;
+  /** With the null condition, for guidance. */
+  readonly unconditional: number;
+}
+
 export interface GeneratedImage {
   readonly image: RgbImage;
   readonly prompt: string;
@@ -55,6 +62,7 @@ export interface GeneratedImage {
   /** Cosine of the picture with its prompt under the CLIP that conditioned it, in [-1, 1]. */
   readonly clipScore: number;
   readonly settings: SamplingChoice;
+  readonly passes: Passes;
 }
 
 export class Generator {
@@ -100,7 +108,8 @@ export class Generator {
 
   /**
    * Pictures for prompts, prompt by prompt: [prompts · count].
-   * @throws UserError if a prompt is empty or longer than the CLIP's context.
+   * @throws UserError if a prompt is empty or longer than the CLIP's context, or an option is out of its range or none of the
+   * sampler's.
    */
   async generate(prompts: readonly string[], options: GenerateOptions = {}): Promise<GeneratedImage[]> {
     const { count = 1, seed = 0 } = options;
@@ -108,6 +117,8 @@ export class Generator {
     const { promptPrefix, nullEmbedding, ...recipe } = defaults;
     const chosen = Object.entries(options).filter(([name, value]) => name in recipe && value !== undefined);
     const settings: SamplingChoice = { ...recipe, ...Object.fromEntries(chosen) };
+    checkSampling({ ...defaults, ...settings }, 'sampling');
+    refuseUnused(settings.sampler, Object.fromEntries(chosen));
     if (typeof seed !== 'number' && seed.length !== prompts.length)
       throw new RangeError(`${seed.length} seeds for ${prompts.length} prompts`);
     const empty = prompts.findIndex((prompt) => prompt.trim() === '');
@@ -119,15 +130,17 @@ export class Generator {
     );
 
     const images: RgbImage[] = [];
+    const passes: Passes[] = [];
     const total = Math.ceil(wanted.length / BATCH) * settings.steps;
     for (let start = 0; start < wanted.length; start += BATCH) {
       const part = wanted.slice(start, start + BATCH);
       const done = (start / BATCH) * settings.steps;
-      const tokens = await this.sample(part, texts, settings, {
+      const drawn = await this.sample(part, texts, settings, {
         signal: options.signal,
         onStep: (step) => options.onProgress?.(done + step, total),
       });
-      images.push(...(await this.decode(tokens)));
+      images.push(...(await this.decode(drawn.tokens)));
+      passes.push(...part.map(() => drawn.passes));
     }
     const embedded = await this.clip.embedImages(images);
     const scores = ownScores(
@@ -142,6 +155,7 @@ export class Generator {
       seed: wanted[i]!.seed,
       clipScore: scores[i]!,
       settings,
+      passes: passes[i]!,
     }));
   }
 
@@ -181,7 +195,7 @@ export class Generator {
     texts: Float32Array,
     settings: SamplingChoice,
     { signal, onStep }: { signal: AbortSignal | undefined; onStep: (step: number) => void },
-  ): Promise<Int32Array> {
+  ): Promise<{ readonly tokens: Int32Array; readonly passes: Passes }> {
     const { dim } = this.clip;
     const conditions = new Float32Array(wanted.length * dim);
     wanted.forEach(({ prompt }, i) => {
@@ -189,8 +203,16 @@ export class Generator {
     });
     const { sampler, steps, truncation, placement, remasking } = settings;
     const total = this.schedule.steps;
-    const denoise = await this.denoisers.denoiser(conditions, (t) => guidanceAt(settings, t, total));
-    return samplers[sampler](denoise, {
+    const passes = { conditional: 0, unconditional: 0 };
+    const denoise = await this.denoisers.denoiser(
+      conditions,
+      (t) => guidanceAt(settings, t, total),
+      (guided) => {
+        passes.conditional++;
+        if (guided) passes.unconditional++;
+      },
+    );
+    const tokens = await samplers[sampler](denoise, {
       schedule: this.schedule,
       batch: wanted.length,
       tokens: this.tokens,
@@ -202,6 +224,7 @@ export class Generator {
       onStep: ({ step }) => onStep(step),
       ...(signal && { signal }),
     });
+    return { tokens, passes };
   }
 }
 

@@ -197,7 +197,8 @@ const finetune = z.strictObject({
   ...regime,
 });
 
-const sampling = z.strictObject({
+/** How pictures are drawn; the options of `clipvq generate` are read from here too. */
+export const samplingSchema = z.strictObject({
   sampler: z
     .enum(['ancestral', 'strided', 'purity', 'halton', 'remask', 'fast', 'reference'])
     .default('ancestral')
@@ -211,7 +212,9 @@ const sampling = z.strictObject({
   remasking: fraction()
     .default(0.05)
     .describe('of remask: the most that a revealed code is masked again with, each step'),
-  steps: count().describe('reverse steps; fewer than T are strided exactly'),
+  steps: count().describe(
+    'reverse steps, each one pass of the network; fewer than T are strided exactly, by ancestral too',
+  ),
   guidanceScale: z.number().min(0).describe('1 is no guidance'),
   guidanceSchedule: z
     .enum(['constant', 'rising', 'falling'])
@@ -219,7 +222,7 @@ const sampling = z.strictObject({
     .describe('how guidance goes over a chain: the same throughout, or linearly from or to none'),
   guidanceFrom: fraction().default(0).describe('share of the chain before guidance begins; steps without it cost half'),
   guidanceUntil: fraction().default(1).describe('share of the chain after which guidance ends'),
-  truncation: fraction().describe('keep the smallest set of codes whose probability reaches this; 1 keeps all'),
+  truncation: positive().max(1).describe('keep the smallest set of codes whose probability reaches this; 1 keeps all'),
   promptPrefix: z.string().describe('put before every prompt'),
   nullEmbedding: z
     .enum(['normalized', 'raw'])
@@ -240,7 +243,7 @@ export const recipeSchema = z.strictObject({
   tokenizer,
   diffusion,
   finetune: finetune.default(ONE_STAGE),
-  sampling,
+  sampling: samplingSchema,
 });
 
 export type Recipe = z.infer<typeof recipeSchema>;
@@ -286,11 +289,25 @@ export function parseRecipe(value: unknown, where: string): Recipe {
   throw new UserError(`${where}: ${issue.path.join('.') || 'the recipe'}: ${issue.message}`);
 }
 
+/**
+ * Check sampling settings that do not come from a recipe alone.
+ * @throws UserError naming the setting that is out of its range.
+ */
+export function checkSampling(value: SamplingSettings, where: string): void {
+  const issue = samplingSchema.safeParse(value).error?.issues[0];
+  if (issue) throw new UserError(`${where}.${issue.path.join('.')}: ${issue.message}`);
+  if (value.guidanceFrom > value.guidanceUntil)
+    throw new UserError(
+      `${where}: guidance would end (guidanceUntil ${value.guidanceUntil}) before it begins (guidanceFrom ${value.guidanceFrom}): swap them`,
+    );
+}
+
 /** Below this side the last features of LPIPS would be empty. */
 const LPIPS_SIDE = 32;
 
 function checked(recipe: Recipe, where: string): Recipe {
-  const { clip, diffusion, tokenizer } = recipe;
+  const { clip, diffusion, tokenizer, sampling } = recipe;
+  checkSampling(sampling, `${where}: sampling`);
   const grid = gridSize(recipe);
   if (!Number.isInteger(grid))
     throw new UserError(

@@ -2,27 +2,38 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { fileError } from '../checkpoint/file-errors.ts';
-import { type SamplerName, samplers } from '../diffusion/samplers/index.ts';
 import { UserError } from '../errors.ts';
-import { type EngineOptions, Generator } from '../model.ts';
-import { between, type CommonOptions, whole, withCommon } from './options.ts';
+import { type EngineOptions, Generator, type Passes, type SamplingChoice } from '../model.ts';
+import { samplingSchema } from '../recipe.ts';
+import { type CommonOptions, settingOption, whole, withCommon } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
 import { type ProfileOptions, profiled, withProfile } from './profile.ts';
 import { ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
 
-interface GenerateOptions extends CommonOptions, ProfileOptions {
+/** How pictures are drawn, by the settings of a recipe: every one but those that belong to the model. */
+const SAMPLING_FLAGS = {
+  sampler: '--sampler <name>',
+  steps: '--steps <n>',
+  placement: '--placement <name>',
+  remasking: '--remasking <share>',
+  guidanceScale: '--guidance <s>',
+  guidanceSchedule: '--guidance-schedule <name>',
+  guidanceFrom: '--guidance-from <share>',
+  guidanceUntil: '--guidance-until <share>',
+  truncation: '--truncation <r>',
+} as const satisfies Record<keyof SamplingChoice, string>;
+type Setting = keyof SamplingChoice;
+
+interface GenerateOptions extends CommonOptions, ProfileOptions, Partial<Omit<SamplingChoice, 'guidanceScale'>> {
   readonly model: string;
   readonly prompts?: string;
   readonly number: number;
   readonly seed: number;
-  readonly sampler?: SamplerName;
-  readonly steps?: number;
   readonly guidance?: number;
-  readonly truncation?: number;
   readonly out: string;
 }
 
@@ -34,23 +45,9 @@ export function generateCommand(): Command {
     .option('--prompts <file>', 'read prompts from a file, one a line')
     .option('-n, --number <n>', 'pictures a prompt', whole(1), 4)
     .option('--seed <n>', 'seed of the first picture; the next ones count up', whole(0), 0)
-    .addOption(
-      new Option('--sampler <name>', 'how codes are drawn (default: as the recipe says)').choices(
-        Object.keys(samplers),
-      ),
-    )
-    .option('--steps <n>', 'reverse steps (default: as the recipe says)', whole(1))
-    .option(
-      '--guidance <s>',
-      'how strongly the prompt pulls; 1 is no guidance (default: as the recipe says)',
-      between(0, 100),
-    )
-    .option(
-      '--truncation <r>',
-      'draw from the most likely codes that hold this share of the probability (default: as the recipe says)',
-      between(0.01, 1),
-    )
     .option('--out <file|dir>', 'a .png file, or a folder', 'pictures');
+  for (const [setting, flags] of Object.entries(SAMPLING_FLAGS))
+    command.addOption(settingOption(flags, samplingSchema.shape[setting as Setting], 'as the recipe says'));
   return withProfile(withCommon(command)).action(generate);
 }
 
@@ -61,6 +58,21 @@ async function generate(words: string[], options: GenerateOptions): Promise<void
   const paths = outputPaths(options.out, prompts, options.number, options.seed);
   await profiled(options, (engine) => generateWith(engine, { prompts, paths, start }, options));
 }
+
+const samplingOf = ({
+  guidance,
+  ...options
+}: GenerateOptions): { readonly [S in Setting]?: SamplingChoice[S] | undefined } => ({
+  sampler: options.sampler,
+  steps: options.steps,
+  placement: options.placement,
+  remasking: options.remasking,
+  guidanceScale: guidance,
+  guidanceSchedule: options.guidanceSchedule,
+  guidanceFrom: options.guidanceFrom,
+  guidanceUntil: options.guidanceUntil,
+  truncation: options.truncation,
+});
 
 interface Wanted {
   readonly prompts: readonly string[];
@@ -81,19 +93,17 @@ async function generateWith(
     const pictures = await generator.generate(prompts, {
       count: options.number,
       seed: options.seed,
-      sampler: options.sampler,
-      steps: options.steps,
-      guidanceScale: options.guidance,
-      truncation: options.truncation,
+      ...samplingOf(options),
       signal: interruptSignal(),
       onProgress: display.count('sampling'),
     });
     display.end();
-    const images: { path: string; prompt: string; seed: number; clipScore: number }[] = [];
+    const images: { path: string; prompt: string; seed: number; clipScore: number; passes: Passes }[] = [];
     for (const [i, picture] of pictures.entries()) {
       const file = paths[i]!;
       writeFileAtomic(file, await generator.toPng(picture));
-      images.push({ path: file, prompt: picture.prompt, seed: picture.seed, clipScore: picture.clipScore });
+      const { prompt, seed, clipScore, passes } = picture;
+      images.push({ path: file, prompt, seed, clipScore, passes });
     }
     const seconds = (performance.now() - start) / 1000;
     printResult(options.json ?? false, { images, seconds }, () =>

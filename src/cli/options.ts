@@ -1,6 +1,7 @@
 /** Options that several commands share, and the parsers that turn their text into values. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { z } from 'zod';
 import type { EngineOptions } from '../runtime/engine.ts';
 
 export interface CommonOptions {
@@ -80,4 +81,16 @@ export function assignment(text: string, previous: Readonly<Record<string, strin
   const at = text.indexOf('=');
   if (at < 1) throw new InvalidArgumentError('write it as key=value.');
   return { ...previous, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+/** An option for a setting of a schema: the schema describes it and says what it may be. */
+export function settingOption(flags: string, schema: z.ZodType, unsaid: string): Option {
+  const option = new Option(flags, `${schema.description} (default: ${unsaid})`);
+  const inner = schema instanceof z.ZodDefault ? schema.unwrap() : schema;
+  if (inner instanceof z.ZodEnum) return option.choices(inner.options.map(String));
+  return option.argParser((text) => {
+    const result = schema.safeParse(text.trim() === '' ? text : Number(text));
+    if (result.success) return result.data;
+    throw new InvalidArgumentError(`${result.error.issues[0]!.message}.`);
+  });
 }

@@ -65,8 +65,13 @@ export class DenoiserPool {
    * A denoiser for one batch of conditions: log p(x_0), guided as log p ∝ ℓ_null + s (ℓ_cond − ℓ_null).
    * @param conditions unit rows, [batch, conditionDim].
    * @param guidance s, or s at each time; within 0.001 of 1 the unconditional half is not computed at all.
+   * @param onPass hears of every pass of the network once it is done, and whether it had an unconditional half.
    */
-  async denoiser(conditions: Float32Array, guidance: number | ((t: number) => number)): Promise<Denoiser> {
+  async denoiser(
+    conditions: Float32Array,
+    guidance: number | ((t: number) => number),
+    onPass?: (guided: boolean) => void,
+  ): Promise<Denoiser> {
     const { conditionDim, grid, codes } = this.config;
     const [batch, tokenCount] = [conditions.length / conditionDim, grid * grid];
     const most = this.engine.device === 'cpu' ? Math.max(1, Math.floor(MOST_TOKENS / tokenCount)) : batch;
@@ -86,9 +91,10 @@ export class DenoiserPool {
         const program = await this.program(count, guided);
         return (await program.run(feeds)).logProbs!.data as Float32Array;
       };
-      if (parts.length === 1) return part(0, batch);
-      const all = new Float32Array(batch * tokenCount * codes);
-      for (const { from, count } of parts) all.set(await part(from, count), from * tokenCount * codes);
+      const [only] = parts.length === 1 ? [await part(0, batch)] : [];
+      const all = only ?? new Float32Array(batch * tokenCount * codes);
+      if (!only) for (const { from, count } of parts) all.set(await part(from, count), from * tokenCount * codes);
+      onPass?.(guided);
       return all;
     };
   }

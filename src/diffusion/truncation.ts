@@ -13,16 +13,19 @@ import { LOG_ZERO } from './log-space.ts';
  * @throws UserError for an `r` outside its range.
  */
 export function truncateTopR(logProbs: Float32Array, r: number): Float32Array<ArrayBuffer> {
-  if (!(r > 0 && r <= 1)) throw new UserError(`truncation is ${r}; give a number above 0 and at most 1`);
+  checkRate(r);
   if (r === 1) return logProbs.slice();
   return keepFrom(topRCut(logProbs, Float64Array.from(logProbs, Math.exp), r), logProbs, logProbs.slice(), LOG_ZERO);
 }
 
 /**
  * The same in place, for who needs the probabilities `[K]` of `logProbs` `[K]`: those that are not kept become e^LOG_ZERO.
- * `r` is in (0, 1).
+ *
+ * @throws UserError for an `r` outside (0, 1].
  */
 export function truncateProbabilities(probabilities: Float64Array, logProbs: Float32Array, r: number): void {
+  checkRate(r);
+  if (r === 1) return;
   keepFrom(topRCut(logProbs, probabilities, r), logProbs, probabilities, ZERO);
 }
 
@@ -35,6 +38,10 @@ export function truncateTopK(logProbs: Float32Array, count: number): Float32Arra
   if (!Number.isInteger(count) || count < 1) throw new UserError(`top-k truncation is ${count}; keep at least 1 code`);
   if (count >= logProbs.length) return logProbs.slice();
   return keepFrom(cutAt(logProbs.slice().sort(), count), logProbs, logProbs.slice(), LOG_ZERO);
+}
+
+function checkRate(r: number): void {
+  if (!(r > 0 && r <= 1)) throw new UserError(`truncation is ${r}; give a number above 0 and at most 1`);
 }
 
 /** The least value that is kept, and of how many codes that share it. */

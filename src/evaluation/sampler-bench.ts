@@ -1,12 +1,16 @@
-/** What each sampler gives for its steps: attributes that a judge sees, distance to real pictures, and seconds. */
+/**
+ * What each sampler gives for its network passes: attributes that a judge sees, distance to real pictures, and seconds. All samplers
+ * draw for the same prompts from the same seeds, so that they are compared picture by picture with the reference.
+ */
 
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { z } from 'zod';
 import { makeFolder } from '../checkpoint/atomic.ts';
+import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import { packImages } from '../data/image.ts';
-import type { Generator, SamplingChoice } from '../model.ts';
+import type { Generator, Passes, SamplingChoice } from '../model.ts';
+import { float32 } from '../ndarray.ts';
 import { integers } from '../random/noise.ts';
 import { type FaceJudge, judgeRequests, type Request } from './face-judge.ts';
 import { frechetDistance } from './feature-distance.ts';
@@ -18,124 +22,198 @@ export interface Trial {
   readonly sampling: Partial<SamplingChoice> & { readonly steps: number };
 }
 
-const pointSchema = z.object({
-  key: z.string(),
-  name: z.string(),
-  /** Calls of the network; a guided one computes both halves. */
-  steps: z.number(),
-  /** Mean share of asked attributes that the judge sees, and its standard error. */
-  judged: z.number(),
-  judgedError: z.number(),
-  /** Fréchet distance to real pictures in the CLIP's features, and its standard error. */
-  frechet: z.number(),
-  frechetError: z.number(),
-  clipScore: z.number(),
-  secondsPerPicture: z.number(),
-});
-export type Point = z.infer<typeof pointSchema>;
+/** A number and its standard error. */
+export interface Estimate {
+  readonly value: number;
+  readonly error: number;
+}
+
+export interface Point extends Trial {
+  /** Counted, not claimed: for one picture. */
+  readonly passes: Passes;
+  /** Mean share of asked attributes that the judge sees; NaN without a judge. */
+  readonly judged: Estimate;
+  /** That, less what the judge sees in the reference's picture for the same prompt. */
+  readonly judgedDifference: Estimate;
+  /** Fréchet distance to real pictures in the CLIP's features, and as a multiple of the reference's; errors by bootstrap. */
+  readonly frechet: Estimate;
+  readonly frechetRatio: Estimate;
+  readonly clipScore: number;
+  readonly secondsPerPicture: number;
+}
 
 export interface SamplerBenchOptions {
   readonly generator: Generator;
   readonly requests: readonly Request[];
-  /** Without a judge its share is NaN. */
   readonly judge: FaceJudge | undefined;
   /** CLIP features of real pictures, [pictures, dim]. */
   readonly real: Float32Array;
+  /** Seed of the first picture; the next ones count up. */
   readonly seed: number;
-  /** Where finished points are kept; they are not measured again. */
+  /** Where finished pictures are kept as numbers; they are not made again. */
   readonly folder: string;
   readonly signal?: AbortSignal | undefined;
   readonly onTrial?: (trial: Trial, done: number, total: number) => void;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Measure each trial that is not on file. One picture a request, each from noise of its own, the same for all samplers. */
+/** What is kept of some pictures of a trial. A line of each array is a picture. */
+interface Measured {
+  readonly judged: Float32Array;
+  readonly clipScores: Float32Array;
+  readonly features: Float32Array;
+  readonly passes: Passes;
+  readonly seconds: number;
+}
+
+/** Pictures that are kept at once: a kill loses no more. */
+const CHUNK = 128;
+const RESAMPLES = 16;
+
+/** Measure each trial; the first is the reference. */
 export async function benchSamplers(trials: readonly Trial[], options: SamplerBenchOptions): Promise<Point[]> {
-  const { generator, requests, seed, folder, onTrial } = options;
-  makeFolder(folder);
-  const file = path.join(folder, 'points.jsonl');
-  const known = new Map(readPoints(file).map((point) => [point.key, point]));
-  // Other prompts are another measurement.
-  const asked = createHash('sha256').update(JSON.stringify(requests)).digest('hex').slice(0, 16);
+  makeFolder(options.folder);
   const points: Point[] = [];
+  let reference: Reference | undefined;
   for (const [i, trial] of trials.entries()) {
-    const { guidanceScale, truncation } = generator.recipe.sampling;
-    const key = JSON.stringify([
-      generator.hash,
-      asked,
-      requests.length,
-      seed,
-      { guidanceScale, truncation, ...trial.sampling },
-    ]);
-    onTrial?.(trial, i, trials.length);
-    const point = known.get(key) ?? { key, ...(await measure(trial, options)) };
-    if (!known.has(key)) fs.appendFileSync(file, `${JSON.stringify(point)}\n`);
-    points.push({ ...point, name: trial.name });
+    options.onTrial?.(trial, i, trials.length);
+    const measured = await measureAll(trial, options);
+    const distances = resampledDistances(measured.features, options);
+    reference ??= { judged: measured.judged, distances };
+    points.push({ ...trial, ...summary(measured, distances, reference) });
   }
   return points;
 }
 
-function readPoints(file: string): Point[] {
-  if (!fs.existsSync(file)) return [];
-  // A line that a kill cut off is measured again.
-  return fs
-    .readFileSync(file, 'utf8')
-    .split('\n')
-    .flatMap((line) => {
-      try {
-        return pointSchema.safeParse(JSON.parse(line)).data ?? [];
-      } catch {
-        return [];
-      }
-    });
-}
-
-async function measure({ name, sampling }: Trial, options: SamplerBenchOptions): Promise<Omit<Point, 'key'>> {
-  const { generator, requests, judge, real, seed, signal, onProgress } = options;
-  const { dim } = generator.clip;
-  const start = performance.now();
-  const prompts = requests.map(({ prompt }) => prompt);
-  const pictures = await generator.generate(prompts, {
-    ...sampling,
-    // Noise of its own for each, or all would share the same luck.
-    seed: prompts.map((_, i) => seed + i),
-    signal,
-    onProgress,
-  });
-  const secondsPerPicture = (performance.now() - start) / 1000 / requests.length;
-  const images = pictures.map(({ image }) => image);
-  const shares = judge ? await judgeRequests(judge, requests, packImages(images)) : new Float64Array([Number.NaN]);
-  const features = await generator.clip.embedImages(images);
+async function measureAll(trial: Trial, options: SamplerBenchOptions): Promise<Measured> {
+  const parts: Measured[] = [];
+  const total = options.requests.length;
+  for (let start = 0; start < total; start += CHUNK) {
+    parts.push(await measureChunk(trial, start, options));
+    options.onProgress?.(Math.min(total, start + CHUNK), total);
+  }
+  const joined = (of: (part: Measured) => Float32Array) => Float32Array.from(parts.flatMap((part) => [...of(part)]));
   return {
-    name,
-    steps: sampling.steps,
-    judged: mean(shares),
-    judgedError: Math.sqrt(mean(shares.map((share) => (share - mean(shares)) ** 2)) / shares.length),
-    frechet: frechetDistance(features, real, dim),
-    frechetError: bootstrapError(features, real, dim),
-    clipScore: mean(pictures.map(({ clipScore }) => clipScore)),
-    secondsPerPicture,
+    judged: joined(({ judged }) => judged),
+    clipScores: joined(({ clipScores }) => clipScores),
+    features: joined(({ features }) => features),
+    passes: parts[0]!.passes,
+    seconds: parts.reduce((sum, { seconds }) => sum + seconds, 0),
   };
 }
 
-const RESAMPLES = 12;
-
-/** Standard deviation of the distance over resamples of the pictures. */
-function bootstrapError(features: Float32Array, real: Float32Array, dim: number): number {
-  const n = features.length / dim;
-  const distances = Array.from({ length: RESAMPLES }, (_, r) => {
-    const rows = integers({ seed: 0, stream: 'sampler-bench/bootstrap', step: r }, 0, n, n);
-    const drawn = new Float32Array(features.length);
-    rows.forEach((row, i) => {
-      drawn.set(features.subarray(row * dim, (row + 1) * dim), i * dim);
-    });
-    return frechetDistance(drawn, real, dim);
-  });
-  return Math.sqrt(mean(distances.map((d) => (d - mean(distances)) ** 2)));
+/** From the folder, or made now. */
+async function measureChunk(trial: Trial, start: number, options: SamplerBenchOptions): Promise<Measured> {
+  const { generator, requests, seed, folder } = options;
+  const wanted = requests.slice(start, start + CHUNK);
+  const { promptPrefix, nullEmbedding, ...recipe } = generator.recipe.sampling;
+  const identity = JSON.stringify([generator.hash, wanted, seed + start, { ...recipe, ...trial.sampling }]);
+  const name = createHash('sha256').update(identity).digest('hex').slice(0, 24);
+  const file = path.join(folder, `${name}.safetensors`);
+  if (fs.existsSync(file)) return read(file);
+  const measured = await measure(trial, wanted, seed + start, options);
+  const { judged, clipScores, features, passes, seconds } = measured;
+  const numbers = Float32Array.of(passes.conditional, passes.unconditional, seconds);
+  const columns = Object.entries({ judged, clipScores, features, numbers });
+  writeSafetensors(file, Object.fromEntries(columns.map(([key, data]) => [key, float32(data, [data.length])])));
+  return measured;
 }
 
-const mean = (values: ArrayLike<number>): number => {
+function read(file: string): Measured {
+  const { tensors } = readSafetensors(file);
+  const column = (key: string) => tensors[key]!.data as Float32Array;
+  const [conditional, unconditional, seconds] = column('numbers') as unknown as [number, number, number];
+  const passes = { conditional, unconditional };
+  return {
+    judged: column('judged'),
+    clipScores: column('clipScores'),
+    features: column('features'),
+    passes,
+    seconds,
+  };
+}
+
+async function measure(
+  { sampling }: Trial,
+  requests: readonly Request[],
+  seed: number,
+  { generator, judge, signal }: SamplerBenchOptions,
+): Promise<Measured> {
+  const start = performance.now();
+  const prompts = requests.map(({ prompt }) => prompt);
+  // Noise of its own for each, or all would share the same luck.
+  const pictures = await generator.generate(prompts, { ...sampling, seed: prompts.map((_, i) => seed + i), signal });
+  const seconds = (performance.now() - start) / 1000;
+  const images = pictures.map(({ image }) => image);
+  return {
+    judged: judge
+      ? Float32Array.from(await judgeRequests(judge, requests, packImages(images)))
+      : new Float32Array(requests.length).fill(Number.NaN),
+    clipScores: Float32Array.from(pictures, ({ clipScore }) => clipScore),
+    features: await generator.clip.embedImages(images),
+    passes: pictures[0]!.passes,
+    seconds,
+  };
+}
+
+/** Fréchet distance of pictures to real ones: of all, and of resamples, which are of the same rows in every trial. */
+interface Distances {
+  readonly all: number;
+  readonly resampled: readonly number[];
+}
+
+interface Reference {
+  readonly judged: Float32Array;
+  readonly distances: Distances;
+}
+
+function resampledDistances(features: Float32Array, { generator, real }: SamplerBenchOptions): Distances {
+  const { dim } = generator.clip;
+  const n = features.length / dim;
+  const distance = (of: Float32Array) => frechetDistance(of, real, dim);
+  const resampled = Array.from({ length: RESAMPLES }, (_, r) =>
+    distance(rowsOf(features, integers({ seed: 0, stream: 'sampler-bench/bootstrap', step: r }, 0, n, n), dim)),
+  );
+  return { all: distance(features), resampled };
+}
+
+/** Compared picture by picture, in resamples too: luck that both have had by sharing prompts does not count as error. */
+function summary(measured: Measured, distances: Distances, reference: Reference): Omit<Point, keyof Trial> {
+  const { judged, clipScores, passes, seconds } = measured;
+  const { all, resampled } = distances;
+  const ratios = resampled.map((distance, r) => distance / reference.distances.resampled[r]!);
+  return {
+    passes,
+    judged: meanOf(judged),
+    judgedDifference: meanOf(judged.map((share, i) => share - reference.judged[i]!)),
+    frechet: { value: all, error: deviation(resampled) },
+    frechetRatio: { value: all / reference.distances.all, error: deviation(ratios) },
+    clipScore: mean(clipScores),
+    secondsPerPicture: seconds / judged.length,
+  };
+}
+
+function rowsOf(features: Float32Array, rows: Int32Array, dim: number): Float32Array {
+  const drawn = new Float32Array(rows.length * dim);
+  rows.forEach((row, i) => {
+    drawn.set(features.subarray(row * dim, (row + 1) * dim), i * dim);
+  });
+  return drawn;
+}
+
+const meanOf = (values: Float32Array): Estimate => ({
+  value: mean(values),
+  error: deviation(values) / Math.sqrt(values.length),
+});
+
+/** Standard deviation. */
+function deviation(values: ArrayLike<number>): number {
+  const centre = mean(values);
+  return Math.sqrt(mean(Float64Array.from(values, (value) => (value - centre) ** 2)));
+}
+
+function mean(values: ArrayLike<number>): number {
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i]!;
   return sum / values.length;
-};
+}

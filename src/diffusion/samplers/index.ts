@@ -1,5 +1,6 @@
 /** The samplers a recipe can name. */
 
+import { UserError } from '../../errors.ts';
 import type { SamplingSettings } from '../../recipe.ts';
 import { ancestral } from './ancestral.ts';
 import { fast } from './fast.ts';
@@ -22,3 +23,22 @@ export const samplers: Readonly<Record<SamplerName, Sampler>> = {
   fast,
   reference,
 };
+
+/** Settings that only some samplers know, and which. */
+const knownBy: Readonly<Partial<Record<keyof SamplingSettings, readonly SamplerName[]>>> = {
+  placement: ['strided', 'remask'],
+  remasking: ['remask'],
+};
+
+/**
+ * Refuse what was asked for and would change nothing.
+ * @param asked settings that were named; those that a recipe holds in store for other samplers are not asked for.
+ * @throws UserError naming the setting and the samplers that know it.
+ */
+export function refuseUnused(sampler: SamplerName, asked: Partial<SamplingSettings>): void {
+  for (const [setting, known] of Object.entries(knownBy))
+    if (setting in asked && !known.includes(sampler))
+      throw new UserError(
+        `The sampler ${sampler} does not use ${setting}: leave it out, or choose ${known.join(' or ')}`,
+      );
+}
