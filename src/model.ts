@@ -11,10 +11,12 @@ import type { Schedule } from './diffusion/schedule.ts';
 import { diffusionParameters } from './diffusion/transformer.ts';
 import { UserError } from './errors.ts';
 import { ownScores } from './evaluation/clip-score.ts';
+import type { NDArray } from './ndarray.ts';
 import { adopt } from './nn/parameters.ts';
 import { checkSampling, type Recipe, type SamplingSettings } from './recipe.ts';
 import { Engine, type EngineOptions } from './runtime/engine.ts';
 import { RunDirectory } from './training/run.ts';
+import { leaves } from './tree.ts';
 import { type Codec, compileCodec } from './vqgan/codec.ts';
 
 export type { RgbImage } from './data/image.ts';
@@ -94,7 +96,12 @@ export class Generator {
       const codec = await openRunCodec(run, engine);
       const config = transformerConfig(recipe, clip.dim);
       const params = adopt(diffusionParameters(config), tensors, run.file(stage, 'model.safetensors'));
-      const denoisers = await DenoiserPool.create(engine, config, params, recipe.sampling.nullEmbedding);
+      const denoisers = await DenoiserPool.create(
+        engine,
+        config,
+        leaves<NDArray>(params),
+        recipe.sampling.nullEmbedding,
+      );
       return new Generator(run, engine, clip, codec, denoisers, scheduleOf(recipe), hash);
     } catch (error) {
       await Promise.all([clip.close(), engine.close()]);

@@ -36,6 +36,9 @@ export function flatten<L extends Leaf>(tree: Tree<L>): Record<string, L> {
   return leaves;
 }
 
+/** The same as pairs. */
+export const leaves = <L extends Leaf>(tree: Tree<L>): [path: string, leaf: L][] => Object.entries(flatten(tree));
+
 /** The inverse of `flatten`. */
 export function unflatten<L extends Leaf>(leaves: Readonly<Record<string, L>>): Tree<L> {
   if ('' in leaves) return leaves['']!;

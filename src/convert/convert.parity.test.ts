@@ -1,4 +1,5 @@
 /** The reference's own checkpoints: imported, exported again bit by bit, and sampled from as the reference does. */
+
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -13,10 +14,11 @@ import { DenoiserPool, scheduleOf, transformerConfig } from '../diffusion/model.
 import { reverseChain } from '../diffusion/samplers/chain.ts';
 import { referenceDraw } from '../diffusion/samplers/reference.ts';
 import { diffusionParameters } from '../diffusion/transformer.ts';
-import { int32 } from '../ndarray.ts';
+import { int32, type NDArray } from '../ndarray.ts';
 import { adopt } from '../nn/parameters.ts';
 import { Engine } from '../runtime/engine.ts';
 import type { RunDirectory } from '../training/run.ts';
+import { leaves } from '../tree.ts';
 import { compileCodec } from '../vqgan/codec.ts';
 import { referenceBuffers } from './buffers.ts';
 import { exportDiffusion, exportTokenizer } from './export.ts';
@@ -202,7 +204,7 @@ onFixture(
       const [texts, dim] = condition.shape as readonly [number, number];
       const config = transformerConfig(recipe, dim);
       const params = adopt(diffusionParameters(config), run.readModel('diffusion').tensors, 'the imported model');
-      const pool = await DenoiserPool.create(engine, config, params, recipe.sampling.nullEmbedding);
+      const pool = await DenoiserPool.create(engine, config, leaves<NDArray>(params), recipe.sampling.nullEmbedding);
       const truncation = Number(/^top([\d.]+)r$/.exec(String(file.setting('sample_type')))![1]);
       const draw = async (rows: Float32Array, uniform: (step: number) => ArrayLike<number>) => {
         const options = {

@@ -1,7 +1,7 @@
 /** The denoiser that samplers get: passes in parts against one picture at a time. */
 
 import { afterAll, expect, it } from 'vitest';
-import { initialize } from '../nn/parameters.ts';
+import { initializeEach } from '../nn/parameters.ts';
 import { integers, normals } from '../random/noise.ts';
 import { Engine } from '../runtime/engine.ts';
 import { DenoiserPool } from './model.ts';
@@ -27,7 +27,7 @@ const TOKENS = config.grid ** 2;
 it.each([1, 2])(
   'predicts for a batch too large for one pass what it predicts for each picture (scale %d)',
   async (scale) => {
-    const pool = await DenoiserPool.create(engine, config, initialize(diffusionParameters(config), 0));
+    const pool = await DenoiserPool.create(engine, config, initializeEach(diffusionParameters(config), 0));
     const key = (stream: string) => ({ seed: 5, stream, step: 0 });
     const conditions = Float32Array.from(normals(key('condition'), 0, BATCH * config.conditionDim));
     const tokens = Int32Array.from(integers(key('tokens'), 0, BATCH * TOKENS, config.codes + 1));

@@ -5,7 +5,7 @@ import { float32, int32, type NDArray, type Tree } from '../ndarray.ts';
 import { normalize } from '../nn/layers.ts';
 import { gridSize, type Recipe } from '../recipe.ts';
 import type { Engine, Executable } from '../runtime/engine.ts';
-import { flatten, unflatten } from '../tree.ts';
+import { unflatten } from '../tree.ts';
 import { isGuided } from './guidance.ts';
 import { arrange, arrangedParameters } from './layout.ts';
 import { logPrediction } from './loss.ts';
@@ -50,14 +50,14 @@ export class DenoiserPool {
     private readonly nullEmbedding: NullEmbedding,
   ) {}
 
-  /** Load weights into the engine. */
+  /** Load weights into the engine, by path, one at a time: an iterator that makes or reads them need not hold them all. */
   static async create(
     engine: Engine,
     config: TransformerConfig,
-    params: Tree<NDArray>,
+    weights: Iterable<readonly [path: string, array: NDArray]>,
     nullEmbedding: NullEmbedding = 'normalized',
   ): Promise<DenoiserPool> {
-    await loadArranged(engine, params);
+    await loadArranged(engine, weights);
     return new DenoiserPool(engine, config, nullEmbedding);
   }
 
@@ -100,8 +100,8 @@ export class DenoiserPool {
   }
 
   /** Replace the weights; denoisers already given out use the new ones. */
-  async update(params: Tree<NDArray>): Promise<void> {
-    await loadArranged(this.engine, params);
+  async update(weights: Iterable<readonly [path: string, array: NDArray]>): Promise<void> {
+    await loadArranged(this.engine, weights);
   }
 
   private program(batch: number, guided: boolean): Promise<Executable> {
@@ -126,8 +126,8 @@ function evenParts(total: number, most: number): { readonly from: number; readon
 }
 
 /** One array at a time: a large model need not be there once more in another order. */
-async function loadArranged(engine: Engine, params: Tree<NDArray>): Promise<void> {
-  for (const [path, array] of Object.entries(flatten<NDArray>(params)))
+async function loadArranged(engine: Engine, weights: Iterable<readonly [string, NDArray]>): Promise<void> {
+  for (const [path, array] of weights)
     await engine.load(
       unflatten({ [`${DENOISER}.${path}`]: arrange(array) }) as { readonly [key: string]: Tree<NDArray> },
     );

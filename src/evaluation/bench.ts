@@ -6,7 +6,7 @@ import { ancestral } from '../diffusion/samplers/ancestral.ts';
 import { maskReplaceSchedule } from '../diffusion/schedule.ts';
 import { diffusionParameters, type TransformerConfig } from '../diffusion/transformer.ts';
 import { float32, int32, scalar } from '../ndarray.ts';
-import { countParameters, initialize, initializeEach } from '../nn/parameters.ts';
+import { countParameters, initializeEach } from '../nn/parameters.ts';
 import { type DiffusionSettings, presets } from '../recipe.ts';
 import { Engine, type EngineOptions } from '../runtime/engine.ts';
 import { peakResidentBytes } from '../runtime/resident.ts';
@@ -79,7 +79,7 @@ export async function benchSampleStep(config: BenchConfig, engineOptions: Engine
   const schedule = maskReplaceSchedule({ steps: TIMESTEPS, codes });
   const engine = Engine.start(engineOptions);
   try {
-    const pool = await DenoiserPool.create(engine, sizes, initialize(diffusionParameters(sizes), 0));
+    const pool = await DenoiserPool.create(engine, sizes, initializeEach(diffusionParameters(sizes), 0));
     const denoise = await pool.denoiser(new Float32Array(batch * CONDITION_DIM).fill(CONDITION_DIM ** -0.5), 2);
     const samples = Array.from({ length: batch }, (_, i) => i);
     // A chain of one step draws every token at once: the most a step can have to do.

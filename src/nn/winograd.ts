@@ -3,13 +3,14 @@
  * where 144 stand in the definition. Everything is matrix products, so the gradient follows from their rules, and the weight
  * gradient is taken in the Winograd domain.
  *
- * For a tile of 6x6 inputs d and taps g, the 4x4 outputs are Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A. Both transforms are separable, so the
- * rows and then the columns of the whole grid are multiplied by one matrix that cuts, pads and transforms all its tiles.
+ * For a tile of 6x6 inputs d and taps g, the 4x4 outputs are Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A. On the way in, the tokens of all tiles are
+ * gathered and multiplied by Bᵀ ⊗ Bᵀ, and what comes out goes through Aᵀ ⊗ Aᵀ and back to its places. The gradient of overlapping
+ * tiles is a sum; there the transforms are taken apart, rows and then columns, by matrices that add up all tiles of the grid.
  */
 
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
-import { float32 } from '../ndarray.ts';
+import { float32, int32, zeros } from '../ndarray.ts';
 
 const B = [
   [4, 0, -5, 0, 1, 0],
@@ -33,7 +34,8 @@ const G = [
   [1 / 24, -1 / 12, 1 / 6],
   [0, 0, 1],
 ];
-const [OUTPUT, TILE] = [4, 6];
+const OUTPUT = 4;
+const TILE = 6;
 const POINTS = TILE * TILE;
 const TAPS = 9;
 
@@ -45,20 +47,19 @@ export const conv3x3Tokens = (weight: Tensor, x: Tensor): Tensor => conv3x3Taps(
 
 /** The same with weights in the order that suits the algorithm: `taps` [3, 3, in, out]. */
 export function conv3x3Taps(taps: Tensor, x: Tensor): Tensor {
-  const [, tokens, from] = x.shape as readonly [number, number, number];
+  const from = x.shape[2]!;
   const to = taps.shape[3]!;
-  const side = Math.sqrt(tokens);
-  const [cut, join] = [cutting(side), joining(side)];
-  const tiles = tile(x, cut);
-  const y = untile(g.matmul(tiles, transformed(taps, kroneckerAfter(tiles, taps))), x.shape[0]!, join);
+  const tiling = tilingOf(x);
+  const tiles = cut(x, TILE, tiling);
+  const y = join(g.matmul(tiles, transformed(taps, kroneckerAfter(tiles, taps))), tiling);
   return g.withGradient(y, [taps, x], (gradient) => {
-    const product = tile(gradient, transposed(join));
+    const product = cut(gradient, OUTPUT, tiling);
     const toWeight = g.matmul(g.transpose(tiles, [0, 2, 1]), product);
     // Four times as large as the taps, the transformed weight is computed anew instead of kept from the forward pass.
     const again = transformed(taps, kroneckerAfter(product, taps));
     return [
       g.reshape(g.matmul(literal(transposed(KRONECKER)), g.reshape(toWeight, [POINTS, from * to])), taps.shape),
-      untile(g.matmul(product, g.transpose(again, [0, 2, 1])), x.shape[0]!, transposed(cut)),
+      addUp(g.matmul(product, g.transpose(again, [0, 2, 1])), tiling),
     ];
   });
 }
@@ -70,53 +71,86 @@ interface Matrix {
   readonly at: (row: number, column: number) => number;
 }
 
-/** Cuts a line of `side` pixels, zeros around it, into tiles of 6 and multiplies each by Bᵀ: [6 · tiles, side]. */
-const cutting = (side: number): Matrix => ({
-  rows: TILE * Math.ceil(side / OUTPUT),
-  columns: side,
-  at: (row, column) => B[row % TILE]![column + 1 - OUTPUT * Math.floor(row / TILE)] ?? 0,
+/** M ⊗ M. */
+const kronecker = (m: readonly (readonly number[])[]): Matrix => ({
+  rows: m.length ** 2,
+  columns: m[0]!.length ** 2,
+  at: (row, column) => {
+    const [height, width] = [m.length, m[0]!.length];
+    return m[Math.floor(row / height)]![Math.floor(column / width)]! * m[row % height]![column % width]!;
+  },
 });
+const KRONECKER = kronecker(G);
+/** By the side of the squares that are cut. */
+const TRANSFORMS = { [TILE]: kronecker(B), [OUTPUT]: transposed(kronecker(A)) } as const;
 
-/** Multiplies each tile of 6 by Aᵀ and joins what comes out to a line: [side, 6 · tiles]. */
-const joining = (side: number): Matrix => ({
-  rows: side,
-  columns: TILE * Math.ceil(side / OUTPUT),
-  at: (row, column) => (Math.floor(row / OUTPUT) === Math.floor(column / TILE) ? A[row % OUTPUT]![column % TILE]! : 0),
-});
-
-/** G ⊗ G. */
-const KRONECKER: Matrix = {
-  rows: POINTS,
-  columns: TAPS,
-  at: (row, column) => G[Math.floor(row / TILE)]![Math.floor(column / 3)]! * G[row % TILE]![column % 3]!,
-};
-
-const transposed = ({ rows, columns, at }: Matrix): Matrix => ({
-  rows: columns,
-  columns: rows,
-  at: (i, j) => at(j, i),
-});
-
-/** The rows and columns of pictures [batch, side · side, channels] through a matrix [6 · tiles, side], as [36, batch · tiles², channels]. */
-function tile(x: Tensor, matrix: Matrix): Tensor {
-  const [batch, tokens, channels] = x.shape as readonly [number, number, number];
-  const side = Math.sqrt(tokens);
-  const tiles = matrix.rows / TILE;
-  const rows = g.matmul(literal(matrix), g.reshape(x, [batch, side, side * channels]));
-  const all = g.matmul(literal(matrix), g.reshape(rows, [batch, matrix.rows, side, channels]));
-  const split = g.transpose(g.reshape(all, [batch, tiles, TILE, tiles, TILE, channels]), [2, 4, 0, 1, 3, 5]);
-  return g.reshape(split, [POINTS, batch * tiles * tiles, channels]);
+/** The tiles of square pictures, tilesPerSide² each: their outputs lie side by side, their inputs overlap by 2. */
+interface Tiling {
+  readonly batch: number;
+  readonly side: number;
+  readonly tilesPerSide: number;
+  /** In all pictures. */
+  readonly tiles: number;
 }
 
-/** The way back: [36, batch · tiles², channels] through a matrix [side, 6 · tiles] to [batch, side · side, channels]. */
-function untile(t: Tensor, batch: number, matrix: Matrix): Tensor {
-  const channels = t.shape[2]!;
-  const [side, grown] = [matrix.rows, matrix.columns];
-  const tiles = grown / TILE;
-  const split = g.transpose(g.reshape(t, [TILE, TILE, batch, tiles, tiles, channels]), [2, 3, 0, 4, 1, 5]);
-  const joined = g.matmul(literal(matrix), g.reshape(split, [batch, grown, grown * channels]));
-  const all = g.matmul(literal(matrix), g.reshape(joined, [batch, side, grown, channels]));
-  return g.reshape(all, [batch, side * side, channels]);
+function tilingOf(x: Tensor): Tiling {
+  const [batch, tokens] = x.shape as readonly [number, number];
+  const side = Math.sqrt(tokens);
+  const tilesPerSide = Math.ceil(side / OUTPUT);
+  return { batch, side, tilesPerSide, tiles: batch * tilesPerSide ** 2 };
+}
+
+function transposed({ rows, columns, at }: Matrix): Matrix {
+  return { rows: columns, columns: rows, at: (i, j) => at(j, i) };
+}
+
+/**
+ * Pictures [batch, side · side, channels] as transformed squares, [36, tiles, channels]: the 6x6 inputs of each tile by Bᵀ ⊗ Bᵀ, or
+ * its 4x4 outputs by A ⊗ A.
+ */
+function cut(x: Tensor, square: typeof TILE | typeof OUTPUT, { batch, side, tilesPerSide, tiles }: Tiling): Tensor {
+  const channels = x.shape[2]!;
+  const [tokens, margin] = [batch * side * side, (square - OUTPUT) / 2];
+  // One row of zeros more, for what lies outside of a picture.
+  const rows = g.concat([g.reshape(x, [tokens, channels]), g.constant(zeros([1, channels]))], 0);
+  const places = new Int32Array(square * square * tiles).map((_, i) => {
+    const [point, tile] = [Math.floor(i / tiles), i % tiles];
+    const [picture, within] = [Math.floor(tile / tilesPerSide ** 2), tile % tilesPerSide ** 2];
+    const row = OUTPUT * Math.floor(within / tilesPerSide) + Math.floor(point / square) - margin;
+    const column = OUTPUT * (within % tilesPerSide) + (point % square) - margin;
+    const isInside = row >= 0 && row < side && column >= 0 && column < side;
+    return isInside ? (picture * side + row) * side + column : tokens;
+  });
+  const gathered = g.reshape(g.gather(rows, g.constant(int32(places, [places.length]))), [square * square, -1]);
+  return g.reshape(g.matmul(literal(TRANSFORMS[square]), gathered), [POINTS, tiles, channels]);
+}
+
+/** The way out: products [36, tiles, channels] by Aᵀ ⊗ Aᵀ, and each output to its place in [batch, side · side, channels]. */
+function join(products: Tensor, { batch, side, tilesPerSide, tiles }: Tiling): Tensor {
+  const channels = products.shape[2]!;
+  const outputs = g.matmul(literal(transposed(TRANSFORMS[OUTPUT])), g.reshape(products, [POINTS, tiles * channels]));
+  const places = new Int32Array(batch * side * side).map((_, i) => {
+    const [picture, row, column] = [Math.floor(i / side ** 2), Math.floor(i / side) % side, i % side];
+    const tile = (picture * tilesPerSide + Math.floor(row / OUTPUT)) * tilesPerSide + Math.floor(column / OUTPUT);
+    return ((row % OUTPUT) * OUTPUT + (column % OUTPUT)) * tiles + tile;
+  });
+  const rows = g.reshape(outputs, [OUTPUT * OUTPUT * tiles, channels]);
+  return g.reshape(g.gather(rows, g.constant(int32(places, [places.length]))), [batch, side * side, channels]);
+}
+
+/** The gradient of `cut`: products [36, tiles, channels] by B, rows and columns in turn, and the sum of all tiles, [batch, side · side, channels]. */
+function addUp(products: Tensor, { batch, side, tilesPerSide }: Tiling): Tensor {
+  const channels = products.shape[2]!;
+  const grown = TILE * tilesPerSide;
+  const matrix: Matrix = {
+    rows: side,
+    columns: grown,
+    at: (row, column) => B[column % TILE]![row + 1 - OUTPUT * Math.floor(column / TILE)] ?? 0,
+  };
+  const split = g.reshape(products, [TILE, TILE, batch, tilesPerSide, tilesPerSide, channels]);
+  const ordered = g.reshape(g.transpose(split, [2, 3, 0, 4, 1, 5]), [batch, grown, grown * channels]);
+  const joined = g.reshape(g.matmul(literal(matrix), ordered), [batch, side, grown, channels]);
+  return g.reshape(g.matmul(literal(matrix), joined), [batch, side * side, channels]);
 }
 
 /**
@@ -133,9 +167,9 @@ const isConstant = ({ node: { op, inputs } }: Tensor): boolean =>
   op === 'constant' || (op !== 'input' && inputs.every(isConstant));
 
 /** G g Gᵀ of every pair of channels: `taps` [3, 3, in, out] to [36, in, out], by G ⊗ G. */
-function transformed(taps: Tensor, kronecker: Tensor): Tensor {
+function transformed(taps: Tensor, matrix: Tensor): Tensor {
   const [, , from, to] = taps.shape as readonly [number, number, number, number];
-  return g.reshape(g.matmul(kronecker, g.reshape(taps, [TAPS, from * to])), [POINTS, from, to]);
+  return g.reshape(g.matmul(matrix, g.reshape(taps, [TAPS, from * to])), [POINTS, from, to]);
 }
 
 function literal({ rows, columns, at }: Matrix): Tensor {

@@ -227,11 +227,15 @@ async function answer(id: number, request: Request): Promise<Answer> {
   }
 }
 
+/** Memory that is handed over instead of copied: what a program on the CPU has computed for the caller lies in buffers made for it. */
+const buffersOf = (answer: Answer): ArrayBuffer[] =>
+  'arrays' in answer ? Object.values(answer.arrays).map(({ data }) => data.buffer as ArrayBuffer) : [];
+
 // One at a time: ONNX Runtime blocks this thread anyway, and state must not change under a run.
 let queue = Promise.resolve();
 parentPort?.on('message', ({ id, request }: Call) => {
   queue = queue.then(async () => {
     const reply = await answer(id, request).catch((error: unknown): Answer => ({ id, error: messageOf(error) }));
-    parentPort?.postMessage(reply);
+    parentPort?.postMessage(reply, request.kind === 'run' && !onDevice ? buffersOf(reply) : []);
   });
 });

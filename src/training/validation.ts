@@ -11,6 +11,7 @@ import { openRunClip, openRunCodec } from '../model.ts';
 import type { NDArray, Tree } from '../ndarray.ts';
 import type { Recipe } from '../recipe.ts';
 import { Engine, type EngineOptions } from '../runtime/engine.ts';
+import { leaves } from '../tree.ts';
 import type { Codec } from '../vqgan/codec.ts';
 import type { RunDirectory } from './run.ts';
 
@@ -38,7 +39,7 @@ export class Validation {
     const { sampling, diffusion, imageSize } = recipe;
     this.opened ??= open(this.options, weights);
     const { clip, codec, denoisers, conditions } = await this.opened;
-    await denoisers.update(weights);
+    await denoisers.update(leaves(weights));
     const schedule = scheduleOf(recipe);
     const batch = diffusion.validationPictures;
     const codes = await samplers[sampling.sampler](
@@ -86,7 +87,7 @@ async function open({ run, recipe, latents, engine: options }: ValidationOptions
     const { diffusion, sampling } = recipe;
     const codec = await openRunCodec(run, engine);
     const config = transformerConfig(recipe, latents.dim);
-    const denoisers = await DenoiserPool.create(engine, config, weights, sampling.nullEmbedding);
+    const denoisers = await DenoiserPool.create(engine, config, leaves(weights), sampling.nullEmbedding);
     const prompts = diffusion.validationPrompts.map((prompt) => sampling.promptPrefix + prompt);
     const count = diffusion.validationPictures;
     const rows = Array.from({ length: count }, (_, i) => i % (prompts.length || latents.size));

@@ -1,10 +1,13 @@
 /** Whole chains through the engine against recorded ones: plain, guided and truncated, and with the official shortcut. */
+
 import { afterAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import { fixture, onFixture, onJsonFixture } from '../../../test/support/fixtures.ts';
 import { compare, EXACT } from '../../../test/support/parity.ts';
 import { referenceConfig, referenceModel } from '../../../test/support/reference-transformer.ts';
+import type { NDArray } from '../../ndarray.ts';
 import { Engine } from '../../runtime/engine.ts';
+import { leaves } from '../../tree.ts';
 import { DenoiserPool } from '../model.ts';
 import { maskReplaceSchedule } from '../schedule.ts';
 import { type ChainStep, exactPlan, reverseChain } from './chain.ts';
@@ -45,7 +48,7 @@ onFixture(
       expect(plan).toHaveLength(steps);
 
       const params = referenceModel(network, file.floats('chain.empty_text_embed'));
-      const pool = await DenoiserPool.create(engine, config, params, 'raw');
+      const pool = await DenoiserPool.create(engine, config, leaves<NDArray>(params), 'raw');
       const denoise = await pool.denoiser(Float32Array.from(file.floats('chain.cond')), guidanceScale);
       const uniform = file.floats(`chain.${name}.uniform`);
       const perStep = uniform.length / steps;

@@ -49,7 +49,7 @@ async function tokenizer(job: JobOf<'tokenizer'>, engine: Engine): Promise<Work>
 }
 
 async function reverse(job: JobOf<'reverse'>, engine: Engine): Promise<Work> {
-  const pool = await DenoiserPool.create(engine, job.transformer, weights(jobParameters(job).model!));
+  const pool = await DenoiserPool.create(engine, job.transformer, drawWeights(jobParameters(job).model!));
   const { condition, tokens } = jobFeeds(job) as { condition: NDArray<'float32'>; tokens: NDArray<'int32'> };
   const start = Int32Array.from(tokens.data);
   const denoise = await pool.denoiser(Float32Array.from(condition.data), job.guidanceScale);
@@ -63,7 +63,7 @@ async function reverse(job: JobOf<'reverse'>, engine: Engine): Promise<Work> {
 
 async function image(job: JobOf<'image'>, engine: Engine): Promise<Work> {
   const parameters = jobParameters(job);
-  const pool = await DenoiserPool.create(engine, job.transformer, weights(parameters.model!));
+  const pool = await DenoiserPool.create(engine, job.transformer, drawWeights(parameters.model!));
   const arrays = Object.fromEntries(drawWeights(parameters.tokenizer!));
   const codec = await compileCodec(engine, arrays, job, 1, 'the benchmark');
   const feeds = jobFeeds(job);
