@@ -1,13 +1,13 @@
 /** Putting the denoiser to work: the sizes a recipe gives it, and a compiled, guided denoiser for samplers. */
 
 import * as g from '../graph/index.ts';
-import { float32, int32, type NDArray, type Tree } from '../ndarray.ts';
+import { float32, int32, type NDArray } from '../ndarray.ts';
 import { normalize } from '../nn/layers.ts';
 import { gridSize, type Recipe } from '../recipe.ts';
 import type { Engine, Executable } from '../runtime/engine.ts';
 import { unflatten } from '../tree.ts';
 import { isGuided } from './guidance.ts';
-import { arrange, arrangedParameters } from './layout.ts';
+import { samplingArrays, samplingParameters } from './layout.ts';
 import { logPrediction } from './loss.ts';
 import type { Denoiser } from './samplers/sampler.ts';
 import { maskReplaceSchedule, type Schedule } from './schedule.ts';
@@ -35,7 +35,7 @@ export type NullEmbedding = 'normalized' | 'raw';
  * On the CPU a pass over more tokens than this is done in parts: that costs some speed and saves a third of the memory at batch 16
  * (docs/performance.md). A GPU is the better used the more there is at once.
  */
-const MOST_TOKENS = 2048;
+const MOST_TOKENS = 1024;
 
 /** The state path under which a denoiser finds its weights. */
 export const DENOISER = 'denoiser';
@@ -127,16 +127,13 @@ function evenParts(total: number, most: number): { readonly from: number; readon
 
 /** One array at a time: a large model need not be there once more in another order. */
 async function loadArranged(engine: Engine, weights: Iterable<readonly [string, NDArray]>): Promise<void> {
-  for (const [path, array] of weights)
-    await engine.load(
-      unflatten({ [`${DENOISER}.${path}`]: arrange(array) }) as { readonly [key: string]: Tree<NDArray> },
-    );
+  for (const [path, array] of weights) await engine.load({ [DENOISER]: unflatten(samplingArrays(path, array)) });
   await engine.upload(DENOISER);
 }
 
 function denoiserInputs(config: TransformerConfig, batch: number) {
   return {
-    state: { [DENOISER]: arrangedParameters(diffusionParameters(config)) } as {
+    state: { [DENOISER]: samplingParameters(diffusionParameters(config)) } as {
       denoiser: ReturnType<typeof diffusionParameters>;
     },
     tokens: g.i32(batch, config.grid ** 2),

@@ -19,7 +19,7 @@ import {
   normParameters,
 } from '../nn/layers.ts';
 import { normal, type Parameter } from '../nn/parameters.ts';
-import { conv3x3Taps, conv3x3Tokens } from '../nn/winograd.ts';
+import { conv3x3Taps, conv3x3Tokens, conv3x3Twice } from '../nn/winograd.ts';
 import type { DiffusionSettings } from '../recipe.ts';
 
 /** Sizes that shape the network. */
@@ -34,12 +34,15 @@ export interface TransformerConfig
 }
 
 type ConvMlp<T> = { readonly conv1: Conv<T>; readonly conv2: Conv<T> };
+/** Its weights in parts of the channels between the two, as sampling has them (`layout.ts`). */
+type PartedConv<T> = { readonly weight: { readonly [part: string]: T }; readonly bias: T };
+type PartedMlp<T> = { readonly conv1: PartedConv<T>; readonly conv2: PartedConv<T> };
 type FcMlp<T> = { readonly '0': Linear<T>; readonly '2': Linear<T> };
 type Block<T> = {
   readonly ln1: { readonly emb: Embedding<T>; readonly linear: Linear<T> };
   readonly ln2: { readonly emb: Linear<T>; readonly linear: Linear<T> };
   readonly attn: Attention<T>;
-  readonly mlp: ConvMlp<T> | FcMlp<T>;
+  readonly mlp: ConvMlp<T> | PartedMlp<T> | FcMlp<T>;
 };
 
 /** The network's parameters, named as the reference names them. */
@@ -136,9 +139,23 @@ function modulate(x: Tensor, scaleShift: Tensor): Tensor {
   return g.add(g.mul(g.standardize(x, 1e-5), g.add(part(0), 1)), part(dim));
 }
 
-function convMlp({ conv1, conv2 }: ConvMlp<Tensor>, x: Tensor): Tensor {
+function convMlp(p: ConvMlp<Tensor> | PartedMlp<Tensor>, x: Tensor): Tensor {
+  if (isParted(p)) return partedMlp(p, x);
+  const { conv1, conv2 } = p;
   const hidden = g.swish(g.add(convolve(conv1.weight, x), conv1.bias), GELU2);
   return g.add(convolve(conv2.weight, hidden), conv2.bias);
+}
+
+const isParted = (p: ConvMlp<Tensor> | PartedMlp<Tensor>): p is PartedMlp<Tensor> => !('node' in p.conv1.weight);
+
+function partedMlp({ conv1, conv2 }: PartedMlp<Tensor>, x: Tensor): Tensor {
+  const [first, second] = [Object.values(conv1.weight), Object.values(conv2.weight)];
+  const starts = first.map((_, part) => first.slice(0, part).reduce((sum, { shape }) => sum + shape[3]!, 0));
+  const activate = (hidden: Tensor, part: number) => {
+    const start = starts[part]!;
+    return g.swish(g.add(hidden, g.slice(conv1.bias, 0, start, start + hidden.shape[2]!)), GELU2);
+  };
+  return g.add(conv3x3Twice(first, second, x, activate), conv2.bias);
 }
 
 /** Weights come as files have them, [out, in, 3, 3], or as training has them, [3, 3, in, out] (`layout.ts`). */

@@ -5,7 +5,7 @@ import * as g from '../graph/index.ts';
 import { float32, sizeOf } from '../ndarray.ts';
 import { normals } from '../random/noise.ts';
 import { Engine } from '../runtime/engine.ts';
-import { conv3x3Tokens } from './winograd.ts';
+import { conv3x3Taps, conv3x3Tokens, conv3x3Twice } from './winograd.ts';
 
 const engine = Engine.start({ threads: 1 });
 afterAll(() => engine.close());
@@ -36,4 +36,33 @@ it.each([1, 2, 3, 4, 6, 8, 9])('side %i', async (side) => {
     const worst = Math.max(...Array.from(plain, (v, i) => Math.abs(v - fast[i]!)));
     expect(worst / largest, part).toBeLessThan(1e-5);
   }
+});
+
+it('goes twice in parts as it goes twice in one', async () => {
+  const [batch, side, from, to] = [2, 6, 4, 3];
+  const widths = [5, 2, 4];
+  const feeds = {
+    x: draw('x', [batch, side * side, from]),
+    first: Object.fromEntries(widths.map((width, i) => [i, draw(`first ${i}`, [3, 3, from, width])])),
+    second: Object.fromEntries(widths.map((width, i) => [i, draw(`second ${i}`, [3, 3, width, to])])),
+  };
+  const program = await engine.compile(
+    g.trace(feeds, ({ x, first, second }) => {
+      const [before, after] = [Object.values(first), Object.values(second)];
+      // Another thing for each part, so that they cannot be mixed up.
+      const between = (hidden: g.Tensor, part: number) => g.swish(g.add(hidden, part));
+      const whole = g.concat(
+        before.map((taps, part) => between(conv3x3Taps(taps, x), part)),
+        2,
+      );
+      return {
+        parts: conv3x3Twice(before, after, x, between),
+        whole: conv3x3Taps(g.concat(after, 2), whole),
+      };
+    }),
+  );
+  const { parts, whole } = await program.run(feeds);
+  const largest = Math.max(...Array.from(whole!.data, Math.abs));
+  const worst = Math.max(...Array.from(whole!.data, (v, i) => Math.abs(v - parts!.data[i]!)));
+  expect(worst / largest).toBeLessThan(1e-5);
 });
