@@ -1,6 +1,7 @@
 /** The denoiser that samplers get: passes in parts against one picture at a time. */
 
 import { afterAll, expect, it } from 'vitest';
+import { float32 } from '../ndarray.ts';
 import { initializeEach } from '../nn/parameters.ts';
 import { integers, normals } from '../random/noise.ts';
 import { Engine } from '../runtime/engine.ts';
@@ -42,3 +43,24 @@ it.each([1, 2])(
     }
   },
 );
+
+it('counts passes, and leaves the null condition out of those without guidance', async () => {
+  const weights = [...initializeEach(diffusionParameters(config), 0)].map(([path, array]) =>
+    // Whoever reads it, can be told.
+    path === 'empty_text_embed'
+      ? ([path, float32(new Float32Array(array.data.length).fill(Number.NaN), array.shape)] as const)
+      : ([path, array] as const),
+  );
+  const pool = await DenoiserPool.create(engine, config, weights);
+  const passes: boolean[] = [];
+  const denoise = await pool.denoiser(
+    new Float32Array(BATCH * config.conditionDim).fill(1),
+    (t) => (t > 4 ? 1 : 2),
+    (guided) => passes.push(guided),
+  );
+  const tokens = new Int32Array(BATCH * TOKENS).fill(config.codes);
+  expect((await denoise(tokens, 5)).every(Number.isFinite)).toBe(true);
+  expect((await denoise(tokens, 4)).some(Number.isNaN)).toBe(true);
+  expect((await denoise(tokens, 7)).every(Number.isFinite)).toBe(true);
+  expect(passes).toEqual([false, true, false]);
+});

@@ -43,26 +43,44 @@ const TAPS = 9;
  * Zero-padded 3x3 convolution of `x` [batch, side·side, in] with `weight` [out, in, 3, 3]: [batch, side·side, out].
  * Equal to the definition up to about 3e-6 of the largest value.
  */
-export const conv3x3Tokens = (weight: Tensor, x: Tensor): Tensor => conv3x3Taps(g.transpose(weight, [2, 3, 1, 0]), x);
+export function conv3x3Tokens(weight: Tensor, x: Tensor): Tensor {
+  const [to, from] = weight.shape as readonly [number, number];
+  const taps = g.transpose(g.reshape(weight, [to * from, TAPS]), [1, 0]);
+  return convolve(taps, x, { shape: [to, from], isOutFirst: true });
+}
 
 /** The same with weights in the order that suits the algorithm: `taps` [3, 3, in, out]. */
 export function conv3x3Taps(taps: Tensor, x: Tensor): Tensor {
-  const from = x.shape[2]!;
-  const to = taps.shape[3]!;
+  const [, , from, to] = taps.shape as readonly [number, number, number, number];
+  return convolve(g.reshape(taps, [TAPS, from * to]), x, { shape: [from, to], isOutFirst: false });
+}
+
+/** The two axes of channels of a weight. */
+interface Channels {
+  readonly shape: readonly [number, number];
+  readonly isOutFirst: boolean;
+}
+
+/** With `taps` [9, in·out] or [9, out·in]. */
+function convolve(taps: Tensor, x: Tensor, { shape, isOutFirst }: Channels): Tensor {
   const tiling = tilingOf(x);
   const tiles = cut(x, TILE, tiling);
-  const y = join(g.matmul(tiles, transformed(taps, kroneckerAfter(tiles, taps))), tiling);
+  const forward = transformed(taps, kroneckerAfter(tiles, taps), shape);
+  const y = join(g.matmul(tiles, isOutFirst ? swapped(forward) : forward), tiling);
   return g.withGradient(y, [taps, x], (gradient) => {
     const product = cut(gradient, OUTPUT, tiling);
-    const toWeight = g.matmul(g.transpose(tiles, [0, 2, 1]), product);
-    // Four times as large as the taps, the transformed weight is computed anew instead of kept from the forward pass.
-    const again = transformed(taps, kroneckerAfter(product, taps));
+    const toWeight = isOutFirst ? g.matmul(swapped(product), tiles) : g.matmul(swapped(tiles), product);
+    // Large ones are computed anew instead of kept from the forward pass.
+    const again = isSmall(taps) ? forward : transformed(taps, kroneckerAfter(product, taps), shape);
     return [
-      g.reshape(g.matmul(literal(transposed(KRONECKER)), g.reshape(toWeight, [POINTS, from * to])), taps.shape),
-      addUp(g.matmul(product, g.transpose(again, [0, 2, 1])), tiling),
+      g.matmul(literal(transposed(KRONECKER)), g.reshape(toWeight, [POINTS, shape[0] * shape[1]])),
+      addUp(g.matmul(product, isOutFirst ? again : swapped(again)), tiling),
     ];
   });
 }
+
+/** Matrices [36, a, b] the other way round. */
+const swapped = (matrices: Tensor): Tensor => g.transpose(matrices, [0, 2, 1]);
 
 /** Bytes of transformed weights that stay in the cache of today's processors from their making to their use. */
 const CACHED = 10 * 2 ** 20;
@@ -88,12 +106,19 @@ export function conv3x3Twice(
   const tiles = cut(x, TILE, tiling);
   let sum: Tensor | undefined;
   for (const [part, taps] of first.entries()) {
-    const products = g.matmul(tiles, transformed(taps, kroneckerAfter(sum ?? tiles, taps)));
+    const products = g.matmul(tiles, weightOf(taps, sum ?? tiles));
     const hidden = cut(between(join(products, tiling), part), TILE, tiling);
-    const own = g.matmul(hidden, transformed(second[part]!, kroneckerAfter(hidden, second[part]!)));
+    const own = g.matmul(hidden, weightOf(second[part]!, hidden));
     sum = sum ? g.add(sum, own) : own;
   }
   return join(sum!, tiling);
+}
+
+/** Taps [3, 3, in, out] transformed, [36, in, out], once `tiles` are there. */
+function weightOf(taps: Tensor, tiles: Tensor): Tensor {
+  const [, , from, to] = taps.shape as readonly [number, number, number, number];
+  const flat = g.reshape(taps, [TAPS, from * to]);
+  return transformed(flat, kroneckerAfter(tiles, flat), [from, to]);
 }
 
 /** A matrix on the host. */
@@ -187,22 +212,23 @@ function addUp(products: Tensor, { batch, side, tilesPerSide }: Tiling): Tensor 
 
 /**
  * G ⊗ G, but not before `tiles` [36, n, channels] are there: a zero made of them is added. The runtime would compute the transformed
- * weights of all layers at once and hold them. Constant weights are transformed when the program is compiled.
+ * weights of all layers at once and hold them. Small ones it may, and constant ones are transformed when the program is compiled.
  */
 function kroneckerAfter(tiles: Tensor, taps: Tensor): Tensor {
-  if (isConstant(taps)) return literal(KRONECKER);
+  if (isConstant(taps) || isSmall(taps)) return literal(KRONECKER);
   const corner = g.slice(g.slice(tiles, 1, 0, 1), 2, 0, 1);
   return g.add(literal(KRONECKER), g.mul(g.reshape(corner, [POINTS, 1]), 0));
 }
 
+/** Up to 64 x 64 channels, 0.6 MB once transformed: keeping them costs less than the operators that put it off. */
+const isSmall = (taps: Tensor): boolean => taps.shape[1]! <= 64 * 64;
+
 const isConstant = ({ node: { op, inputs } }: Tensor): boolean =>
   op === 'constant' || (op !== 'input' && inputs.every(isConstant));
 
-/** G g Gᵀ of every pair of channels: `taps` [3, 3, in, out] to [36, in, out], by G ⊗ G. */
-function transformed(taps: Tensor, matrix: Tensor): Tensor {
-  const [, , from, to] = taps.shape as readonly [number, number, number, number];
-  return g.reshape(g.matmul(matrix, g.reshape(taps, [TAPS, from * to])), [POINTS, from, to]);
-}
+/** G g Gᵀ of every pair of channels: `taps` [9, a·b] to [36, a, b], by G ⊗ G. */
+const transformed = (taps: Tensor, matrix: Tensor, [a, b]: readonly [number, number]): Tensor =>
+  g.reshape(g.matmul(matrix, taps), [POINTS, a, b]);
 
 function literal({ rows, columns, at }: Matrix): Tensor {
   const data = Float32Array.from({ length: rows * columns }, (_, i) => at(Math.floor(i / columns), i % columns));

@@ -38,7 +38,7 @@ function clipvq(...args: string[]) {
 }
 
 interface Generated {
-  images: { path: string; prompt: string; seed: number; clipScore: number }[];
+  images: { path: string; prompt: string; seed: number; clipScore: number; passes: object }[];
   seconds: number;
 }
 
@@ -97,6 +97,57 @@ describe('generate', () => {
     expect(images.map(({ prompt }) => prompt)).toEqual(['a beard', 'a green shirt']);
     expect(generate('a beard', '-n', '1', '--out', 'one.png').images.map((image) => image.path)).toEqual(['one.png']);
   });
+
+  it('takes every sampling setting, and counts the passes of the network', () => {
+    const passes = (...args: string[]) =>
+      generate('a beard', '-n', '1', '--out', 'one.png', ...args).images.map((image) => image.passes);
+    expect(passes('--steps', '3')).toEqual([{ conditional: 3, unconditional: 3 }]);
+    expect(passes('--steps', '3', '--guidance', '1')).toEqual([{ conditional: 3, unconditional: 0 }]);
+    const interval = ['--guidance', '2', '--guidance-from', '0.9', '--guidance-until', '1'];
+    expect(passes('--sampler', 'ancestral', '--steps', '4', ...interval)).toEqual([
+      { conditional: 4, unconditional: 0 },
+    ]);
+    const all = ['--sampler', 'remask', '--steps', '4', '--placement', 'cosine', '--remasking', '0.2'];
+    expect(passes(...all, '--guidance', '3', '--guidance-schedule', 'falling', '--truncation', '0.8')).toEqual([
+      { conditional: 4, unconditional: 4 },
+    ]);
+    const text = JSON.parse(readPngText(fs.readFileSync(at('one.png'))).Settings!);
+    expect(text).toMatchObject({ placement: 'cosine', remasking: 0.2, guidanceScale: 3, guidanceSchedule: 'falling' });
+  });
+});
+
+describe('bench samplers', () => {
+  it('compares with the reference picture by picture, and makes no picture twice', () => {
+    fs.writeFileSync(at('asked.txt'), 'a beard\na green shirt\n');
+    const bench = (first: string) => {
+      const sizes = ['--pictures', '16', '--steps', '2', '--only', 'halton,strided', '--prompts', 'asked.txt'];
+      const { status, stdout, stderr } = clipvq(
+        'bench',
+        'samplers',
+        '--model',
+        'run',
+        '--json',
+        '--first',
+        first,
+        ...sizes,
+      );
+      expect(status, stderr).toBe(0);
+      return JSON.parse(stdout) as { points: Record<string, object>[]; plot: string };
+    };
+    const { points, plot } = bench('0');
+    expect(points.map(({ name, passes }) => [name, passes])).toEqual([
+      ['ancestral', { conditional: 100, unconditional: 100 }],
+      ['halton', { conditional: 2, unconditional: 2 }],
+      ['strided', { conditional: 2, unconditional: 2 }],
+    ]);
+    expect(points[0]).toMatchObject({ frechetRatio: { value: 1, error: 0 } });
+    const kept = () => fs.readdirSync(at('run', 'samplers')).filter((name) => name.endsWith('.safetensors'));
+    const before = kept();
+    expect(bench('0').points).toEqual(points);
+    expect(kept()).toEqual(before);
+    expect(bench('16').points[1]!.frechet).not.toEqual(points[1]!.frechet);
+    expect(fs.readFileSync(at(plot)).subarray(1, 4).toString()).toBe('PNG');
+  }, 120_000);
 });
 
 describe('train', () => {
@@ -357,6 +408,19 @@ describe('mistakes end in one line and code 2', () => {
     ['no prompt', ['generate', '--model', 'run'], /Say what to make/],
     ['empty prompt', ['generate', '--model', 'run', ' '], /empty/],
     ['long prompt', ['generate', '--model', 'run', 'word '.repeat(200)], /tokens long/],
+    [
+      'foreign option',
+      ['generate', '--model', 'run', '--sampler', 'purity', '--placement', 'even', 'x'],
+      /purity does/,
+    ],
+    ['no such placement', ['generate', '--model', 'run', '--placement', 'odd', 'x'], /even, cosine/],
+    ['no truncation', ['generate', '--model', 'run', '--truncation', '0', 'x'], /--truncation/],
+    [
+      'guidance that ends before it begins',
+      ['generate', '--model', 'run', '--guidance-from', '0.8', '--guidance-until', '0.2', 'x'],
+      /before it begins/,
+    ],
+    ['no such sampler to compare', ['bench', 'samplers', '--model', 'run', '--only', 'strided,best'], /"best"/],
     ['too many steps', ['generate', '--model', 'run', '--steps', '1000', 'x'], /1000/],
     ['no weights', ['generate', '--model', 'weightless', 'x'], /holds no trained diffusion/],
     ['truncated weights', ['generate', '--model', 'truncated', 'x'], /model\.safetensors/],
