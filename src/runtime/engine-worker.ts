@@ -19,6 +19,7 @@ import {
   type Request,
   type RunTimes,
   type StateTensor,
+  type Transfers,
   type WorkerOptions,
 } from './protocol.ts';
 import { runInto } from './run-into.ts';
@@ -88,17 +89,40 @@ async function run({ program: id, feeds }: Extract<Request, { kind: 'run' }>): P
   const inputs: Record<string, ort.Tensor> = {};
   for (const [name, array] of Object.entries(feeds)) inputs[name] = toTensor(array);
   for (const name of stateInputs) inputs[name] = stateAt(name);
+  for (const [name, tensor] of Object.entries(inputs)) crossed(isState(name) ? 'stateIn' : 'feeds', tensor);
   const begun = now();
   const results = onDevice ? await runOnDevice(program, inputs) : await runOnCpu(program, inputs);
   const ended = now();
   if (program.profiled > 0 && --program.profiled === 0) session.endProfiling();
   const arrays: Record<string, NDArray> = {};
   for (const [name, result] of Object.entries(results)) {
+    crossed(isState(name) ? 'stateOut' : 'results', result);
     if (isState(name)) replace(name, result);
     else if (!isCut(name)) arrays[name] = fromTensor(result);
   }
   if (update) runFused(update, {}, cuts);
   return { arrays, ran: { begun, ended, updated: now() } };
+}
+
+const noTransfers = (): Record<keyof Transfers, { tensors: number; bytes: number }> => ({
+  feeds: { tensors: 0, bytes: 0 },
+  stateIn: { tensors: 0, bytes: 0 },
+  results: { tensors: 0, bytes: 0 },
+  stateOut: { tensors: 0, bytes: 0 },
+});
+let transfers = noTransfers();
+
+/** Counts a tensor where it lies on the host; on the CPU nothing crosses, and nothing is counted. */
+function crossed(kind: keyof Transfers, { location, size, type }: ort.Tensor): void {
+  if (!onDevice || location !== 'cpu') return;
+  transfers[kind].tensors++;
+  transfers[kind].bytes += size * (type === 'float64' ? 8 : type === 'bool' ? 1 : 4);
+}
+
+function takeTransfers(): Transfers {
+  const taken = transfers;
+  transfers = noTransfers();
+  return taken;
 }
 
 function endProfiles(): void {
@@ -221,6 +245,8 @@ async function answer(id: number, request: Request): Promise<Answer> {
       return { id, arrays: {} };
     case 'describe':
       return { id, state: describe(request.prefix) };
+    case 'transfers':
+      return { id, transfers: takeTransfers() };
     case 'endProfiles':
       endProfiles();
       return { id, arrays: {} };

@@ -23,6 +23,7 @@ import {
   type Request,
   STATE,
   type StateTensor,
+  type Transfers,
   type WorkerOptions,
 } from './protocol.ts';
 import { Recorder } from './recorder.ts';
@@ -195,6 +196,13 @@ export class Engine {
   async locations(): Promise<Readonly<Record<string, string>>> {
     const tensors = await this.tensorsUnder(STATE);
     return Object.fromEntries(Object.entries(tensors).map(([name, { location }]) => [name, location]));
+  }
+
+  /** What programs have moved between host and device since the last call; on the CPU nothing moves. */
+  async transfers(): Promise<Transfers> {
+    const answer = await this.call({ kind: 'transfers' });
+    if ('transfers' in answer) return answer.transfers;
+    throw new Error('The worker did not say what it has moved');
   }
 
   /**

@@ -66,12 +66,28 @@ export type Request =
   | { readonly kind: 'read'; readonly prefix: string }
   | { readonly kind: 'drop'; readonly prefix: string }
   | { readonly kind: 'describe'; readonly prefix: string }
+  /** What has crossed between host and device since the last time somebody asked. */
+  | { readonly kind: 'transfers' }
   /** Finish the profiles of all programs. */
   | { readonly kind: 'endProfiles' };
 
 export interface Call {
   readonly id: number;
   readonly request: Request;
+}
+
+/** Tensors that lay on the host when a program began or ended, and their bytes: on another device than the CPU they crossed to it or from it. */
+export interface Crossing {
+  readonly tensors: number;
+  readonly bytes: number;
+}
+
+/** What runs of programs have moved, by direction and kind. */
+export interface Transfers {
+  readonly feeds: Crossing;
+  readonly stateIn: Crossing;
+  readonly results: Crossing;
+  readonly stateOut: Crossing;
 }
 
 /** What is known of a state tensor without fetching it. */
@@ -92,6 +108,7 @@ export interface RunTimes {
 export type Answer =
   | { readonly id: number; readonly arrays: Arrays; readonly ran?: RunTimes }
   | { readonly id: number; readonly state: Readonly<Record<string, StateTensor>> }
+  | { readonly id: number; readonly transfers: Transfers }
   | { readonly id: number; readonly error: string };
 
 /**

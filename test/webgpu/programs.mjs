@@ -1,0 +1,125 @@
+/**
+ * The programs of the product on two devices: 50 training steps of the diffusion model and of the tokenizer, and a chain of reverse
+ * steps. Prints what both devices computed, and what crossed between host and device, as JSON. Plain JavaScript over the build, in a
+ * process of its own: a graphics driver that crashes ends nothing else.
+ */
+
+import { DenoiserPool } from '../../dist/diffusion/model.js';
+import { compileTraining, loadTraining } from '../../dist/diffusion/programs.js';
+import { reverseProbabilities, reverseStep } from '../../dist/diffusion/reverse.js';
+import { ancestral, exactDraw } from '../../dist/diffusion/samplers/ancestral.js';
+import { exactPlan } from '../../dist/diffusion/samplers/chain.js';
+import { drawWeights, jobFeeds, jobParameters, jobSchedule, jobSettings } from '../../dist/evaluation/peer/jobs.js';
+import { moreRows } from '../../dist/evaluation/peer/rows.js';
+import { scalar, zeros } from '../../dist/ndarray.js';
+import { adamState } from '../../dist/optim/adamw.js';
+import { uniforms } from '../../dist/random/noise.js';
+import { Engine } from '../../dist/runtime/engine.js';
+import { unflatten } from '../../dist/tree.js';
+import { trainingProgram } from '../../dist/vqgan/programs.js';
+
+const STEPS = 50;
+const CHAIN = 25;
+const jobOf = (name) => moreRows.find((row) => row.name === name).job;
+
+const engines = ['cpu', 'webgpu'].map((device) => Engine.start({ device, threads: 1 }));
+
+/** Losses of a step that is repeated, and what a step moves once the first is done. */
+async function curve(engine, step) {
+  const losses = [];
+  for (let i = 0; i < STEPS; i++) {
+    losses.push((await step()).loss.data[0]);
+    if (i === 0) await engine.transfers();
+  }
+  return { losses, transfers: await engine.transfers() };
+}
+
+async function diffusion(engine) {
+  const job = jobOf('train-tiny');
+  const step = await compileTraining(engine, job.transformer, jobSchedule(job), jobSettings(job));
+  await loadTraining(engine, drawWeights(jobParameters(job).model));
+  const feeds = { ...jobFeeds(job), lr: scalar(2e-3), emaDecay: scalar(0.9) };
+  const told = await curve(engine, () => step(feeds));
+  const ema = await engine.read('ema.transformer.to_logits.1.bias');
+  await engine.drop('');
+  return { ...told, ema: [...ema.data] };
+}
+
+async function tokenizer(engine) {
+  const job = jobOf('tokenizer-tiny');
+  const variant = { phase: 'soft', adversary: 'absent', perceptual: false };
+  const settings = { ...job.tokenizer, ...job.optimizer };
+  const step = await engine.compile(trainingProgram({ imageSize: job.imageSize, tokenizer: settings }, variant));
+  const params = unflatten(Object.fromEntries(drawWeights(jobParameters(job).model)));
+  await engine.load({ params, adam: adamState(params), usage: zeros([settings.codes]) });
+  const scalars = { temperature: scalar(job.temperature), klWeight: scalar(job.klWeight), lr: scalar(1e-3) };
+  const feeds = { ...jobFeeds(job), ...scalars };
+  const told = await curve(engine, () => step.run(feeds));
+  await engine.drop('');
+  return told;
+}
+
+/** A chain on the CPU, and what the device draws in each of its steps from the tokens and uniforms that the CPU had. */
+async function sampling([cpu, gpu]) {
+  const job = jobOf('reverse-tiny');
+  const { batch, guidanceScale, transformer } = job;
+  const tokens = transformer.grid ** 2;
+  const schedule = jobSchedule(job);
+  const condition = Float32Array.from(jobFeeds(job).condition.data);
+  const denoisers = [];
+  for (const engine of [cpu, gpu]) {
+    const pool = await DenoiserPool.create(engine, transformer, drawWeights(jobParameters(job).model));
+    denoisers.push(await pool.denoiser(condition, guidanceScale));
+  }
+  const noise = { seed: 7, samples: Array.from({ length: batch }, (_, i) => i) };
+  const told = [];
+  const recorded = async (x, t) => {
+    const logProbs = await denoisers[0](x, t);
+    told.push({ x: x.slice(), logProbs: logProbs.slice() });
+    return logProbs;
+  };
+  await ancestral(recorded, { schedule, batch, tokens, steps: CHAIN, truncation: undefined, noise });
+
+  const differing = [];
+  let [drawn, farthest] = [0, 0];
+  for (const [index, { from, to }] of exactPlan(schedule.steps, CHAIN).entries()) {
+    const { x, logProbs } = told[index];
+    const other = await denoisers[1](x, from);
+    if (index === 0) await gpu.transfers();
+    farthest = Math.max(farthest, ...logProbs.map((value, i) => Math.abs(value - other[i])));
+    const step = reverseStep(schedule, to, from);
+    const draw = (logs) =>
+      exactDraw(noise)({ index, steps: CHAIN, step, tokens: x, predict: (i) => probabilities(logs, i, step.codes) });
+    const [mine, theirs] = [draw(logProbs), draw(other)];
+    mine.forEach((token, i) => {
+      drawn++;
+      if (token === theirs[i]) return;
+      const [picture, place] = [Math.floor(i / tokens), i % tokens];
+      const uniform = uniforms({ seed: noise.seed, stream: 'sample', step: index }, picture, tokens)[place];
+      const p = reverseProbabilities(step, x[i], probabilities(logProbs, i, step.codes));
+      differing.push({ index, place: i, edge: edgeDistance(p, uniform) });
+    });
+  }
+  return { drawn, differing, farthest, transfers: await gpu.transfers() };
+}
+
+const probabilities = (logs, i, codes) => Float64Array.from(logs.slice(i * codes, (i + 1) * codes), Math.exp);
+
+/** How far a uniform lies from the next edge of the cumulative distribution that `drawReverse` walks: the mask first, then the codes. */
+function edgeDistance(p, uniform) {
+  let [reached, nearest] = [0, 1];
+  for (const value of [p.at(-1), ...p.slice(0, -1)]) {
+    reached += value;
+    nearest = Math.min(nearest, Math.abs(reached - uniform));
+  }
+  return nearest;
+}
+
+const both = async (work) => ({ cpu: await work(engines[0]), webgpu: await work(engines[1]) });
+const result = {
+  diffusion: await both(diffusion),
+  tokenizer: await both(tokenizer),
+  sampling: await sampling(engines),
+};
+for (const engine of engines) await engine.close();
+console.log(JSON.stringify(result));

@@ -1,0 +1,109 @@
+/** Training and sampling as the product does them, on WebGPU (the software Vulkan driver of Debian's chromium) against the CPU. */
+
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Transfers } from '../../src/runtime/protocol.ts';
+
+const ICD = process.env.VK_ICD_FILENAMES ?? '/usr/lib/chromium/vk_swiftshader_icd.json';
+const present = existsSync(ICD);
+if (!present)
+  console.warn(
+    'SKIPPED: the programs on WebGPU, because no Vulkan driver was found (Debian: apt-get install chromium)',
+  );
+
+interface Curve {
+  readonly losses: readonly number[];
+  /** Of all steps but the first. */
+  readonly transfers: Transfers;
+}
+
+interface Result {
+  readonly diffusion: { readonly [device in 'cpu' | 'webgpu']: Curve & { readonly ema: readonly number[] } };
+  readonly tokenizer: { readonly [device in 'cpu' | 'webgpu']: Curve };
+  readonly sampling: {
+    readonly drawn: number;
+    readonly differing: readonly { readonly index: number; readonly place: number; readonly edge: number }[];
+    /** The largest difference of log p(x_0). */
+    readonly farthest: number;
+    /** Of all reverse steps but the first. */
+    readonly transfers: Transfers;
+  };
+}
+
+const STEPS = 50;
+const NOTHING = { tensors: 0, bytes: 0 };
+
+describe.skipIf(!present)('on WebGPU (software Vulkan)', () => {
+  let result: Result;
+
+  beforeAll(async () => {
+    const script = fileURLToPath(new URL('programs.mjs', import.meta.url));
+    const libraries = [path.dirname(ICD), process.env.LD_LIBRARY_PATH].filter(Boolean).join(':');
+    const env = { ...process.env, VK_ICD_FILENAMES: ICD, LD_LIBRARY_PATH: libraries };
+    const { stdout } = await promisify(execFile)(process.execPath, [script], { env });
+    result = JSON.parse(stdout) as Result;
+  }, 600_000);
+
+  /** Largest difference of two curves over the first steps, over the loss at that step. */
+  function apart({ cpu, webgpu }: Result['tokenizer'], steps: number): number {
+    expect(cpu.losses).toHaveLength(STEPS);
+    expect(cpu.losses.at(-1)).toBeLessThan(cpu.losses[0]! / 2);
+    return Math.max(
+      ...cpu.losses.slice(0, steps).map((loss, step) => Math.abs(webgpu.losses[step]! - loss) / Math.abs(loss)),
+    );
+  }
+
+  it('the diffusion model loses the same over 50 steps', () => {
+    // Measured: 2e-7, the rounding of float32.
+    expect(apart(result.diffusion, STEPS)).toBeLessThan(1e-5);
+    const { cpu, webgpu } = result.diffusion;
+    expect(Math.max(...cpu.ema.map(Math.abs))).toBeGreaterThan(1e-3);
+    cpu.ema.forEach((value, i) => {
+      expect(webgpu.ema[i]).toBeCloseTo(value, 5);
+    });
+  });
+
+  it('the tokenizer loses the same over 50 steps', () => {
+    // Adam divides by the root of squared gradients: where those are next to nothing, rounding decides the sign of a step, and grows.
+    // Measured: 5e-4 after 10 steps, 5e-3 after 50, while the loss falls to a third.
+    expect(apart(result.tokenizer, 10)).toBeLessThan(3e-3);
+    expect(apart(result.tokenizer, STEPS)).toBeLessThan(3e-2);
+  });
+
+  it('draws the same codes token by token, but where the uniform lies at an edge between two', () => {
+    const { drawn, differing, farthest } = result.sampling;
+    expect(drawn).toBe(25 * 2 * 16);
+    // Measured: 4e-6 of log-probabilities between -70 and 0.
+    expect(farthest).toBeLessThan(1e-3);
+    for (const { edge } of differing) expect(edge).toBeLessThan(1e-4);
+    expect(differing.length).toBeLessThan(drawn / 100);
+  });
+
+  it.each(['diffusion', 'tokenizer'] as const)(
+    'moves the batch in and single numbers out in training (%s)',
+    (model) => {
+      const { cpu, webgpu } = result[model];
+      const { feeds, stateIn, results, stateOut } = webgpu.transfers;
+      expect({ stateIn, stateOut }).toEqual({ stateIn: NOTHING, stateOut: NOTHING });
+      const steps = STEPS - 1;
+      // As many tensors every step: a whole number of them.
+      expect([feeds.tensors % steps, results.tensors % steps]).toEqual([0, 0]);
+      expect(feeds.tensors / steps).toBeGreaterThanOrEqual(5);
+      expect(feeds.bytes / steps).toBeLessThan(20_000);
+      expect(results.bytes / steps).toBeLessThan(2000);
+      expect(cpu.transfers).toEqual({ feeds: NOTHING, stateIn: NOTHING, results: NOTHING, stateOut: NOTHING });
+    },
+  );
+
+  it('moves tokens and conditions in and log-probabilities out in sampling', () => {
+    const { feeds, stateIn, results, stateOut } = result.sampling.transfers;
+    expect({ stateIn, stateOut }).toEqual({ stateIn: NOTHING, stateOut: NOTHING });
+    // 24 steps of 2 pictures: the condition of 512 numbers, 16 tokens and a time each, and the scale.
+    expect(feeds).toEqual({ tensors: 24 * 4, bytes: 24 * 4 * (2 * (512 + 16 + 1) + 1) });
+    expect(results).toEqual({ tensors: 24, bytes: 24 * 4 * 2 * 16 * 64 });
+  });
+});
