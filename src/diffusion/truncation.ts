@@ -78,10 +78,20 @@ function topRCut(logProbs: Float32Array, probabilities: Float64Array, r: number)
   for (let k = 0; k < logProbs.length; k++) masses[binOf(logProbs[k]!)]! += probabilities[k]!;
   let [bin, before] = [0, 0];
   while (bin < LAST_BIN && before + masses[bin]! < r) before += masses[bin++]!;
-  const within = logProbs.filter((value) => binOf(value) === bin).sort();
+  const within = inBin(logProbs, bin).sort();
   let count = 0;
-  for (; before < r && count < within.length; count++) before += Math.exp(within.at(-1 - count)!);
+  for (; before < r && count < within.length; count++) before += Math.exp(within[within.length - 1 - count]!);
   return cutAt(within, count);
+}
+
+let found = new Float32Array(0);
+
+/** The values of one bin; the next call overwrites them. */
+function inBin(logProbs: Float32Array, bin: number): Float32Array {
+  if (found.length < logProbs.length) found = new Float32Array(logProbs.length);
+  let count = 0;
+  for (let k = 0; k < logProbs.length; k++) if (binOf(logProbs[k]!) === bin) found[count++] = logProbs[k]!;
+  return found.subarray(0, count);
 }
 
 /** Writes `dropped` over what lies beyond the cut. NaN is never below it. */
