@@ -36,7 +36,7 @@ export function benchPeerCommand(): Command {
     )
     .option('--device <name>', 'where we compute; on another than cpu, PyTorch computes with CUDA if it can', 'cpu')
     .option('--python <command>', 'a Python that has PyTorch, where it is not to be looked for')
-    .option('--spin', 'let our threads wait spinning, as those of PyTorch do: faster on an idle machine', false)
+    .option('--spin', 'let our threads wait spinning without an end, as those of PyTorch do', false)
     .addOption(
       new Option('--threads <n>', 'threads of each side; 0 is one for each core').argParser(whole(0)).default(0),
     )
@@ -65,7 +65,7 @@ async function peer(options: PeerOptions): Promise<void> {
   printResult(options.json ?? false, { ...machine, device, threads, rounds, spin, versions, rows: results }, () => [
     ...table(device === 'cpu' ? cpuCells(results) : gpuCells(results)),
     '',
-    `ours on ${device}, PyTorch on ${results[0]?.pytorchDevice}; ${machine.cpu}, ${machine.cores} cores, load ${machine.load.toFixed(1)}; ${threads} threads each; ours wait ${spin ? 'spinning' : 'sleeping'}; medians of ${rounds} rounds, in turn`,
+    `ours on ${device}, PyTorch on ${results[0]?.pytorchDevice}; ${machine.cpu}, ${machine.cores} cores, load ${machine.load.toFixed(1)}; ${threads} threads each; ours wait ${spin ? 'spinning' : 'spinning for 20 µs, then sleeping'}; medians of ${rounds} rounds, in turn`,
     Object.entries(versions)
       .map(([name, version]) => `${name} ${version}`)
       .join(', '),

@@ -51,9 +51,8 @@ async function compile(request: Extract<Request, { kind: 'compile' }>): Promise<
     intraOpNumThreads: threads,
     // Fused operators of the higher levels have crashed the WebGPU provider; see docs/decisions.md.
     graphOptimizationLevel: device === 'webgpu' ? 'basic' : 'all',
-    // Subnormal numbers can slow a training run fivefold. Threads that wait spinning gain a tenth on an idle machine and lose
-    // half or more on a busy one.
-    extra: { session: { set_denormal_as_zero: '1', intra_op: { allow_spinning: spin ? '1' : '0' } } },
+    // Subnormal numbers can slow a training run fivefold.
+    extra: { session: { set_denormal_as_zero: '1', intra_op: waiting } },
     // Without it, what an operator has used goes back to the system at once, not into a pool: for models that just fit.
     enableCpuMemArena: request.arena,
     // One block for all that a run will need takes a third more memory and no less time (docs/performance.md).
@@ -71,6 +70,12 @@ async function compile(request: Extract<Request, { kind: 'compile' }>): Promise<
   const profiled = profile === undefined ? 0 : PROFILED_RUNS;
   programs.set(request.program, { session, stateInputs, outputs, inPlace, update, cuts: new Map(), profiled });
 }
+
+/**
+ * Threads that sleep between two operators take longer to wake than a small operator takes. They spin for as long as the next one is
+ * usually away, and no longer: on a busy machine that would take the time from others (docs/performance.md).
+ */
+const waiting = { allow_spinning: '1', ...(!spin && { spin_duration_us: '20' }) };
 
 interface RunResult {
   readonly arrays: Arrays;

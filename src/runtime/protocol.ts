@@ -12,7 +12,7 @@ export interface EngineOptions {
   readonly device?: Device;
   /** Threads inside one operator; 0 lets ONNX Runtime choose (one for each core). */
   readonly threads?: number;
-  /** Whether threads wait for work spinning: about a tenth faster on an idle machine, much slower on a busy one. */
+  /** Whether threads wait for work spinning without an end: no faster on an idle machine, much slower on a busy one. */
   readonly spin?: boolean;
   /** Records where the time goes. */
   readonly profiler?: Profiler | undefined;
