@@ -63,10 +63,14 @@ async function run(options: Options): Promise<void> {
       : undefined;
     const real = await realFeatures(generator, settings, pictures, signal, display);
     const folder = options.out ?? path.join(options.model, 'samplers');
+    let sampling = display.count('sampling');
     const points = await benchSamplers(trials, {
       ...{ generator, requests, judge, real, seed: options.seed + first, folder, signal },
-      onTrial: ({ name, sampling }, done, all) => display.note(`${done + 1}/${all}: ${name}, ${sampling.steps} steps`),
-      onProgress: display.count('sampling'),
+      onTrial: (trial, done, all) => {
+        display.note(`${done + 1}/${all}: ${trial.name}, ${trial.sampling.steps} steps`);
+        sampling = display.count('sampling');
+      },
+      onProgress: (done, all) => sampling(done, all),
     });
     display.end();
     const plot = path.join(folder, 'samplers.png');

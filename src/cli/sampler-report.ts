@@ -56,8 +56,10 @@ export function pointsChart(points: readonly Point[], { pictures }: { pictures: 
     title: `Samplers beside ${reference.name}, ${reference.sampling.steps} steps`,
     subtitle: `${pictures} pictures a point; lines up and down are one standard error of the difference, picture by picture`,
     panels: [
-      ...(isJudged ? twice('Asked attributes the judge sees: more, in points', '', (p) => p.judgedDifference) : []),
-      ...twice('Fréchet distance to real pictures: more, in %', ' %', ({ frechetRatio: { value, error } }) => ({
+      ...(isJudged
+        ? twice('Asked attributes the judge sees: difference in points', '', (p) => p.judgedDifference)
+        : []),
+      ...twice('Fréchet distance to real pictures: difference', ' %', ({ frechetRatio: { value, error } }) => ({
         value: value - 1,
         error,
       })),
