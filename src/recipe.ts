@@ -203,7 +203,7 @@ export const samplingSchema = z.strictObject({
     .enum(['ancestral', 'strided', 'purity', 'halton', 'remask', 'fast', 'reference'])
     .default('ancestral')
     .describe(
-      'how codes are drawn: exact steps (ancestral; strided at chosen times), surest codes first (purity), far apart (halton), some drawn again (remask), or as the official program does with few (fast) or all steps (reference)',
+      'how codes are drawn: exact steps at even times (ancestral) or at chosen ones (strided), surest codes first (purity), far apart (halton), some drawn again (remask), or as the official program does with few (fast) or all steps (reference)',
     ),
   placement: z
     .enum(['even', 'cosine'])
@@ -213,9 +213,9 @@ export const samplingSchema = z.strictObject({
     .default(0.05)
     .describe('of remask: the most that a revealed code is masked again with, each step'),
   steps: count().describe(
-    'reverse steps, each one pass of the network; fewer than T are strided exactly, by ancestral too',
+    'reverse steps, each one pass of the network; fewer than T are exact strides, evenly spaced by ancestral',
   ),
-  guidanceScale: z.number().min(0).describe('1 is no guidance'),
+  guidanceScale: z.number().min(0).describe('how strongly the prompt pulls; 1 is no guidance'),
   guidanceSchedule: z
     .enum(['constant', 'rising', 'falling'])
     .default('constant')

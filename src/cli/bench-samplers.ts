@@ -7,9 +7,8 @@ import { cacheFolder } from '../checkpoint/cache-folder.ts';
 import { openSource } from '../data/open.ts';
 import { UserError } from '../errors.ts';
 import { faceRequests, openFaceJudge } from '../evaluation/face-judge.ts';
-import { benchSamplers, type Trial } from '../evaluation/sampler-bench.ts';
-import { Generator, type SamplingChoice } from '../model.ts';
-import { samplingSchema } from '../recipe.ts';
+import { benchSamplers } from '../evaluation/sampler-bench.ts';
+import { Generator } from '../model.ts';
 import { Engine } from '../runtime/engine.ts';
 import { HELD_OUT_FACES_OFFSET } from '../training/pictures.ts';
 import { RunDirectory } from '../training/run.ts';
@@ -18,98 +17,27 @@ import { interruptSignal, note, printResult } from './output.ts';
 import { ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
 import { pointsChart, pointsTable } from './sampler-report.ts';
+import { type TrialOptions, trialsOf, withTrials } from './sampler-trials.ts';
 
-interface Options extends CommonOptions {
+interface Options extends CommonOptions, TrialOptions {
   readonly model: string;
   readonly pictures: number;
   readonly first: number;
-  readonly steps: string;
-  readonly only?: string;
-  readonly guidance?: string;
-  readonly guidanceSchedule?: string;
   readonly seed: number;
   readonly prompts?: string;
   readonly out?: string;
 }
 
-/** The samplers compared: the library's, each as it is meant to be used. */
-const COMPARED = {
-  strided: { sampler: 'strided', placement: 'even' },
-  'strided-cosine': { sampler: 'strided', placement: 'cosine' },
-  purity: { sampler: 'purity' },
-  halton: { sampler: 'halton' },
-  remask: { sampler: 'remask', placement: 'even' },
-} as const;
-type Compared = keyof typeof COMPARED;
-const REFERENCE = 'ancestral';
-
 export function benchSamplersCommand(): Command {
   const command = new Command('samplers')
-    .description(
-      `quality of each sampler against its network passes, beside ${REFERENCE} with all steps: a table and a plot`,
-    )
+    .description('quality of each sampler against its network passes, picture by picture beside a reference')
     .requiredOption('--model <dir>', 'a run directory')
     .option('--pictures <n>', 'pictures for each point', whole(16), 512)
     .option('--first <n>', 'leave out so many prompts and seeds: to confirm on others than were chosen by', whole(0), 0)
-    .option('--steps <list>', 'steps to try', '4,8,12,16,25')
-    .option('--only <list>', `samplers to try (default: all): ${Object.keys(COMPARED).join(', ')}`)
-    .option('--guidance <list>', "scales to try (default: the recipe's)")
-    .option('--guidance-schedule <list>', "schedules to try: constant, rising, falling (default: the recipe's)")
     .option('--seed <n>', 'seed of the first picture', whole(0), 0)
     .option('--prompts <file>', 'for models of other pictures than faces: what to ask, one prompt a line')
     .option('--out <dir>', 'where finished pictures (as numbers) and the plot are kept (default: <model>/samplers)');
-  return withCommon(command).action(run);
-}
-
-/** The reference, and every sampler at every number of steps and every guidance that was asked for. */
-function trialsOf(options: Options, { total, tokens }: { total: number; tokens: number }): Trial[] {
-  const list = (text: string | undefined) => text?.split(',').map((item) => item.trim());
-  const pick = <T>(flag: string, items: readonly string[], read: (item: string) => T | undefined): T[] =>
-    items.map((item) => {
-      const value = read(item);
-      if (value === undefined)
-        throw new UserError(`${flag} cannot be ${JSON.stringify(item)}: clipvq bench samplers --help`);
-      return value;
-    });
-  const { guidanceScale: scale, guidanceSchedule: schedule } = samplingSchema.shape;
-  const names = pick('--only', list(options.only) ?? Object.keys(COMPARED), (item) =>
-    item in COMPARED ? (item as Compared) : undefined,
-  );
-  const steps = pick('--steps', list(options.steps)!, (item) => (/^[1-9]\d*$/.test(item) ? Number(item) : undefined));
-  const scales = pick('--guidance', list(options.guidance) ?? [], (item) =>
-    item === '' ? undefined : scale.safeParse(Number(item)).data,
-  );
-  const schedules = pick('--guidance-schedule', list(options.guidanceSchedule) ?? [], (item) =>
-    item === '' ? undefined : schedule.safeParse(item).data,
-  );
-  const each = <T, R>(values: readonly T[], say: (value: T) => string, set: (value: T) => R) =>
-    values.length === 0
-      ? [{ said: '', set: {} as Partial<R> }]
-      : values.map((value) => ({ said: say(value), set: set(value) as Partial<R> }));
-  const guidances = each(
-    scales,
-    (s) => `, guidance ${s}`,
-    (guidanceScale) => ({ guidanceScale }),
-  ).flatMap((a) =>
-    each(
-      schedules,
-      (s) => ` ${s}`,
-      (guidanceSchedule) => ({ guidanceSchedule }),
-    ).map((b) => ({
-      said: a.said + b.said,
-      set: { ...a.set, ...b.set } satisfies Partial<SamplingChoice>,
-    })),
-  );
-  return [
-    { name: REFERENCE, sampling: { sampler: 'ancestral', steps: total } },
-    ...names.flatMap((name) =>
-      guidances.flatMap(({ said, set }) =>
-        steps
-          .filter((n) => n <= Math.min(total, name === 'halton' ? tokens : total))
-          .map((n) => ({ name: name + said, sampling: { ...COMPARED[name], ...set, steps: n } })),
-      ),
-    ),
-  ];
+  return withCommon(withTrials(command)).action(run);
 }
 
 async function run(options: Options): Promise<void> {
@@ -119,7 +47,7 @@ async function run(options: Options): Promise<void> {
   const generator = await Generator.load(options.model, engineOptions(options));
   const engine = Engine.start(engineOptions(options));
   try {
-    const trials = trialsOf(options, { total: generator.recipe.diffusion.timesteps, tokens: generator.tokens });
+    const trials = trialsOf(options, generator, note);
     const { first, pictures } = options;
     const isFaces = settings.data === 'faces' && options.prompts === undefined;
     const requests = (isFaces ? faceRequests(first + pictures) : repeated(promptsOf(options), first + pictures)).slice(
@@ -135,10 +63,14 @@ async function run(options: Options): Promise<void> {
       : undefined;
     const real = await realFeatures(generator, settings, pictures, signal, display);
     const folder = options.out ?? path.join(options.model, 'samplers');
+    let sampling = display.count('sampling');
     const points = await benchSamplers(trials, {
       ...{ generator, requests, judge, real, seed: options.seed + first, folder, signal },
-      onTrial: ({ name, sampling }, done, all) => display.note(`${done + 1}/${all}: ${name}, ${sampling.steps} steps`),
-      onProgress: display.count('sampling'),
+      onTrial: (trial, done, all) => {
+        display.note(`${done + 1}/${all}: ${trial.name}, ${trial.sampling.steps} steps`);
+        sampling = display.count('sampling');
+      },
+      onProgress: (done, all) => sampling(done, all),
     });
     display.end();
     const plot = path.join(folder, 'samplers.png');

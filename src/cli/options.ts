@@ -86,11 +86,30 @@ export function assignment(text: string, previous: Readonly<Record<string, strin
 /** An option for a setting of a schema: the schema describes it and says what it may be. */
 export function settingOption(flags: string, schema: z.ZodType, unsaid: string): Option {
   const option = new Option(flags, `${schema.description} (default: ${unsaid})`);
+  const choices = choicesOf(schema);
+  return choices ? option.choices(choices) : option.argParser(settingValue(schema));
+}
+
+/** An option for values of a setting to try, separated by commas; it holds an array. */
+export function settingListOption(flags: string, schema: z.ZodType, what: string): Option {
+  const choices = choicesOf(schema);
+  const read = settingValue(schema);
+  return new Option(flags, choices ? `${what}: ${choices.join(', ')}` : what).argParser((text) => [
+    ...new Set(text.split(',').map((item) => read(item.trim()))),
+  ]);
+}
+
+function choicesOf(schema: z.ZodType): readonly string[] | undefined {
   const inner = schema instanceof z.ZodDefault ? schema.unwrap() : schema;
-  if (inner instanceof z.ZodEnum) return option.choices(inner.options.map(String));
-  return option.argParser((text) => {
-    const result = schema.safeParse(text.trim() === '' ? text : Number(text));
+  return inner instanceof z.ZodEnum ? inner.options.map(String) : undefined;
+}
+
+/** Reads one value; what the schema has against it is said of the option. */
+function settingValue(schema: z.ZodType): (text: string) => unknown {
+  const isWord = choicesOf(schema) !== undefined;
+  return (text) => {
+    const result = schema.safeParse(isWord || text.trim() === '' ? text : Number(text));
     if (result.success) return result.data;
-    throw new InvalidArgumentError(`${result.error.issues[0]!.message}.`);
-  });
+    throw new InvalidArgumentError(`${JSON.stringify(text)}: ${result.error.issues[0]!.message}.`);
+  };
 }

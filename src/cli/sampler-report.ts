@@ -1,7 +1,8 @@
 /** What `clipvq bench samplers` has measured, as a table and as a chart. */
 
 import { drawChart, type Panel, type Series } from '../data/chart.ts';
-import type { Estimate, Point } from '../evaluation/sampler-bench.ts';
+import type { Estimate } from '../evaluation/paired.ts';
+import type { Point } from '../evaluation/sampler-bench.ts';
 import { table } from './table.ts';
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
@@ -29,35 +30,39 @@ export function pointsTable(points: readonly Point[]): string[] {
   ]);
 }
 
-/** Quality against passes and seconds, a line for each sampler. */
+/** Differences from the reference against passes and seconds, with their errors; a line for each sampler. */
 export function pointsChart(points: readonly Point[], { pictures }: { pictures: number }): Promise<Buffer> {
   const [reference] = points as readonly [Point];
-  const series = (x: (p: Point) => number, y: (p: Point) => number): Series[] =>
+  const series = (x: (p: Point) => number, y: (p: Point) => Estimate): Series[] =>
     [...new Set(points.map(({ name }) => name))].map((name) => ({
       label: name,
       isReference: name === reference.name,
       points: points
         .filter((p) => p.name === name)
-        .map((p) => ({ x: x(p), y: y(p) }))
+        .map((p) => ({ x: x(p), y: y(p).value, error: y(p).error }))
         .sort((a, b) => a.x - b.x),
     }));
   const passes = (p: Point) => p.passes.conditional;
   const seconds = (p: Point) => p.secondsPerPicture;
-  const twice = (title: string, format: (y: number) => string, y: (p: Point) => number): Panel[] => [
-    { title, xLabel: 'passes', format, series: series(passes, y) },
-    { title: 'The same against time', xLabel: 'seconds a picture', format, series: series(seconds, y) },
-  ];
+  const twice = (title: string, unit: string, y: (p: Point) => Estimate): Panel[] => {
+    const format = (share: number) => `${signed(share, 1)}${unit}`;
+    return [
+      { title, xLabel: 'passes', format, series: series(passes, y) },
+      { title: 'The same against time', xLabel: 'seconds a picture', format, series: series(seconds, y) },
+    ];
+  };
   const isJudged = !Number.isNaN(reference.judged.value);
   return drawChart({
-    title: 'Samplers: quality against passes and seconds',
-    subtitle: `${pictures} pictures a point; dashed: ${reference.name}, ${reference.sampling.steps} steps`,
+    title: `Samplers beside ${reference.name}, ${reference.sampling.steps} steps`,
+    subtitle: `${pictures} pictures a point; lines up and down are one standard error of the difference, picture by picture`,
     panels: [
-      ...(isJudged ? twice('Asked attributes the judge sees', percent, (p) => p.judged.value) : []),
-      ...twice(
-        'Fréchet distance to real pictures',
-        (y) => y.toFixed(3),
-        (p) => p.frechet.value,
-      ),
+      ...(isJudged
+        ? twice('Asked attributes the judge sees: difference in points', '', (p) => p.judgedDifference)
+        : []),
+      ...twice('Fréchet distance to real pictures: difference', ' %', ({ frechetRatio: { value, error } }) => ({
+        value: value - 1,
+        error,
+      })),
     ],
   });
 }

@@ -4,8 +4,8 @@ import { type TextStyle, textPath, textWidth } from './lettering.ts';
 
 export interface Series {
   readonly label: string;
-  /** In order of x. */
-  readonly points: readonly { readonly x: number; readonly y: number }[];
+  /** In order of x. An error is drawn as a line from y − error to y + error. */
+  readonly points: readonly { readonly x: number; readonly y: number; readonly error?: number }[];
   /** A single point of reference, drawn with a level line. */
   readonly isReference?: boolean;
 }
@@ -27,71 +27,93 @@ export interface Chart {
 const INK = '#17181c';
 const QUIET = '#6b7280';
 const GRID = '#e5e7eb';
-const COLORS = ['#2563eb', '#e11d48', '#059669', '#d97706', '#7c3aed', '#0891b2', '#4b5563'] as const;
+const COLORS = [
+  ...['#2563eb', '#e11d48', '#059669', '#d97706', '#7c3aed', '#0891b2', '#4b5563'],
+  ...['#a16207', '#db2777', '#65a30d', '#111827'],
+] as const;
 const style = (size: number, color: string, weight: TextStyle['weight'] = 400): TextStyle => ({ weight, size, color });
 
 const [WIDTH, HEIGHT] = [440, 320];
 const MARGIN = { left: 64, right: 24, top: 36, bottom: 48 };
-const [OUTER, HEADING] = [32, 84];
+const [OUTER, HEADING] = [32, 60];
 const COLUMNS = 2;
+const LEGEND_LINE = 24;
+/** Between points of different lines at the same x. */
+const ASIDE = 4;
 
-/** Draw the chart; x is logarithmic. Throws a RangeError if there is nothing to draw. */
+/** Draw the chart; x is logarithmic, and lines are moved a little aside so that their points do not hide each other. Throws a RangeError if there is nothing to draw. */
 export async function drawChart({ title, subtitle, panels }: Chart): Promise<Buffer> {
   if (panels.every(({ series }) => series.every(({ points }) => points.length === 0)))
     throw new RangeError('drawChart: no points');
   const rows = Math.ceil(panels.length / COLUMNS);
   const labels = [...new Set(panels.flatMap(({ series }) => series.map(({ label }) => label)))];
   const width = 2 * OUTER + COLUMNS * WIDTH;
-  const height = HEADING + rows * HEIGHT + 2 * OUTER;
   const colorOf = (label: string) => COLORS[labels.indexOf(label) % COLORS.length]!;
+  const named = legend(labels, width - OUTER, colorOf);
+  const heading = HEADING + named.lines * LEGEND_LINE;
+  const height = heading + rows * HEIGHT + 2 * OUTER;
   const parts = [
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
     textPath(title, OUTER, OUTER + 20, style(22, INK, 600)),
     textPath(subtitle, OUTER, OUTER + 42, style(13, QUIET)),
-    legend(labels, colorOf),
+    named.svg,
     ...panels.map((panel, i) =>
-      drawPanel(panel, OUTER + (i % COLUMNS) * WIDTH, OUTER + HEADING + Math.floor(i / COLUMNS) * HEIGHT, colorOf),
+      drawPanel(panel, OUTER + (i % COLUMNS) * WIDTH, OUTER + heading + Math.floor(i / COLUMNS) * HEIGHT, colorOf),
     ),
   ];
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${parts.join('')}</svg>`;
   return sharp(Buffer.from(svg)).png({ palette: true }).toBuffer();
 }
 
-function legend(labels: readonly string[], colorOf: (label: string) => string): string {
-  let x = OUTER;
-  return labels
-    .map((label) => {
-      const text = style(13, INK, 500);
-      const mark = `<circle cx="${x + 5}" cy="${OUTER + 63}" r="5" fill="${colorOf(label)}"/>`;
-      const out = mark + textPath(label, Math.round(x) + 16, OUTER + 68, text);
-      x += 16 + textWidth(label, text) + 22;
-      return out;
-    })
-    .join('');
+/** The labels with their colours, in as many lines as they take. */
+function legend(labels: readonly string[], right: number, colorOf: (label: string) => string) {
+  const text = style(13, INK, 500);
+  let [x, lines] = [OUTER, 1];
+  const marks = labels.map((label) => {
+    const width = 16 + textWidth(label, text);
+    if (x > OUTER && x + width > right) [x, lines] = [OUTER, lines + 1];
+    const y = OUTER + HEADING + (lines - 1) * LEGEND_LINE;
+    const mark = `<circle cx="${x + 5}" cy="${y + 3}" r="5" fill="${colorOf(label)}"/>`;
+    const out = mark + textPath(label, Math.round(x) + 16, y + 8, text);
+    x += width + 22;
+    return out;
+  });
+  return { svg: marks.join(''), lines };
 }
 
 function drawPanel(panel: Panel, left: number, top: number, colorOf: (label: string) => string): string {
   const all = panel.series.flatMap(({ points }) => points);
   const [lowX, highX] = [Math.min(...all.map(({ x }) => x)), Math.max(...all.map(({ x }) => x))];
-  const [low, high] = padded(Math.min(...all.map(({ y }) => y)), Math.max(...all.map(({ y }) => y)));
+  const [low, high] = padded(
+    Math.min(...all.map(({ y, error = 0 }) => y - error)),
+    Math.max(...all.map(({ y, error = 0 }) => y + error)),
+  );
   const plot = { w: WIDTH - MARGIN.left - MARGIN.right, h: HEIGHT - MARGIN.top - MARGIN.bottom };
-  const spanX = Math.log(highX / lowX) || 1;
-  const px = (x: number) => left + MARGIN.left + (plot.w * Math.log(x / lowX)) / spanX;
+  const spanX = Math.log(highX / lowX);
+  const px = (x: number) => left + MARGIN.left + plot.w * (spanX > 0 ? Math.log(x / lowX) / spanX : 0.5);
   const py = (y: number) => top + MARGIN.top + plot.h * (1 - (y - low) / (high - low));
   const ticksY = Array.from({ length: 5 }, (_, i) => low + ((high - low) * i) / 4);
   const small = style(11, QUIET);
   // Whole pixels: glyphs come out clean, and their outlines in short numbers.
   const write = (text: string, x: number, y: number) => textPath(text, Math.round(x), Math.round(y), small);
-  const lines = panel.series.map(({ label, points, isReference }) => {
+  const lines = panel.series.map(({ label, points, isReference }, i) => {
     const color = colorOf(label);
-    const dots = points.map(({ x, y }) => `<circle cx="${px(x)}" cy="${py(y)}" r="4" fill="${color}"/>`).join('');
+    const aside = (x: number) => px(x) + (isReference ? 0 : ASIDE * (i - (panel.series.length - 1) / 2));
+    const dots = points.map(({ x, y, error = 0 }) => {
+      const at = aside(x).toFixed(1);
+      const whisker =
+        error > 0 ? `<path d="M${at} ${py(y - error)}V${py(y + error)}" stroke="${color}" stroke-opacity="0.5"/>` : '';
+      return `${whisker}<circle cx="${at}" cy="${py(y)}" r="4" fill="${color}"/>`;
+    });
     if (isReference) {
       const y = py(points[0]!.y);
       const level = `<line x1="${left + MARGIN.left}" x2="${left + MARGIN.left + plot.w}" y1="${y}" y2="${y}" stroke="${color}" stroke-width="1.5" stroke-dasharray="5 5"/>`;
-      return level + dots;
+      return level + dots.join('');
     }
-    const path = points.map(({ x, y }, i) => `${i === 0 ? 'M' : 'L'}${px(x).toFixed(1)} ${py(y).toFixed(1)}`).join('');
-    return `<path d="${path}" fill="none" stroke="${color}" stroke-width="2.2" stroke-linejoin="round"/>${dots}`;
+    const path = points
+      .map(({ x, y }, n) => `${n === 0 ? 'M' : 'L'}${aside(x).toFixed(1)} ${py(y).toFixed(1)}`)
+      .join('');
+    return `<path d="${path}" fill="none" stroke="${color}" stroke-width="2.2" stroke-linejoin="round"/>${dots.join('')}`;
   });
   return [
     textPath(panel.title, left + MARGIN.left, top + 18, style(15, INK, 500)),

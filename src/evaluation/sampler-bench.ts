@@ -11,21 +11,14 @@ import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts'
 import { packImages } from '../data/image.ts';
 import type { Generator, Passes, SamplingChoice } from '../model.ts';
 import { float32 } from '../ndarray.ts';
-import { integers } from '../random/noise.ts';
 import { type FaceJudge, judgeRequests, type Request } from './face-judge.ts';
-import { frechetDistance } from './feature-distance.ts';
+import { type Distances, distancesOf, type Estimate, meanDifference, meanOf, ratioOf, spreadOf } from './paired.ts';
 
 /** One setting to measure. */
 export interface Trial {
   /** What the table calls it. */
   readonly name: string;
   readonly sampling: Partial<SamplingChoice> & { readonly steps: number };
-}
-
-/** A number and its standard error. */
-export interface Estimate {
-  readonly value: number;
-  readonly error: number;
 }
 
 export interface Point extends Trial {
@@ -42,8 +35,13 @@ export interface Point extends Trial {
   readonly secondsPerPicture: number;
 }
 
+/** What is asked of a generator. */
+export type BenchGenerator = Pick<Generator, 'hash' | 'recipe' | 'generate'> & {
+  readonly clip: Pick<Generator['clip'], 'dim' | 'embedImages'>;
+};
+
 export interface SamplerBenchOptions {
-  readonly generator: Generator;
+  readonly generator: BenchGenerator;
   readonly requests: readonly Request[];
   readonly judge: FaceJudge | undefined;
   /** CLIP features of real pictures, [pictures, dim]. */
@@ -67,22 +65,39 @@ interface Measured {
 }
 
 /** Pictures that are kept at once: a kill loses no more. */
-const CHUNK = 128;
-const RESAMPLES = 16;
+export const CHUNK = 128;
 
 /** Measure each trial; the first is the reference. */
 export async function benchSamplers(trials: readonly Trial[], options: SamplerBenchOptions): Promise<Point[]> {
   makeFolder(options.folder);
   const points: Point[] = [];
-  let reference: Reference | undefined;
+  let reference: Compared | undefined;
   for (const [i, trial] of trials.entries()) {
     options.onTrial?.(trial, i, trials.length);
     const measured = await measureAll(trial, options);
-    const distances = resampledDistances(measured.features, options);
+    const distances = distancesOf(measured.features, options.real, options.generator.clip.dim);
     reference ??= { judged: measured.judged, distances };
     points.push({ ...trial, ...summary(measured, distances, reference) });
   }
   return points;
+}
+
+interface Compared {
+  readonly judged: Float32Array;
+  readonly distances: Distances;
+}
+
+function summary(measured: Measured, distances: Distances, reference: Compared): Omit<Point, keyof Trial> {
+  const { judged, clipScores, passes, seconds } = measured;
+  return {
+    passes,
+    judged: meanOf(judged),
+    judgedDifference: meanDifference(judged, reference.judged),
+    frechet: spreadOf(distances),
+    frechetRatio: ratioOf(distances, reference.distances),
+    clipScore: meanOf(clipScores).value,
+    secondsPerPicture: seconds / judged.length,
+  };
 }
 
 async function measureAll(trial: Trial, options: SamplerBenchOptions): Promise<Measured> {
@@ -154,66 +169,4 @@ async function measure(
     passes: pictures[0]!.passes,
     seconds,
   };
-}
-
-/** Fréchet distance of pictures to real ones: of all, and of resamples, which are of the same rows in every trial. */
-interface Distances {
-  readonly all: number;
-  readonly resampled: readonly number[];
-}
-
-interface Reference {
-  readonly judged: Float32Array;
-  readonly distances: Distances;
-}
-
-function resampledDistances(features: Float32Array, { generator, real }: SamplerBenchOptions): Distances {
-  const { dim } = generator.clip;
-  const n = features.length / dim;
-  const distance = (of: Float32Array) => frechetDistance(of, real, dim);
-  const resampled = Array.from({ length: RESAMPLES }, (_, r) =>
-    distance(rowsOf(features, integers({ seed: 0, stream: 'sampler-bench/bootstrap', step: r }, 0, n, n), dim)),
-  );
-  return { all: distance(features), resampled };
-}
-
-/** Compared picture by picture, in resamples too: luck that both have had by sharing prompts does not count as error. */
-function summary(measured: Measured, distances: Distances, reference: Reference): Omit<Point, keyof Trial> {
-  const { judged, clipScores, passes, seconds } = measured;
-  const { all, resampled } = distances;
-  const ratios = resampled.map((distance, r) => distance / reference.distances.resampled[r]!);
-  return {
-    passes,
-    judged: meanOf(judged),
-    judgedDifference: meanOf(judged.map((share, i) => share - reference.judged[i]!)),
-    frechet: { value: all, error: deviation(resampled) },
-    frechetRatio: { value: all / reference.distances.all, error: deviation(ratios) },
-    clipScore: mean(clipScores),
-    secondsPerPicture: seconds / judged.length,
-  };
-}
-
-function rowsOf(features: Float32Array, rows: Int32Array, dim: number): Float32Array {
-  const drawn = new Float32Array(rows.length * dim);
-  rows.forEach((row, i) => {
-    drawn.set(features.subarray(row * dim, (row + 1) * dim), i * dim);
-  });
-  return drawn;
-}
-
-const meanOf = (values: Float32Array): Estimate => ({
-  value: mean(values),
-  error: deviation(values) / Math.sqrt(values.length),
-});
-
-/** Standard deviation. */
-function deviation(values: ArrayLike<number>): number {
-  const centre = mean(values);
-  return Math.sqrt(mean(Float64Array.from(values, (value) => (value - centre) ** 2)));
-}
-
-function mean(values: ArrayLike<number>): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i]!;
-  return sum / values.length;
 }

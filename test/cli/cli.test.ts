@@ -103,9 +103,10 @@ describe('generate', () => {
       generate('a beard', '-n', '1', '--out', 'one.png', ...args).images.map((image) => image.passes);
     expect(passes('--steps', '3')).toEqual([{ conditional: 3, unconditional: 3 }]);
     expect(passes('--steps', '3', '--guidance', '1')).toEqual([{ conditional: 3, unconditional: 0 }]);
-    const interval = ['--guidance', '2', '--guidance-from', '0.9', '--guidance-until', '1'];
+    // Steps begin at 0, 25, 51 and 76 hundredths of the chain.
+    const interval = ['--guidance', '2', '--guidance-from', '0.2', '--guidance-until', '0.6'];
     expect(passes('--sampler', 'ancestral', '--steps', '4', ...interval)).toEqual([
-      { conditional: 4, unconditional: 0 },
+      { conditional: 4, unconditional: 2 },
     ]);
     const all = ['--sampler', 'remask', '--steps', '4', '--placement', 'cosine', '--remasking', '0.2'];
     expect(passes(...all, '--guidance', '3', '--guidance-schedule', 'falling', '--truncation', '0.8')).toEqual([
@@ -421,6 +422,11 @@ describe('mistakes end in one line and code 2', () => {
       /before it begins/,
     ],
     ['no such sampler to compare', ['bench', 'samplers', '--model', 'run', '--only', 'strided,best'], /"best"/],
+    [
+      'more steps to compare than there are',
+      ['bench', 'samplers', '--model', 'run', '--steps', '8,101'],
+      /at most 100/,
+    ],
     ['too many steps', ['generate', '--model', 'run', '--steps', '1000', 'x'], /1000/],
     ['no weights', ['generate', '--model', 'weightless', 'x'], /holds no trained diffusion/],
     ['truncated weights', ['generate', '--model', 'truncated', 'x'], /model\.safetensors/],
