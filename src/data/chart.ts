@@ -40,6 +40,8 @@ const COLUMNS = 2;
 const LEGEND_LINE = 24;
 /** Between points of different lines at the same x. */
 const ASIDE = 4;
+/** Room for them at both ends of a panel. */
+const INSET = 14;
 
 /** Draw the chart; x is logarithmic, and lines are moved a little aside so that their points do not hide each other. Throws a RangeError if there is nothing to draw. */
 export async function drawChart({ title, subtitle, panels }: Chart): Promise<Buffer> {
@@ -90,7 +92,8 @@ function drawPanel(panel: Panel, left: number, top: number, colorOf: (label: str
   );
   const plot = { w: WIDTH - MARGIN.left - MARGIN.right, h: HEIGHT - MARGIN.top - MARGIN.bottom };
   const spanX = Math.log(highX / lowX);
-  const px = (x: number) => left + MARGIN.left + plot.w * (spanX > 0 ? Math.log(x / lowX) / spanX : 0.5);
+  const px = (x: number) =>
+    left + MARGIN.left + INSET + (plot.w - 2 * INSET) * (spanX > 0 ? Math.log(x / lowX) / spanX : 0.5);
   const py = (y: number) => top + MARGIN.top + plot.h * (1 - (y - low) / (high - low));
   const ticksY = Array.from({ length: 5 }, (_, i) => low + ((high - low) * i) / 4);
   const small = style(11, QUIET);

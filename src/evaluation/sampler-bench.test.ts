@@ -65,6 +65,10 @@ it('loses no more than a chunk when it is stopped, and ends with the same number
   const rest = painter();
   expect(numbers(await bench(rest.generator, 'stopped'))).toEqual(numbers(expected));
   expect(rest.calls).toEqual(whole.calls.slice(4));
+
+  const again = painter();
+  expect(await bench(again.generator, 'whole')).toEqual(expected);
+  expect(again.calls).toEqual([]);
 });
 
 it('gives every trial the same prompts and seeds, and counts its passes', async () => {

@@ -131,7 +131,8 @@ async function measureChunk(trial: Trial, start: number, options: SamplerBenchOp
   const numbers = Float32Array.of(passes.conditional, passes.unconditional, seconds);
   const columns = Object.entries({ judged, clipScores, features, numbers });
   writeSafetensors(file, Object.fromEntries(columns.map(([key, data]) => [key, float32(data, [data.length])])));
-  return measured;
+  // As it is kept, rounded: a repeated run prints the same numbers.
+  return read(file);
 }
 
 function read(file: string): Measured {
