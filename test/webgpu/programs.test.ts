@@ -1,19 +1,11 @@
 /** Training and sampling as the product does them, on WebGPU (the software Vulkan driver of Debian's chromium) against the CPU. */
 
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Transfers } from '../../src/runtime/protocol.ts';
+import { hasVulkan, runOnVulkan } from '../support/webgpu.ts';
 
-const ICD = process.env.VK_ICD_FILENAMES ?? '/usr/lib/chromium/vk_swiftshader_icd.json';
-const present = existsSync(ICD);
-if (!present)
-  console.warn(
-    'SKIPPED: the programs on WebGPU, because no Vulkan driver was found (Debian: apt-get install chromium)',
-  );
+const present = hasVulkan('the programs on WebGPU');
 
 interface Curve {
   readonly losses: readonly number[];
@@ -41,11 +33,7 @@ describe.skipIf(!present)('on WebGPU (software Vulkan)', () => {
   let result: Result;
 
   beforeAll(async () => {
-    const script = fileURLToPath(new URL('programs.mjs', import.meta.url));
-    const libraries = [path.dirname(ICD), process.env.LD_LIBRARY_PATH].filter(Boolean).join(':');
-    const env = { ...process.env, VK_ICD_FILENAMES: ICD, LD_LIBRARY_PATH: libraries };
-    const { stdout } = await promisify(execFile)(process.execPath, [script], { env });
-    result = JSON.parse(stdout) as Result;
+    result = (await runOnVulkan(fileURLToPath(new URL('programs.mjs', import.meta.url)))) as Result;
   }, 600_000);
 
   /** Largest difference of two curves over the first steps, over the loss at that step. */

@@ -3,17 +3,11 @@
  * comes with Debian's chromium: the losses must agree, and the state must stay on the device.
  */
 
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { hasVulkan, runOnVulkan } from '../support/webgpu.ts';
 
-const ICD = process.env.VK_ICD_FILENAMES ?? '/usr/lib/chromium/vk_swiftshader_icd.json';
-const present = existsSync(ICD);
-if (!present)
-  console.warn('SKIPPED: training on WebGPU, because no Vulkan driver was found (Debian: apt-get install chromium)');
+const present = hasVulkan('training on WebGPU');
 
 /** Losses are near 1.6; after 20 steps of rounding in another order they may differ by this much. */
 const TOLERANCE = 1e-3;
@@ -25,14 +19,8 @@ interface Training {
   readonly head: readonly number[];
 }
 
-async function train(device: string): Promise<Training> {
-  const script = fileURLToPath(new URL('train.mjs', import.meta.url));
-  // The folder of the driver also holds the Vulkan loader.
-  const libraries = [path.dirname(ICD), process.env.LD_LIBRARY_PATH].filter(Boolean).join(':');
-  const env = { ...process.env, VK_ICD_FILENAMES: ICD, LD_LIBRARY_PATH: libraries };
-  const { stdout } = await promisify(execFile)(process.execPath, [script, device], { env });
-  return JSON.parse(stdout) as Training;
-}
+const train = async (device: string) =>
+  (await runOnVulkan(fileURLToPath(new URL('train.mjs', import.meta.url)), device)) as Training;
 
 describe.skipIf(!present)('20 training steps on WebGPU (software Vulkan)', () => {
   it('lose what they lose on the CPU, with the state on the device', async () => {
