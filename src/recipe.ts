@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { UserError } from './errors.ts';
 import { presets } from './presets/index.ts';
 import { ONE_STAGE, PICTURES } from './presets/parts.ts';
+import { refuseEmptyInterval, refuseUnfit } from './recipe-rules.ts';
 
 export { presets } from './presets/index.ts';
 
@@ -284,7 +285,10 @@ export function changedRecipe(base: Recipe, changes: Readonly<Record<string, str
 /** Check a recipe that was read from somewhere. */
 export function parseRecipe(value: unknown, where: string): Recipe {
   const result = recipeSchema.safeParse(value);
-  if (result.success) return checked(result.data, where);
+  if (result.success) {
+    refuseUnfit(result.data, where);
+    return result.data;
+  }
   const issue = result.error.issues[0]!;
   throw new UserError(`${where}: ${issue.path.join('.') || 'the recipe'}: ${issue.message}`);
 }
@@ -296,52 +300,7 @@ export function parseRecipe(value: unknown, where: string): Recipe {
 export function checkSampling(value: SamplingSettings, where: string): void {
   const issue = samplingSchema.safeParse(value).error?.issues[0];
   if (issue) throw new UserError(`${where}.${issue.path.join('.')}: ${issue.message}`);
-  if (value.guidanceFrom > value.guidanceUntil)
-    throw new UserError(
-      `${where}: guidance would end (guidanceUntil ${value.guidanceUntil}) before it begins (guidanceFrom ${value.guidanceFrom}): swap them`,
-    );
-}
-
-/** Below this side the last features of LPIPS would be empty. */
-const LPIPS_SIDE = 32;
-
-function checked(recipe: Recipe, where: string): Recipe {
-  const { clip, diffusion, tokenizer, sampling } = recipe;
-  checkSampling(sampling, `${where}: sampling`);
-  const grid = gridSize(recipe);
-  if (!Number.isInteger(grid))
-    throw new UserError(
-      `${where}: imageSize ${recipe.imageSize} does not divide into patches of ${tokenizer.patchSize}, halved ${tokenizer.channelMultipliers.length - 1} times`,
-    );
-  if (clip.imageSize < 16 || !Number.isInteger(Math.log2(clip.imageSize)))
-    throw new UserError(`${where}: clip.imageSize ${clip.imageSize} is not 16, 32, 64, …`);
-  if (clip.imageChannels % 8 !== 0)
-    throw new UserError(`${where}: clip.imageChannels ${clip.imageChannels} is not a multiple of 8`);
-  const { channels, channelMultipliers, normGroups } = tokenizer;
-  const ungrouped = [1, ...channelMultipliers].find((multiplier) => (channels * multiplier) % normGroups !== 0);
-  if (ungrouped !== undefined)
-    throw new UserError(
-      `${where}: tokenizer.normGroups ${normGroups} does not divide ${channels * ungrouped} channels`,
-    );
-  const { perceptualWeight, perceptualNet, discriminatorWeight, discriminatorLayers } = tokenizer;
-  if (perceptualWeight > 0 && perceptualNet !== 'clip' && recipe.imageSize < LPIPS_SIDE)
-    throw new UserError(
-      `${where}: LPIPS (tokenizer.perceptualWeight) needs pictures of ${LPIPS_SIDE} pixels; imageSize is ${recipe.imageSize}`,
-    );
-  if (discriminatorWeight > 0 && recipe.imageSize < 3 * 2 ** discriminatorLayers)
-    throw new UserError(
-      `${where}: tokenizer.discriminatorLayers ${discriminatorLayers} are too many for ${recipe.imageSize} pixels: nothing is left to judge`,
-    );
-  const { crop, flip, views } = recipe.pictures;
-  if (views > 1 && crop === 'centre' && !flip)
-    throw new UserError(
-      `${where}: pictures.views ${views} would all be the same: set pictures.crop=random or pictures.flip=true`,
-    );
-  if (diffusion.dim % diffusion.heads !== 0)
-    throw new UserError(`${where}: diffusion.dim ${diffusion.dim} does not divide into ${diffusion.heads} heads`);
-  if (diffusion.alphaBarEnd + diffusion.gammaBarEnd > 1 || diffusion.alphaBarStart + diffusion.gammaBarStart > 1)
-    throw new UserError(`${where}: diffusion: alphaBar + gammaBar may not exceed 1`);
-  return recipe;
+  refuseEmptyInterval(value, where);
 }
 
 function assign(recipe: Record<string, unknown>, path: string, text: string): void {
