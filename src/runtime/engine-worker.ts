@@ -118,10 +118,10 @@ const noTransfers = (): Record<keyof Transfers, { tensors: number; bytes: number
 let transfers = noTransfers();
 
 /** Counts a tensor where it lies on the host; on the CPU nothing crosses, and nothing is counted. */
-function crossed(kind: keyof Transfers, { location, size, type }: ort.Tensor): void {
-  if (!onDevice || location !== 'cpu') return;
+function crossed(kind: keyof Transfers, tensor: ort.Tensor): void {
+  if (!onDevice || tensor.location !== 'cpu') return;
   transfers[kind].tensors++;
-  transfers[kind].bytes += size * (type === 'float64' ? 8 : type === 'bool' ? 1 : 4);
+  transfers[kind].bytes += fromTensor(tensor).data.byteLength;
 }
 
 function takeTransfers(): Transfers {
