@@ -91,11 +91,14 @@ export class DenoiserPool {
         const program = await this.program(count, guided);
         return (await program.run(feeds)).logProbs!.data as Float32Array;
       };
-      const [only] = parts.length === 1 ? [await part(0, batch)] : [];
-      const all = only ?? new Float32Array(batch * tokenCount * codes);
-      if (!only) for (const { from, count } of parts) all.set(await part(from, count), from * tokenCount * codes);
+      const joined = async () => {
+        const all = new Float32Array(batch * tokenCount * codes);
+        for (const { from, count } of parts) all.set(await part(from, count), from * tokenCount * codes);
+        return all;
+      };
+      const logProbs = await (parts.length === 1 ? part(0, batch) : joined());
       onPass?.(guided);
-      return all;
+      return logProbs;
     };
   }
 
