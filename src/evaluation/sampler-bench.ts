@@ -138,14 +138,13 @@ async function measureChunk(trial: Trial, start: number, options: SamplerBenchOp
 function read(file: string): Measured {
   const { tensors } = readSafetensors(file);
   const column = (key: string) => tensors[key]!.data as Float32Array;
-  const [conditional, unconditional, seconds] = column('numbers') as unknown as [number, number, number];
-  const passes = { conditional, unconditional };
+  const numbers = column('numbers');
   return {
     judged: column('judged'),
     clipScores: column('clipScores'),
     features: column('features'),
-    passes,
-    seconds,
+    passes: { conditional: numbers[0]!, unconditional: numbers[1]! },
+    seconds: numbers[2]!,
   };
 }
 
