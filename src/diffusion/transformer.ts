@@ -149,13 +149,9 @@ function convMlp(p: ConvMlp<Tensor> | PartedMlp<Tensor>, x: Tensor): Tensor {
 const isParted = (p: ConvMlp<Tensor> | PartedMlp<Tensor>): p is PartedMlp<Tensor> => !('node' in p.conv1.weight);
 
 function partedMlp({ conv1, conv2 }: PartedMlp<Tensor>, x: Tensor): Tensor {
-  const [first, second] = [Object.values(conv1.weight), Object.values(conv2.weight)];
-  const starts = first.map((_, part) => first.slice(0, part).reduce((sum, { shape }) => sum + shape[3]!, 0));
-  const activate = (hidden: Tensor, part: number) => {
-    const start = starts[part]!;
-    return g.swish(g.add(hidden, g.slice(conv1.bias, 0, start, start + hidden.shape[2]!)), GELU2);
-  };
-  return g.add(conv3x3Twice(first, second, x, activate), conv2.bias);
+  const activate = (hidden: Tensor, start: number) =>
+    g.swish(g.add(hidden, g.slice(conv1.bias, 0, start, start + hidden.shape[2]!)), GELU2);
+  return g.add(conv3x3Twice(Object.values(conv1.weight), Object.values(conv2.weight), x, activate), conv2.bias);
 }
 
 /** Weights come as files have them, [out, in, 3, 3], or as training has them, [3, 3, in, out] (`layout.ts`). */

@@ -41,6 +41,7 @@ it.each([1, 2, 3, 4, 6, 8, 9])('side %i', async (side) => {
 it('goes twice in parts as it goes twice in one', async () => {
   const [batch, side, from, to] = [2, 6, 4, 3];
   const widths = [5, 2, 4];
+  const starts = [0, 5, 7];
   const feeds = {
     x: draw('x', [batch, side * side, from]),
     first: Object.fromEntries(widths.map((width, i) => [i, draw(`first ${i}`, [3, 3, from, width])])),
@@ -50,9 +51,9 @@ it('goes twice in parts as it goes twice in one', async () => {
     g.trace(feeds, ({ x, first, second }) => {
       const [before, after] = [Object.values(first), Object.values(second)];
       // Another thing for each part, so that they cannot be mixed up.
-      const between = (hidden: g.Tensor, part: number) => g.swish(g.add(hidden, part));
+      const between = (hidden: g.Tensor, start: number) => g.swish(g.add(hidden, start));
       const whole = g.concat(
-        before.map((taps, part) => between(conv3x3Taps(taps, x), part)),
+        before.map((taps, part) => between(conv3x3Taps(taps, x), starts[part]!)),
         2,
       );
       return {

@@ -94,22 +94,24 @@ export const hiddenParts = (outer: number, hidden: number): number =>
  * another. The transformed weights, four times as large as the taps, then stay in the cache instead of going through memory, which
  * is most of the work where there are few tiles.
  * @param first, second taps of each part: [3, 3, in, part] and [3, 3, part, out].
- * @param between what happens to part number `part`, [batch, side·side, part channels].
+ * @param between what happens to the part that begins at channel `start`, [batch, side·side, part].
  */
 export function conv3x3Twice(
   first: readonly Tensor[],
   second: readonly Tensor[],
   x: Tensor,
-  between: (hidden: Tensor, part: number) => Tensor,
+  between: (hidden: Tensor, start: number) => Tensor,
 ): Tensor {
   const tiling = tilingOf(x);
   const tiles = cut(x, TILE, tiling);
   let sum: Tensor | undefined;
+  let start = 0;
   for (const [part, taps] of first.entries()) {
     const products = g.matmul(tiles, weightOf(taps, sum ?? tiles));
-    const hidden = cut(between(join(products, tiling), part), TILE, tiling);
+    const hidden = cut(between(join(products, tiling), start), TILE, tiling);
     const own = g.matmul(hidden, weightOf(second[part]!, hidden));
     sum = sum ? g.add(sum, own) : own;
+    start += taps.shape[3]!;
   }
   return join(sum!, tiling);
 }
