@@ -2,15 +2,11 @@
 
 import { bytes } from './cost.ts';
 import type { Node, Primitive, Tensor } from './tensor.ts';
-import { type Program, schedule } from './trace.ts';
-
-/** The operands that a node reads when it runs; what stands in for a gradient is only read by the tracer. */
-const operandsOf = ({ op, inputs }: Node): readonly Tensor[] => (op === 'withGradient' ? inputs.slice(0, 1) : inputs);
+import { operandsOf, type Program, schedule } from './trace.ts';
 
 /**
  * The nodes that compute, depth first from the nodes that nothing reads, the latest first, and from each node through its latest
- * operand: what ONNX Runtime's default order comes to. So a weight's gradient waits for the end of the backward pass, and what it is
- * made from waits with it.
+ * operand: what ONNX Runtime's default order comes to.
  */
 function executionOrder(program: Program): readonly Node[] {
   const nodes = schedule(program).filter(({ op }) => op !== 'input' && op !== 'constant');

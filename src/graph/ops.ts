@@ -105,15 +105,28 @@ export const argmax = (x: Tensor, axis: number): Tensor => one('argmax', [x], { 
 
 // Layout.
 
-/** The same elements in row-major order under another shape; one entry may be -1 and is inferred. */
+/** The same elements in row-major order under another shape; one entry may be -1 and is inferred. Two in a row become one. */
 export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   const known = shape.reduce((n, d) => (d === -1 ? n : n * d), 1);
   const full = shape.map((d) => (d === -1 ? sizeOf(x.shape) / known : d));
-  return full.length === x.rank && full.every((d, i) => d === x.shape[i]) ? x : one('reshape', [x], { shape: full });
+  if (full.length === x.rank && full.every((d, i) => d === x.shape[i])) return x;
+  const { op, inputs } = x.node;
+  return op === 'reshape' ? reshape(inputs[0]!, full) : one('reshape', [x], { shape: full });
 }
 
-/** Axis i of the result is axis `order[i]` of x. */
-export const transpose = (x: Tensor, order: readonly number[]): Tensor => one('transpose', [x], { order });
+/** Axis i of the result is axis `order[i]` of x. Two in a row become one, or none. */
+export function transpose(x: Tensor, order: readonly number[]): Tensor {
+  const { op, inputs, attributes } = x.node;
+  if (op === 'transpose' && order.length === x.rank) {
+    const { order: before } = attributes as Attributes['transpose'];
+    return transpose(
+      inputs[0]!,
+      order.map((axis) => before[axis]!),
+    );
+  }
+  const changesNothing = order.length === x.rank && order.every((axis, i) => axis === i);
+  return changesNothing ? x : one('transpose', [x], { order });
+}
 
 /** Broadcast to a shape. */
 export const expand = (x: Tensor, shape: readonly number[]): Tensor => one('expand', [x], { shape });
