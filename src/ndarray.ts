@@ -35,3 +35,17 @@ export function int32(data: Int32Array | readonly number[], shape: readonly numb
 export function scalar(value: number): NDArray<'float32'> {
   return { dtype: 'float32', shape: [], data: Float32Array.of(value) };
 }
+
+/** The array that lies in a buffer and fills it. */
+export function overBuffer(buffer: ArrayBuffer, { dtype, shape }: Pick<NDArray, 'dtype' | 'shape'>): NDArray {
+  switch (dtype) {
+    case 'float32':
+      return { dtype, shape, data: new Float32Array(buffer) };
+    case 'float64':
+      return { dtype, shape, data: new Float64Array(buffer) };
+    case 'int32':
+      return { dtype, shape, data: new Int32Array(buffer) };
+    case 'bool':
+      return { dtype, shape, data: new Uint8Array(buffer) };
+  }
+}

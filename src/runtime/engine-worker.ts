@@ -3,9 +3,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 import { messageOf } from '../errors.ts';
-import type { Spec } from '../graph/index.ts';
+import { bytes, type Spec } from '../graph/index.ts';
 import type { DType, NDArray } from '../ndarray.ts';
-import { sizeOf } from '../ndarray.ts';
+import { overBuffer } from '../ndarray.ts';
 import { isCut } from './fuse.ts';
 import { type FusedProgram, loadFused } from './fused.ts';
 import { now } from './profiler.ts';
@@ -192,19 +192,7 @@ function fromTensor(tensor: ort.Tensor): NDArray {
   return { dtype: tensor.type, shape: tensor.dims, data: tensor.data } as NDArray;
 }
 
-function blankOf({ dtype, shape }: Spec): ort.Tensor {
-  const size = sizeOf(shape);
-  switch (dtype) {
-    case 'int32':
-      return new ort.Tensor(dtype, new Int32Array(size), shape);
-    case 'bool':
-      return new ort.Tensor(dtype, new Uint8Array(size), shape);
-    case 'float64':
-      return new ort.Tensor(dtype, new Float64Array(size), shape);
-    case 'float32':
-      return new ort.Tensor(dtype, new Float32Array(size), shape);
-  }
-}
+const blankOf = (spec: Spec): ort.Tensor => toTensor(overBuffer(new ArrayBuffer(bytes(spec)), spec));
 
 function read(prefix: string): Arrays {
   return Object.fromEntries(under(prefix).map(([name, tensor]) => [name, fromTensor(tensor)]));
@@ -237,7 +225,7 @@ async function answer(id: number, request: Request): Promise<Answer> {
       fusedPrograms.set(request.program, loadFused(request.plan));
       return { id, arrays: {} };
     case 'run':
-      return { id, ...(await run(request)) };
+      return { id, ...(await run(request)), feeds: buffersOf(request.feeds) };
     case 'load':
       spare.delete(request.name);
       if (onDevice) state.get(request.name)?.dispose();
@@ -258,15 +246,18 @@ async function answer(id: number, request: Request): Promise<Answer> {
   }
 }
 
-/** Memory that is handed over instead of copied: what a program on the CPU has computed for the caller lies in buffers made for it. */
-const buffersOf = (answer: Answer): ArrayBuffer[] =>
-  'arrays' in answer ? Object.values(answer.arrays).map(({ data }) => data.buffer as ArrayBuffer) : [];
+const buffersOf = (arrays: Arrays): ArrayBuffer[] =>
+  Object.values(arrays).map(({ data }) => data.buffer as ArrayBuffer);
+
+/** Memory that is handed over instead of copied: the buffers of feeds, and those of results, which on the CPU were made for the caller. */
+const handedOver = (answer: Answer): ArrayBuffer[] =>
+  'ran' in answer ? [...answer.feeds, ...(onDevice ? [] : buffersOf(answer.arrays))] : [];
 
 // One at a time: ONNX Runtime blocks this thread anyway, and state must not change under a run.
 let queue = Promise.resolve();
 parentPort?.on('message', ({ id, request }: Call) => {
   queue = queue.then(async () => {
     const reply = await answer(id, request).catch((error: unknown): Answer => ({ id, error: messageOf(error) }));
-    parentPort?.postMessage(reply, request.kind === 'run' && !onDevice ? buffersOf(reply) : []);
+    parentPort?.postMessage(reply, handedOver(reply));
   });
 });

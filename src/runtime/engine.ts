@@ -9,6 +9,7 @@ import { UserError } from '../errors.ts';
 import { input, type Program, writeOnnx } from '../graph/index.ts';
 import type { NDArray, Tree } from '../ndarray.ts';
 import { flatten, unflatten } from '../tree.ts';
+import { FeedBuffers } from './feeds.ts';
 import { type Footprint, footprint, needsOf, nothingOf, type ProgramNeeds } from './footprint.ts';
 import { fuse, splitUpdate } from './fuse.ts';
 import { now } from './profiler.ts';
@@ -51,6 +52,7 @@ export class Engine {
   private readonly copies = new Map<string, Executable>();
   /** What each program needs in memory. */
   private readonly needs: ProgramNeeds[] = [];
+  private readonly feeds = new FeedBuffers();
   private calls = 0;
   private programs = 0;
   private failure: Error | undefined;
@@ -122,9 +124,12 @@ export class Engine {
         }
         const unknown = Object.keys(feeds).find((name) => !fed.has(name));
         if (unknown !== undefined) throw new Error(`The program has no input ${unknown}`);
-        const answer = await this.call({ kind: 'run', program: id, feeds });
-        if ('ran' in answer && answer.ran) this.recorder?.run(id, name, asked, answer.ran);
-        return arraysOf(answer);
+        const packed = this.feeds.pack(feeds);
+        const answer = await this.call({ kind: 'run', program: id, feeds: packed.arrays }, packed.buffers);
+        if (!('ran' in answer)) throw new Error('The worker did not say that it has run');
+        this.feeds.takeBack(answer.feeds);
+        this.recorder?.run(id, name, asked, answer.ran);
+        return answer.arrays;
       },
     };
   }

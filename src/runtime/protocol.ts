@@ -106,7 +106,9 @@ export interface RunTimes {
 }
 
 export type Answer =
-  | { readonly id: number; readonly arrays: Arrays; readonly ran?: RunTimes }
+  | { readonly id: number; readonly arrays: Arrays }
+  /** `feeds` are the buffers that the feeds came in. */
+  | { readonly id: number; readonly arrays: Arrays; readonly ran: RunTimes; readonly feeds: readonly ArrayBuffer[] }
   | { readonly id: number; readonly state: Readonly<Record<string, StateTensor>> }
   | { readonly id: number; readonly transfers: Transfers }
   | { readonly id: number; readonly error: string };
