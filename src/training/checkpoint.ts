@@ -45,16 +45,29 @@ export function checkpointSteps(file: string, stage: Pick<Stage, 'name' | 'finge
   return metadata.fingerprint === stage.fingerprint ? Number(metadata.step) : undefined;
 }
 
-/** Take up the stage's checkpoint, if it has one, and return the number of steps it has done. */
+/**
+ * Take up the stage's checkpoint, if it has one, and return the number of steps it has done.
+ * @throws UserError if its arrays have other shapes than the stage has prepared: another version of this program wrote it.
+ */
 export async function resumeCheckpoint(file: string, engine: Engine, stage: Stage): Promise<number | undefined> {
   const steps = checkpointSteps(file, stage);
   if (steps === undefined) return undefined;
+  const prepared = await engine.describe('');
   // What is transient stays as the stage has prepared it.
-  for (const path of Object.keys(await engine.describe(''))) if (!isTransient(stage, path)) await engine.drop(path);
+  for (const path of Object.keys(prepared)) if (!isTransient(stage, path)) await engine.drop(path);
   const host: Record<string, NDArray> = {};
   await eachTensor(file, async (name, array) => {
-    if (name.startsWith(HOST)) host[name.slice(HOST.length)] = array;
-    else await engine.load(unflatten({ [name.slice(DEVICE.length)]: array }));
+    if (name.startsWith(HOST)) {
+      host[name.slice(HOST.length)] = array;
+      return;
+    }
+    const path = name.slice(DEVICE.length);
+    const shape = prepared[path]?.shape;
+    if (shape && shape.join() !== array.shape.join())
+      throw new UserError(
+        `${file}: ${path} is [${array.shape}] where this version needs [${shape}]: delete the file to begin the stage anew`,
+      );
+    await engine.load(unflatten({ [path]: array }));
   });
   stage.restore(host);
   return steps;

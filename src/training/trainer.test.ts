@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { readMetadata, readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import { latentsOf } from '../diffusion/latents.ts';
 import { diffusionStage } from '../diffusion/stage.ts';
 import { integers, normals } from '../random/noise.ts';
@@ -160,5 +161,18 @@ describe('trainer', () => {
     const file = run.file('checkpoints', 'diffusion.safetensors');
     fs.truncateSync(file, fs.statSync(file).size - 5);
     await expect(losses(stage(), { resume: true })).rejects.toThrow(/diffusion\.safetensors/);
+  });
+
+  it('refuses arrays of other shapes than this version has, by name', async () => {
+    await losses(stage(), { maxSteps: 2 });
+    const file = run.file('checkpoints', 'diffusion.safetensors');
+    const { tensors } = readSafetensors(file);
+    const path = 'state.params.transformer.blocks.0.mlp.0.weight';
+    const [rows, columns] = tensors[path]!.shape as readonly [number, number];
+    const turned = { ...tensors, [path]: { ...tensors[path]!, shape: [columns, rows] } };
+    writeSafetensors(file, turned, readMetadata(file));
+    await expect(losses(stage(), { resume: true })).rejects.toThrow(
+      `diffusion.safetensors: params.transformer.blocks.0.mlp.0.weight is [${columns},${rows}] where this version needs [${rows},${columns}]: delete the file`,
+    );
   });
 });
