@@ -93,6 +93,28 @@ describe('uniformDivergence', () => {
       }),
     );
   });
+
+  it('has the gradient of its definition', () => {
+    fc.assert(
+      fc.property(rows, (values) => {
+        const logits = float32(values, [1, 3, codes]);
+        const defined = (l: g.Tensor) => {
+          const q = g.softmax(l);
+          return g.mean(g.sum(g.mul(q, g.log(g.add(g.mul(q, codes), 1e-10))), -1));
+        };
+        const { ours, plain } = interpret(
+          g.trace({ logits }, ({ logits }) => ({
+            ours: g.grad(g.mul(uniformDivergence(logits), 3), logits),
+            plain: g.grad(g.mul(defined(logits), 3), logits),
+          })),
+          { logits },
+        ) as Record<'ours' | 'plain', NDArray>;
+        ours.data.forEach((slope, i) => {
+          expect(slope).toBeCloseTo(plain.data[i]!, 6);
+        });
+      }),
+    );
+  });
 });
 
 describe('codeShares', () => {

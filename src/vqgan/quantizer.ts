@@ -2,6 +2,7 @@
 
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
+import { int32, sizeOf } from '../ndarray.ts';
 import { type Conv, conv } from '../nn/layers.ts';
 import type { Tokenizer } from './model.ts';
 
@@ -47,15 +48,35 @@ export function gumbelSoftmax(logits: Tensor, gumbel: Tensor, temperature: Tenso
   return { weights, index };
 }
 
-/** Mean over positions of KL(softmax(logits) ‖ uniform) = Σ q log(q K + 1e-10): what keeps the codes in use. A scalar, 0 to log K. */
+/**
+ * Mean over positions of KL(softmax(logits) ‖ uniform), which keeps the codes in use: a scalar, 0 to log K. It is what the paper's program
+ * computes as Σ q log(q K + 1e-10), up to that 1e-10: with q_k = exp(l_k − log Σ exp l), KL = Σ q l − log Σ exp l + log K.
+ */
 export function uniformDivergence(logits: Tensor): Tensor {
   const q = g.softmax(logits);
-  return g.mean(g.sum(g.mul(q, g.log(g.add(g.mul(q, logits.shape.at(-1)!), 1e-10))), -1));
+  const expected = g.sum(g.mul(q, logits), -1, true);
+  // log Σ exp l is l − log q of any code; the likeliest has a q to take the logarithm of.
+  const logSum = g.sub(g.max(logits, -1, true), g.log(g.max(q, -1, true)));
+  const divergence = g.add(g.mean(g.sub(expected, logSum)), Math.log(logits.shape.at(-1)!));
+  return g.withGradient(divergence, [logits], (gradient) => [
+    g.mul(g.mul(q, g.div(gradient, sizeOf(expected.shape))), g.sub(logits, expected)),
+  ]);
 }
 
 /** Share of each code among drawn indices: int32 [batch, tokens] to [codes], summing to 1. */
 export function codeShares(index: Tensor, codes: number): Tensor {
+  // Counted in a table of rows and columns, for which two short one-hots are enough.
+  const width = Math.ceil(Math.sqrt(codes));
   const flat = g.reshape(index, [-1]);
-  const each = g.constant({ dtype: 'float32', shape: [], data: Float32Array.of(1 / flat.shape[0]!) });
-  return g.scatterAdd(g.expand(each, flat.shape), flat, codes);
+  const part = (of: (code: number) => number, classes: number) => {
+    const table = int32(
+      Array.from({ length: codes }, (_, code) => of(code)),
+      [codes],
+    );
+    return g.oneHot(g.gather(g.constant(table), flat), classes);
+  };
+  const rows = part((code) => Math.floor(code / width), Math.ceil(codes / width));
+  const columns = part((code) => code % width, width);
+  const counts = g.reshape(g.matmul(g.transpose(rows, [1, 0]), columns), [-1]);
+  return g.div(g.slice(counts, 0, 0, codes), flat.shape[0]!);
 }
