@@ -1,10 +1,11 @@
 /** Weights as sampling has them, put together again by hand. */
 
 import { expect, it } from 'vitest';
-import { float32, type NDArray, sizeOf } from '../ndarray.ts';
+import { float32, sizeOf } from '../ndarray.ts';
 import { initializeEach } from '../nn/parameters.ts';
+import { arrange, restore } from '../nn/taps.ts';
 import { leaves } from '../tree.ts';
-import { arrange, restore, samplingArrays, samplingParameters } from './layout.ts';
+import { samplingArrays, samplingParameters } from './layout.ts';
 import { diffusionParameters, type TransformerConfig } from './transformer.ts';
 
 /** Wide enough for two parts, and of an odd number of channels. */
@@ -36,7 +37,7 @@ it.each([
   { layer: 'conv2', axis: 1 },
 ])('loses and mixes up nothing of $layer', ({ layer, axis }) => {
   const [path, whole] = weights.find(([name]) => name.endsWith(`mlp.${layer}.weight`))!;
-  const parts = Object.values(samplingArrays(path, whole)).map((part) => restore(part) as NDArray);
+  const parts = Object.values(samplingArrays(path, whole)).map(restore);
   expect(parts.length).toBe(2);
   // As files have them, [out, in, 3, 3]: conv1 is cut along what comes out, conv2 along what goes in.
   const rebuilt = new Float32Array(whole.data.length);

@@ -4,6 +4,7 @@ import * as g from '../graph/index.ts';
 import { type NDArray, scalar, sizeOf, type Tree, zeros } from '../ndarray.ts';
 import { normalize } from '../nn/layers.ts';
 import type { Parameter } from '../nn/parameters.ts';
+import { arrange, arrangedParameters, restored } from '../nn/taps.ts';
 import { adamw, clipByGlobalNorm, globalNorm, optimized } from '../optim/adamw.ts';
 import { updateEma } from '../optim/ema.ts';
 import { addGradients, GRADIENTS, microBatch, split } from '../optim/micro-batches.ts';
@@ -12,7 +13,6 @@ import type { Engine, Executable } from '../runtime/engine.ts';
 import type { PlannedProgram } from '../runtime/footprint.ts';
 import { flatten, unflatten } from '../tree.ts';
 import { joinResults } from './accumulate.ts';
-import { arrange, arrangedParameters, restore } from './layout.ts';
 import { diffusionLoss } from './loss.ts';
 import type { Schedule } from './schedule.ts';
 import { type DiffusionModel, denoise, diffusionParameters, type TransformerConfig } from './transformer.ts';
@@ -94,10 +94,13 @@ export async function loadTraining(
 }
 
 /** Weights or their average from the engine, in the order that files have them. */
-export const readTraining = async (engine: Engine, part: 'params' | 'ema'): Promise<Tree<NDArray>> =>
-  restore(await engine.read(part));
+export const readTraining = async (
+  engine: Engine,
+  config: TransformerConfig,
+  part: 'params' | 'ema',
+): Promise<Tree<NDArray>> => restored(await engine.read(part), diffusionParameters(config));
 
-/** The parameters in the order in which the programs below hold them (`layout.ts`). */
+/** The parameters in the order in which the programs below hold them (`nn/taps.ts`). */
 export const trainedParameters = (config: TransformerConfig): DiffusionModel<Parameter> =>
   arrangedParameters(diffusionParameters(config));
 

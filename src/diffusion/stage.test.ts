@@ -105,7 +105,7 @@ describe('diffusion stage', () => {
       await loadTraining(engine, initializeEach(diffusionParameters(config), 1));
       const losses = [];
       for (let i = 0; i < 4; i++) losses.push((await step(feeds)).loss!.data[0]!);
-      return { losses, ema: flatten<NDArray>(await readTraining(engine, 'ema')) };
+      return { losses, ema: flatten<NDArray>(await readTraining(engine, config, 'ema')) };
     };
     const one = await walked((given) => whole.run(given));
     expect(one.losses[3]).not.toBeCloseTo(one.losses[0]!, 1);
@@ -161,9 +161,9 @@ describe('diffusion stage', () => {
     expect(stage.name).toBe('finetune');
     await engine.drop('');
     await stage.prepare();
-    expect(flatten(await readTraining(engine, 'params'))).toEqual(flatten(initial));
+    expect(flatten(await readTraining(engine, config, 'params'))).toEqual(flatten(initial));
     const [first] = await walk(stage, 0, 1);
-    expect(flatten(await readTraining(engine, 'params'))).not.toEqual(flatten(initial));
+    expect(flatten(await readTraining(engine, config, 'params'))).not.toEqual(flatten(initial));
     // The first stage with the same weights sees another batch.
     const [other] = (await train({ learningRate: 0.01 })).metrics;
     expect(first!.loss).not.toBe(other!.loss);

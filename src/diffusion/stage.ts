@@ -46,7 +46,10 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
   const schedule = scheduleOf(recipe);
   const shuffle = new Shuffle(seed, `${name}/order`, latents.size);
   const { validate } = options;
-  const rate = new LearningRate(settings, validate && (async () => validate(await readTraining(engine, 'ema'))));
+  const rate = new LearningRate(
+    settings,
+    validate && (async () => validate(await readTraining(engine, config, 'ema'))),
+  );
   let times = initialTimesteps(settings.timesteps);
   let train: TrainingStep | undefined;
 
@@ -100,7 +103,7 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
     },
 
     async export() {
-      await options.onExport(await readTraining(engine, 'ema'));
+      await options.onExport(await readTraining(engine, config, 'ema'));
     },
   };
 }

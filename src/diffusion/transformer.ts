@@ -19,7 +19,8 @@ import {
   normParameters,
 } from '../nn/layers.ts';
 import { normal, type Parameter } from '../nn/parameters.ts';
-import { conv3x3Taps, conv3x3Tokens, conv3x3Twice } from '../nn/winograd.ts';
+import { tapsFirst } from '../nn/taps.ts';
+import { conv3x3Twice, conv3x3Winograd } from '../nn/winograd.ts';
 import type { DiffusionSettings } from '../recipe.ts';
 
 /** Sizes that shape the network. */
@@ -154,8 +155,8 @@ function partedMlp({ conv1, conv2 }: PartedMlp<Tensor>, x: Tensor): Tensor {
   return g.add(conv3x3Twice(Object.values(conv1.weight), Object.values(conv2.weight), x, activate), conv2.bias);
 }
 
-/** Weights come as files have them, [out, in, 3, 3], or as training has them, [3, 3, in, out] (`layout.ts`). */
+/** Weights come as the engine holds them, [3, 3, in, out] (`nn/taps.ts`), or as files have them, [out, in, 3, 3]. */
 const convolve = (weight: Tensor, x: Tensor): Tensor =>
-  weight.shape[2] === 3 && weight.shape[3] === 3 ? conv3x3Tokens(weight, x) : conv3x3Taps(weight, x);
+  conv3x3Winograd(weight.shape[2] === 3 && weight.shape[3] === 3 ? tapsFirst(weight) : weight, x);
 
 const fcMlp = (p: FcMlp<Tensor>, x: Tensor): Tensor => linear(p['2'], g.swish(linear(p['0'], x), GELU2));

@@ -49,11 +49,25 @@ export const conv = ({ weight, bias }: Conv<Tensor>, x: Tensor, options: Paramet
 export const layerNorm = ({ weight, bias }: Norm<Tensor>, x: Tensor, eps = 1e-5): Tensor =>
   g.add(g.mul(g.standardize(x, eps), weight), bias);
 
-/** Group normalisation (Wu & He, 2018) of [batch, channels, height, width]; channels must divide into the groups. */
+/**
+ * Group normalisation (Wu & He, 2018) of [batch, channels, height, width]; channels must divide into the groups. Its gradient is by hand:
+ * all sums over a group are made of those over its channels, which the gradients of weight and bias want anyway.
+ */
 export function groupNorm({ weight, bias }: Norm<Tensor>, x: Tensor, groups: number, eps = 1e-6): Tensor {
-  const grouped = g.reshape(x, [x.shape[0]!, groups, -1]);
-  const standard = g.reshape(g.standardize(grouped, eps), x.shape);
-  return g.add(g.mul(standard, g.reshape(weight, [1, -1, 1, 1])), g.reshape(bias, [1, -1, 1, 1]));
+  const [batch, channels] = x.shape as readonly [number, number];
+  const grouped = g.standardize(g.reshape(x, [batch, groups, -1]), eps);
+  const [, deviation] = grouped.node.outputs as [Tensor, Tensor];
+  const standard = g.reshape(grouped, x.shape);
+  const y = g.add(g.mul(standard, g.reshape(weight, [channels, 1, 1])), g.reshape(bias, [channels, 1, 1]));
+  return g.withGradient(y, [weight, bias, x], (gradient) => {
+    const [sums, products] = [g.sum(gradient, [2, 3]), g.sum(g.mul(gradient, standard), [2, 3])];
+    // With h = w dy:  dx = r (h − mean(h) − ŷ mean(h ŷ))
+    const share = g.div(deviation, grouped.shape[2]!);
+    const ofGroup = (t: Tensor) => g.mul(g.sum(g.reshape(g.mul(t, weight), [batch, groups, -1]), -1, true), share);
+    const scale = g.reshape(g.mul(g.reshape(weight, [groups, -1]), deviation), [batch, channels, 1, 1]);
+    const drift = g.add(g.mul(grouped, ofGroup(products)), ofGroup(sums));
+    return [g.sum(products, 0), g.sum(sums, 0), g.sub(g.mul(gradient, scale), g.reshape(drift, x.shape))];
+  });
 }
 
 /** log softmax along the last axis. */
@@ -64,13 +78,6 @@ export function logSoftmax(x: Tensor): Tensor {
 
 /** x/‖x‖ along the last axis. */
 export const normalize = (x: Tensor): Tensor => g.div(x, g.sqrt(g.add(g.sum(g.square(x), -1, true), 1e-12)));
-
-/** Twice the height and width, each pixel repeated. */
-export function upsampleNearest(x: Tensor): Tensor {
-  const [batch, channels, height, width] = x.shape as readonly [number, number, number, number];
-  const spaced = g.reshape(x, [batch, channels, height, 1, width, 1]);
-  return g.reshape(g.expand(spaced, [batch, channels, height, 2, width, 2]), [batch, channels, 2 * height, 2 * width]);
-}
 
 export type Attention<T> = {
   readonly key: Linear<T>;

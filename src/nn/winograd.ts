@@ -40,41 +40,23 @@ const POINTS = TILE * TILE;
 const TAPS = 9;
 
 /**
- * Zero-padded 3x3 convolution of `x` [batch, side·side, in] with `weight` [out, in, 3, 3]: [batch, side·side, out].
+ * Zero-padded 3x3 convolution of `x` [batch, side·side, in] with `taps` [3, 3, in, out] (`taps.ts`): [batch, side·side, out].
  * Equal to the definition up to about 3e-6 of the largest value.
  */
-export function conv3x3Tokens(weight: Tensor, x: Tensor): Tensor {
-  const [to, from] = weight.shape as readonly [number, number];
-  const taps = g.transpose(g.reshape(weight, [to * from, TAPS]), [1, 0]);
-  return convolve(taps, x, { shape: [to, from], isOutFirst: true });
-}
-
-/** The same with weights in the order that suits the algorithm: `taps` [3, 3, in, out]. */
-export function conv3x3Taps(taps: Tensor, x: Tensor): Tensor {
+export function conv3x3Winograd(taps: Tensor, x: Tensor): Tensor {
   const [, , from, to] = taps.shape as readonly [number, number, number, number];
-  return convolve(g.reshape(taps, [TAPS, from * to]), x, { shape: [from, to], isOutFirst: false });
-}
-
-/** The two axes of channels of a weight. */
-interface Channels {
-  readonly shape: readonly [number, number];
-  readonly isOutFirst: boolean;
-}
-
-/** With `taps` [9, in·out] or [9, out·in]. */
-function convolve(taps: Tensor, x: Tensor, { shape, isOutFirst }: Channels): Tensor {
   const tiling = tilingOf(x);
   const tiles = cut(x, TILE, tiling);
-  const forward = transformed(taps, kroneckerAfter(tiles, taps), shape);
-  const y = join(g.matmul(tiles, isOutFirst ? swapped(forward) : forward), tiling);
+  const forward = weightOf(taps, tiles);
+  const y = join(g.matmul(tiles, forward), tiling);
   return g.withGradient(y, [taps, x], (gradient) => {
     const product = cut(gradient, OUTPUT, tiling);
-    const toWeight = isOutFirst ? g.matmul(swapped(product), tiles) : g.matmul(swapped(tiles), product);
+    const toWeight = g.reshape(g.matmul(swapped(tiles), product), [POINTS, from * to]);
     // Large ones are computed anew instead of kept from the forward pass.
-    const again = isSmall(taps) ? forward : transformed(taps, kroneckerAfter(product, taps), shape);
+    const again = isSmall(taps) ? forward : weightOf(taps, product);
     return [
-      g.matmul(literal(transposed(KRONECKER)), g.reshape(toWeight, [POINTS, shape[0] * shape[1]])),
-      addUp(g.matmul(product, isOutFirst ? again : swapped(again)), tiling),
+      g.reshape(g.matmul(literal(transposed(KRONECKER)), toWeight), taps.shape),
+      addUp(g.matmul(product, swapped(again)), tiling),
     ];
   });
 }
@@ -90,7 +72,7 @@ export const hiddenParts = (outer: number, hidden: number): number =>
   Math.ceil((Float32Array.BYTES_PER_ELEMENT * POINTS * outer * hidden) / CACHED);
 
 /**
- * Two convolutions in a row: what `conv3x3Taps` gives twice, with the channels between the two in parts that go through one after
+ * Two convolutions in a row: what `conv3x3Winograd` gives twice, with the channels between the two in parts that go through one after
  * another. The transformed weights, four times as large as the taps, then stay in the cache instead of going through memory, which
  * is most of the work where there are few tiles.
  * @param first, second taps of each part: [3, 3, in, part] and [3, 3, part, out].
@@ -116,11 +98,11 @@ export function conv3x3Twice(
   return join(sum!, tiling);
 }
 
-/** Taps [3, 3, in, out] transformed, [36, in, out], once `tiles` are there. */
+/** G g Gᵀ of taps [3, 3, in, out], [36, in, out], once `tiles` are there. */
 function weightOf(taps: Tensor, tiles: Tensor): Tensor {
   const [, , from, to] = taps.shape as readonly [number, number, number, number];
   const flat = g.reshape(taps, [TAPS, from * to]);
-  return transformed(flat, kroneckerAfter(tiles, flat), [from, to]);
+  return g.reshape(g.matmul(kroneckerAfter(tiles, taps), flat), [POINTS, from, to]);
 }
 
 /** A matrix on the host. */
@@ -223,14 +205,10 @@ function kroneckerAfter(tiles: Tensor, taps: Tensor): Tensor {
 }
 
 /** Up to 64 x 64 channels, 0.6 MB once transformed: keeping them costs less than the operators that put it off. */
-const isSmall = (taps: Tensor): boolean => taps.shape[1]! <= 64 * 64;
+const isSmall = ({ shape }: Tensor): boolean => shape[2]! * shape[3]! <= 64 * 64;
 
 const isConstant = ({ node: { op, inputs } }: Tensor): boolean =>
   op === 'constant' || (op !== 'input' && inputs.every(isConstant));
-
-/** G g Gᵀ of every pair of channels: `taps` [9, a·b] to [36, a, b], by G ⊗ G. */
-const transformed = (taps: Tensor, matrix: Tensor, [a, b]: readonly [number, number]): Tensor =>
-  g.reshape(g.matmul(matrix, taps), [POINTS, a, b]);
 
 function literal({ rows, columns, at }: Matrix): Tensor {
   const data = Float32Array.from({ length: rows * columns }, (_, i) => at(Math.floor(i / columns), i % columns));

@@ -10,7 +10,7 @@ import type { ClipSettings, Recipe, TokenizerRecipe } from '../recipe.ts';
 import { plannedFootprint } from '../runtime/footprint.ts';
 import { codecPrograms } from '../vqgan/codec.ts';
 import { lpipsParameters } from '../vqgan/lpips.ts';
-import { tokenizerParameters } from '../vqgan/model.ts';
+import { heldParameters } from '../vqgan/model.ts';
 import { lpipsDistance, type PerceptualDistance } from '../vqgan/perceptual.ts';
 import { stagePrograms as tokenizerPrograms } from '../vqgan/step.ts';
 import type { PlannedStage } from './memory.ts';
@@ -57,8 +57,7 @@ export function denoiserMemory(
 
 /** Encoding pictures with the trained tokenizer, `batch` of them at a time. */
 export function encodingMemory(recipe: TokenizerRecipe, batch: number): PlannedStage {
-  const { tokenizer, imageSize } = recipe;
-  const params = blank(tokenizerParameters(tokenizer, imageSize));
+  const params = blank(heldParameters(recipe));
   return {
     name: 'encoding',
     batch,

@@ -2,17 +2,12 @@
 
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
-import {
-  type Conv,
-  conv,
-  convParameters,
-  groupNorm,
-  type Norm,
-  normParameters,
-  upsampleNearest,
-} from '../nn/layers.ts';
+import { int32 } from '../ndarray.ts';
+import { type Conv, conv, convParameters, groupNorm, type Norm, normParameters } from '../nn/layers.ts';
 import type { Parameter } from '../nn/parameters.ts';
-import { conv3x3Tokens } from '../nn/winograd.ts';
+import { conv3x3Patches } from '../nn/patches.ts';
+import { tapsLast } from '../nn/taps.ts';
+import { conv3x3Winograd } from '../nn/winograd.ts';
 
 export type ResidualBlock<T> = {
   readonly norm1: Norm<T>;
@@ -56,24 +51,36 @@ export const resampleParameters = (channels: number): Resample<Parameter> => ({
 /** Group norm, then swish: what stands before every convolution of a residual block. */
 export const activate = (p: Norm<Tensor>, x: Tensor, groups: number): Tensor => g.swish(groupNorm(p, x, groups));
 
+/** The axes of [batch, channels, height, width] with the channels last, as the products of a convolution want them, and back. */
+export const channelsLast = (x: Tensor): Tensor => g.transpose(x, [0, 2, 3, 1]);
+export const channelsFirst = (x: Tensor): Tensor => g.transpose(x, [0, 3, 1, 2]);
+
+/** Up to this many positions in a batch a convolution is one product of patches (docs/performance.md). */
+const PATCHED = 256;
 /** From this many channels on, and up to this side, Winograd's algorithm is faster than the definition, transposes included. */
 const WINOGRAD = { channels: 48, side: 32 };
 
-/** Zero-padded 3x3 convolution of a square picture: [batch, from, side, side] to [batch, to, side, side]. */
+/** Zero-padded 3x3 convolution of a square picture, channels last: [batch, side, side, from] to [batch, side, side, to]. */
 export function conv3x3(p: Conv<Tensor>, x: Tensor): Tensor {
-  const [batch, from, side] = x.shape as readonly [number, number, number, number];
-  const to = p.weight.shape[0]!;
-  if (Math.min(from, to) < WINOGRAD.channels || side > WINOGRAD.side) return conv(p, x, { pads: 1 });
-  const pixels = g.reshape(g.transpose(x, [0, 2, 3, 1]), [batch, side * side, from]);
-  const y = g.add(conv3x3Tokens(p.weight, pixels), p.bias);
-  return g.reshape(g.transpose(y, [0, 2, 1]), [batch, to, side, side]);
+  const [batch, side, , from] = x.shape as readonly [number, number, number, number];
+  const to = p.weight.shape[3]!;
+  const isPatched = batch * side * side <= PATCHED;
+  if (!isPatched && (Math.min(from, to) < WINOGRAD.channels || side > WINOGRAD.side)) return direct(p, x, { pads: 1 });
+  const algorithm = isPatched ? conv3x3Patches : conv3x3Winograd;
+  const y = g.add(algorithm(p.weight, g.reshape(x, [batch, -1, from])), p.bias);
+  return g.reshape(y, [batch, side, side, to]);
 }
+
+/** A convolution by its definition; the weight is taps first (`nn/taps.ts`). */
+const direct = ({ weight, bias }: Conv<Tensor>, x: Tensor, options: Parameters<typeof conv>[2]): Tensor =>
+  channelsLast(conv({ weight: tapsLast(weight), bias }, channelsFirst(x), options));
 
 /** x + conv(act(conv(act(x)))): [batch, from, height, width] to [batch, to, height, width]. */
 export function residual(p: ResidualBlock<Tensor>, x: Tensor, groups: number): Tensor {
-  const h = conv3x3(p.conv1, activate(p.norm1, x, groups));
+  const convolve = (layer: Conv<Tensor>, norm: Norm<Tensor>, h: Tensor) =>
+    channelsFirst(conv3x3(layer, channelsLast(activate(norm, h, groups))));
   const straight = p.nin_shortcut ? conv(p.nin_shortcut, x) : x;
-  return g.add(straight, conv3x3(p.conv2, activate(p.norm2, h, groups)));
+  return g.add(straight, convolve(p.conv2, p.norm2, convolve(p.conv1, p.norm1, x)));
 }
 
 /** x + self-attention over all positions with a single head, softmax(q kᵀ/√channels) v; [batch, channels, height, width]. */
@@ -88,27 +95,50 @@ export function attend(p: AttentionBlock<Tensor>, x: Tensor, groups: number): Te
   return g.add(x, conv(p.proj_out, g.reshape(mixed, x.shape)));
 }
 
-/** Half the height and width: one row and column of zeros at the end, then a 3x3 convolution of stride 2. */
-export const downsample = (p: Resample<Tensor>, x: Tensor): Tensor =>
-  conv(p.conv, x, { stride: 2, pads: [0, 0, 1, 1] });
+/** Half the height and width: one row and column of zeros at the end, then a 3x3 convolution of stride 2; [batch, channels, height, width]. */
+export function downsample({ conv: layer }: Resample<Tensor>, x: Tensor): Tensor {
+  const [batch, channels, side] = x.shape as readonly [number, number, number];
+  const pixels = channelsLast(x);
+  if (batch * side * side > 4 * PATCHED) return channelsFirst(direct(layer, pixels, { stride: 2, pads: [0, 0, 1, 1] }));
+  const y = g.add(conv3x3Patches(layer.weight, g.reshape(pixels, [batch, -1, channels]), 2), layer.bias);
+  return channelsFirst(g.reshape(y, [batch, side / 2, side / 2, channels]));
+}
 
-/** Twice the height and width: each pixel repeated, then a 3x3 convolution. */
-export const upsample = (p: Resample<Tensor>, x: Tensor): Tensor => conv3x3(p.conv, upsampleNearest(x));
+/** Twice the height and width: each pixel repeated, then a 3x3 convolution; [batch, channels, height, width]. */
+export const upsample = ({ conv: layer }: Resample<Tensor>, x: Tensor): Tensor =>
+  channelsFirst(conv3x3(layer, upsampleNearest(channelsLast(x))));
 
-/** Space to depth: squares of `size` pixels become channels, [batch, c, height, width] to [batch, c · size², height/size, width/size]. */
+/** Each pixel twice in both directions: [batch, height, width, channels] to [batch, 2 · height, 2 · width, channels]. */
+export function upsampleNearest(x: Tensor): Tensor {
+  const [batch, height, width, channels] = x.shape as readonly [number, number, number, number];
+  const places = new Int32Array(4 * batch * height * width).map((_, i) => {
+    const [row, column] = [Math.floor(i / (2 * width)), i % (2 * width)];
+    return Math.floor(row / 2) * width + Math.floor(column / 2);
+  });
+  const index = g.constant(int32(places, [batch, 2 * height, 2 * width]));
+  const y = g.gather(g.reshape(x, [batch * height * width, channels]), index);
+  return g.withGradient(y, [x], (gradient) => [
+    g.reshape(g.sum(g.reshape(gradient, [batch, height, 2, width, 2, channels]), [2, 4]), x.shape),
+  ]);
+}
+
+/**
+ * Space to depth: squares of `size` pixels become channels, [batch, c, height, width] to [batch, height/size, width/size, c · size²].
+ * The channels of a position are in the order of c, row, column.
+ */
 export function toPatches(x: Tensor, size: number): Tensor {
-  if (size === 1) return x;
+  if (size === 1) return channelsLast(x);
   const [batch, channels, height, width] = x.shape as readonly [number, number, number, number];
   const [rows, columns] = [height / size, width / size];
   const split = g.reshape(x, [batch, channels, rows, size, columns, size]);
-  return g.reshape(g.transpose(split, [0, 1, 3, 5, 2, 4]), [batch, channels * size * size, rows, columns]);
+  return g.reshape(g.transpose(split, [0, 2, 4, 1, 3, 5]), [batch, rows, columns, channels * size * size]);
 }
 
 /** Depth to space, the inverse of `toPatches`. */
 export function fromPatches(x: Tensor, size: number): Tensor {
-  if (size === 1) return x;
-  const [batch, channels, rows, columns] = x.shape as readonly [number, number, number, number];
+  if (size === 1) return channelsFirst(x);
+  const [batch, rows, columns, channels] = x.shape as readonly [number, number, number, number];
   const pixels = channels / (size * size);
-  const split = g.reshape(x, [batch, pixels, size, size, rows, columns]);
-  return g.reshape(g.transpose(split, [0, 1, 4, 2, 5, 3]), [batch, pixels, rows * size, columns * size]);
+  const split = g.reshape(x, [batch, rows, columns, pixels, size, size]);
+  return g.reshape(g.transpose(split, [0, 3, 1, 4, 2, 5]), [batch, pixels, rows * size, columns * size]);
 }

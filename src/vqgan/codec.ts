@@ -5,6 +5,7 @@ import * as g from '../graph/index.ts';
 import { float32, int32, type NDArray } from '../ndarray.ts';
 import { embed } from '../nn/layers.ts';
 import { adopt, literals } from '../nn/parameters.ts';
+import { arranged } from '../nn/taps.ts';
 import { gumbelBatch } from '../random/noise.ts';
 import { gridSize, type TokenizerRecipe, type TokenizerSettings } from '../recipe.ts';
 import type { Engine } from '../runtime/engine.ts';
@@ -41,7 +42,7 @@ export async function compileCodec(
   const { imageSize, tokenizer: settings } = recipe;
   const tokens = gridSize(recipe) ** 2;
   const pixels = 3 * imageSize ** 2;
-  const params = adopt(tokenizerParameters(settings, imageSize), arrays, label);
+  const params = arranged(adopt(tokenizerParameters(settings, imageSize), arrays, label));
   const isDrawn = settings.encode === 'sample';
   const shape = [batch, 3, imageSize, imageSize];
   const [encoding, decoding] = codecPrograms(params, recipe, batch);

@@ -5,7 +5,8 @@ import * as g from '../graph/index.ts';
 import { type Conv, conv } from '../nn/layers.ts';
 import { constant, type Parameter } from '../nn/parameters.ts';
 import { maxPool, type Pooling } from '../nn/pooling.ts';
-import { conv3x3 } from './blocks.ts';
+import { tapsFirst } from '../nn/taps.ts';
+import { channelsFirst, channelsLast, conv3x3 } from './blocks.ts';
 
 export type PerceptualNet = 'vgg' | 'alex' | 'squeeze';
 
@@ -121,7 +122,7 @@ export function backboneFeatures(
   net: PerceptualNet,
   p: Features<Tensor>,
   x: Tensor,
-  convolve: Convolution = conv3x3,
+  convolve: Convolution = fastest,
 ): Tensor[] {
   let h = x;
   return BACKBONES[net].map((part) => {
@@ -141,5 +142,8 @@ function apply(layer: Layer, p: Features<Tensor>, x: Tensor, convolve: Convoluti
   const squeezed = relu(conv(squeeze, x));
   return relu(g.concat([conv(expand1x1, squeezed), convolve(expand3x3, squeezed)], 1));
 }
+
+const fastest: Convolution = ({ weight, bias }, x) =>
+  channelsFirst(conv3x3({ weight: tapsFirst(weight), bias }, channelsLast(x)));
 
 const relu = (x: Tensor): Tensor => g.maximum(x, 0);

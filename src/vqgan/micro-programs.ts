@@ -11,7 +11,7 @@ import { addedUp, addGradients, GRADIENTS } from '../optim/micro-batches.ts';
 import type { TokenizerRecipe } from '../recipe.ts';
 import { adaptiveWeight, norm } from './adversarial.ts';
 import { plainLoss, squaredError } from './loss.ts';
-import { tokenizerParameters } from './model.ts';
+import { heldParameters } from './model.ts';
 import { likelihoodOf, pictureInputs, reconstructed, type Step, useOfCodes, useState } from './parts.ts';
 import type { PerceptualDistance } from './perceptual.ts';
 import { judge, judgeState, stepBy } from './programs.ts';
@@ -33,7 +33,7 @@ export interface Part {
 
 /** x̂ alone: `image` [batch, 3, size, size]. */
 export function imageProgram({ recipe, variant, perceptual }: Part): g.Program {
-  const inputs = { state: { params: parametersOf(recipe) }, ...pictureInputs(recipe, variant) };
+  const inputs = { state: { params: heldParameters(recipe) }, ...pictureInputs(recipe, variant) };
   return g.trace(inputs, ({ state, x, ...drawn }) => ({
     image: reconstructed(state.params, x, drawn, stepOf(recipe, variant, perceptual)).image,
   }));
@@ -58,7 +58,7 @@ export function judgeProgram({ imageSize, tokenizer: settings }: TokenizerRecipe
  * `adaptive` weight of the sums: λ_ad once all parts are in.
  */
 export function balanceProgram({ recipe, variant, perceptual, parts }: Part): g.Program {
-  const state = { params: parametersOf(recipe), [LAST_LAYER]: lastLayerOf(recipe) };
+  const state = { params: heldParameters(recipe), [LAST_LAYER]: lastLayerOf(recipe) };
   const inputs = { state, ...pictureInputs(recipe, variant), pull: pictureOf(recipe), keep: g.f32() };
   return g.trace(inputs, ({ state, x, pull, keep, ...drawn }) => {
     const step = stepOf(recipe, variant, perceptual);
@@ -79,7 +79,7 @@ export function balanceProgram({ recipe, variant, perceptual, parts }: Part): g.
 
 /** Both sides' gradients at the weight whose output is the picture. */
 export function lastLayerOf(recipe: TokenizerRecipe) {
-  const { weight } = parametersOf(recipe).decoder.conv_out;
+  const { weight } = heldParameters(recipe).decoder.conv_out;
   return { likelihood: weight, adversarial: weight };
 }
 
@@ -89,7 +89,7 @@ export function lastLayerOf(recipe: TokenizerRecipe) {
  * where a discriminator learns from it. Where its verdict counts, its `pull` is fed, and the `adaptive` weight of it.
  */
 export function addingProgram({ recipe, variant, perceptual, parts }: Part): g.Program {
-  const params = parametersOf(recipe);
+  const params = heldParameters(recipe);
   const { codes } = recipe.tokenizer;
   const hasCodes = variant.phase !== 'autoencoder';
   const state = {
@@ -136,14 +136,12 @@ function usedWith(
 
 /** Adam on the gradients that were added up. */
 export function updateProgram(recipe: TokenizerRecipe): g.Program {
-  const networks = optimized(parametersOf(recipe));
+  const networks = optimized(heldParameters(recipe));
   const inputs = { state: { ...networks, [GRADIENTS]: networks.params }, lr: g.f32() };
   return g.trace(inputs, ({ state: { params, adam, [GRADIENTS]: gradients }, lr }) => ({
     state: stepBy(params, gradients, adam, lr, recipe.tokenizer),
   }));
 }
-
-const parametersOf = ({ tokenizer, imageSize }: TokenizerRecipe) => tokenizerParameters(tokenizer, imageSize);
 
 const pictureOf = ({ tokenizer, imageSize }: TokenizerRecipe) => g.f32(tokenizer.batch, 3, imageSize, imageSize);
 

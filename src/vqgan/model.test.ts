@@ -8,7 +8,7 @@ import { countParameters } from '../nn/parameters.ts';
 import { makeRecipe } from '../recipe.ts';
 import { flatten } from '../tree.ts';
 import { fromPatches, toPatches } from './blocks.ts';
-import { decode, encode, tokenizerParameters } from './model.ts';
+import { decode, encode, heldParameters, tokenizerParameters } from './model.ts';
 import { planesOf } from './pixels.ts';
 
 describe('patches', () => {
@@ -19,12 +19,12 @@ describe('patches', () => {
       return { patches, back: fromPatches(patches, 2) };
     });
     const { patches, back } = interpret(program, { x });
-    expect(patches!.shape).toEqual([2, 12, 2, 3]);
+    expect(patches!.shape).toEqual([2, 2, 3, 12]);
     expect([...back!.data]).toEqual([...x.data]);
     const pixel = (n: number, c: number, y: number, column: number) => x.data[((n * 3 + c) * 4 + y) * 6 + column]!;
     const square = [pixel(1, 2, 2, 4), pixel(1, 2, 2, 5), pixel(1, 2, 3, 4), pixel(1, 2, 3, 5)];
     // Picture 1, channels 8 to 11 (those of colour 2), last row and column.
-    expect([8, 9, 10, 11].map((c) => patches!.data[((12 + c) * 2 + 1) * 3 + 2]!)).toEqual(square);
+    expect([8, 9, 10, 11].map((c) => patches!.data[((2 + 1) * 3 + 2) * 12 + c]!)).toEqual(square);
   });
 });
 
@@ -60,7 +60,7 @@ describe('tokenizerParameters', () => {
 
   it('turns pictures into a grid and back', () => {
     const recipe = makeRecipe('nano');
-    const specs = tokenizerParameters(recipe.tokenizer, recipe.imageSize);
+    const specs = heldParameters(recipe);
     const size = recipe.imageSize;
     const program = g.trace({ specs, x: g.f32(2, 3, size, size) }, ({ specs, x }) => {
       const z = encode(specs.encoder, x, recipe.tokenizer.normGroups);

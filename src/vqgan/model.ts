@@ -10,12 +10,15 @@ import {
   normParameters,
 } from '../nn/layers.ts';
 import type { Parameter } from '../nn/parameters.ts';
-import type { TokenizerSettings } from '../recipe.ts';
+import { arrangedParameters } from '../nn/taps.ts';
+import type { TokenizerRecipe, TokenizerSettings } from '../recipe.ts';
 import {
   type AttentionBlock,
   activate,
   attend,
   attentionBlockParameters,
+  channelsFirst,
+  channelsLast,
   conv3x3,
   downsample,
   fromPatches,
@@ -81,7 +84,7 @@ export type Tokenizer<T> = {
 const numbered = <P>(count: number, make: (index: number) => P): Numbered<P> =>
   Object.fromEntries(Array.from({ length: count }, (_, i) => [String(i), make(i)]));
 
-/** The parameters of a tokenizer for pictures of `imageSize` squared. */
+/** The parameters of a tokenizer for pictures of `imageSize` squared, in the shapes that files have. */
 export function tokenizerParameters(shape: TokenizerShape, imageSize: number): Tokenizer<Parameter> {
   const { patchSize, channels, channelMultipliers, residualBlocks, attentionResolutions, middleAttention } = shape;
   const { latentChannels, codes, codeDim } = shape;
@@ -131,28 +134,38 @@ export function tokenizerParameters(shape: TokenizerShape, imageSize: number): T
   };
 }
 
-/** Pictures [batch, 3, size, size] in [-1, 1] to latents [batch, latentChannels, grid, grid]. */
+/** The same in the shapes that the engine holds and every program reads (`nn/taps.ts`). */
+export const heldParameters = ({ imageSize, tokenizer }: TokenizerRecipe): Tokenizer<Parameter> =>
+  arrangedParameters(tokenizerParameters(tokenizer, imageSize));
+
+/** Pictures [batch, 3, size, size] in [-1, 1] to latents [batch, latentChannels, grid, grid]; 3x3 weights are taps first (`nn/taps.ts`). */
 export function encode(p: Tokenizer<Tensor>['encoder'], x: Tensor, groups: number): Tensor {
-  const patchSize = Math.sqrt(p.conv_in.weight.shape[1]! / 3);
-  let h = conv3x3(p.conv_in, toPatches(x, patchSize));
+  const patchSize = Math.sqrt(p.conv_in.weight.shape[2]! / 3);
+  let h = channelsFirst(conv3x3(p.conv_in, toPatches(x, patchSize)));
   for (const level of Object.values(p.down)) {
     h = runBlocks(level, h, groups);
     if (level.downsample) h = downsample(level.downsample, h);
   }
-  h = runMiddle(p.mid, h, groups);
-  return conv3x3(p.conv_out, activate(p.norm_out, h, groups));
+  return channelsFirst(runEnd(p, runMiddle(p.mid, h, groups), groups));
 }
 
 /** Latents [batch, latentChannels, grid, grid] to pictures [batch, 3, size, size], about [-1, 1] (not clamped). */
 export function decode(p: Tokenizer<Tensor>['decoder'], z: Tensor, groups: number): Tensor {
-  let h = runMiddle(p.mid, conv3x3(p.conv_in, z), groups);
+  let h = runMiddle(p.mid, channelsFirst(conv3x3(p.conv_in, channelsLast(z))), groups);
   for (const level of Object.values(p.up).reverse()) {
     h = runBlocks(level, h, groups);
     if (level.upsample) h = upsample(level.upsample, h);
   }
-  const patchSize = Math.sqrt(p.conv_out.weight.shape[0]! / 3);
-  return fromPatches(conv3x3(p.conv_out, activate(p.norm_out, h, groups)), patchSize);
+  const patchSize = Math.sqrt(p.conv_out.weight.shape[3]! / 3);
+  return fromPatches(runEnd(p, h, groups), patchSize);
 }
+
+/** The last convolution, channels last. */
+const runEnd = (
+  { norm_out, conv_out }: Pick<Ends<Tensor>, 'norm_out' | 'conv_out'>,
+  h: Tensor,
+  groups: number,
+): Tensor => conv3x3(conv_out, channelsLast(activate(norm_out, h, groups)));
 
 function runBlocks({ block, attn }: Level<Tensor>, x: Tensor, groups: number): Tensor {
   return Object.entries(block).reduce((h, [index, p]) => {

@@ -12,7 +12,7 @@ import {
   discriminatorParameters,
 } from './discriminator.ts';
 import { balancedLoss, plainLoss, type Reconstruction, squaredError } from './loss.ts';
-import { encode, type Tokenizer, tokenizerParameters } from './model.ts';
+import { encode, heldParameters, type Tokenizer } from './model.ts';
 import { likelihoodOf, pictureInputs, reconstructed, type Step, useOfCodes, useState } from './parts.ts';
 import type { PerceptualDistance } from './perceptual.ts';
 import { codeLogits, codeShares, latentRows } from './quantizer.ts';
@@ -40,9 +40,9 @@ interface Networks {
  * `discriminator` and the `adaptive` weight; with a perceptual distance, `perceptual`.
  */
 export function trainingProgram(recipe: TokenizerRecipe, variant: Variant, perceptual?: PerceptualDistance): g.Program {
-  const { imageSize, tokenizer: settings } = recipe;
+  const { tokenizer: settings } = recipe;
   const networks = {
-    ...optimized(tokenizerParameters(settings, imageSize)),
+    ...optimized(heldParameters(recipe)),
     ...(variant.adversary !== 'absent' && { discriminator: judgeState(settings) }),
   };
   const feeds = { ...pictureInputs(recipe, variant), lr: g.f32() };
@@ -132,15 +132,17 @@ export function stepBy<P extends Tokenizer<g.Tensor> | Discriminator<g.Tensor>>(
 }
 
 /** The latents of pictures `x` as `rows` [batch, tokens, codeDim]. */
-export function latentProgram({ imageSize, tokenizer: settings }: TokenizerRecipe): g.Program {
-  const params = tokenizerParameters(settings, imageSize);
+export function latentProgram(recipe: TokenizerRecipe): g.Program {
+  const { imageSize, tokenizer: settings } = recipe;
+  const params = heldParameters(recipe);
   const x = g.f32(settings.batch, 3, imageSize, imageSize);
   return g.trace({ state: { params }, x }, ({ state, x }) => ({ rows: latents(state.params, x, settings) }));
 }
 
 /** The latents of pictures `x` as `rows` [batch, tokens, codeDim], and the most likely code of each, `index` int32 [batch, tokens]. */
-export function assignmentProgram({ imageSize, tokenizer: settings }: TokenizerRecipe): g.Program {
-  const params = tokenizerParameters(settings, imageSize);
+export function assignmentProgram(recipe: TokenizerRecipe): g.Program {
+  const { imageSize, tokenizer: settings } = recipe;
+  const params = heldParameters(recipe);
   const x = g.f32(settings.batch, 3, imageSize, imageSize);
   return g.trace({ state: { params }, x }, ({ state, x }) => {
     const rows = latents(state.params, x, settings);

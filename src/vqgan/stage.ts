@@ -5,6 +5,7 @@ import { UserError } from '../errors.ts';
 import type { Spec } from '../graph/index.ts';
 import { float32, int32, type NDArray, scalar, type Tree } from '../ndarray.ts';
 import { initialize } from '../nn/parameters.ts';
+import { arranged, restored } from '../nn/taps.ts';
 import { adamState } from '../optim/adamw.ts';
 import { microBatch, split } from '../optim/micro-batches.ts';
 import { gumbelBatch, normalBatch } from '../random/noise.ts';
@@ -210,7 +211,8 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
         params: (await engine.read('discriminator.params')) as TrainedDiscriminator['params'],
         buffers: (await engine.read('discriminator.buffers')) as TrainedDiscriminator['buffers'],
       };
-      await options.onExport(await engine.read('params'), judge || undefined);
+      const params = restored(await engine.read('params'), tokenizerParameters(settings, imageSize));
+      await options.onExport(params, judge || undefined);
     },
   };
 }
@@ -219,10 +221,11 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
 function initialState(
   { imageSize, tokenizer: settings }: TokenizerRecipe,
   seed: number,
-  params: Tree<NDArray> = initialize(tokenizerParameters(settings, imageSize), seed),
+  initial: Tree<NDArray> = initialize(tokenizerParameters(settings, imageSize), seed),
   discriminator?: TrainedDiscriminator,
 ): { readonly [key: string]: Tree<NDArray> } {
   const { codes, reviveAfter, discriminatorWeight } = settings;
+  const params = arranged(initial);
   const state = { params, adam: adamState(params), usage: float32(new Float32Array(codes).fill(1 / codes), [codes]) };
   const idle = { idle: float32(new Float32Array(codes), [codes]) };
   const judge = discriminator?.params ?? initialize(discriminatorParameters(settings), seed);

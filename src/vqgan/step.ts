@@ -17,7 +17,7 @@ import {
   type Part,
   updateProgram,
 } from './micro-programs.ts';
-import { tokenizerParameters } from './model.ts';
+import { heldParameters } from './model.ts';
 import type { PerceptualDistance } from './perceptual.ts';
 import { assignmentProgram, latentProgram, trainingProgram } from './programs.ts';
 import { firstQuantizedStep, type Variant, variantName, variantsOf } from './schedule.ts';
@@ -31,10 +31,9 @@ export const ADDED_UP: readonly string[] = [GRADIENTS, NOW, LAST_LAYER];
 
 /** What `ADDED_UP` starts from. */
 export function zeroSums(recipe: TokenizerRecipe): { readonly [path: string]: Tree<NDArray> } {
-  const { tokenizer, imageSize } = recipe;
   return {
-    [GRADIENTS]: blank(tokenizerParameters(tokenizer, imageSize)),
-    [NOW]: zeros([tokenizer.codes]),
+    [GRADIENTS]: blank(heldParameters(recipe)),
+    [NOW]: zeros([recipe.tokenizer.codes]),
     [LAST_LAYER]: blank(lastLayerOf(recipe)),
   };
 }

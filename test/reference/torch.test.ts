@@ -10,6 +10,7 @@ import { denoise, diffusionParameters } from '../../src/diffusion/transformer.ts
 import * as g from '../../src/graph/index.ts';
 import { float32, int32, type NDArray } from '../../src/ndarray.ts';
 import { initialize } from '../../src/nn/parameters.ts';
+import { arranged } from '../../src/nn/taps.ts';
 import { parseRecipe, type Recipe } from '../../src/recipe.ts';
 import { Engine } from '../../src/runtime/engine.ts';
 import { RunDirectory } from '../../src/training/run.ts';
@@ -61,15 +62,18 @@ describe.skipIf(python === undefined).each(['conv', 'fc'] as const)('with the %s
     const theirs = inPython({ ...sizesOf(recipe), tokenizerFile, diffusionFile, ...listed(feeds) });
 
     const { normGroups } = tokenizer;
-    await engine.load({ codec, model });
-    const program = g.trace({ state: { codec, model }, feeds }, ({ state, feeds: { x, tokens, t, condition } }) => {
-      const codes = encodeCodes(state.codec, x, { normGroups, normalizeLatents: false });
-      return {
-        codes,
-        decoded: decodeCodes(state.codec, codes, normGroups),
-        logits: denoise(state.model.transformer, tokens, t, condition, diffusion.heads),
-      };
-    });
+    await engine.load({ codec: arranged(codec), model });
+    const program = g.trace(
+      { state: { codec: arranged(codec), model }, feeds },
+      ({ state, feeds: { x, tokens, t, condition } }) => {
+        const codes = encodeCodes(state.codec, x, { normGroups, normalizeLatents: false });
+        return {
+          codes,
+          decoded: decodeCodes(state.codec, codes, normGroups),
+          logits: denoise(state.model.transformer, tokens, t, condition, diffusion.heads),
+        };
+      },
+    );
     const ours = await (await engine.compile(program)).run({ feeds });
     compare('torch', 'codes', ours.codes!.data, theirs.codes!, EXACT);
     expect(new Set(theirs.codes).size).toBeGreaterThan(1);

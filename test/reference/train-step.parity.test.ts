@@ -153,7 +153,7 @@ onFixture(
     });
 
     it('leaves the official weights, average and moments behind', async () => {
-      const after = flatten(await readTraining(engine, 'params'));
+      const after = flatten(await readTraining(engine, config, 'params'));
       const travelled = steps.reduce((sum, step) => sum + file.floats(`step${step}.lr`)[0]!, 0);
       const own = file.under(`params_after${steps.length}.`);
       // The checkpoint was saved after the last step.
@@ -173,7 +173,7 @@ onFixture(
       }
       if (Object.keys(checkpoint.tensors('ema', '')).length === 0)
         return console.warn('SKIPPED: the average of train_step, because its checkpoint has none');
-      const ema = flatten(await readTraining(engine, 'ema'));
+      const ema = flatten(await readTraining(engine, config, 'ema'));
       for (const [name, { data }] of Object.entries(flatten<NDArray>(checkpoint.diffusion('ema', config)))) {
         if (!name.endsWith('attn.key.bias')) compare('train_step', 'ema', ema[name]!.data, data, NETWORK);
       }

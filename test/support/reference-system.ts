@@ -11,6 +11,7 @@ import * as g from '../../src/graph/index.ts';
 import { float32, int32, type NDArray } from '../../src/ndarray.ts';
 import { normalize } from '../../src/nn/layers.ts';
 import { adopt } from '../../src/nn/parameters.ts';
+import { arranged } from '../../src/nn/taps.ts';
 import type { Engine } from '../../src/runtime/engine.ts';
 import { decodeCodes } from '../../src/vqgan/codec.ts';
 import { encode, type Tokenizer, tokenizerParameters } from '../../src/vqgan/model.ts';
@@ -147,7 +148,7 @@ export class ReferenceSystem {
     const weights = Object.fromEntries(Object.entries(codec).filter(([, { dtype }]) => dtype === 'float32'));
     if (Object.keys(weights).length === 0) return;
     this.#state = {
-      tokenizer: adopt(tokenizerParameters(shape, dd.resolution), weights, name),
+      tokenizer: arranged(adopt(tokenizerParameters(shape, dd.resolution), weights, name)),
       clip: adopt(vitClipParameters(this.#clip), this.checkpoint.tensors('model', 'condition_codec.clip.'), name),
     };
   }

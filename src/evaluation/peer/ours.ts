@@ -9,6 +9,7 @@ import type { SamplerOptions } from '../../diffusion/samplers/sampler.ts';
 import { messageOf } from '../../errors.ts';
 import { float32, type NDArray, scalar, type Tree } from '../../ndarray.ts';
 import type { Parameter } from '../../nn/parameters.ts';
+import { arranged } from '../../nn/taps.ts';
 import { adamState } from '../../optim/adamw.ts';
 import { Engine } from '../../runtime/engine.ts';
 import { peakResidentBytes } from '../../runtime/resident.ts';
@@ -41,7 +42,7 @@ async function tokenizer(job: JobOf<'tokenizer'>, engine: Engine): Promise<Work>
   // As the stage compiles it: without an arena.
   const program = trainingProgram({ imageSize: job.imageSize, tokenizer: settings }, variant);
   const step = await engine.compile(program, { arena: false });
-  const params = weights(jobParameters(job).model!);
+  const params = arranged(weights(jobParameters(job).model!));
   const usage = float32(new Float32Array(settings.codes), [settings.codes]);
   await engine.load({ params, adam: adamState(params), usage });
   const { temperature, klWeight, optimizer } = job;
