@@ -101,7 +101,7 @@ export async function compare(row: Row, options: CompareOptions): Promise<Compar
     const difference = disagreement(row, mine.values, theirs.values);
 
     const tf32 = theirs.device === 'cuda';
-    if (tf32) await pytorch.ask({ kind: 'step', tf32 });
+    if (tf32) await timeRound(pytorch, 0, tf32);
     const times = { ours: [] as number[], pytorch: [] as number[], tf32: [] as number[] };
     for (let round = 0; round < options.rounds; round++) {
       times.ours.push(await timeRound(ours, ROUND_MS));
@@ -177,11 +177,8 @@ function disagreement(row: Row, a: readonly number[], b: readonly number[]): num
 }
 
 /** Mean milliseconds of a step, over as many as fill a round. */
-async function timeRound(side: Side, roundMs: number, tf32 = false): Promise<number> {
-  let [total, steps] = [0, 0];
-  for (; total < roundMs; steps++) total += (await side.ask({ kind: 'step', tf32 })).ms;
-  return total / steps;
-}
+const timeRound = async (side: Side, leastMs: number, tf32 = false): Promise<number> =>
+  (await side.ask({ kind: 'round', leastMs, tf32 })).ms;
 
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);

@@ -18,8 +18,11 @@ export type Request =
     }
   /** Numbers that both sides must agree on. */
   | { readonly kind: 'check' }
-  /** One step, timed. `tf32` allows PyTorch on CUDA the tensor cores' short factors; without it everything is float32. */
-  | { readonly kind: 'step'; readonly tf32?: boolean }
+  /**
+   * Steps that follow each other for at least so many milliseconds, timed. `tf32` allows PyTorch on CUDA the tensor cores' short factors;
+   * without it everything is float32.
+   */
+  | { readonly kind: 'round'; readonly leastMs: number; readonly tf32?: boolean }
   /** The most memory the process has held. */
   | { readonly kind: 'peak' };
 
@@ -31,7 +34,8 @@ export interface Answers {
     readonly device: Device;
   };
   readonly check: { readonly values: readonly number[] };
-  readonly step: { readonly ms: number };
+  /** Mean milliseconds of a step. */
+  readonly round: { readonly ms: number };
   readonly peak: { readonly peakMB: number };
 }
 
