@@ -115,9 +115,14 @@ class Writer implements Emitter {
 
   literal(value: NDArray): string {
     const bytes = new Uint8Array(value.data.buffer, value.data.byteOffset, value.data.byteLength);
-    const key =
-      value.data.length <= 64 ? `${value.dtype}[${value.shape}]:${value.data.join()}` : `#${this.initializers.size}`;
-    return this.initializer(key, onnxTypes[value.dtype], value.shape, bytes);
+    return this.initializer(this.keyOf(value), onnxTypes[value.dtype], value.shape, bytes);
+  }
+
+  /** What literals that are alike have in common, as far as that can be said in a few words. */
+  private keyOf({ dtype, shape, data }: NDArray): string {
+    const [first] = data;
+    if (data.length <= 64) return `${dtype}[${shape}]:${data.join()}`;
+    return data.every((value) => value === first) ? `${dtype}[${shape}]=${first}` : `#${this.initializers.size}`;
   }
 
   int64s(values: readonly number[]): string {

@@ -1,7 +1,7 @@
 /**
- * 3x3 convolution as one matrix product: the nine inputs of each output lie side by side in a row, and all rows meet the weights at
- * once. Where there are few outputs that is less work than Winograd's algorithm (`winograd.ts`), whose transformed weights are four
- * times as large as the weights however small the picture is.
+ * 3x3 convolution of stride 2 as one matrix product: the nine inputs of each output lie side by side in a row, and all rows meet the weights
+ * at once. The nine taps of one input are gathered for its gradient in the same way. (At stride 1 Winograd's algorithm, `winograd.ts`, is as
+ * fast where pictures are small, and faster where they are not.)
  */
 
 import type { Tensor } from '../graph/index.ts';
@@ -10,73 +10,55 @@ import { int32, zeros } from '../ndarray.ts';
 
 const KERNEL = 3;
 const TAPS = KERNEL * KERNEL;
-
-/** How a kernel goes over square pictures. */
-interface Geometry {
-  readonly batch: number;
-  readonly side: number;
-  readonly outSide: number;
-  readonly stride: number;
-  /** Rows and columns of zeros before the first. */
-  readonly before: number;
-}
+const STRIDE = 2;
+/** As many patches at most hold one input: two along each axis. */
+const SHARED = 4;
 
 /**
- * Convolution of `x` [batch, side·side, in] with `taps` [3, 3, in, out] (`taps.ts`): [batch, outSide·outSide, out]. At stride 1 a border
- * of zeros keeps the side, at stride 2 one row and column of them behind the last give half of it.
+ * Convolution of stride 2 of `x` [batch, side·side, in], with a row and a column of zeros behind the last, by `taps` [3, 3, in, out]
+ * (`taps.ts`): [batch, (side/2)², out]. The side must be even.
  */
-export function conv3x3Patches(taps: Tensor, x: Tensor, stride: 1 | 2 = 1): Tensor {
+export function conv3x3Stride2(taps: Tensor, x: Tensor): Tensor {
   const [batch, tokens] = x.shape as readonly [number, number];
   const [, , from, to] = taps.shape as readonly [number, number, number, number];
-  const side = Math.sqrt(tokens);
-  const geometry: Geometry = { batch, side, outSide: Math.floor(side / stride), stride, before: 2 - stride };
-  const patches = nines(x, inputsOf(geometry));
-  const y = g.matmul(patches, g.reshape(taps, [TAPS * from, to]));
-  return g.withGradient(g.reshape(y, [batch, -1, to]), [taps, x], (gradient) => {
-    const backwards = g.transpose(g.reshape(taps, [TAPS, from, to]), [0, 2, 1]);
-    return [
-      g.reshape(g.matmul(g.transpose(patches, [1, 0]), g.reshape(gradient, [-1, to])), taps.shape),
-      g.reshape(g.matmul(nines(gradient, outputsOf(geometry)), g.reshape(backwards, [TAPS * to, from])), x.shape),
-    ];
+  const inputs = inputsOf(batch, Math.sqrt(tokens));
+  const patches = gathered(g.reshape(x, [-1, from]), inputs, TAPS);
+  const matrix = g.reshape(taps, [TAPS * from, to]);
+  const y = g.reshape(g.matmul(patches, matrix), [batch, -1, to]);
+  return g.withGradient(y, [taps, x], (gradient) => {
+    const rows = g.reshape(gradient, [-1, to]);
+    const toPatches = g.reshape(g.matmul(rows, g.transpose(matrix, [1, 0])), [-1, from]);
+    const shares = g.reshape(gathered(toPatches, placesOf(inputs, batch * tokens), SHARED), [-1, SHARED, from]);
+    return [g.reshape(g.matmul(g.transpose(patches, [1, 0]), rows), taps.shape), g.reshape(g.sum(shares, 1), x.shape)];
   });
 }
 
-/** The rows of `x` [batch, tokens, channels] that `places` says, nine in a row: [n, 9 · channels]. Place -1 is zeros. */
-function nines(x: Tensor, places: Int32Array): Tensor {
-  const [batch, tokens, channels] = x.shape as readonly [number, number, number];
-  const zero = batch * tokens;
-  const rows = g.concat([g.reshape(x, [zero, channels]), g.constant(zeros([1, channels]))], 0);
-  const index = places.map((place) => (place < 0 ? zero : place));
-  return g.reshape(g.gather(rows, g.constant(int32(index, [index.length]))), [-1, TAPS * channels]);
+/** The rows that `places` says, `width` of them beside each other; -1 is a row of zeros. */
+function gathered(rows: Tensor, places: Int32Array, width: number): Tensor {
+  const [count, channels] = rows.shape as readonly [number, number];
+  const padded = g.concat([rows, g.constant(zeros([1, channels]))], 0);
+  const index = places.map((place) => (place < 0 ? count : place));
+  return g.reshape(g.gather(padded, g.constant(int32(index, [index.length]))), [-1, width * channels]);
 }
 
-/** For each output and tap the input that it reads. */
-const inputsOf = ({ batch, side, outSide, stride, before }: Geometry): Int32Array =>
-  partners(batch, outSide, side, (at, tap) => at * stride + tap - before);
-
-/** For each input and tap the output that reads it so. */
-const outputsOf = ({ batch, side, outSide, stride, before }: Geometry): Int32Array =>
-  partners(batch, side, outSide, (at, tap) => (at + before - tap) / stride);
-
-/**
- * For each place of a grid and each tap the place of another grid that goes with it, by row numbers over all pictures, or -1.
- * @param partner the other's coordinate, along one axis; outside of it or between two places there is none.
- */
-function partners(
-  batch: number,
-  side: number,
-  otherSide: number,
-  partner: (at: number, tap: number) => number,
-): Int32Array {
-  const coordinate = (at: number, tap: number) => {
-    const other = partner(at, tap);
-    return Number.isInteger(other) && other >= 0 && other < otherSide ? other : undefined;
-  };
-  return new Int32Array(batch * side * side * TAPS).map((_, i) => {
-    const [place, tap] = [Math.floor(i / TAPS), i % TAPS];
-    const [picture, within] = [Math.floor(place / side ** 2), place % side ** 2];
-    const row = coordinate(Math.floor(within / side), Math.floor(tap / KERNEL));
-    const column = coordinate(within % side, tap % KERNEL);
-    return row === undefined || column === undefined ? -1 : (picture * otherSide + row) * otherSide + column;
+/** The input that each output reads by each tap, by row numbers over all pictures; -1 beyond the last row or column. */
+function inputsOf(batch: number, side: number): Int32Array {
+  const outSide = side / STRIDE;
+  return new Int32Array(batch * outSide ** 2 * TAPS).map((_, i) => {
+    const [output, tap] = [Math.floor(i / TAPS), i % TAPS];
+    const [picture, within] = [Math.floor(output / outSide ** 2), output % outSide ** 2];
+    const row = STRIDE * Math.floor(within / outSide) + Math.floor(tap / KERNEL);
+    const column = STRIDE * (within % outSide) + (tap % KERNEL);
+    return row < side && column < side ? (picture * side + row) * side + column : -1;
   });
+}
+
+/** The inverse: for each of `count` inputs the places at which it is read, -1 where there are fewer. */
+function placesOf(inputs: Int32Array, count: number): Int32Array {
+  const places = new Int32Array(count * SHARED).fill(-1);
+  const found = new Int32Array(count);
+  inputs.forEach((input, place) => {
+    if (input >= 0) places[input * SHARED + found[input]!++] = place;
+  });
+  return places;
 }

@@ -71,6 +71,16 @@ async function compile(request: Extract<Request, { kind: 'compile' }>): Promise<
   programs.set(request.program, { session, stateInputs, outputs, inPlace, update, cuts: new Map(), profiled });
 }
 
+/** Gives back what a program holds, its arena included. */
+async function release(id: number): Promise<void> {
+  const program = programs.get(id);
+  programs.delete(id);
+  fusedPrograms.delete(id);
+  if (!program) return;
+  if (program.profiled > 0) program.session.endProfiling();
+  await program.session.release();
+}
+
 /**
  * Threads that sleep between two operators take longer to wake than a small operator takes. They spin for as long as the next one is
  * usually away, and no longer: on a busy machine that would take the time from others (docs/performance.md).
@@ -223,6 +233,9 @@ async function answer(id: number, request: Request): Promise<Answer> {
       return { id, arrays: {} };
     case 'fuse':
       fusedPrograms.set(request.program, loadFused(request.plan));
+      return { id, arrays: {} };
+    case 'release':
+      await release(request.program);
       return { id, arrays: {} };
     case 'run':
       return { id, ...(await run(request)), feeds: buffersOf(request.feeds) };

@@ -39,6 +39,8 @@ export interface Executable {
    * @throws Error if a feed is missing, unknown, or of another shape or type than traced.
    */
   run(feeds: Tree<NDArray>): Promise<Record<string, NDArray>>;
+  /** Give back the memory that the program holds. It cannot run any more. */
+  release(): Promise<void>;
 }
 
 interface Pending {
@@ -50,8 +52,8 @@ export class Engine {
   private readonly pending = new Map<number, Pending>();
   /** Programs that copy state to the host or to the device, by what they copy. */
   private readonly copies = new Map<string, Executable>();
-  /** What each program needs in memory. */
-  private readonly needs: ProgramNeeds[] = [];
+  /** What each program needs in memory, as long as it is there. */
+  private readonly needs = new Map<number, ProgramNeeds>();
   private readonly feeds = new FeedBuffers();
   private calls = 0;
   private programs = 0;
@@ -94,12 +96,12 @@ export class Engine {
     const fuses = this.device === 'cpu' && wanted;
     const plan = inPlace && fuses ? fuse(program) : undefined;
     if (plan) {
-      this.needs.push(needsOf(program, nothingOf(program), options));
+      this.needs.set(id, needsOf(program, nothingOf(program), options));
       await this.call({ kind: 'fuse', program: id, plan });
     } else {
       const split = fuses ? splitUpdate(program) : undefined;
       const core = split?.core ?? program;
-      this.needs.push(needsOf(program, core, { inPlace, arena }));
+      this.needs.set(id, needsOf(program, core, options));
       const inputs = Object.keys(core.inputs);
       const outputs = Object.fromEntries(
         Object.entries(core.outputs).map(([name, { dtype, shape }]) => [name, { dtype, shape }]),
@@ -113,6 +115,7 @@ export class Engine {
     return {
       run: async (tree) => {
         const asked = now();
+        if (!this.needs.has(id)) throw new Error(`${name} was released: it cannot run any more`);
         const feeds = flatten(tree);
         for (const [name, spec] of fed) {
           const given = feeds[name];
@@ -131,6 +134,10 @@ export class Engine {
         this.recorder?.run(id, name, asked, answer.ran);
         return answer.arrays;
       },
+      release: async () => {
+        this.needs.delete(id);
+        await this.call({ kind: 'release', program: id });
+      },
     };
   }
 
@@ -146,7 +153,7 @@ export class Engine {
 
   /** What the programs compiled so far need in memory, read off their graphs; counted for the CPU. */
   footprint(): Footprint {
-    return footprint(this.needs);
+    return footprint([...this.needs.values()]);
   }
 
   /** Put arrays into the state, under the paths a program reads them by: `load({ params })` feeds `state.params…`. */

@@ -15,6 +15,8 @@ export interface ProgramNeeds {
   readonly activations: number;
   /** Whether that memory is kept between runs. */
   readonly arena: boolean;
+  /** In which it is there, if not always. */
+  readonly phase: string | undefined;
   readonly feeds: number;
   /** Results for the caller. */
   readonly outputs: number;
@@ -38,7 +40,7 @@ export interface Footprint {
 export function needsOf(
   program: Program,
   core: Program,
-  { inPlace = false, arena = !inPlace }: CompileOptions,
+  { inPlace = false, arena = !inPlace, phase }: CompileOptions,
 ): ProgramNeeds {
   const state: Record<string, number> = {};
   for (const [path, tensor] of Object.entries(program.inputs)) if (isState(path)) state[path] = bytes(tensor);
@@ -52,6 +54,7 @@ export function needsOf(
     state,
     activations: programCost(core).workingBytes,
     arena,
+    phase,
     feeds: sum(core.inputs, (path) => !isState(path)),
     outputs: sum(core.outputs, (path) => !isState(path) && !isCut(path)),
     constants: nodes.reduce((total, { op, outputs }) => total + (op === 'constant' ? bytes(outputs[0]!) : 0), 0),
@@ -112,12 +115,20 @@ export function footprint(programs: readonly ProgramNeeds[]): Footprint {
   const uncollected = Math.max(outputs, COLLECTED_BY_V8);
   return {
     state: [...state.values()].reduce((total, size) => total + size, 0),
-    activations:
-      sum(({ arena, activations }) => (arena ? activations : 0)) +
-      most(({ arena, activations }) => (arena ? 0 : activations)),
+    activations: keptAtMost(programs) + most(({ arena, activations }) => (arena ? 0 : activations)),
     copies: FEED_COPIES * most(({ feeds }) => feeds) + outputs + uncollected + EXPORT_COPIES * model,
     programs: ENGINE + sum(({ nodes, constants }) => NODE * nodes + CONSTANT_COPIES * constants),
   };
+}
+
+/** The arenas that are there in the phase that has most of them. */
+function keptAtMost(programs: readonly ProgramNeeds[]): number {
+  const kept = new Map<string | undefined, number>();
+  for (const { arena, phase, activations } of programs)
+    if (arena) kept.set(phase, (kept.get(phase) ?? 0) + activations);
+  const always = kept.get(undefined) ?? 0;
+  kept.delete(undefined);
+  return always + Math.max(0, ...kept.values());
 }
 
 /** All of it. */

@@ -42,6 +42,11 @@ export interface CompileOptions {
    * only programs that do not work in place do.
    */
   readonly arena?: boolean;
+  /**
+   * Programs of different phases are not there at the same time: whoever compiles them releases those of one phase before those of the next
+   * run. Told for the sake of `footprint`; a program of no phase is there from beginning to end.
+   */
+  readonly phase?: string;
   /** On the CPU, run elementwise updates of state as fused loops; true unless told, which tests do. */
   readonly fuse?: boolean;
 }
@@ -61,6 +66,7 @@ export type Request =
       readonly update?: FusedPlan | undefined;
     }
   | { readonly kind: 'fuse'; readonly program: number; readonly plan: FusedPlan }
+  | { readonly kind: 'release'; readonly program: number }
   | { readonly kind: 'run'; readonly program: number; readonly feeds: Arrays }
   | { readonly kind: 'load'; readonly name: string; readonly array: NDArray }
   | { readonly kind: 'read'; readonly prefix: string }

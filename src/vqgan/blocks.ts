@@ -5,7 +5,7 @@ import * as g from '../graph/index.ts';
 import { int32 } from '../ndarray.ts';
 import { type Conv, conv, convParameters, groupNorm, type Norm, normParameters } from '../nn/layers.ts';
 import type { Parameter } from '../nn/parameters.ts';
-import { conv3x3Patches } from '../nn/patches.ts';
+import { conv3x3Stride2 } from '../nn/patches.ts';
 import { tapsLast } from '../nn/taps.ts';
 import { conv3x3Winograd } from '../nn/winograd.ts';
 
@@ -55,20 +55,18 @@ export const activate = (p: Norm<Tensor>, x: Tensor, groups: number): Tensor => 
 export const channelsLast = (x: Tensor): Tensor => g.transpose(x, [0, 2, 3, 1]);
 export const channelsFirst = (x: Tensor): Tensor => g.transpose(x, [0, 3, 1, 2]);
 
-/** Up to this many positions in a batch a convolution is one product of patches (docs/performance.md). */
-const PATCHED = 256;
-/** From this many channels on, and up to this side, Winograd's algorithm is faster than the definition, transposes included. */
-const WINOGRAD = { channels: 48, side: 32 };
+/** From this many channels on, and up to this side, products take less time than the definition, transposes included. */
+const PRODUCTS = { channels: 32, side: 32 };
+
+const isProduct = (weight: Tensor, side: number): boolean =>
+  Math.min(weight.shape[2]!, weight.shape[3]!) >= PRODUCTS.channels && side <= PRODUCTS.side;
 
 /** Zero-padded 3x3 convolution of a square picture, channels last: [batch, side, side, from] to [batch, side, side, to]. */
 export function conv3x3(p: Conv<Tensor>, x: Tensor): Tensor {
   const [batch, side, , from] = x.shape as readonly [number, number, number, number];
-  const to = p.weight.shape[3]!;
-  const isPatched = batch * side * side <= PATCHED;
-  if (!isPatched && (Math.min(from, to) < WINOGRAD.channels || side > WINOGRAD.side)) return direct(p, x, { pads: 1 });
-  const algorithm = isPatched ? conv3x3Patches : conv3x3Winograd;
-  const y = g.add(algorithm(p.weight, g.reshape(x, [batch, -1, from])), p.bias);
-  return g.reshape(y, [batch, side, side, to]);
+  if (!isProduct(p.weight, side)) return direct(p, x, { pads: 1 });
+  const y = g.add(conv3x3Winograd(p.weight, g.reshape(x, [batch, -1, from])), p.bias);
+  return g.reshape(y, [batch, side, side, p.weight.shape[3]!]);
 }
 
 /** A convolution by its definition; the weight is taps first (`nn/taps.ts`). */
@@ -99,8 +97,8 @@ export function attend(p: AttentionBlock<Tensor>, x: Tensor, groups: number): Te
 export function downsample({ conv: layer }: Resample<Tensor>, x: Tensor): Tensor {
   const [batch, channels, side] = x.shape as readonly [number, number, number];
   const pixels = channelsLast(x);
-  if (batch * side * side > 4 * PATCHED) return channelsFirst(direct(layer, pixels, { stride: 2, pads: [0, 0, 1, 1] }));
-  const y = g.add(conv3x3Patches(layer.weight, g.reshape(pixels, [batch, -1, channels]), 2), layer.bias);
+  if (!isProduct(layer.weight, side)) return channelsFirst(direct(layer, pixels, { stride: 2, pads: [0, 0, 1, 1] }));
+  const y = g.add(conv3x3Stride2(layer.weight, g.reshape(pixels, [batch, -1, channels])), layer.bias);
   return channelsFirst(g.reshape(y, [batch, side / 2, side / 2, channels]));
 }
 

@@ -72,6 +72,8 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
   const ahead = new ReadAhead(pictures, picksOf, settings.steps);
   let waited = 0;
   const programs = new Map<string, Executable>();
+  /** The names of those that the last step ran. */
+  let running: readonly string[] = [];
   let perceptual: PerceptualDistance | undefined;
   let drawn: { readonly step: number; readonly feeds: Promise<Record<string, NDArray>> } | undefined;
 
@@ -156,8 +158,16 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
   }
 
   async function training(variant: Variant): Promise<TokenizerStep> {
+    const wanted = stepPrograms(recipe, variant, perceptual, parts);
+    const names = wanted.map(({ name }) => name);
+    // No step goes back to a variant that is over: its memory is for the next.
+    for (const name of running.filter((one) => !names.includes(one))) {
+      await programs.get(name)?.release();
+      programs.delete(name);
+    }
+    running = names;
     const steps: Executable[] = [];
-    for (const program of stepPrograms(recipe, variant, perceptual, parts)) steps.push(await compiled(program));
+    for (const program of wanted) steps.push(await compiled(program));
     return stepOf(variant, parts, steps);
   }
 
@@ -183,14 +193,14 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
       const asked = performance.now();
       const feeds = await engine.span('data wait', () => (drawn?.step === step ? drawn.feeds : drawFeeds(step)));
       waited += performance.now() - asked;
-      const running = train(feeds);
+      const results = train(feeds);
       // The next step's pictures are read, and its noise drawn, while the engine works on this one.
       if (step + 1 < settings.steps) {
         const next = drawFeeds(step + 1);
         next.catch(() => {});
         drawn = { step: step + 1, feeds: next };
       }
-      return metricsOf(await running);
+      return metricsOf(await results);
     },
 
     waited: () => waited,

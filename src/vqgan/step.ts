@@ -46,9 +46,9 @@ export function stepPrograms(
   parts: number,
 ): PlannedProgram[] {
   const name = variantName(variant);
-  // A stage goes through several variants: kept between runs, the memory of each would be there to its end.
+  if (parts === 1) return [{ name, write: () => trainingProgram(recipe, variant, perceptual), phase: name }];
+  // Of several programs each would keep memory that it can have from the one before.
   const arena = false;
-  if (parts === 1) return [{ name, write: () => trainingProgram(recipe, variant, perceptual), arena }];
   const batch = microBatch(recipe.tokenizer.batch, parts);
   const part: Part = { recipe: { ...recipe, tokenizer: { ...recipe.tokenizer, batch } }, variant, perceptual, parts };
   // Sums are written over what they add to; each is read before that.

@@ -39,9 +39,7 @@ async function training(job: JobOf<'train'>, engine: Engine): Promise<Work> {
 async function tokenizer(job: JobOf<'tokenizer'>, engine: Engine): Promise<Work> {
   const variant = { phase: 'soft', adversary: 'absent', perceptual: false } as const;
   const settings = { ...job.tokenizer, ...job.optimizer };
-  // As the stage compiles it: without an arena.
-  const program = trainingProgram({ imageSize: job.imageSize, tokenizer: settings }, variant);
-  const step = await engine.compile(program, { arena: false });
+  const step = await engine.compile(trainingProgram({ imageSize: job.imageSize, tokenizer: settings }, variant));
   const params = arranged(weights(jobParameters(job).model!));
   const usage = float32(new Float32Array(settings.codes), [settings.codes]);
   await engine.load({ params, adam: adamState(params), usage });
