@@ -12,6 +12,7 @@ import { exactPlan } from '../../dist/diffusion/samplers/chain.js';
 import { drawWeights, jobFeeds, jobParameters, jobSchedule, jobSettings } from '../../dist/evaluation/peer/jobs.js';
 import { moreRows } from '../../dist/evaluation/peer/rows.js';
 import { scalar, zeros } from '../../dist/ndarray.js';
+import { arranged } from '../../dist/nn/taps.js';
 import { adamState } from '../../dist/optim/adamw.js';
 import { uniforms } from '../../dist/random/noise.js';
 import { Engine } from '../../dist/runtime/engine.js';
@@ -50,7 +51,7 @@ async function tokenizer(engine) {
   const variant = { phase: 'soft', adversary: 'absent', perceptual: false };
   const settings = { ...job.tokenizer, ...job.optimizer };
   const step = await engine.compile(trainingProgram({ imageSize: job.imageSize, tokenizer: settings }, variant));
-  const params = unflatten(Object.fromEntries(drawWeights(jobParameters(job).model)));
+  const params = arranged(unflatten(Object.fromEntries(drawWeights(jobParameters(job).model))));
   await engine.load({ params, adam: adamState(params), usage: zeros([settings.codes]) });
   const scalars = { temperature: scalar(job.temperature), klWeight: scalar(job.klWeight), lr: scalar(1e-3) };
   const feeds = { ...jobFeeds(job), ...scalars };
