@@ -1,25 +1,31 @@
 /** The CPU against another device on this machine: the three things that a user waits for, and where their operators ran. */
 
-import type { NDArray } from '../ndarray.ts';
+import { type NDArray, scalar, zeros } from '../ndarray.ts';
 import { initialize } from '../nn/parameters.ts';
-import { presets, type Recipe } from '../recipe.ts';
+import { adamState } from '../optim/adamw.ts';
+import { gridSize, presets, type Recipe, type TokenizerRecipe } from '../recipe.ts';
 import { Engine, type EngineOptions } from '../runtime/engine.ts';
 import { type OperatorTime, operatorTimes } from '../runtime/operators.ts';
 import { Profiler } from '../runtime/profiler.ts';
 import { flatten } from '../tree.ts';
 import { compileCodec } from '../vqgan/codec.ts';
-import { tokenizerParameters } from '../vqgan/model.ts';
+import { heldParameters, tokenizerParameters } from '../vqgan/model.ts';
+import { trainingProgram } from '../vqgan/programs.ts';
 import { type BenchConfig, benchSampleStep, benchTrainStep } from './bench.ts';
 
 export const jobs = ['training step', 'reverse step', 'encode'] as const;
 export type Job = (typeof jobs)[number];
+
+/** What is looked at operator by operator: the jobs, and the tokenizer's training step, whose operators are the same at any size. */
+export const looks = [...jobs, 'tokenizer step'] as const;
+type Look = (typeof looks)[number];
 
 export interface DeviceResult {
   readonly device: string;
   /** Median milliseconds. */
   readonly ms: Readonly<Record<Job, number>>;
   /** Operators that another provider than the device's ran, where they were looked for: those the device cannot do. */
-  readonly fallbacks?: Readonly<Record<Job, readonly OperatorTime[]>>;
+  readonly fallbacks?: Readonly<Record<Look, readonly OperatorTime[]>>;
 }
 
 /**
@@ -35,13 +41,45 @@ export async function benchDevice(config: BenchConfig, engine: EngineOptions, no
     encode: await encode(config, engine),
   };
   if (!nodes || device === 'cpu') return { device, ms };
-  const look = (job: Job) => fallbacksOf((profiled) => work[job]({ ...config, rounds: 1 }, profiled), engine);
+  const look = (job: Job) =>
+    fallbacksOf(async (profiled) => {
+      await work[job]({ ...config, rounds: 1 }, profiled);
+    }, engine);
   const fallbacks = {
     'training step': await look('training step'),
     'reverse step': await look('reverse step'),
     encode: await look('encode'),
+    'tokenizer step': await fallbacksOf(tokenizerStep, engine),
   };
   return { device, ms, fallbacks };
+}
+
+/** A tokenizer that is small and yet made of the operators that the presets' are made of. */
+const SMALL: TokenizerRecipe = {
+  imageSize: 16,
+  tokenizer: { ...presets.nano.tokenizer, channels: 32, batch: 1 },
+};
+
+/** Two training steps of a small tokenizer with soft codes. */
+async function tokenizerStep(options: EngineOptions): Promise<void> {
+  const engine = Engine.start(options);
+  try {
+    const { batch, codes } = SMALL.tokenizer;
+    const variant = { phase: 'soft', adversary: 'absent', perceptual: false } as const;
+    const step = await engine.compile(trainingProgram(SMALL, variant));
+    const params = initialize(heldParameters(SMALL), 0);
+    await engine.load({ params, adam: adamState(params), usage: zeros([codes]) });
+    const feeds = {
+      x: zeros([batch, 3, SMALL.imageSize, SMALL.imageSize]),
+      gumbel: zeros([batch, gridSize(SMALL) ** 2, codes]),
+      temperature: scalar(1),
+      klWeight: scalar(1e-3),
+      lr: scalar(1e-3),
+    };
+    for (let i = 0; i < 2; i++) await step.run(feeds);
+  } finally {
+    await engine.close();
+  }
 }
 
 const work: Readonly<Record<Job, (config: BenchConfig, engine: EngineOptions) => Promise<number>>> = {
@@ -52,7 +90,7 @@ const work: Readonly<Record<Job, (config: BenchConfig, engine: EngineOptions) =>
 
 /** The operators of some work that ran on the CPU although another device was asked for. */
 async function fallbacksOf(
-  run: (engine: EngineOptions) => Promise<number>,
+  run: (engine: EngineOptions) => Promise<void>,
   engine: EngineOptions,
 ): Promise<OperatorTime[]> {
   const profiler = new Profiler();
