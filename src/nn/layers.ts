@@ -2,6 +2,7 @@
 
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
+import { int32, zeros } from '../ndarray.ts';
 import { constant, normal, type Parameter, uniform } from './parameters.ts';
 
 /** `T` is a Parameter before training, an NDArray on the host, a Tensor inside a graph. */
@@ -40,6 +41,14 @@ export const linear = ({ weight, bias }: Linear<Tensor>, x: Tensor): Tensor =>
 
 /** Rows of a table: int32 [...] to [..., width]. */
 export const embed = ({ weight }: Embedding<Tensor>, index: Tensor): Tensor => g.gather(weight, index);
+
+/** Rows of a table [rows, width], those at `places`, row after row: [places, width]. Place -1 is a row of zeros. */
+export function rowsAt(table: Tensor, places: Int32Array): Tensor {
+  const [count, width] = table.shape as readonly [number, number];
+  const padded = g.concat([table, g.constant(zeros([1, width]))], 0);
+  const index = places.map((place) => (place < 0 ? count : place));
+  return g.gather(padded, g.constant(int32(index, [index.length])));
+}
 
 /** Convolution with bias: [batch, in, height, width] to [batch, out, ...]. */
 export const conv = ({ weight, bias }: Conv<Tensor>, x: Tensor, options: Parameters<typeof g.conv2d>[2] = {}): Tensor =>

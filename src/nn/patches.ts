@@ -1,15 +1,14 @@
 /**
  * 3x3 convolution of stride 2 as one matrix product: the nine inputs of each output lie side by side in a row, and all rows meet the weights
- * at once. The nine taps of one input are gathered for its gradient in the same way. (At stride 1 Winograd's algorithm, `winograd.ts`, is as
+ * at once; the gradient of an input is gathered from the places at which it is read. (At stride 1 Winograd's algorithm, `winograd.ts`, is as
  * fast where pictures are small, and faster where they are not.)
  */
 
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
-import { int32, zeros } from '../ndarray.ts';
+import { rowsAt } from './layers.ts';
+import { KERNEL, TAPS } from './taps.ts';
 
-const KERNEL = 3;
-const TAPS = KERNEL * KERNEL;
 const STRIDE = 2;
 /** As many patches at most hold one input: two along each axis. */
 const SHARED = 4;
@@ -22,23 +21,15 @@ export function conv3x3Stride2(taps: Tensor, x: Tensor): Tensor {
   const [batch, tokens] = x.shape as readonly [number, number];
   const [, , from, to] = taps.shape as readonly [number, number, number, number];
   const inputs = inputsOf(batch, Math.sqrt(tokens));
-  const patches = gathered(g.reshape(x, [-1, from]), inputs, TAPS);
+  const patches = g.reshape(rowsAt(g.reshape(x, [-1, from]), inputs), [-1, TAPS * from]);
   const matrix = g.reshape(taps, [TAPS * from, to]);
   const y = g.reshape(g.matmul(patches, matrix), [batch, -1, to]);
   return g.withGradient(y, [taps, x], (gradient) => {
     const rows = g.reshape(gradient, [-1, to]);
     const toPatches = g.reshape(g.matmul(rows, g.transpose(matrix, [1, 0])), [-1, from]);
-    const shares = g.reshape(gathered(toPatches, placesOf(inputs, batch * tokens), SHARED), [-1, SHARED, from]);
+    const shares = g.reshape(rowsAt(toPatches, placesOf(inputs, batch * tokens)), [-1, SHARED, from]);
     return [g.reshape(g.matmul(g.transpose(patches, [1, 0]), rows), taps.shape), g.reshape(g.sum(shares, 1), x.shape)];
   });
-}
-
-/** The rows that `places` says, `width` of them beside each other; -1 is a row of zeros. */
-function gathered(rows: Tensor, places: Int32Array, width: number): Tensor {
-  const [count, channels] = rows.shape as readonly [number, number];
-  const padded = g.concat([rows, g.constant(zeros([1, channels]))], 0);
-  const index = places.map((place) => (place < 0 ? count : place));
-  return g.reshape(g.gather(padded, g.constant(int32(index, [index.length]))), [-1, width * channels]);
 }
 
 /** The input that each output reads by each tap, by row numbers over all pictures; -1 beyond the last row or column. */

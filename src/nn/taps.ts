@@ -10,8 +10,8 @@ import { float32, type NDArray, type Tree } from '../ndarray.ts';
 import { flatten, mapTree } from '../tree.ts';
 import type { Parameter } from './parameters.ts';
 
-const KERNEL = 3;
-const TAPS = KERNEL * KERNEL;
+export const KERNEL = 3;
+export const TAPS = KERNEL * KERNEL;
 
 /** Whether a weight is that of a 3x3 convolution, as files have it. */
 const isConv = ({ shape }: Pick<Spec, 'shape'>): boolean =>
@@ -35,11 +35,7 @@ export function arrangedParameters(parameters: Tree<Parameter>): Tree<Parameter>
 export function arrange(array: NDArray): NDArray {
   if (!isConv(array)) return array;
   const [to, from] = array.shape as readonly [number, number];
-  const data = new Float32Array(array.data.length);
-  for (let o = 0, at = 0; o < to; o++)
-    for (let i = 0; i < from; i++)
-      for (let tap = 0; tap < TAPS; tap++) data[(tap * from + i) * to + o] = array.data[at++]!;
-  return float32(data, [KERNEL, KERNEL, from, to]);
+  return float32(turned(array.data, [to, from, TAPS]), [KERNEL, KERNEL, from, to]);
 }
 
 /** `arrange` for a whole tree. */
@@ -55,11 +51,15 @@ export function restored(tree: Tree<NDArray>, parameters: Tree<Parameter>): Tree
 }
 
 /** An array [3, 3, in, out] as files have it. */
-export function restore({ shape, data: given }: NDArray): NDArray<'float32'> {
+export function restore({ shape, data }: NDArray): NDArray<'float32'> {
   const [, , from, to] = shape as readonly [number, number, number, number];
+  return float32(turned(data, [TAPS, from, to]), [to, from, KERNEL, KERNEL]);
+}
+
+/** Three axes [a, b, c] as [c, b, a]. */
+function turned(given: NDArray['data'], [a, b, c]: readonly [number, number, number]): Float32Array {
   const data = new Float32Array(given.length);
-  for (let o = 0, at = 0; o < to; o++)
-    for (let i = 0; i < from; i++)
-      for (let tap = 0; tap < TAPS; tap++) data[at++] = given[(tap * from + i) * to + o]! as number;
-  return float32(data, [to, from, KERNEL, KERNEL]);
+  for (let i = 0, at = 0; i < a; i++)
+    for (let j = 0; j < b; j++) for (let k = 0; k < c; k++) data[(k * b + j) * a + i] = given[at++]!;
+  return data;
 }

@@ -10,7 +10,9 @@
 
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
-import { float32, int32, zeros } from '../ndarray.ts';
+import { float32, int32 } from '../ndarray.ts';
+import { rowsAt } from './layers.ts';
+import { TAPS } from './taps.ts';
 
 const B = [
   [4, 0, -5, 0, 1, 0],
@@ -37,7 +39,6 @@ const G = [
 const OUTPUT = 4;
 const TILE = 6;
 const POINTS = TILE * TILE;
-const TAPS = 9;
 
 /**
  * Zero-padded 3x3 convolution of `x` [batch, side·side, in] with `taps` [3, 3, in, out] (`taps.ts`): [batch, side·side, out].
@@ -152,17 +153,15 @@ function transposed({ rows, columns, at }: Matrix): Matrix {
 function cut(x: Tensor, square: typeof TILE | typeof OUTPUT, { batch, side, tilesPerSide, tiles }: Tiling): Tensor {
   const channels = x.shape[2]!;
   const [tokens, margin] = [batch * side * side, (square - OUTPUT) / 2];
-  // One row of zeros more, for what lies outside of a picture.
-  const rows = g.concat([g.reshape(x, [tokens, channels]), g.constant(zeros([1, channels]))], 0);
   const places = new Int32Array(square * square * tiles).map((_, i) => {
     const [point, tile] = [Math.floor(i / tiles), i % tiles];
     const [picture, within] = [Math.floor(tile / tilesPerSide ** 2), tile % tilesPerSide ** 2];
     const row = OUTPUT * Math.floor(within / tilesPerSide) + Math.floor(point / square) - margin;
     const column = OUTPUT * (within % tilesPerSide) + (point % square) - margin;
     const isInside = row >= 0 && row < side && column >= 0 && column < side;
-    return isInside ? (picture * side + row) * side + column : tokens;
+    return isInside ? (picture * side + row) * side + column : -1;
   });
-  const gathered = g.reshape(g.gather(rows, g.constant(int32(places, [places.length]))), [square * square, -1]);
+  const gathered = g.reshape(rowsAt(g.reshape(x, [tokens, channels]), places), [square * square, -1]);
   return g.reshape(g.matmul(literal(TRANSFORMS[square]), gathered), [POINTS, tiles, channels]);
 }
 
