@@ -3,7 +3,7 @@
 import { type NDArray, scalar, zeros } from '../ndarray.ts';
 import { initialize } from '../nn/parameters.ts';
 import { adamState } from '../optim/adamw.ts';
-import { gridSize, presets, type Recipe, type TokenizerRecipe } from '../recipe.ts';
+import { gridSize, presets, type Recipe } from '../recipe.ts';
 import { Engine, type EngineOptions } from '../runtime/engine.ts';
 import { type OperatorTime, operatorTimes } from '../runtime/operators.ts';
 import { Profiler } from '../runtime/profiler.ts';
@@ -12,6 +12,7 @@ import { compileCodec } from '../vqgan/codec.ts';
 import { heldParameters, tokenizerParameters } from '../vqgan/model.ts';
 import { trainingProgram } from '../vqgan/programs.ts';
 import { type BenchConfig, benchSampleStep, benchTrainStep } from './bench.ts';
+import { TINY_TOKENIZER } from './peer/rows.ts';
 
 export const jobs = ['training step', 'reverse step', 'encode'] as const;
 export type Job = (typeof jobs)[number];
@@ -41,10 +42,7 @@ export async function benchDevice(config: BenchConfig, engine: EngineOptions, no
     encode: await encode(config, engine),
   };
   if (!nodes || device === 'cpu') return { device, ms };
-  const look = (job: Job) =>
-    fallbacksOf(async (profiled) => {
-      await work[job]({ ...config, rounds: 1 }, profiled);
-    }, engine);
+  const look = (job: Job) => fallbacksOf((profiled) => work[job]({ ...config, rounds: 1 }, profiled), engine);
   const fallbacks = {
     'training step': await look('training step'),
     'reverse step': await look('reverse step'),
@@ -54,24 +52,19 @@ export async function benchDevice(config: BenchConfig, engine: EngineOptions, no
   return { device, ms, fallbacks };
 }
 
-/** A tokenizer that is small and yet made of the operators that the presets' are made of. */
-const SMALL: TokenizerRecipe = {
-  imageSize: 16,
-  tokenizer: { ...presets.nano.tokenizer, channels: 32, batch: 1 },
-};
-
 /** Two training steps of a small tokenizer with soft codes. */
 async function tokenizerStep(options: EngineOptions): Promise<void> {
   const engine = Engine.start(options);
   try {
-    const { batch, codes } = SMALL.tokenizer;
+    const { imageSize, tokenizer } = TINY_TOKENIZER;
+    const { batch, codes } = tokenizer;
     const variant = { phase: 'soft', adversary: 'absent', perceptual: false } as const;
-    const step = await engine.compile(trainingProgram(SMALL, variant));
-    const params = initialize(heldParameters(SMALL), 0);
+    const step = await engine.compile(trainingProgram(TINY_TOKENIZER, variant));
+    const params = initialize(heldParameters(TINY_TOKENIZER), 0);
     await engine.load({ params, adam: adamState(params), usage: zeros([codes]) });
     const feeds = {
-      x: zeros([batch, 3, SMALL.imageSize, SMALL.imageSize]),
-      gumbel: zeros([batch, gridSize(SMALL) ** 2, codes]),
+      x: zeros([batch, 3, imageSize, imageSize]),
+      gumbel: zeros([batch, gridSize(TINY_TOKENIZER) ** 2, codes]),
       temperature: scalar(1),
       klWeight: scalar(1e-3),
       lr: scalar(1e-3),
@@ -90,7 +83,7 @@ const work: Readonly<Record<Job, (config: BenchConfig, engine: EngineOptions) =>
 
 /** The operators of some work that ran on the CPU although another device was asked for. */
 async function fallbacksOf(
-  run: (engine: EngineOptions) => Promise<void>,
+  run: (engine: EngineOptions) => Promise<unknown>,
   engine: EngineOptions,
 ): Promise<OperatorTime[]> {
   const profiler = new Profiler();

@@ -134,8 +134,12 @@ export const rows: readonly Row[] = [
 const BASE = { ...transformer(12, 384, 12, 16, 1024), mlp: presets.base.diffusion.mlp };
 const PAPER = transformer(24, 512, 16, 16, 4096);
 const TINY = transformer(1, 32, 2, 4, 64);
-/** As wide as it must be for its convolutions to be computed as those of the presets are. */
-const TINY_TOKENIZER = { ...presets.nano.tokenizer, channels: 32, batch: 2 };
+/** Small, and yet wide enough for its convolutions to be computed as those of the presets are. */
+export const TINY_TOKENIZER = {
+  preset: 'nano, shrunk',
+  imageSize: 16,
+  tokenizer: { ...presets.nano.tokenizer, channels: 32, batch: 2 },
+};
 
 /** What is measured only when asked for by name: sizes for a GPU, and sizes that try the machinery out. */
 export const moreRows: readonly Row[] = [
@@ -152,5 +156,5 @@ export const moreRows: readonly Row[] = [
   trainRow('train-tiny', TINY, 2),
   trainRow('train-tiny-in-place', TINY, 2, true),
   reverseRow('reverse-tiny', TINY, 2),
-  tokenizerRow('tokenizer-tiny', { preset: 'nano, shrunk', imageSize: 16, tokenizer: TINY_TOKENIZER }),
+  tokenizerRow('tokenizer-tiny', TINY_TOKENIZER),
 ];
