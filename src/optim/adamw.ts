@@ -67,9 +67,13 @@ export function adamw(
   return { params: next, state: { step, mean, square } };
 }
 
-/** ‖g‖ over all gradients together. */
+/**
+ * ‖g‖ over all gradients together. They are added up in the order in which the backward pass makes them: ONNX Runtime computes them in
+ * that order, each as soon as it can, and what the first ones are made from does not wait for the last.
+ */
 export function globalNorm(gradients: Tree<Tensor>): Tensor {
-  const squares = Object.values(flatten(gradients)).map((t) => g.sum(g.square(t)));
+  const inOrder = Object.values(flatten(gradients)).sort((a, b) => a.id - b.id);
+  const squares = inOrder.map((t) => g.sum(g.square(t)));
   return g.sqrt(squares.reduce((a, b) => g.add(a, b)));
 }
 

@@ -63,8 +63,8 @@ export interface GpuUse {
   readonly peakMB: number;
 }
 
-/** Shorter steps are repeated for so long, and a round is their mean. */
-const ROUND_MS = 400;
+/** Shorter steps are repeated for so long, and a round is their mean. The speed of a virtual machine changes by half within a second. */
+const ROUND_MS = 2000;
 /** The driver averages a GPU's busyness over up to a second. */
 const BUSY_MS = 1500;
 /** The two sides round differently, step after step; more than this and they do not compute the same. */
