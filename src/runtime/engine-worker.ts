@@ -4,10 +4,10 @@ import { parentPort, workerData } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 import { messageOf } from '../errors.ts';
 import { bytes, type Spec } from '../graph/index.ts';
-import type { DType, NDArray } from '../ndarray.ts';
-import { overBuffer } from '../ndarray.ts';
+import { type NDArray, overBuffer } from '../ndarray.ts';
 import { isCut } from './fuse.ts';
 import { type FusedProgram, loadFused } from './fused.ts';
+import { HeldState } from './held-state.ts';
 import { now } from './profiler.ts';
 import {
   type Answer,
@@ -18,11 +18,11 @@ import {
   PROFILED_RUNS,
   type Request,
   type RunTimes,
-  type StateTensor,
   type Transfers,
   type WorkerOptions,
 } from './protocol.ts';
 import { runInto } from './run-into.ts';
+import { fromTensor, toTensor } from './tensors.ts';
 
 interface Session {
   readonly session: ort.InferenceSession;
@@ -40,9 +40,9 @@ const { device = 'cpu', threads = 0, spin = false, profile } = workerData as Wor
 const onDevice = device !== 'cpu';
 const programs = new Map<number, Session>();
 const fusedPrograms = new Map<number, FusedProgram>();
-const state = new Map<string, ort.Tensor>();
-/** On the CPU a step writes new state into the buffers of the state before last: two buffers take turns and nothing is allocated. */
-const spare = new Map<string, ort.Tensor>();
+const state = new HeldState(onDevice);
+/** Sessions that were given back. */
+const leaving = new Set<ort.InferenceSession>();
 
 async function compile(request: Extract<Request, { kind: 'compile' }>): Promise<void> {
   const stateOutputs = Object.keys(request.outputs).filter(isState);
@@ -71,14 +71,22 @@ async function compile(request: Extract<Request, { kind: 'compile' }>): Promise<
   programs.set(request.program, { session, stateInputs, outputs, inPlace, update, cuts: new Map(), profiled });
 }
 
-/** Gives back what a program holds, its arena included. */
-async function release(id: number): Promise<void> {
+/** Gives back what a program holds, its arena included: as soon as none of the state lies in it. */
+function release(id: number): void {
   const program = programs.get(id);
   programs.delete(id);
   fusedPrograms.delete(id);
   if (!program) return;
   if (program.profiled > 0) program.session.endProfiling();
-  await program.session.release();
+  leaving.add(program.session);
+}
+
+async function releaseEmpty(): Promise<void> {
+  for (const session of leaving) {
+    if (state.liesIn(session)) continue;
+    leaving.delete(session);
+    await session.release();
+  }
 }
 
 /**
@@ -103,7 +111,7 @@ async function run({ program: id, feeds }: Extract<Request, { kind: 'run' }>): P
   const { session, stateInputs, update, cuts } = program;
   const inputs: Record<string, ort.Tensor> = {};
   for (const [name, array] of Object.entries(feeds)) inputs[name] = toTensor(array);
-  for (const name of stateInputs) inputs[name] = stateAt(name);
+  for (const name of stateInputs) inputs[name] = state.at(name);
   for (const [name, tensor] of Object.entries(inputs)) crossed(isState(name) ? 'stateIn' : 'feeds', tensor);
   const begun = now();
   const results = onDevice ? await runOnDevice(program, inputs) : await runOnCpu(program, inputs);
@@ -112,7 +120,7 @@ async function run({ program: id, feeds }: Extract<Request, { kind: 'run' }>): P
   const arrays: Record<string, NDArray> = {};
   for (const [name, result] of Object.entries(results)) {
     crossed(isState(name) ? 'stateOut' : 'results', result);
-    if (isState(name)) replace(name, result);
+    if (isState(name)) state.replace(name, result, session);
     else if (!isCut(name)) arrays[name] = fromTensor(result);
   }
   if (update) runFused(update, {}, cuts);
@@ -148,14 +156,8 @@ function endProfiles(): void {
 }
 
 function runFused(fused: FusedProgram, feeds: Arrays, cuts?: ReadonlyMap<string, ort.Tensor>): void {
-  const array = (path: string) => (cuts?.get(path) ?? stateAt(path)).data as Float32Array;
+  const array = (path: string) => (cuts?.get(path) ?? state.at(path)).data as Float32Array;
   fused.run((path) => (feeds[path] ? Number(feeds[path].data[0]) : array(path)[0]!), array);
-}
-
-function stateAt(name: string): ort.Tensor {
-  const tensor = state.get(name);
-  if (!tensor) throw new Error(`The state holds no ${name}: load it before running`);
-  return tensor;
 }
 
 type Tensors = Readonly<Record<string, ort.Tensor>>;
@@ -175,56 +177,16 @@ async function runOnCpu(program: Session, inputs: Tensors): Promise<Tensors> {
   return Object.fromEntries(buffers);
 }
 
-/**
- * For new state the buffer of the state before last, which nobody reads any more, or in place that of the last; for what the fused update
- * reads always the same; for what the caller gets a new one.
- */
+/** For new state memory that state had; for what the fused update reads always the same; for what the caller gets new memory. */
 function bufferFor({ inPlace, cuts }: Session, name: string, spec: Spec): ort.Tensor {
-  const known = isCut(name) ? cuts.get(name) : isState(name) ? (inPlace ? state : spare).get(name) : undefined;
+  const known = isCut(name) ? cuts.get(name) : isState(name) ? state.memoryFor(name, inPlace) : undefined;
   if (known) return known;
   const blank = blankOf(spec);
   if (isCut(name)) cuts.set(name, blank);
   return blank;
 }
 
-function replace(name: string, next: ort.Tensor): void {
-  const old = state.get(name);
-  if (onDevice) old?.dispose();
-  else if (old && old !== next) spare.set(name, old);
-  state.set(name, next);
-}
-
-function toTensor(array: NDArray): ort.Tensor {
-  return new ort.Tensor(array.dtype, array.data, array.shape);
-}
-
-function fromTensor(tensor: ort.Tensor): NDArray {
-  return { dtype: tensor.type, shape: tensor.dims, data: tensor.data } as NDArray;
-}
-
 const blankOf = (spec: Spec): ort.Tensor => toTensor(overBuffer(new ArrayBuffer(bytes(spec)), spec));
-
-function read(prefix: string): Arrays {
-  return Object.fromEntries(under(prefix).map(([name, tensor]) => [name, fromTensor(tensor)]));
-}
-
-function describe(prefix: string): Record<string, StateTensor> {
-  const described = ([name, { type, dims, location }]: [string, ort.Tensor]) => [
-    name,
-    { dtype: type as DType, shape: dims, location },
-  ];
-  return Object.fromEntries(under(prefix).map(described));
-}
-
-function drop(prefix: string): void {
-  for (const [name, tensor] of under(prefix)) {
-    if (onDevice) tensor.dispose();
-    state.delete(name);
-    spare.delete(name);
-  }
-}
-
-const under = (prefix: string) => [...state].filter(([name]) => name === prefix || name.startsWith(`${prefix}.`));
 
 async function answer(id: number, request: Request): Promise<Answer> {
   switch (request.kind) {
@@ -235,22 +197,20 @@ async function answer(id: number, request: Request): Promise<Answer> {
       fusedPrograms.set(request.program, loadFused(request.plan));
       return { id, arrays: {} };
     case 'release':
-      await release(request.program);
+      release(request.program);
       return { id, arrays: {} };
     case 'run':
       return { id, ...(await run(request)), feeds: buffersOf(request.feeds) };
     case 'load':
-      spare.delete(request.name);
-      if (onDevice) state.get(request.name)?.dispose();
-      state.set(request.name, toTensor(request.array));
+      state.load(request.name, request.array);
       return { id, arrays: {} };
     case 'read':
-      return { id, arrays: read(request.prefix) };
+      return { id, arrays: state.read(request.prefix) };
     case 'drop':
-      drop(request.prefix);
+      state.drop(request.prefix);
       return { id, arrays: {} };
     case 'describe':
-      return { id, state: describe(request.prefix) };
+      return { id, state: state.describe(request.prefix) };
     case 'transfers':
       return { id, transfers: takeTransfers() };
     case 'endProfiles':
@@ -266,11 +226,21 @@ const buffersOf = (arrays: Arrays): ArrayBuffer[] =>
 const handedOver = (answer: Answer): ArrayBuffer[] =>
   'ran' in answer ? [...answer.feeds, ...(onDevice ? [] : buffersOf(answer.arrays))] : [];
 
+async function served(id: number, request: Request): Promise<Answer> {
+  try {
+    const reply = await answer(id, request);
+    await releaseEmpty();
+    return reply;
+  } catch (error) {
+    return { id, error: messageOf(error) };
+  }
+}
+
 // One at a time: ONNX Runtime blocks this thread anyway, and state must not change under a run.
 let queue = Promise.resolve();
 parentPort?.on('message', ({ id, request }: Call) => {
   queue = queue.then(async () => {
-    const reply = await answer(id, request).catch((error: unknown): Answer => ({ id, error: messageOf(error) }));
+    const reply = await served(id, request);
     parentPort?.postMessage(reply, handedOver(reply));
   });
 });
