@@ -24,7 +24,11 @@ import { tokenizerStage } from '../../dist/vqgan/stage.js';
 
 const [PICTURES, CONDITION_DIM, SEED] = [2048, 512, 0];
 const ALONE = { 'tokenizer.discriminatorWeight': '0', 'tokenizer.perceptualWeight': '0' };
-const JUDGED = { 'tokenizer.discriminatorStart': '0.5', 'tokenizer.perceptualWeight': '0' };
+const JUDGED = {
+  'tokenizer.discriminatorWeight': '0.8',
+  'tokenizer.discriminatorStart': '0.5',
+  'tokenizer.perceptualWeight': '0',
+};
 const IN_PLACE = { 'diffusion.updateInPlace': 'true' };
 
 const row = (stage, preset, batch, parts, changes = {}, note = '') => ({ stage, preset, batch, parts, changes, note });

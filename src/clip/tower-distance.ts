@@ -10,7 +10,8 @@ import { UserError } from '../errors.ts';
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
 import type { NDArray } from '../ndarray.ts';
-import { mapTree, unflatten } from '../tree.ts';
+import { literals } from '../nn/parameters.ts';
+import { unflatten } from '../tree.ts';
 import { type ImageTower, imageFeatures } from './towers.ts';
 
 /** Features beyond the second level are about what is there, not where: they blur more than they sharpen. */
@@ -23,7 +24,7 @@ export interface TowerDistance {
 }
 
 /**
- * d(x, y) = Σ_levels mean over pictures and positions of ‖f/‖f‖ − h/‖h‖‖², for pictures [batch, 3, side, side] in [-1, 1].
+ * The distance through the tower of a folder.
  * @throws UserError if the folder does not hold the weights of a compact CLIP.
  */
 export function openTowerDistance(folder: string): TowerDistance {
@@ -35,12 +36,14 @@ export function openTowerDistance(folder: string): TowerDistance {
   for (const [name, { data }] of image)
     hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   const arrays = unflatten(Object.fromEntries(image.map(([name, array]) => [name.slice('image.'.length), array])));
-  const features = (images: Tensor) => {
-    const tower = mapTree(arrays, (array: NDArray) => g.constant(array)) as ImageTower<Tensor>;
-    return imageFeatures(tower, images).slice(0, LEVELS);
-  };
+  return towerDistance(arrays as ImageTower<NDArray>, hash.digest('hex'));
+}
+
+/** d(x, y) = Σ_levels mean over pictures and positions of ‖f/‖f‖ − h/‖h‖‖², for pictures [batch, 3, side, side] in [-1, 1]. */
+export function towerDistance(weights: ImageTower<NDArray>, id: string): TowerDistance {
+  const features = (images: Tensor) => imageFeatures(literals(weights), images).slice(0, LEVELS);
   return {
-    id: hash.digest('hex'),
+    id,
     between: (x, y) => {
       const theirs = features(y);
       const parts = features(x).map((f, level) => {

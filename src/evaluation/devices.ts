@@ -1,24 +1,26 @@
 /** The CPU against another device on this machine: the three things that a user waits for, and where their operators ran. */
 
-import { type NDArray, scalar, zeros } from '../ndarray.ts';
+import { towerDistance } from '../clip/tower-distance.ts';
+import { clipParameters } from '../clip/towers.ts';
+import type { NDArray } from '../ndarray.ts';
 import { initialize } from '../nn/parameters.ts';
-import { adamState } from '../optim/adamw.ts';
-import { gridSize, presets, type Recipe } from '../recipe.ts';
+import { uniforms } from '../random/noise.ts';
+import { presets, type Recipe } from '../recipe.ts';
 import { Engine, type EngineOptions } from '../runtime/engine.ts';
 import { type OperatorTime, operatorTimes } from '../runtime/operators.ts';
 import { Profiler } from '../runtime/profiler.ts';
 import { flatten } from '../tree.ts';
 import { compileCodec } from '../vqgan/codec.ts';
-import { heldParameters, tokenizerParameters } from '../vqgan/model.ts';
-import { trainingProgram } from '../vqgan/programs.ts';
+import { tokenizerParameters } from '../vqgan/model.ts';
+import { tokenizerStage } from '../vqgan/stage.ts';
 import { type BenchConfig, benchSampleStep, benchTrainStep } from './bench.ts';
 import { TINY_TOKENIZER } from './peer/rows.ts';
 
 export const jobs = ['training step', 'reverse step', 'encode'] as const;
 export type Job = (typeof jobs)[number];
 
-/** What is looked at operator by operator: the jobs, and the tokenizer's training step, whose operators are the same at any size. */
-export const looks = [...jobs, 'tokenizer step'] as const;
+/** What is looked at operator by operator: the jobs, and the tokenizer's stage, whose operators are the same at any size. */
+export const looks = [...jobs, 'tokenizer stage'] as const;
 type Look = (typeof looks)[number];
 
 export interface DeviceResult {
@@ -47,29 +49,38 @@ export async function benchDevice(config: BenchConfig, engine: EngineOptions, no
     'training step': await look('training step'),
     'reverse step': await look('reverse step'),
     encode: await look('encode'),
-    'tokenizer step': await fallbacksOf(tokenizerStep, engine),
+    'tokenizer stage': await fallbacksOf(smallTokenizer, engine),
   };
   return { device, ms, fallbacks };
 }
 
-/** Two training steps of a small tokenizer with soft codes. */
-async function tokenizerStep(options: EngineOptions): Promise<void> {
+/** Two steps of a small tokenizer with all that its loss can hold: codes, a discriminator that counts, and the eyes of a CLIP. */
+async function smallTokenizer(options: EngineOptions): Promise<void> {
   const engine = Engine.start(options);
   try {
     const { imageSize, tokenizer } = TINY_TOKENIZER;
-    const { batch, codes } = tokenizer;
-    const variant = { phase: 'soft', adversary: 'absent', perceptual: false } as const;
-    const step = await engine.compile(trainingProgram(TINY_TOKENIZER, variant));
-    const params = initialize(heldParameters(TINY_TOKENIZER), 0);
-    await engine.load({ params, adam: adamState(params), usage: zeros([codes]) });
-    const feeds = {
-      x: zeros([batch, 3, imageSize, imageSize]),
-      gumbel: zeros([batch, gridSize(TINY_TOKENIZER) ** 2, codes]),
-      temperature: scalar(1),
-      klWeight: scalar(1e-3),
-      lr: scalar(1e-3),
-    };
-    for (let i = 0; i < 2; i++) await step.run(feeds);
+    const adversary = { discriminatorWeight: 0.8, discriminatorStart: 0, discriminatorWarmup: 0 };
+    const sizes = { discriminatorLayers: 2, discriminatorChannels: 8 };
+    const all = { autoencoderFraction: 0, perceptualWeight: 1, perceptualAfter: 0 };
+    const clip = { ...presets.nano.clip, imageSize, imageChannels: 8 };
+    const eyes = towerDistance(initialize(clipParameters(clip, 1).image, 0), '');
+    const stage = tokenizerStage({
+      engine,
+      recipe: { imageSize, tokenizer: { ...tokenizer, ...adversary, ...sizes, ...all } },
+      seed: 0,
+      pictures: {
+        size: tokenizer.batch,
+        read: async (picks) => {
+          const values = uniforms({ seed: 0, stream: 'pictures', step: 0 }, 0, picks.length * 3 * imageSize ** 2);
+          return Uint8Array.from(values, (u) => 256 * u);
+        },
+      },
+      fingerprint: '',
+      loadPerceptual: async () => eyes,
+      onExport: () => {},
+    });
+    await stage.prepare();
+    for (let step = 0; step < 2; step++) await stage.run(step);
   } finally {
     await engine.close();
   }

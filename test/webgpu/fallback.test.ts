@@ -21,7 +21,7 @@ it.skipIf(!present)('keeps uploaded state on the device, and takes the first of 
   });
 });
 
-it.skipIf(!present)('runs every operator of both training steps, reverse step and encoding on the device', async () => {
+it.skipIf(!present)('runs every operator of both trainings, reverse step and encoding on the device', async () => {
   const args = [main, 'bench', 'device', '--nodes', '--json', '--threads', '1', ...sizes];
   const { results, recommended } = (await runOnVulkan(...args)) as {
     results: { device: string; fallbacks?: Record<string, { operator: string }[]> }[];
@@ -29,5 +29,5 @@ it.skipIf(!present)('runs every operator of both training steps, reverse step an
   };
   expect(['cpu', 'webgpu']).toContain(recommended);
   const { fallbacks } = results.find(({ device }) => device === 'webgpu')!;
-  expect(fallbacks).toEqual({ 'training step': [], 'reverse step': [], encode: [], 'tokenizer step': [] });
+  expect(fallbacks).toEqual({ 'training step': [], 'reverse step': [], encode: [], 'tokenizer stage': [] });
 });

@@ -5,19 +5,14 @@
  */
 
 import { DenoiserPool } from '../../dist/diffusion/model.js';
-import { compileTraining, loadTraining } from '../../dist/diffusion/programs.js';
 import { reverseProbabilities, reverseStep } from '../../dist/diffusion/reverse.js';
 import { ancestral, exactDraw } from '../../dist/diffusion/samplers/ancestral.js';
 import { exactPlan } from '../../dist/diffusion/samplers/chain.js';
-import { drawWeights, jobFeeds, jobParameters, jobSchedule, jobSettings } from '../../dist/evaluation/peer/jobs.js';
+import { drawWeights, jobFeeds, jobParameters, jobSchedule } from '../../dist/evaluation/peer/jobs.js';
 import { moreRows } from '../../dist/evaluation/peer/rows.js';
-import { scalar, zeros } from '../../dist/ndarray.js';
-import { arranged } from '../../dist/nn/taps.js';
-import { adamState } from '../../dist/optim/adamw.js';
+import { prepareWork } from '../../dist/evaluation/peer/work.js';
 import { uniforms } from '../../dist/random/noise.js';
 import { Engine } from '../../dist/runtime/engine.js';
-import { unflatten } from '../../dist/tree.js';
-import { trainingProgram } from '../../dist/vqgan/programs.js';
 
 const STEPS = 50;
 const CHAIN = 25;
@@ -25,37 +20,27 @@ const jobOf = (name) => moreRows.find((row) => row.name === name).job;
 
 const engines = ['cpu', 'webgpu'].map((device) => Engine.start({ device, threads: 1 }));
 
-/** Losses of a step that is repeated, and what a step moves once the first is done. */
-async function curve(engine, step) {
+/** Losses of a training job's step that is repeated, and what a step moves once the first is done. Learns faster than the job says. */
+async function curve(engine, name, optimizer) {
+  const job = jobOf(name);
+  const step = await prepareWork({ ...job, optimizer: { ...job.optimizer, ...optimizer } }, engine);
   const losses = [];
   for (let i = 0; i < STEPS; i++) {
-    losses.push((await step()).loss.data[0]);
+    losses.push(...(await step.run()));
     if (i === 0) await engine.transfers();
   }
   return { losses, transfers: await engine.transfers() };
 }
 
 async function diffusion(engine) {
-  const job = jobOf('train-tiny');
-  const step = await compileTraining(engine, job.transformer, jobSchedule(job), jobSettings(job));
-  await loadTraining(engine, drawWeights(jobParameters(job).model));
-  const feeds = { ...jobFeeds(job), lr: scalar(2e-3), emaDecay: scalar(0.9) };
-  const told = await curve(engine, () => step(feeds));
+  const told = await curve(engine, 'train-tiny', { lr: 2e-3, emaDecay: 0.9 });
   const ema = await engine.read('ema.transformer.to_logits.1.bias');
   await engine.drop('');
   return { ...told, ema: [...ema.data] };
 }
 
 async function tokenizer(engine) {
-  const job = jobOf('tokenizer-tiny');
-  const variant = { phase: 'soft', adversary: 'absent', perceptual: false };
-  const settings = { ...job.tokenizer, ...job.optimizer };
-  const step = await engine.compile(trainingProgram({ imageSize: job.imageSize, tokenizer: settings }, variant));
-  const params = arranged(unflatten(Object.fromEntries(drawWeights(jobParameters(job).model))));
-  await engine.load({ params, adam: adamState(params), usage: zeros([settings.codes]) });
-  const scalars = { temperature: scalar(job.temperature), klWeight: scalar(job.klWeight), lr: scalar(1e-3) };
-  const feeds = { ...jobFeeds(job), ...scalars };
-  const told = await curve(engine, () => step.run(feeds));
+  const told = await curve(engine, 'tokenizer-tiny', { lr: 1e-3 });
   await engine.drop('');
   return told;
 }
