@@ -1,10 +1,11 @@
 /** The engine's worker: the only file that knows ONNX Runtime's sessions and tensors. */
 
+import { availableParallelism } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 import { messageOf } from '../errors.ts';
 import { bytes, type Spec } from '../graph/index.ts';
-import { type NDArray, overBuffer } from '../ndarray.ts';
+import { float32, type NDArray, overBuffer } from '../ndarray.ts';
 import { isCut } from './fuse.ts';
 import { type FusedProgram, loadFused } from './fused.ts';
 import { HeldState } from './held-state.ts';
@@ -23,6 +24,7 @@ import {
 } from './protocol.ts';
 import { runInto } from './run-into.ts';
 import { fromTensor, toTensor } from './tensors.ts';
+import { UpdateThreads } from './update-threads.ts';
 
 interface Session {
   readonly session: ort.InferenceSession;
@@ -41,6 +43,7 @@ const onDevice = device !== 'cpu';
 const programs = new Map<number, Session>();
 const fusedPrograms = new Map<number, FusedProgram>();
 const state = new HeldState(onDevice);
+const updateThreads = new UpdateThreads(threads === 0 ? availableParallelism() : threads);
 /** Sessions that were given back. */
 const leaving = new Set<ort.InferenceSession>();
 
@@ -65,7 +68,7 @@ async function compile(request: Extract<Request, { kind: 'compile' }>): Promise<
     }),
   });
   const { outputs, inPlace } = request;
-  const update = request.update && loadFused(request.update);
+  const update = request.update && loadFused(request.update, updateThreads);
   const stateInputs = request.inputs.filter(isState);
   const profiled = profile === undefined ? 0 : PROFILED_RUNS;
   programs.set(request.program, { session, stateInputs, outputs, inPlace, update, cuts: new Map(), profiled });
@@ -104,7 +107,7 @@ async function run({ program: id, feeds }: Extract<Request, { kind: 'run' }>): P
   const fused = fusedPrograms.get(id);
   if (fused) {
     const begun = now();
-    runFused(fused, feeds);
+    await runFused(fused, feeds);
     return { arrays: {}, ran: { begun, ended: begun, updated: now() } };
   }
   const program = programs.get(id)!;
@@ -123,7 +126,7 @@ async function run({ program: id, feeds }: Extract<Request, { kind: 'run' }>): P
     if (isState(name)) state.replace(name, result, session);
     else if (!isCut(name)) arrays[name] = fromTensor(result);
   }
-  if (update) runFused(update, {}, cuts);
+  if (update) await runFused(update, {}, cuts);
   return { arrays, ran: { begun, ended, updated: now() } };
 }
 
@@ -155,9 +158,14 @@ function endProfiles(): void {
   }
 }
 
-function runFused(fused: FusedProgram, feeds: Arrays, cuts?: ReadonlyMap<string, ort.Tensor>): void {
+async function runFused(fused: FusedProgram, feeds: Arrays, cuts?: Map<string, ort.Tensor>): Promise<void> {
   const array = (path: string) => (cuts?.get(path) ?? state.at(path)).data as Float32Array;
-  fused.run((path) => (feeds[path] ? Number(feeds[path].data[0]) : array(path)[0]!), array);
+  const moved = (path: string, data: Float32Array) => {
+    const cut = cuts?.get(path);
+    if (cut) cuts?.set(path, toTensor(float32(data, cut.dims)));
+    else state.moved(path, data);
+  };
+  await fused.run((path) => (feeds[path] ? Number(feeds[path].data[0]) : array(path)[0]!), { array, moved });
 }
 
 type Tensors = Readonly<Record<string, ort.Tensor>>;
@@ -194,7 +202,7 @@ async function answer(id: number, request: Request): Promise<Answer> {
       await compile(request);
       return { id, arrays: {} };
     case 'fuse':
-      fusedPrograms.set(request.program, loadFused(request.plan));
+      fusedPrograms.set(request.program, loadFused(request.plan, updateThreads));
       return { id, arrays: {} };
     case 'release':
       release(request.program);

@@ -37,6 +37,8 @@ export interface FusedLoop {
   readonly stores: readonly { readonly array: number; readonly value: LoopOperand }[];
   /** Paths of the arrays. */
   readonly arrays: readonly string[];
+  /** Elements of each. */
+  readonly size: number;
   /** Which of the plan's scalars it reads. */
   readonly scalars: readonly number[];
 }
@@ -285,5 +287,5 @@ function writeLoop(outputs: readonly Output[], names: ReadonlyMap<Tensor, string
   // All is read before anything is written.
   const values = outputs.map(([, t]) => value(t));
   const stores = outputs.map(([path], i) => ({ array: numbered(arrays, path), value: values[i]! }));
-  return { steps, stores, arrays, scalars: used };
+  return { steps, stores, arrays, size: sizeOf(outputs[0]![1].shape), scalars: used };
 }

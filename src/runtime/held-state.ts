@@ -1,7 +1,7 @@
 /** The state that the engine's worker holds between runs: tensors by path, on the host or on the device. */
 
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { DType, NDArray } from '../ndarray.ts';
+import { type DType, float32, type NDArray } from '../ndarray.ts';
 import type { Arrays, StateTensor } from './protocol.ts';
 import { fromTensor, toTensor } from './tensors.ts';
 
@@ -34,6 +34,12 @@ export class HeldState {
     if (!old || old === next) return;
     if (this.onDevice) this.dispose(old);
     else this.spare.set(name, old);
+  }
+
+  /** The same memory, which has come back from another thread under a new array. */
+  moved(name: string, data: Float32Array): void {
+    const { dims } = this.at(name);
+    this.tensors.set(name, toTensor(float32(data, dims)));
   }
 
   load(name: string, array: NDArray): void {

@@ -9,6 +9,9 @@ import type { FusedLoop, LoopOp, LoopOperand } from './fuse.ts';
 /** A compiled loop: overwrites `arrays`, all of one length, given the values of its scalars. */
 export type Loop = (scalars: readonly number[], arrays: readonly Float32Array[]) => void;
 
+/** What a loop does, however long its arrays are. */
+type LoopCode = Omit<FusedLoop, 'size'>;
+
 /** Elements of a block. A handful of arrays together stay within a core's second cache. */
 const BLOCK = 8192;
 const PAGE = 65536;
@@ -16,7 +19,7 @@ const PAGE = 65536;
 const VECTOR = 16;
 
 /** Compile a loop. Loops of the same steps should share what comes back. */
-export function compileLoop(loop: FusedLoop): Loop {
+export function compileLoop(loop: LoopCode): Loop {
   const { arrays } = loop;
   const memory = new WebAssembly.Memory({ initial: Math.ceil((arrays.length * BLOCK * 4) / PAGE) });
   const module = new WebAssembly.Module(moduleOf(loop));
@@ -69,7 +72,7 @@ const section = (id: number, body: readonly number[]): number[] => [id, ...leb(b
 const name = (text: string): number[] => list([...text].map((c) => [c.charCodeAt(0)]));
 
 /** A module with one function of the bytes to go over and the scalars. */
-function moduleOf(loop: FusedLoop): Uint8Array<ArrayBuffer> {
+function moduleOf(loop: LoopCode): Uint8Array<ArrayBuffer> {
   const type = [0x60, ...list([[I32], ...loop.scalars.map(() => [F32])]), ...list([])];
   const code = codeOf(loop);
   return Uint8Array.from([
@@ -83,7 +86,7 @@ function moduleOf(loop: FusedLoop): Uint8Array<ArrayBuffer> {
 }
 
 /** Parameters: bytes and scalars. Locals: the offset in bytes, the scalars fourfold, the value of each step. */
-function codeOf({ steps, stores, scalars }: FusedLoop): number[] {
+function codeOf({ steps, stores, scalars }: LoopCode): number[] {
   const offset = 1 + scalars.length;
   const [firstSplat, firstStep] = [offset + 1, offset + 1 + scalars.length];
   const locals = list([
@@ -96,7 +99,7 @@ function codeOf({ steps, stores, scalars }: FusedLoop): number[] {
   const operand = (of: LoopOperand) => get('step' in of ? firstStep + of.step : firstSplat + of.scalar);
   /** Alignment 2⁴; the array's place in memory. */
   const at = (array: number) => [4, ...leb(array * BLOCK * 4)];
-  const value = (step: FusedLoop['steps'][number]) =>
+  const value = (step: LoopCode['steps'][number]) =>
     'load' in step
       ? [...get(offset), ...simd(LOAD), ...at(step.load)]
       : [...step.operands.flatMap(operand), ...simd(vectorOps[step.op])];
