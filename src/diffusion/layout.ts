@@ -42,11 +42,12 @@ export function samplingParameters(parameters: Tree<Parameter>): Tree<Parameter>
   return unflatten<Parameter>(Object.fromEntries(parted));
 }
 
-/** An array from a file as sampling has it, by path. */
+/** Copies of an array from a file as sampling has it, by path. */
 export function samplingArrays(path: string, array: NDArray): Readonly<Record<string, NDArray>> {
   const arranged = arrange(array);
   const axis = hiddenAxis(path);
-  if (axis === undefined) return { [path]: arranged };
+  if (axis === undefined)
+    return { [path]: arranged === array ? ({ ...array, data: array.data.slice() } as NDArray) : arranged };
   const [outer, inner] = [sizeOf(arranged.shape.slice(0, axis)), sizeOf(arranged.shape.slice(axis + 1))];
   const row = arranged.shape[axis]! * inner;
   const cut = ({ shape, start }: Part) => {

@@ -130,7 +130,7 @@ function evenParts(total: number, most: number): { readonly from: number; readon
 
 /** One array at a time: a large model need not be there once more in another order. */
 async function loadArranged(engine: Engine, weights: Iterable<readonly [string, NDArray]>): Promise<void> {
-  for (const [path, array] of weights) await engine.load({ [DENOISER]: unflatten(samplingArrays(path, array)) });
+  for (const [path, array] of weights) await engine.give({ [DENOISER]: unflatten(samplingArrays(path, array)) });
   await engine.upload(DENOISER);
 }
 

@@ -6,7 +6,7 @@
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { UserError } from '../errors.ts';
-import { input, type Program, writeOnnx } from '../graph/index.ts';
+import { type Program, writeOnnx } from '../graph/index.ts';
 import type { NDArray, Tree } from '../ndarray.ts';
 import { flatten, unflatten } from '../tree.ts';
 import { FeedBuffers } from './feeds.ts';
@@ -29,6 +29,7 @@ import {
 } from './protocol.ts';
 import { Recorder } from './recorder.ts';
 import { BARRIER } from './run-into.ts';
+import { StateCopies } from './state-copies.ts';
 
 export type { CompileOptions, Device, EngineOptions } from './protocol.ts';
 
@@ -50,8 +51,7 @@ interface Pending {
 
 export class Engine {
   private readonly pending = new Map<number, Pending>();
-  /** Programs that copy state to the host or to the device, by what they copy. */
-  private readonly copies = new Map<string, Executable>();
+  private readonly copies = new StateCopies((program, name) => this.compile(program, { name }));
   /** What each program needs in memory, as long as it is there. */
   private readonly needs = new Map<number, ProgramNeeds>();
   private readonly feeds = new FeedBuffers();
@@ -158,11 +158,14 @@ export class Engine {
 
   /** Put arrays into the state, under the paths a program reads them by: `load({ params })` feeds `state.params…`. */
   async load(state: Tree<NDArray>): Promise<void> {
-    // One copy of one array at a time: it is handed over, and no two names can end up with the same memory.
-    for (const [name, array] of Object.entries(flatten({ [STATE]: state }))) {
-      const copy = { ...array, data: array.data.slice() } as NDArray;
-      await this.call({ kind: 'load', name, array: copy }, [copy.data.buffer as ArrayBuffer]);
-    }
+    // One copy of one array at a time: no two names can end up with the same memory.
+    for (const [name, array] of Object.entries(flatten({ [STATE]: state })))
+      await this.put(name, { ...array, data: array.data.slice() } as NDArray);
+  }
+
+  /** The same for arrays that nobody else needs, each with a buffer to itself: they are handed over instead of copied, and empty afterwards. */
+  async give(state: Tree<NDArray>): Promise<void> {
+    for (const [name, array] of Object.entries(flatten({ [STATE]: state }))) await this.put(name, array);
   }
 
   /**
@@ -171,15 +174,7 @@ export class Engine {
    */
   async upload(path: string): Promise<void> {
     if (this.device === 'cpu') return;
-    const tensors = await this.tensorsUnder(statePath(path));
-    const key = `upload ${JSON.stringify(Object.entries(tensors).map(([name, { dtype, shape }]) => [name, dtype, shape]))}`;
-    let move = this.copies.get(key);
-    if (!move) {
-      const inputs = Object.fromEntries(Object.entries(tensors).map(([name, spec]) => [name, input(name, spec)]));
-      move = await this.compile({ inputs, outputs: inputs }, { name: 'upload' });
-      this.copies.set(key, move);
-    }
-    await move.run({});
+    await this.copies.upload(await this.tensorsUnder(statePath(path)));
   }
 
   /** Copy a part of the state back to the host; all of it under the empty path. */
@@ -187,7 +182,7 @@ export class Engine {
     const prefix = statePath(path);
     const tensors = await this.tensorsUnder(prefix);
     const onHost = Object.values(tensors).every(({ location }) => location === 'cpu');
-    const arrays = onHost ? await this.copy(Object.keys(tensors)) : await this.fetch(tensors);
+    const arrays = onHost ? await this.copy(Object.keys(tensors)) : await this.copies.fetch(tensors);
     return unflatten(
       Object.fromEntries(Object.entries(arrays).map(([name, array]) => [name.slice(prefix.length + 1), array])),
     );
@@ -241,24 +236,13 @@ export class Engine {
     return arrays;
   }
 
+  private put(name: string, array: NDArray): Promise<Answer> {
+    return this.call({ kind: 'load', name, array }, [array.data.buffer as ArrayBuffer]);
+  }
+
   private async tensorsUnder(prefix: string): Promise<Readonly<Record<string, StateTensor>>> {
     const answer = await this.call({ kind: 'describe', prefix });
     return 'state' in answer ? answer.state : {};
-  }
-
-  /** ONNX Runtime in Node cannot download a tensor from a device, but the outputs of a program come to the host: one that copies. */
-  private async fetch(tensors: Readonly<Record<string, StateTensor>>): Promise<Arrays> {
-    const names = Object.keys(tensors);
-    const key = JSON.stringify(tensors);
-    let copy = this.copies.get(key);
-    if (!copy) {
-      const inputs = Object.fromEntries(names.map((name) => [name, input(name, tensors[name]!)]));
-      const outputs = Object.fromEntries(names.map((name) => [copied(name), inputs[name]!]));
-      copy = await this.compile({ inputs, outputs });
-      this.copies.set(key, copy);
-    }
-    const arrays = await copy.run({});
-    return Object.fromEntries(names.map((name) => [name, arrays[copied(name)]!]));
   }
 
   private call(request: Request, transfer: ArrayBuffer[] = []): Promise<Answer> {
@@ -304,7 +288,5 @@ const failureOf = (message: string): Error =>
     : new Error(message);
 
 const statePath = (path: string): string => (path === '' ? STATE : `${STATE}.${path}`);
-
-const copied = (name: string): string => `copy of ${name}`;
 
 const arraysOf = (answer: Answer): Record<string, NDArray> => ('arrays' in answer ? answer.arrays : {});
