@@ -44,7 +44,7 @@ export function stepPrograms(
   const micro = { ...settings, batch: microBatch(batch, parts) };
   const gradients =
     parts === 1
-      ? { write: () => gradientProgram(config, schedule, settings) }
+      ? { write: () => gradientProgram(config, schedule, settings), arena: true }
       : { write: () => addingProgram(config, schedule, micro, parts), arena: !updateInPlace, fuse: false };
   return [
     { name: 'gradients', inPlace: true, ...gradients },

@@ -15,6 +15,7 @@ import {
   type Arrays,
   type Call,
   isState,
+  type OutputSpec,
   outputName,
   PROFILED_RUNS,
   type Request,
@@ -29,7 +30,7 @@ import { UpdateThreads } from './update-threads.ts';
 interface Session {
   readonly session: ort.InferenceSession;
   readonly stateInputs: readonly string[];
-  readonly outputs: Readonly<Record<string, Spec>>;
+  readonly outputs: Readonly<Record<string, OutputSpec>>;
   readonly inPlace: boolean;
   /** The end of the program, if that is fused, and memory for what it reads of the rest. */
   readonly update: FusedProgram | undefined;
@@ -178,11 +179,14 @@ async function runOnDevice({ session, outputs }: Session, inputs: Tensors): Prom
 
 /** Everything is written into buffers of ours: `bufferFor` says which. */
 async function runOnCpu(program: Session, inputs: Tensors): Promise<Tensors> {
-  const buffers = Object.entries(program.outputs).map(
-    ([name, spec]) => [name, bufferFor(program, name, spec)] as const,
-  );
-  await runInto(program.session, inputs, Object.fromEntries(buffers.map(([name, t]) => [outputName(name), t])));
-  return Object.fromEntries(buffers);
+  const buffers: Record<string, ort.Tensor> = {};
+  const fetches: Record<string, ort.Tensor> = {};
+  for (const [name, spec] of Object.entries(program.outputs)) {
+    buffers[name] = bufferFor(program, name, spec);
+    fetches[outputName(name)] = toTensor({ ...fromTensor(buffers[name]), shape: spec.computed } as NDArray);
+  }
+  await runInto(program.session, inputs, fetches);
+  return buffers;
 }
 
 /** For new state memory that state had; for what the fused update reads always the same; for what the caller gets new memory. */

@@ -6,7 +6,7 @@
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { UserError } from '../errors.ts';
-import { type Program, writeOnnx } from '../graph/index.ts';
+import { type Program, type Tensor, writeOnnx } from '../graph/index.ts';
 import type { NDArray, Tree } from '../ndarray.ts';
 import { flatten, unflatten } from '../tree.ts';
 import { FeedBuffers } from './feeds.ts';
@@ -103,11 +103,19 @@ export class Engine {
       const core = split?.core ?? program;
       this.needs.set(id, needsOf(program, core, options));
       const inputs = Object.keys(core.inputs);
+      const onCpu = this.device === 'cpu';
+      const written = onCpu ? unshaped(core) : core;
       const outputs = Object.fromEntries(
-        Object.entries(core.outputs).map(([name, { dtype, shape }]) => [name, { dtype, shape }]),
+        Object.entries(core.outputs).map(([name, { dtype, shape }]) => [
+          name,
+          { dtype, shape, computed: written.outputs[name]!.shape },
+        ]),
       );
-      const barrier = this.device === 'cpu' ? { barrier: BARRIER } : {};
-      const model = writeOnnx(core, { outputName, narrow: this.device === 'webgpu', ...barrier });
+      const model = writeOnnx(written, {
+        outputName,
+        narrow: this.device === 'webgpu',
+        ...(onCpu && { barrier: BARRIER }),
+      });
       const request = { kind: 'compile', program: id, model, inputs, outputs, inPlace, arena } as const;
       await this.call({ ...request, update: split?.update }, [model.buffer as ArrayBuffer]);
     }
@@ -279,6 +287,12 @@ export class Engine {
     for (const waiting of this.pending.values()) waiting.reject(this.failure);
     this.pending.clear();
   }
+}
+
+/** A program whose outputs are computed in whatever shape they come: a reshape into the memory of an output would be a copy. */
+function unshaped({ inputs, outputs }: Program): Program {
+  const before = (t: Tensor): Tensor => (t.node.op === 'reshape' ? before(t.node.inputs[0]!) : t);
+  return { inputs, outputs: Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name, before(t)])) };
 }
 
 /** What ONNX Runtime says, or what the user can do about it. */

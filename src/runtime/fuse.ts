@@ -105,8 +105,7 @@ export function splitUpdate(program: Program): SplitProgram | undefined {
   const cut = (t: Tensor) => {
     if (names.has(t) || t.node.op === 'constant') return;
     names.set(t, `${CUT}${names.size}`);
-    // A reshape into an output's buffer is a copy, and the loop does not mind the shape.
-    cuts[names.get(t)!] = isScalar(t) ? t : unshaped(t);
+    cuts[names.get(t)!] = t;
   };
   const seen = new Set<Tensor>();
   const visit = (t: Tensor): void => {
@@ -127,8 +126,6 @@ export function splitUpdate(program: Program): SplitProgram | undefined {
   const loops = grouped(updated, names, program).map((group) => writeLoop(group, names, scalars));
   return { core, update: { scalars: scalars.finish(), results: [], loops } };
 }
-
-const unshaped = (t: Tensor): Tensor => (t.node.op === 'reshape' ? unshaped(t.node.inputs[0]!) : t);
 
 /** All that is arithmetic, element by element, on state: state itself, and operations with such an operand. */
 function updatesIn(program: Program): ReadonlySet<Tensor> {

@@ -53,13 +53,18 @@ export interface CompileOptions {
 
 export type Arrays = Readonly<Record<string, NDArray>>;
 
+/** An output as its reader knows it, and the shape in which the session computes it. */
+export interface OutputSpec extends Spec {
+  readonly computed: readonly number[];
+}
+
 export type Request =
   | {
       readonly kind: 'compile';
       readonly program: number;
       readonly model: Uint8Array;
       readonly inputs: readonly string[];
-      readonly outputs: Readonly<Record<string, Spec>>;
+      readonly outputs: Readonly<Record<string, OutputSpec>>;
       readonly inPlace: boolean;
       readonly arena: boolean;
       /** What to do with the state once the program has run. */
