@@ -64,8 +64,8 @@ export interface EstimateOptions {
  * nano, in the demo of a fresh clone. The tokenizer's narrow convolutions are far from the speed of large matrix products.
  */
 const REFERENCE_GFLOPS: Readonly<Record<StageName, number>> = { clip: 52, tokenizer: 20, diffusion: 84, finetune: 84 };
-/** What an update in place adds for each parameter: 16 of the 19.5 seconds of a measured step at 515 M parameters. */
-const IN_PLACE_SECONDS = 31e-9;
+/** What an update in place adds for each parameter: what arithmetic leaves of a measured step at 515 M parameters, batch 1 (docs/scale.md). */
+const IN_PLACE_SECONDS = 4e-9;
 
 /**
  * Parameters, arithmetic, memory and projected time of each stage.
