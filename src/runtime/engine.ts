@@ -171,9 +171,16 @@ export class Engine {
       await this.put(name, { ...array, data: array.data.slice() } as NDArray);
   }
 
-  /** The same for arrays that nobody else needs, each with a buffer to itself: they are handed over instead of copied, and empty afterwards. */
+  /**
+   * The same for arrays that nobody else needs: they are handed over instead of copied, and empty afterwards.
+   * @throws Error if one does not have a buffer to itself.
+   */
   async give(state: Tree<NDArray>): Promise<void> {
-    for (const [name, array] of Object.entries(flatten({ [STATE]: state }))) await this.put(name, array);
+    for (const [name, array] of Object.entries(flatten({ [STATE]: state }))) {
+      if (array.data.byteLength < array.data.buffer.byteLength)
+        throw new Error(`${name} shares its buffer: it cannot be handed over`);
+      await this.put(name, array);
+    }
   }
 
   /**

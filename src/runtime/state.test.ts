@@ -75,3 +75,40 @@ it('is written over in place, with the same results, where a program asks for it
   expect(apart.seen).toMatchObject({ data: Float32Array.of(3, 1) });
   expect(await walk(true)).toEqual(apart);
 });
+
+it('is handed over without a copy where it is given, which a part of a buffer cannot be', async () => {
+  const look = await engine.compile(g.trace({ state: { w: g.f32(3) } }, ({ state: { w } }) => ({ y: g.mul(w, 2) })));
+  const given = float32([1, 2, 3], [3]);
+  await engine.give({ w: given });
+  expect(given.data).toHaveLength(0);
+  expect((await look.run({})).y!.data).toEqual(Float32Array.of(2, 4, 6));
+  const whole = new Float32Array(4);
+  await expect(engine.give({ w: float32(whole.subarray(1), [3]) })).rejects.toThrow(/state\.w shares its buffer/);
+  expect(whole).toHaveLength(4);
+});
+
+it.each([false, true])(
+  'keeps the shape it was traced with where that is the last to be made (in place: %s)',
+  async (inPlace) => {
+    const state = { sum: g.f32(2, 3), other: g.f32(6) };
+    const program = await engine.compile(
+      g.trace({ state, x: g.f32(3, 2) }, ({ state: { other }, x }) => ({
+        state: { sum: g.reshape(g.exp(x), [2, 3]), other: g.reshape(g.sqrt(x), [6]) },
+        y: g.reshape(g.mul(x, 2), [1, 6]),
+        z: g.reshape(other, [3, 2]),
+      })),
+      { inPlace, fuse: false },
+    );
+    const read = await engine.compile(
+      g.trace({ state: { sum: g.f32(2, 3) } }, ({ state: { sum } }) => ({ rows: g.sum(sum, 1) })),
+    );
+    await engine.load({ sum: float32(new Float32Array(6), [2, 3]), other: float32([6, 5, 4, 3, 2, 1], [6]) });
+    const x = float32([0, 0, 0, 1, 4, 9], [3, 2]);
+    const { y, z } = await program.run({ x });
+    expect(y).toEqual(float32([0, 0, 0, 2, 8, 18], [1, 6]));
+    expect(z!.shape).toEqual([3, 2]);
+    expect(await engine.read('other')).toEqual(float32([0, 0, 0, 1, 2, 3], [6]));
+    expect((await read.run({})).rows!.data[0]).toBeCloseTo(3);
+    expect((await engine.describe('sum')).sum).toMatchObject({ shape: [2, 3] });
+  },
+);
