@@ -63,7 +63,7 @@ export interface EstimateOptions {
  * GFLOP/s of whole training steps on the reference machine, two cores with AVX2 at `machineSpeed` 1: measured on the stages of
  * nano, in the demo of a fresh clone. The tokenizer's narrow convolutions are far from the speed of large matrix products.
  */
-const REFERENCE_GFLOPS: Readonly<Record<StageName, number>> = { clip: 52, tokenizer: 20, diffusion: 84, finetune: 84 };
+const REFERENCE_GFLOPS: Readonly<Record<StageName, number>> = { clip: 52, tokenizer: 26, diffusion: 84, finetune: 84 };
 /** What an update in place adds for each parameter: what arithmetic leaves of a measured step at 515 M parameters, batch 1 (docs/scale.md). */
 const IN_PLACE_SECONDS = 4e-9;
 
