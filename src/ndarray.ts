@@ -36,6 +36,9 @@ export function scalar(value: number): NDArray<'float32'> {
   return { dtype: 'float32', shape: [], data: Float32Array.of(value) };
 }
 
+/** The same numbers in memory of their own. */
+export const copyOf = (array: NDArray): NDArray => ({ ...array, data: array.data.slice() }) as NDArray;
+
 /** The array that lies in a buffer and fills it. */
 export function overBuffer(buffer: ArrayBuffer, { dtype, shape }: Pick<NDArray, 'dtype' | 'shape'>): NDArray {
   switch (dtype) {

@@ -15,6 +15,7 @@ import { latentsOf } from '../../dist/diffusion/latents.js';
 import { diffusionStage } from '../../dist/diffusion/stage.js';
 import { uniforms } from '../../dist/random/noise.js';
 import { gridSize, makeRecipe } from '../../dist/recipe.js';
+import { totalBytes } from '../../dist/runtime/footprint.js';
 import { peakResidentBytes } from '../../dist/runtime/resident.js';
 import { planFor, present } from '../../dist/training/memory.js';
 import { clipMemory, denoiserMemory, tokenizerMemory } from '../../dist/training/planned-stages.js';
@@ -129,12 +130,11 @@ async function measure({ stage, preset, batch, parts, changes }) {
       planned,
       make,
     );
-    const { state, activations, copies, programs } = plan.footprint;
-    const estimate = state + activations + copies + programs;
+    const { state, activations } = plan.footprint;
     return {
       state,
       activations,
-      estimate,
+      estimate: totalBytes(plan.footprint),
       planned: plan.bytes - before.base,
       measured: peakResidentBytes() - before.base,
     };

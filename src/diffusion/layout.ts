@@ -1,6 +1,6 @@
 /** How the engine holds weights for sampling: 3x3 convolutions taps first (`nn/taps.ts`), those of convolutional MLPs in parts. */
 
-import { float32, type NDArray, sizeOf, type Tree } from '../ndarray.ts';
+import { copyOf, float32, type NDArray, sizeOf, type Tree } from '../ndarray.ts';
 import type { Parameter } from '../nn/parameters.ts';
 import { arrange, arrangedParameters } from '../nn/taps.ts';
 import { hiddenParts } from '../nn/winograd.ts';
@@ -46,8 +46,7 @@ export function samplingParameters(parameters: Tree<Parameter>): Tree<Parameter>
 export function samplingArrays(path: string, array: NDArray): Readonly<Record<string, NDArray>> {
   const arranged = arrange(array);
   const axis = hiddenAxis(path);
-  if (axis === undefined)
-    return { [path]: arranged === array ? ({ ...array, data: array.data.slice() } as NDArray) : arranged };
+  if (axis === undefined) return { [path]: arranged === array ? copyOf(array) : arranged };
   const [outer, inner] = [sizeOf(arranged.shape.slice(0, axis)), sizeOf(arranged.shape.slice(axis + 1))];
   const row = arranged.shape[axis]! * inner;
   const cut = ({ shape, start }: Part) => {

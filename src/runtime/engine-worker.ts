@@ -5,7 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 import { messageOf } from '../errors.ts';
 import { bytes, type Spec } from '../graph/index.ts';
-import { float32, type NDArray, overBuffer } from '../ndarray.ts';
+import { type NDArray, overBuffer } from '../ndarray.ts';
 import { isCut } from './fuse.ts';
 import { type FusedProgram, loadFused } from './fused.ts';
 import { HeldState } from './held-state.ts';
@@ -24,7 +24,7 @@ import {
   type WorkerOptions,
 } from './protocol.ts';
 import { runInto } from './run-into.ts';
-import { fromTensor, toTensor } from './tensors.ts';
+import { fromTensor, reshaped, toTensor, withData } from './tensors.ts';
 import { UpdateThreads } from './update-threads.ts';
 
 interface Session {
@@ -163,7 +163,7 @@ async function runFused(fused: FusedProgram, feeds: Arrays, cuts?: Map<string, o
   const array = (path: string) => (cuts?.get(path) ?? state.at(path)).data as Float32Array;
   const moved = (path: string, data: Float32Array) => {
     const cut = cuts?.get(path);
-    if (cut) cuts?.set(path, toTensor(float32(data, cut.dims)));
+    if (cut) cuts?.set(path, withData(cut, data));
     else state.moved(path, data);
   };
   await fused.run((path) => (feeds[path] ? Number(feeds[path].data[0]) : array(path)[0]!), { array, moved });
@@ -182,8 +182,9 @@ async function runOnCpu(program: Session, inputs: Tensors): Promise<Tensors> {
   const buffers: Record<string, ort.Tensor> = {};
   const fetches: Record<string, ort.Tensor> = {};
   for (const [name, spec] of Object.entries(program.outputs)) {
-    buffers[name] = bufferFor(program, name, spec);
-    fetches[outputName(name)] = toTensor({ ...fromTensor(buffers[name]), shape: spec.computed } as NDArray);
+    const buffer = bufferFor(program, name, spec);
+    buffers[name] = buffer;
+    fetches[outputName(name)] = spec.computed ? reshaped(buffer, spec.computed) : buffer;
   }
   await runInto(program.session, inputs, fetches);
   return buffers;

@@ -6,12 +6,12 @@
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { UserError } from '../errors.ts';
-import { type Program, type Tensor, writeOnnx } from '../graph/index.ts';
-import type { NDArray, Tree } from '../ndarray.ts';
+import type { Program } from '../graph/index.ts';
+import { copyOf, type NDArray, type Tree } from '../ndarray.ts';
 import { flatten, unflatten } from '../tree.ts';
+import { type Division, divide, modelOf } from './divide.ts';
 import { FeedBuffers } from './feeds.ts';
-import { type Footprint, footprint, needsOf, nothingOf, type ProgramNeeds } from './footprint.ts';
-import { fuse, splitUpdate } from './fuse.ts';
+import { type Footprint, footprint, needsOf, type ProgramNeeds } from './footprint.ts';
 import { now } from './profiler.ts';
 import {
   type Answer,
@@ -20,7 +20,6 @@ import {
   type Device,
   type EngineOptions,
   isState,
-  outputName,
   type Request,
   STATE,
   type StateTensor,
@@ -28,7 +27,6 @@ import {
   type WorkerOptions,
 } from './protocol.ts';
 import { Recorder } from './recorder.ts';
-import { BARRIER } from './run-into.ts';
 import { StateCopies } from './state-copies.ts';
 
 export type { CompileOptions, Device, EngineOptions } from './protocol.ts';
@@ -91,33 +89,25 @@ export class Engine {
   async compile(program: Program, options: CompileOptions = {}): Promise<Executable> {
     const id = this.programs++;
     const name = options.name ?? `program ${id}`;
-    const { inPlace = false, arena = !inPlace, fuse: wanted = true } = options;
-    // Elementwise updates of state run as fused loops.
-    const fuses = this.device === 'cpu' && wanted;
-    const plan = inPlace && fuses ? fuse(program) : undefined;
-    if (plan) {
-      this.needs.set(id, needsOf(program, nothingOf(program), options));
-      await this.call({ kind: 'fuse', program: id, plan });
-    } else {
-      const split = fuses ? splitUpdate(program) : undefined;
-      const core = split?.core ?? program;
-      this.needs.set(id, needsOf(program, core, options));
+    const { core, update, whole }: Division = this.device === 'cpu' ? divide(program, options) : { core: program };
+    const needs = needsOf(program, core, options);
+    this.needs.set(id, needs);
+    if (whole) await this.call({ kind: 'fuse', program: id, plan: whole });
+    else {
+      const { model, outputs } = modelOf(core, this.device);
       const inputs = Object.keys(core.inputs);
-      const onCpu = this.device === 'cpu';
-      const written = onCpu ? unshaped(core) : core;
-      const outputs = Object.fromEntries(
-        Object.entries(core.outputs).map(([name, { dtype, shape }]) => [
-          name,
-          { dtype, shape, computed: written.outputs[name]!.shape },
-        ]),
-      );
-      const model = writeOnnx(written, {
-        outputName,
-        narrow: this.device === 'webgpu',
-        ...(onCpu && { barrier: BARRIER }),
-      });
-      const request = { kind: 'compile', program: id, model, inputs, outputs, inPlace, arena } as const;
-      await this.call({ ...request, update: split?.update }, [model.buffer as ArrayBuffer]);
+      const { inPlace = false } = options;
+      const request = {
+        kind: 'compile',
+        program: id,
+        model,
+        inputs,
+        outputs,
+        inPlace,
+        arena: needs.arena,
+        update,
+      } as const;
+      await this.call(request, [model.buffer as ArrayBuffer]);
     }
     const fed = new Map(Object.entries(program.inputs).filter(([name]) => !isState(name)));
     return {
@@ -167,8 +157,7 @@ export class Engine {
   /** Put arrays into the state, under the paths a program reads them by: `load({ params })` feeds `state.params…`. */
   async load(state: Tree<NDArray>): Promise<void> {
     // One copy of one array at a time: no two names can end up with the same memory.
-    for (const [name, array] of Object.entries(flatten({ [STATE]: state })))
-      await this.put(name, { ...array, data: array.data.slice() } as NDArray);
+    for (const [name, array] of Object.entries(flatten({ [STATE]: state }))) await this.put(name, copyOf(array));
   }
 
   /**
@@ -294,12 +283,6 @@ export class Engine {
     for (const waiting of this.pending.values()) waiting.reject(this.failure);
     this.pending.clear();
   }
-}
-
-/** A program whose outputs are computed in whatever shape they come: a reshape into the memory of an output would be a copy. */
-function unshaped({ inputs, outputs }: Program): Program {
-  const before = (t: Tensor): Tensor => (t.node.op === 'reshape' ? before(t.node.inputs[0]!) : t);
-  return { inputs, outputs: Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name, before(t)])) };
 }
 
 /** What ONNX Runtime says, or what the user can do about it. */

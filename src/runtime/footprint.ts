@@ -4,7 +4,8 @@
  */
 
 import { bytes, type Program, programCost, schedule } from '../graph/index.ts';
-import { fuse, isCut, splitUpdate } from './fuse.ts';
+import { divide } from './divide.ts';
+import { isCut } from './fuse.ts';
 import { type CompileOptions, isState, STATE } from './protocol.ts';
 
 /** What one program needs, in bytes. */
@@ -62,12 +63,6 @@ export function needsOf(
   };
 }
 
-/** What is left to the runtime of a program that is nothing but a fused loop. */
-export const nothingOf = ({ inputs }: Program): Program => ({ inputs: onlyState(inputs), outputs: {} });
-
-const onlyState = (inputs: Program['inputs']): Program['inputs'] =>
-  Object.fromEntries(Object.entries(inputs).filter(([path]) => isState(path)));
-
 /** A program that may be compiled, and how. */
 export interface PlannedProgram extends CompileOptions {
   readonly name: string;
@@ -79,9 +74,7 @@ export const plannedFootprint = (programs: readonly PlannedProgram[]): Footprint
   footprint(
     programs.map(({ write, ...options }) => {
       const program = write();
-      const { inPlace = false, fuse: wanted = true } = options;
-      if (inPlace && wanted && fuse(program)) return needsOf(program, nothingOf(program), options);
-      return needsOf(program, (wanted && splitUpdate(program)?.core) || program, options);
+      return needsOf(program, divide(program, options).core, options);
     }),
   );
 

@@ -1,9 +1,9 @@
 /** The state that the engine's worker holds between runs: tensors by path, on the host or on the device. */
 
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
-import { type DType, float32, type NDArray } from '../ndarray.ts';
+import type { DType, NDArray } from '../ndarray.ts';
 import type { Arrays, StateTensor } from './protocol.ts';
-import { fromTensor, toTensor } from './tensors.ts';
+import { fromTensor, toTensor, withData } from './tensors.ts';
 
 export class HeldState {
   private readonly tensors = new Map<string, Tensor>();
@@ -38,8 +38,7 @@ export class HeldState {
 
   /** The same memory, which has come back from another thread under a new array. */
   moved(name: string, data: Float32Array): void {
-    const { dims } = this.at(name);
-    this.tensors.set(name, toTensor(float32(data, dims)));
+    this.tensors.set(name, withData(this.at(name), data));
   }
 
   load(name: string, array: NDArray): void {

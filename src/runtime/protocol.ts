@@ -53,9 +53,10 @@ export interface CompileOptions {
 
 export type Arrays = Readonly<Record<string, NDArray>>;
 
-/** An output as its reader knows it, and the shape in which the session computes it. */
+/** An output as its reader knows it. */
 export interface OutputSpec extends Spec {
-  readonly computed: readonly number[];
+  /** The shape in which the session computes it, where that is another. */
+  readonly computed?: readonly number[];
 }
 
 export type Request =

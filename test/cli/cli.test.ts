@@ -6,6 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readPngText } from '../../src/data/png.ts';
+import { readLog } from '../support/run-log.ts';
 
 const cli = path.resolve('dist/cli/main.js');
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-cli-'));
@@ -152,12 +153,7 @@ describe('bench samplers', () => {
 });
 
 describe('train', () => {
-  const losses = (run: string) =>
-    fs
-      .readFileSync(at(run, 'log.jsonl'), 'utf8')
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as { stage: string; step: number; loss: number });
+  const losses = (run: string) => readLog(at(run));
 
   it('survives being killed, and resumes to the same losses', async () => {
     const child = spawn(
@@ -253,10 +249,7 @@ describe('train in two stages', () => {
     expect(train.status, train.stderr).toBe(0);
     const { seconds } = JSON.parse(train.stdout) as { seconds: Record<string, number> };
     expect(Object.keys(seconds)).toEqual(['clip', 'tokenizer', 'diffusion', 'finetune']);
-    const log = fs.readFileSync(at('two', 'log.jsonl'), 'utf8').trim().split('\n');
-    const steps = log
-      .map((line) => JSON.parse(line) as { stage: string; step: number; clipScore?: number })
-      .filter(({ stage }) => stage === 'finetune');
+    const steps = readLog(at('two')).filter(({ stage }) => stage === 'finetune');
     expect(steps.map(({ step, clipScore }) => [step, Math.abs(clipScore ?? Number.NaN) <= 1])).toEqual([
       [1, false],
       [2, true],

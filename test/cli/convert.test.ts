@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensors } from '../../src/checkpoint/safetensors.ts';
 import type { Writable } from '../../src/checkpoint/torch/pickle.ts';
 import { writeTorch } from '../../src/checkpoint/torch/write.ts';
+import { readLog } from '../support/run-log.ts';
 import { diffusionOf, exportTinyClip, type Flat, judgeOf, tinyRecipe, tokenizerOf } from '../support/tiny-model.ts';
 
 const cli = path.resolve('dist/cli/main.js');
@@ -118,8 +119,7 @@ describe('train --from', () => {
     expect(distance(once, diffusion)).toBeGreaterThan(1e-6);
     const resumed = clipvq('train', '--run', 'further', '--resume', '--stage', 'diffusion');
     expect(resumed.status, resumed.stderr).toBe(0);
-    const steps = fs.readFileSync(at('further', 'log.jsonl'), 'utf8').trim().split('\n');
-    expect(steps.map((line) => (JSON.parse(line) as { step: number }).step)).toEqual([1, 2]);
+    expect(readLog(at('further')).map(({ step }) => step)).toEqual([1, 2]);
     expect(distance(weights('further', 'diffusion', 'model.safetensors'), once)).toBeGreaterThan(0);
   });
 

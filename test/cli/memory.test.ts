@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { readLog } from '../support/run-log.ts';
 
 const cli = path.resolve('dist/cli/main.js');
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-memory-'));
@@ -73,13 +74,7 @@ describe.skipIf(process.platform !== 'linux')('train --memory', () => {
     expect(peakBytes).toBeGreaterThanOrEqual(bound.seen);
     expect(peakBytes).toBeLessThan(limit);
 
-    const logged = (run: string) =>
-      fs
-        .readFileSync(path.join(folder, run, 'log.jsonl'), 'utf8')
-        .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line) as { loss: number; activationBytes?: number });
-    const [one, many] = [logged('free'), logged('bound')];
+    const [one, many] = [readLog(path.join(folder, 'free')), readLog(path.join(folder, 'bound'))];
     expect(many).toHaveLength(3);
     one.forEach(({ loss }, step) => {
       expect(many[step]!.loss / loss).toBeCloseTo(1, 3);

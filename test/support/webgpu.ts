@@ -15,15 +15,11 @@ export function hasVulkan(skipped: string): boolean {
   return present;
 }
 
-/** The environment of a process that computes on WebGPU. */
-export function onVulkan(): NodeJS.ProcessEnv {
-  // The folder of the driver also holds the Vulkan loader.
-  const libraries = [path.dirname(ICD), process.env.LD_LIBRARY_PATH].filter(Boolean).join(':');
-  return { ...process.env, VK_ICD_FILENAMES: ICD, LD_LIBRARY_PATH: libraries };
-}
-
 /** What Node prints for these arguments, as JSON. */
 export async function runOnVulkan(...args: readonly string[]): Promise<unknown> {
-  const { stdout } = await promisify(execFile)(process.execPath, args, { env: onVulkan() });
+  // The folder of the driver also holds the Vulkan loader.
+  const libraries = [path.dirname(ICD), process.env.LD_LIBRARY_PATH].filter(Boolean).join(':');
+  const env = { ...process.env, VK_ICD_FILENAMES: ICD, LD_LIBRARY_PATH: libraries };
+  const { stdout } = await promisify(execFile)(process.execPath, args, { env });
   return JSON.parse(stdout);
 }

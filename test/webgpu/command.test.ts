@@ -1,13 +1,12 @@
 /** The command line with --device webgpu (the software Vulkan driver of Debian's chromium) against the same on the CPU: all stages, and pictures. */
 
-import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hasVulkan, onVulkan } from '../support/webgpu.ts';
+import { readLog } from '../support/run-log.ts';
+import { hasVulkan, runOnVulkan } from '../support/webgpu.ts';
 
 const present = hasVulkan('the command line on WebGPU');
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-webgpu-'));
@@ -39,33 +38,17 @@ const TINY = [
   'sampling.steps=4',
 ].flatMap((setting) => ['--set', setting]);
 
-async function clipvq(...args: string[]): Promise<unknown> {
-  const command = [path.resolve('dist/cli/main.js'), ...args, '--json'];
-  const { stdout } = await promisify(execFile)(process.execPath, command, { cwd: folder, env: onVulkan() });
-  return JSON.parse(stdout);
-}
-
-interface Logged {
-  readonly stage: string;
-  readonly step: number;
-  readonly loss: number;
-}
-
-const logOf = (run: string): Logged[] =>
-  fs
-    .readFileSync(at(run, 'log.jsonl'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Logged);
+const clipvq = (...args: string[]): Promise<unknown> =>
+  runOnVulkan(path.resolve('dist/cli/main.js'), ...args, '--json');
 
 describe.skipIf(!present)('--device webgpu (software Vulkan)', () => {
   beforeAll(async () => {
     for (const device of ['webgpu', 'cpu'])
-      await clipvq('train', '--data', 'faces', '--run', device, '--device', device, ...TINY);
+      await clipvq('train', '--data', 'faces', '--run', at(device), '--device', device, ...TINY);
   }, 300_000);
 
   it('trains every stage through all its phases as the CPU does', () => {
-    const [gpu, cpu] = [logOf('webgpu'), logOf('cpu')];
+    const [gpu, cpu] = [readLog(at('webgpu')), readLog(at('cpu'))];
     expect(gpu.map(({ stage, step }) => `${stage} ${step}`)).toEqual(cpu.map(({ stage, step }) => `${stage} ${step}`));
     expect(gpu).toHaveLength(2 + 6 + 4);
     // Measured: 4e-6 of the loss.
@@ -77,16 +60,8 @@ describe.skipIf(!present)('--device webgpu (software Vulkan)', () => {
   it('draws the same pictures', async () => {
     for (const device of ['webgpu', 'cpu'])
       await clipvq(
-        'generate',
-        'a red hat',
-        '-n',
-        '2',
-        '--model',
-        'webgpu',
-        '--device',
-        device,
-        '--out',
-        `by-${device}`,
+        ...['generate', 'a red hat', '-n', '2', '--model', at('webgpu')],
+        ...['--device', device, '--out', at(`by-${device}`)],
       );
     const names = fs.readdirSync(at('by-cpu'));
     expect(names).toHaveLength(2);
