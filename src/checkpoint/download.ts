@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import { fileError, systemCode } from './file-errors.ts';
 import { request, unreachable } from './network.ts';
 

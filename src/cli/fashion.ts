@@ -2,16 +2,16 @@
 
 import path from 'node:path';
 import { Command } from 'commander';
+import { type FashionReport, studyFashion } from '../bench/fashion.ts';
 import { writeFileAtomic } from '../checkpoint/atomic.ts';
-import { FASHION_CLASSES } from '../data/fashion-mnist.ts';
-import { contactSheet } from '../data/sheet.ts';
-import { type FashionReport, studyFashion } from '../evaluation/fashion.ts';
-import { Generator } from '../model.ts';
-import { makeRecipe } from '../recipe.ts';
-import { Engine } from '../runtime/engine.ts';
+import { FASHION_CLASSES } from '../data/sources/fashion-mnist.ts';
+import { Engine } from '../engine/engine.ts';
+import { Generator } from '../generation/generator.ts';
+import { makeRecipe } from '../recipe/schema.ts';
+import { contactSheet } from '../render/sheet.ts';
+import { RunDirectory } from '../run/directory.ts';
 import { openPictures } from '../training/pictures.ts';
 import { trainPipeline } from '../training/pipeline.ts';
-import { RunDirectory } from '../training/run.ts';
 import { assignment, type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
 import { interruptSignal, note, printResult } from './output.ts';
 import { ProgressDisplay } from './progress.ts';

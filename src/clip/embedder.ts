@@ -5,8 +5,8 @@
 
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
-import type { RgbImage } from '../data/image.ts';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
+import type { RgbImage } from '../data/pictures/image.ts';
 import type { ClipAnswer, ClipReply, ClipRequest, ClipWorkerOptions } from './clip-protocol.ts';
 import { resolveClip } from './clip-source.ts';
 import type { HubOptions } from './hub.ts';

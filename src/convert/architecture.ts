@@ -1,7 +1,7 @@
 /** Reads the settings of a network off the shapes of its parameters. */
 
-import { UserError } from '../errors.ts';
-import type { DiffusionSettings, Recipe, TokenizerSettings } from '../recipe.ts';
+import { UserError } from '../base/errors.ts';
+import type { DiffusionSettings, Recipe, TokenizerSettings } from '../recipe/schema.ts';
 import type { DiscriminatorShape } from '../vqgan/discriminator.ts';
 
 /** Anything with named shapes: tensors of a file, or of a model. */

@@ -12,6 +12,9 @@ import {
   tinyRecipe,
   tokenizerOf,
 } from '../../test/support/tiny-model.ts';
+import { UserError } from '../base/errors.ts';
+import { float32, type NDArray } from '../base/ndarray.ts';
+import { flatten, unflatten } from '../base/tree.ts';
 import { readSafetensors } from '../checkpoint/safetensors.ts';
 import type { Writable } from '../checkpoint/torch/pickle.ts';
 import { readTorch } from '../checkpoint/torch/read.ts';
@@ -19,10 +22,7 @@ import type { TorchTensor } from '../checkpoint/torch/tensors.ts';
 import { writeTorch } from '../checkpoint/torch/write.ts';
 import { scheduleOf } from '../diffusion/model.ts';
 import { diffusionParameters } from '../diffusion/transformer.ts';
-import { UserError } from '../errors.ts';
-import { Generator } from '../model.ts';
-import { float32, type NDArray } from '../ndarray.ts';
-import { flatten, unflatten } from '../tree.ts';
+import { Generator } from '../generation/generator.ts';
 import { tokenizerParameters } from '../vqgan/model.ts';
 import { inferDiffusion, inferSchedule, inferTokenizer } from './architecture.ts';
 import { referenceBuffers } from './buffers.ts';

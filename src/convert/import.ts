@@ -1,16 +1,16 @@
 /** From checkpoints of the reference program to a model directory of ours. */
 
+import { UserError } from '../base/errors.ts';
+import { float32, type NDArray, type Tree } from '../base/ndarray.ts';
+import { flatten } from '../base/tree.ts';
 import { readTorch } from '../checkpoint/torch/read.ts';
 import { clipName } from '../clip/clip-source.ts';
 import { transformerConfig } from '../diffusion/model.ts';
 import { diffusionParameters } from '../diffusion/transformer.ts';
-import { UserError } from '../errors.ts';
-import { float32, type NDArray, type Tree } from '../ndarray.ts';
 import { adopt } from '../nn/parameters.ts';
-import { makeRecipe, parseRecipe, type Recipe } from '../recipe.ts';
-import { saveDiscriminator } from '../training/origin.ts';
-import { RunDirectory } from '../training/run.ts';
-import { flatten } from '../tree.ts';
+import { makeRecipe, parseRecipe, type Recipe } from '../recipe/schema.ts';
+import { RunDirectory } from '../run/directory.ts';
+import { saveDiscriminator } from '../run/origin.ts';
 import { type DiscriminatorShape, discriminatorFrom } from '../vqgan/discriminator.ts';
 import { tokenizerParameters } from '../vqgan/model.ts';
 import {

@@ -1,8 +1,8 @@
 /** Finds the tokenizer and the diffusion model in what the reference program and its forebears have saved. */
 
+import { UserError } from '../base/errors.ts';
 import { TorchTensor } from '../checkpoint/torch/tensors.ts';
 import type { Value } from '../checkpoint/torch/values.ts';
-import { UserError } from '../errors.ts';
 
 /** Tensors under the names that our parameters have too. */
 export type Tensors = Readonly<Record<string, TorchTensor>>;

@@ -1,13 +1,14 @@
 /** A whole model in the smallest sizes that the reference could have too, with random weights: for imports, exports and the command line. */
+
+import { int32, type NDArray } from '../../src/base/ndarray.ts';
+import { flatten } from '../../src/base/tree.ts';
 import { Bpe } from '../../src/clip/bpe.ts';
 import { exportClip } from '../../src/clip/export.ts';
 import { clipParameters } from '../../src/clip/towers.ts';
 import { transformerConfig } from '../../src/diffusion/model.ts';
 import { diffusionParameters } from '../../src/diffusion/transformer.ts';
-import { int32, type NDArray } from '../../src/ndarray.ts';
 import { initialize } from '../../src/nn/parameters.ts';
-import { makeRecipe, parseRecipe, type Recipe } from '../../src/recipe.ts';
-import { flatten } from '../../src/tree.ts';
+import { makeRecipe, parseRecipe, type Recipe } from '../../src/recipe/schema.ts';
 import { discriminatorBuffers, discriminatorParameters } from '../../src/vqgan/discriminator.ts';
 import { tokenizerParameters } from '../../src/vqgan/model.ts';
 

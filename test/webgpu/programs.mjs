@@ -4,15 +4,15 @@
  * process of its own: a graphics driver that crashes ends nothing else.
  */
 
+import { drawWeights, jobFeeds, jobParameters, jobSchedule } from '../../dist/bench/peer/jobs.js';
+import { moreRows } from '../../dist/bench/peer/rows.js';
+import { prepareWork } from '../../dist/bench/peer/work.js';
 import { DenoiserPool } from '../../dist/diffusion/model.js';
 import { reverseProbabilities, reverseStep } from '../../dist/diffusion/reverse.js';
 import { ancestral, exactDraw } from '../../dist/diffusion/samplers/ancestral.js';
 import { exactPlan } from '../../dist/diffusion/samplers/chain.js';
-import { drawWeights, jobFeeds, jobParameters, jobSchedule } from '../../dist/evaluation/peer/jobs.js';
-import { moreRows } from '../../dist/evaluation/peer/rows.js';
-import { prepareWork } from '../../dist/evaluation/peer/work.js';
+import { Engine } from '../../dist/engine/engine.js';
 import { uniforms } from '../../dist/random/noise.js';
-import { Engine } from '../../dist/runtime/engine.js';
 
 const STEPS = 50;
 const CHAIN = 25;

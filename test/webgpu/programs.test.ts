@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Transfers } from '../../src/runtime/protocol.ts';
+import type { Transfers } from '../../src/engine/protocol.ts';
 import { hasVulkan, runOnVulkan } from '../support/webgpu.ts';
 
 const present = hasVulkan('the programs on WebGPU');

@@ -1,13 +1,13 @@
 /** A trained judge: what pictures show, with probabilities, and features for distances between sets of pictures. */
 
 import { z } from 'zod';
+import { UserError } from '../../base/errors.ts';
+import { float32, type NDArray } from '../../base/ndarray.ts';
+import { flatten } from '../../base/tree.ts';
 import { readSafetensors, writeSafetensors } from '../../checkpoint/safetensors.ts';
-import { UserError } from '../../errors.ts';
+import type { Engine, Executable } from '../../engine/engine.ts';
 import * as g from '../../graph/index.ts';
-import { float32, type NDArray } from '../../ndarray.ts';
 import { adopt, literals } from '../../nn/parameters.ts';
-import type { Engine, Executable } from '../../runtime/engine.ts';
-import { flatten } from '../../tree.ts';
 import { planesOf } from '../../vqgan/pixels.ts';
 import {
   type ClassifierConfig,
