@@ -25,17 +25,31 @@ export function writeFileAtomic(path: string, data: string | Uint8Array | Iterab
   }
 }
 
+/** What happens between the last byte of a file and its appearance. */
+export interface Finish {
+  /** Bytes to be written over what stands at `at`: what only the whole file can tell, such as its checksum. */
+  readonly patch?: (() => { readonly at: number; readonly bytes: Uint8Array } | undefined) | undefined;
+  /** Called when the new file is whole on the disk and about to take its place. */
+  readonly beforeCommit?: (() => void) | undefined;
+}
+
 /**
  * `writeFileAtomic` for chunks of bytes that come one by one.
  *
  * @throws as `writeFileAtomic` does.
  */
-export async function writeStreamAtomic(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+export async function writeStreamAtomic(
+  path: string,
+  chunks: AsyncIterable<Uint8Array>,
+  { patch, beforeCommit }: Finish = {},
+): Promise<void> {
   const file = new Replacement(path);
   try {
     file.open();
     for await (const chunk of chunks) file.write(chunk);
-    file.commit();
+    const late = patch?.();
+    if (late) file.patch(late.at, late.bytes);
+    file.commit(beforeCommit);
   } catch (error) {
     throw file.discard(error);
   }
@@ -64,9 +78,14 @@ class Replacement {
     writeFully(this.file!, chunk);
   }
 
-  commit(): void {
+  patch(at: number, bytes: Uint8Array): void {
+    writeFully(this.file!, bytes, at);
+  }
+
+  commit(before?: () => void): void {
     fs.fsyncSync(this.file!);
     this.close();
+    before?.();
     fs.renameSync(this.temporary, this.path);
     flushFolder(this.folder);
     unfinished.delete(this.name);
@@ -150,9 +169,12 @@ function chunksOf(data: string | Uint8Array | Iterable<Uint8Array>): Iterable<Ui
 }
 
 /** One call may write less than asked (and never more than 2 GiB), so it is repeated until all is out. */
-function writeFully(file: number, bytes: Uint8Array): void {
+function writeFully(file: number, bytes: Uint8Array, position?: number): void {
   const most = 2 ** 30;
-  for (let at = 0; at < bytes.length; ) at += fs.writeSync(file, bytes, at, Math.min(most, bytes.length - at));
+  for (let at = 0; at < bytes.length; ) {
+    const to = position === undefined ? null : position + at;
+    at += fs.writeSync(file, bytes, at, Math.min(most, bytes.length - at), to);
+  }
 }
 
 /** Makes the rename itself survive a power cut. Windows and some file systems cannot flush folders: they go without. */

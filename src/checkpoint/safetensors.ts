@@ -2,14 +2,16 @@
  * Reads and writes safetensors files. Reading is strict and refuses damaged and foreign files in one line; writing is
  * deterministic: equal tensors and metadata give equal bytes. Hosts are assumed little-endian, as the format is.
  */
+import type { Hash } from 'node:crypto';
 import fs from 'node:fs';
 import { UserError } from '../base/errors.ts';
 import { type DType, type NDArray, sizeOf } from '../base/ndarray.ts';
 import type { Spec } from '../graph/index.ts';
-import { writeFileAtomic, writeStreamAtomic } from './atomic.ts';
+import { type Finish, writeFileAtomic, writeStreamAtomic } from './atomic.ts';
 import { fileError, systemCode } from './file-errors.ts';
 import { bfloat16ToFloat32, float16ToFloat32 } from './half.ts';
 import { byteSize, type Format, parseHeader, quoted, type TensorEntry } from './safetensors-header.ts';
+import { blankSeal, checkSeal, SealSum, sealPlace } from './seal.ts';
 
 export interface Safetensors {
   readonly tensors: Record<string, NDArray>;
@@ -29,7 +31,10 @@ const MAX_HEADER_BYTES = 100_000_000;
  * or with values that no DType can represent.
  */
 export function readSafetensors(path: string): Safetensors {
-  return withFile(path, (source) => decode(source, path));
+  return withFile(path, (source) => {
+    checkSource(source, path);
+    return decode(source, path);
+  });
 }
 
 /**
@@ -51,18 +56,42 @@ export function readMetadata(path: string): Record<string, string> {
  * @throws UserError as `readSafetensors` does, for a tensor when its turn comes. What `use` throws passes through.
  */
 export async function eachTensor(path: string, use: (name: string, array: NDArray) => Promise<void>): Promise<void> {
-  const { entries, headerEnd } = withFile(path, (source) => {
-    const end = findHeaderEnd(source, path);
-    return { ...parseHeader(source.read(PREFIX_BYTES, end), source.size - end, path), headerEnd: end };
-  });
-  for (const entry of entries) {
-    const array = withFile(path, (source) => {
+  const file = openFile(path);
+  try {
+    const source = fileSource(file, path);
+    const headerEnd = findHeaderEnd(source, path);
+    const { entries } = parseHeader(source.read(PREFIX_BYTES, headerEnd), source.size - headerEnd, path);
+    checkSource(source, path);
+    for (const entry of entries) {
       const { buffer } = source.read(headerEnd + entry.begin, headerEnd + entry.end);
-      return decodeTensor(entry, buffer, path);
-    });
-    await use(entry.name, array);
+      await use(entry.name, decodeTensor(entry, buffer, path));
+    }
+  } catch (error) {
+    throw systemCode(error) === undefined ? error : fileError('read', path, error);
+  } finally {
+    fs.closeSync(file);
   }
 }
+
+function openFile(path: string): number {
+  try {
+    return fs.openSync(path, 'r');
+  } catch (error) {
+    throw fileError('read', path, error);
+  }
+}
+
+/** Check a file's bytes against the checksum it carries, if it carries one. */
+function checkSource(source: ByteSource, path: string): void {
+  const headerEnd = findHeaderEnd(source, path);
+  function* data(): Iterable<Uint8Array> {
+    for (let at = headerEnd; at < source.size; at += CHECKED_PIECE)
+      yield source.read(at, Math.min(source.size, at + CHECKED_PIECE));
+  }
+  checkSeal(source.read(0, headerEnd), data(), path);
+}
+
+const CHECKED_PIECE = 2 ** 22;
 
 function withFile<T>(path: string, use: (source: ByteSource) => T): T {
   let file: number | undefined;
@@ -105,17 +134,26 @@ export async function writeSafetensorsFrom(
   specs: Readonly<Record<string, Spec>>,
   metadata: Readonly<Record<string, string>>,
   read: (name: string) => Promise<NDArray> | NDArray,
+  { beforeCommit }: Pick<Finish, 'beforeCommit'> = {},
 ): Promise<void> {
+  const front = encodeFront(specs, blankSeal(metadata));
+  const at = sealPlace(front);
+  const sum = new SealSum();
+  const summed = (bytes: Uint8Array): Uint8Array => {
+    if (at !== undefined) sum.add(bytes);
+    return bytes;
+  };
   async function* chunks(): AsyncGenerator<Uint8Array> {
-    yield* encodeFront(specs, metadata);
+    yield summed(front);
     for (const [name, spec] of inOrder(specs)) {
       const array = await read(name);
       if (array.dtype !== spec.dtype) throw new Error(`tensor ${quoted(name)} is ${array.dtype}, not ${spec.dtype}`);
       checkArray(name, { ...array, shape: spec.shape });
-      yield bytesOf(array.data);
+      yield summed(bytesOf(array.data));
     }
   }
-  await writeStreamAtomic(path, chunks());
+  const patch = () => (at === undefined ? undefined : { at, bytes: sum.digits() });
+  await writeStreamAtomic(path, chunks(), { patch, beforeCommit });
 }
 
 /**
@@ -127,20 +165,33 @@ export function encodeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array[] {
   for (const [name, array] of Object.entries(tensors)) checkArray(name, array);
-  return [...encodeFront(tensors, metadata), ...inOrder(tensors).map(([, { data }]) => bytesOf(data))];
+  const chunks = [encodeFront(tensors, blankSeal(metadata)), ...inOrder(tensors).map(([, { data }]) => bytesOf(data))];
+  const at = sealPlace(chunks[0]!);
+  if (at !== undefined) {
+    const sum = new SealSum();
+    for (const chunk of chunks) sum.add(chunk);
+    chunks[0]!.set(sum.digits(), at);
+  }
+  return chunks;
 }
 
 /** All that stands before the data. */
-function encodeFront(specs: Readonly<Record<string, Spec>>, metadata: Readonly<Record<string, string>>): Uint8Array[] {
+function encodeFront(specs: Readonly<Record<string, Spec>>, metadata: Readonly<Record<string, string>>): Uint8Array {
+  let end = 0;
+  const entries = inOrder(specs).map(([name, { dtype, shape }]): TensorEntry => {
+    const [format, begin] = [FORMAT_OF[dtype], end];
+    end += byteSize(format, shape);
+    return { name, format, shape, begin, end };
+  });
+  return encodeEntries(entries, metadata);
+}
+
+function encodeEntries(entries: readonly TensorEntry[], metadata: Readonly<Record<string, string>>): Uint8Array {
   const members: string[] = [];
   const texts = Object.entries(metadata).sort(byName);
   if (texts.length > 0) members.push(`"__metadata__":${jsonObject(texts.map(([key, text]) => jsonMember(key, text)))}`);
-  let offset = 0;
-  for (const [name, { dtype, shape }] of inOrder(specs)) {
-    const end = offset + byteSize(FORMAT_OF[dtype], shape);
-    members.push(jsonMember(name, { dtype: FORMAT_OF[dtype], shape, data_offsets: [offset, end] }));
-    offset = end;
-  }
+  for (const { name, format, shape, begin, end } of entries)
+    members.push(jsonMember(name, { dtype: format, shape, data_offsets: [begin, end] }));
   return encodeHeader(jsonObject(members));
 }
 
@@ -269,11 +320,28 @@ function jsonMember(key: string, value: unknown): string {
 }
 
 /** The length prefix and the header, padded with spaces so that the data starts at a multiple of 8. */
-function encodeHeader(json: string): [Uint8Array, Uint8Array] {
+function encodeHeader(json: string): Uint8Array {
   const unpadded = new TextEncoder().encode(json);
-  const header = new Uint8Array(Math.ceil(unpadded.length / 8) * 8).fill(0x20);
-  header.set(unpadded);
-  const prefix = new Uint8Array(PREFIX_BYTES);
-  new DataView(prefix.buffer).setBigUint64(0, BigInt(header.length), true);
-  return [prefix, header];
+  const length = Math.ceil(unpadded.length / 8) * 8;
+  const front = new Uint8Array(PREFIX_BYTES + length).fill(0x20);
+  front.set(unpadded, PREFIX_BYTES);
+  new DataView(front.buffer).setBigUint64(0, BigInt(length), true);
+  return front;
+}
+
+/**
+ * The bytes of a file as they would be without some of its texts, added to a hash. The file must have been written by this program.
+ *
+ * @throws UserError as `readMetadata` does.
+ */
+export function hashWithoutTexts(hash: Hash, path: string, without: readonly string[]): void {
+  withFile(path, (source) => {
+    const headerEnd = findHeaderEnd(source, path);
+    const { entries, metadata } = parseHeader(source.read(PREFIX_BYTES, headerEnd), source.size - headerEnd, path);
+    const isPlain = without.every((key) => !(key in metadata));
+    const kept = Object.entries(metadata).filter(([key]) => !without.includes(key));
+    hash.update(isPlain ? source.read(0, headerEnd) : encodeEntries(entries, Object.fromEntries(kept)));
+    for (let at = headerEnd; at < source.size; at += CHECKED_PIECE)
+      hash.update(source.read(at, Math.min(source.size, at + CHECKED_PIECE)));
+  });
 }
