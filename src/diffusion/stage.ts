@@ -11,7 +11,7 @@ import { GRADIENTS } from '../optim/micro-batches.ts';
 import { normalBatch, uniformBatch, uniforms } from '../random/noise.ts';
 import { Shuffle } from '../random/shuffle.ts';
 import type { DiffusionSettings } from '../recipe/schema.ts';
-import type { Metrics, Stage } from '../stage/stage.ts';
+import type { Lineage, Metrics, Stage } from '../stage/stage.ts';
 import { pseudoText } from './condition.ts';
 import { corrupt } from './corrupt.ts';
 import type { Latents } from './latents.ts';
@@ -28,6 +28,7 @@ export interface DiffusionStageOptions {
   readonly seed: number;
   readonly latents: Latents;
   readonly fingerprint: string;
+  readonly madeFrom?: Lineage | undefined;
   readonly name: 'diffusion' | 'finetune';
   /** Micro-batches that a batch is computed in, to save memory; 1 unless told. Results are those of the whole batch, up to rounding. */
   readonly accumulate?: number | undefined;
@@ -35,8 +36,8 @@ export interface DiffusionStageOptions {
   readonly initial?: Tree<NDArray> | undefined;
   /** CLIP score of what the averaged weights make. Needed where it steers the learning rate. */
   readonly validate?: ((ema: Tree<NDArray>) => Promise<number>) | undefined;
-  /** Receives the averaged parameters when the stage is done. */
-  readonly onExport: (params: Tree<NDArray>) => Promise<void> | void;
+  /** Receives the averaged parameters when the stage is done, and what goes into their metadata. */
+  readonly onExport: (params: Tree<NDArray>, texts: Lineage) => Promise<void> | void;
 }
 
 export function diffusionStage(options: DiffusionStageOptions): Stage {
@@ -58,6 +59,7 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
     steps: settings.steps,
     batch: settings.batch,
     fingerprint: options.fingerprint,
+    madeFrom: options.madeFrom,
     transient: [GRADIENTS],
 
     async prepare() {
@@ -72,8 +74,8 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
       rate.restore({});
     },
 
-    async run(step) {
-      const lr = rate.at(step);
+    async run(step, slowed = 1) {
+      const lr = slowed * rate.at(step);
       const source = { name, latents, shuffle, schedule, settings, seed, times };
       const feeds = await engine.span('data wait', async () => drawBatch(step, source));
       const out = await train!({ ...feeds, lr: scalar(lr), emaDecay: scalar(emaDecay(settings, step)) });
@@ -102,8 +104,8 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
       rate.restore(host);
     },
 
-    async export() {
-      await options.onExport(await readTraining(engine, config, 'ema'));
+    async export(texts = {}) {
+      await options.onExport(await readTraining(engine, config, 'ema'), texts);
     },
   };
 }

@@ -9,10 +9,12 @@ import type { NDArray, Tree } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
 import { sweepTemporaries, writeFileAtomic } from '../checkpoint/atomic.ts';
 import { fileError } from '../checkpoint/file-errors.ts';
-import { hashFile } from '../checkpoint/hash-file.ts';
-import { readSafetensors, type Safetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
+import { assertFinite } from '../checkpoint/finite.ts';
+import { hashWithoutTexts, readSafetensors, type Safetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
+import { sealed } from '../checkpoint/seal.ts';
 import { parseRecipe, type Recipe } from '../recipe/schema.ts';
 import type { StageName } from '../stage/stage.ts';
+import { PROVENANCE } from './lineage.ts';
 
 const FORMAT = 'clip-vqdiffusion run';
 const VERSION = 1;
@@ -113,18 +115,36 @@ export class RunDirectory {
     }
   }
 
+  /**
+   * Take the entries of a stage that come after `step` out of the log, and what a killed run left of a line: a run that goes on from there
+   * writes them again.
+   */
+  trimLog(stage: StageName, step: number): void {
+    const file = this.file('log.jsonl');
+    if (!fs.existsSync(file)) return;
+    const text = fs.readFileSync(file, 'utf8');
+    const kept = text.split('\n').filter((line) => {
+      const entry = logEntry(line);
+      return entry !== undefined && !(entry.stage === stage && Number(entry.step) > step);
+    });
+    const left = kept.map((line) => `${line}\n`).join('');
+    if (left !== text) writeFileAtomic(file, left);
+  }
+
   /** Where the compact CLIP of this run lies. */
   get clipFolder(): string {
     return this.file('clip');
   }
 
-  /** Write a stage's trained parameters. */
+  /**
+   * Write a stage's trained parameters.
+   * @throws NotFinite if they hold NaN or infinity: the file that was there stays.
+   */
   saveModel(stage: StageName, params: Tree<NDArray>, metadata: Readonly<Record<string, string>>): void {
-    writeSafetensors(this.file(stage, 'model.safetensors'), flatten(params), {
-      format: `${FORMAT} ${stage}`,
-      version: `${VERSION}`,
-      ...metadata,
-    });
+    const tensors = flatten<NDArray>(params);
+    for (const [name, array] of Object.entries(tensors)) assertFinite(array, `${name} of the ${stage} model`);
+    const texts = { format: `${FORMAT} ${stage}`, version: `${VERSION}`, ...metadata };
+    writeSafetensors(this.file(stage, 'model.safetensors'), tensors, sealed(texts));
   }
 
   /** @throws UserError if the stage has not been trained yet, or its file is damaged or foreign. */
@@ -149,9 +169,10 @@ export class RunDirectory {
     return this.hasModel('finetune') ? 'finetune' : 'diffusion';
   }
 
-  /** Forget a stage's model, because what it was made from is no more. */
+  /** Put a stage's model aside, because what it was made from is no more: as `replaced.safetensors`, in the place of an older one. */
   forgetModel(stage: StageName): void {
-    fs.rmSync(this.file(stage, 'model.safetensors'), { force: true });
+    if (this.hasModel(stage))
+      fs.renameSync(this.file(stage, 'model.safetensors'), this.file(stage, 'replaced.safetensors'));
   }
 
   hasModel(stage: StageName): boolean {
@@ -167,10 +188,13 @@ export class RunDirectory {
     );
   }
 
-  /** SHA-256 of a stage's trained weights, in hex; read in pieces, since they may be larger than memory holds at once. */
+  /**
+   * SHA-256 of a stage's trained weights, in hex: of their file without what it says of its making. Read in pieces, since they may be
+   * larger than memory holds at once.
+   */
   stageHash(stage: StageName): string {
     const hash = createHash('sha256');
-    hashFile(hash, this.file(stage, 'model.safetensors'));
+    hashWithoutTexts(hash, this.file(stage, 'model.safetensors'), PROVENANCE);
     return hash.digest('hex');
   }
 }
@@ -180,6 +204,15 @@ export function fingerprint(...parts: readonly (string | Uint8Array)[]): string 
   const hash = createHash('sha256');
   for (const part of parts) hash.update(part).update('\0');
   return hash.digest('hex').slice(0, 16);
+}
+
+function logEntry(line: string): { readonly stage?: unknown; readonly step?: unknown } | undefined {
+  try {
+    const entry: unknown = JSON.parse(line);
+    return typeof entry === 'object' && entry !== null ? entry : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function readJson(file: string): unknown {

@@ -164,8 +164,8 @@ class Pipeline {
         initial: origin && adopt(parameters, origin.tensors, origin.file),
         initialDiscriminator: judge && discriminatorFrom(judge.tensors, recipe.tokenizer, judge.file),
         loadPerceptual: async () => eyes ?? lpipsOf(run, this.options.lpips, this.options),
-        onExport: (params, discriminator) => {
-          run.saveModel('tokenizer', params, {});
+        onExport: (params, texts, discriminator) => {
+          run.saveModel('tokenizer', params, texts);
           if (discriminator) saveDiscriminator(run, discriminator);
         },
       }),
@@ -185,9 +185,10 @@ class Pipeline {
       latents,
       id: origin ? fingerprint(id, origin.id) : id,
       initial: origin && adopt(parameters, origin.tensors, origin.file),
-      onExport: (params) => {
-        run.saveModel('diffusion', params, { latents: id });
-        run.forgetModel('finetune');
+      onExport: (params, texts) => {
+        const before = run.hasModel('diffusion') ? run.stageHash('diffusion') : undefined;
+        run.saveModel('diffusion', params, { latents: id, ...texts });
+        if (run.stageHash('diffusion') !== before) run.forgetModel('finetune');
       },
     });
   }
@@ -211,7 +212,7 @@ class Pipeline {
       latents,
       id: fingerprint(id, run.stageHash('diffusion')),
       initial,
-      onExport: (params) => run.saveModel('finetune', params, { latents: id }),
+      onExport: (params, texts) => run.saveModel('finetune', params, { latents: id, ...texts }),
     });
   }
 

@@ -14,7 +14,7 @@ import { microBatch, split } from '../optim/micro-batches.ts';
 import { gumbelBatch, normalBatch } from '../random/noise.ts';
 import { Shuffle } from '../random/shuffle.ts';
 import { gridSize, type TokenizerRecipe } from '../recipe/schema.ts';
-import type { Stage } from '../stage/stage.ts';
+import type { Lineage, Stage } from '../stage/stage.ts';
 import { codebookFrom } from './codebook.ts';
 import { discriminatorBuffers, discriminatorParameters, type TrainedDiscriminator } from './discriminator.ts';
 import { metricsOf } from './metrics.ts';
@@ -42,6 +42,7 @@ export interface TokenizerStageOptions {
   /** Pictures of imageSize and nothing else. */
   readonly pictures: PictureReader;
   readonly fingerprint: string;
+  readonly madeFrom?: Lineage | undefined;
   /** Micro-batches that a batch is computed in, to save memory; 1 unless told. Results are those of the whole batch, up to rounding. */
   readonly accumulate?: number | undefined;
   /** Weights to start from; by default random ones. */
@@ -49,8 +50,12 @@ export interface TokenizerStageOptions {
   readonly initialDiscriminator?: TrainedDiscriminator | undefined;
   /** Opens the perceptual distance, if the recipe wants one; where there is none the loss does without. */
   readonly loadPerceptual?: (() => Promise<PerceptualDistance | undefined>) | undefined;
-  /** Receives the parameters when the stage is done, and the discriminator if there is one. */
-  readonly onExport: (params: Tree<NDArray>, discriminator?: TrainedDiscriminator) => Promise<void> | void;
+  /** Receives the parameters when the stage is done, what goes into their metadata, and the discriminator if there is one. */
+  readonly onExport: (
+    params: Tree<NDArray>,
+    texts: Lineage,
+    discriminator?: TrainedDiscriminator,
+  ) => Promise<void> | void;
 }
 
 /** Latents that the first codebook is clustered from, for each of its codes. */
@@ -142,6 +147,13 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
     });
   }
 
+  /** What happens to the codebook before a step, whether it is learned from or left out. */
+  async function tendCodes(step: number): Promise<void> {
+    const first = firstQuantizedStep(settings);
+    if (step > 0 && step === first) await seedCodebook();
+    if (reviveAfter > 0 && step > first && step % reviveAfter === 0) await reviveCodes(step);
+  }
+
   /** A part of the engine's state. */
   async function read<P extends { readonly [key: string]: Tree<Spec> }>(wanted: P): Promise<Mapped<P, NDArray>>;
   async function read(wanted: { readonly [key: string]: Tree<Spec> }): Promise<Tree<NDArray>> {
@@ -176,6 +188,7 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
     steps: settings.steps,
     batch,
     fingerprint: options.fingerprint,
+    madeFrom: options.madeFrom,
     transient: ADDED_UP,
 
     async prepare() {
@@ -185,15 +198,15 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
       if (parts > 1) await engine.load(zeroSums(recipe));
     },
 
-    async run(step) {
-      const first = firstQuantizedStep(settings);
-      if (step > 0 && step === first) await seedCodebook();
-      if (reviveAfter > 0 && step > first && step % reviveAfter === 0) await reviveCodes(step);
+    skip: tendCodes,
+
+    async run(step, rate = 1) {
+      await tendCodes(step);
       const train = await training(variantAt(followed(settings, perceptual), step));
       const asked = performance.now();
       const feeds = await engine.span('data wait', () => (drawn?.step === step ? drawn.feeds : drawFeeds(step)));
       waited += performance.now() - asked;
-      const results = train(feeds);
+      const results = train(rate === 1 ? feeds : { ...feeds, lr: scalar(rate * rateAt(settings, step)) });
       // The next step's pictures are read, and its noise drawn, while the engine works on this one.
       if (step + 1 < settings.steps) {
         const next = drawFeeds(step + 1);
@@ -216,13 +229,13 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
       perceptual = undefined;
     },
 
-    async export() {
+    async export(texts = {}) {
       const judge = settings.discriminatorWeight > 0 && {
         params: (await engine.read('discriminator.params')) as TrainedDiscriminator['params'],
         buffers: (await engine.read('discriminator.buffers')) as TrainedDiscriminator['buffers'],
       };
       const params = restored(await engine.read('params'), tokenizerParameters(settings, imageSize));
-      await options.onExport(params, judge || undefined);
+      await options.onExport(params, texts, judge || undefined);
     },
   };
 }
