@@ -6,6 +6,7 @@ import { writeTorch } from '../checkpoint/torch/write.ts';
 import { scheduleOf } from '../diffusion/model.ts';
 import type { TokenizerSettings } from '../recipe/schema.ts';
 import type { RunDirectory } from '../run/directory.ts';
+import { checkMadeFrom } from '../run/lineage.ts';
 import { readBuffers, referenceBuffers } from './buffers.ts';
 
 /**
@@ -17,6 +18,7 @@ import { readBuffers, referenceBuffers } from './buffers.ts';
  */
 export function exportDiffusion(run: RunDirectory, file: string): number {
   const { tensors } = run.readModel(run.denoiserStage);
+  checkMadeFrom(run, run.denoiserStage);
   const buffers = readBuffers(run, tensors) ?? referenceBuffers(scheduleOf(run.settings.recipe));
   const state = new Map<string, Writable>(Object.entries({ ...buffers, ...tensors }));
   writeTorch(file, state);

@@ -17,6 +17,7 @@ import { Engine, type EngineOptions } from '../engine/engine.ts';
 import { adopt } from '../nn/parameters.ts';
 import { checkSampling, type Recipe, type SamplingSettings } from '../recipe/schema.ts';
 import { RunDirectory } from '../run/directory.ts';
+import { checkMadeFrom } from '../run/lineage.ts';
 import { openRunClip, openRunCodec } from '../run/models.ts';
 import type { Codec } from '../vqgan/codec.ts';
 
@@ -91,6 +92,7 @@ export class Generator {
     const clip = await openRunClip(run, options);
     const engine = Engine.start(options);
     try {
+      checkMadeFrom(run, stage, clip.id);
       const codec = await openRunCodec(run, engine);
       const config = transformerConfig(recipe, clip.dim);
       const params = adopt(diffusionParameters(config), tensors, run.file(stage, 'model.safetensors'));

@@ -14,7 +14,7 @@ import { hashWithoutTexts, readSafetensors, type Safetensors, writeSafetensors }
 import { sealed } from '../checkpoint/seal.ts';
 import { parseRecipe, type Recipe } from '../recipe/schema.ts';
 import type { StageName } from '../stage/stage.ts';
-import { PROVENANCE } from './lineage.ts';
+import { PROVENANCE } from './provenance.ts';
 
 const FORMAT = 'clip-vqdiffusion run';
 const VERSION = 1;

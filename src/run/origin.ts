@@ -15,6 +15,8 @@ import { changedRecipe, type Recipe } from '../recipe/schema.ts';
 import type { TrainedDiscriminator } from '../vqgan/discriminator.ts';
 import { tokenizerParameters } from '../vqgan/model.ts';
 import { RunDirectory, type RunSettings } from './directory.ts';
+import { checkMadeFrom } from './lineage.ts';
+import { madeFromTexts } from './provenance.ts';
 
 /** The stages that can start from weights. A second stage starts from the first one's anyway. */
 const PARTS = ['tokenizer', 'diffusion'] as const;
@@ -87,6 +89,7 @@ export function createFrom(source: RunDirectory, folder: string, settings: RunSe
   const stages = { tokenizer: 'tokenizer', diffusion: source.denoiserStage } as const;
   const parts = PARTS.filter((part) => source.hasModel(stages[part]));
   if (parts.length === 0) throw new UserError(`${source.path} holds no trained model to start from`);
+  if (parts.includes('diffusion')) checkMadeFrom(source, stages.diffusion);
   // The settings come after the weights: a folder with settings starts from all of them, or is none.
   makeFolder(path.join(folder, FOLDER));
   const models = parts.map((part) => [part, source.readModel(stages[part]).tensors] as const);
@@ -95,7 +98,11 @@ export function createFrom(source: RunDirectory, folder: string, settings: RunSe
   const judge = fs.existsSync(judgeFile) ? readSafetensors(judgeFile).tensors : undefined;
   if (judge) writeSafetensors(originFile(folder, 'discriminator'), judge, {});
   const run = RunDirectory.create(folder, settings);
-  for (const [part, tensors] of models) run.saveModel(part, unflatten(tensors), {});
+  for (const [part, tensors] of models) {
+    // The copy of the diffusion model speaks the codes of the tokenizer beside it: another one will not do.
+    const isPair = part === 'diffusion' && parts.includes('tokenizer');
+    run.saveModel(part, unflatten(tensors), isPair ? madeFromTexts({ tokenizer: run.stageHash('tokenizer') }) : {});
+  }
   if (judge) writeSafetensors(run.file('tokenizer', DISCRIMINATOR), judge, {});
   return run;
 }

@@ -12,7 +12,7 @@ import { eachTensor, readMetadata, writeSafetensorsFrom } from '../checkpoint/sa
 import { sealed } from '../checkpoint/seal.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { RunDirectory } from '../run/directory.ts';
-import { madeFromOf, provenanceTexts } from '../run/lineage.ts';
+import { madeFromOf, provenanceTexts } from '../run/provenance.ts';
 import type { Lineage, Stage } from '../stage/stage.ts';
 
 const FORMAT = 'clip-vqdiffusion checkpoint';

@@ -18,6 +18,7 @@ import { Engine, type EngineOptions } from '../engine/engine.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
 import { fingerprint, type RunDirectory } from '../run/directory.ts';
 import { codecBatch, openRunClip, openRunCodec } from '../run/models.ts';
+import type { Lineage } from '../stage/stage.ts';
 import type { Codec } from '../vqgan/codec.ts';
 import { MemoryWatch, planUnder, present } from './memory.ts';
 import type { Watch } from './pictures.ts';
@@ -38,6 +39,8 @@ export interface EncodedPictures {
   readonly latents: Latents;
   /** Identity of the pictures and of the models. */
   readonly id: string;
+  /** Its parts: `pictures`, `clip` and `tokenizer`. */
+  readonly madeFrom: Lineage;
   close(): void;
 }
 
@@ -81,6 +84,7 @@ export async function encodePictures(
     return {
       latents: storedLatents(cache, pictures.source, views, codec.tokens, clip.dim),
       id: fingerprint(pictures.id, `${views}`, clip.id, tokenizer),
+      madeFrom: { pictures: fingerprint(pictures.id, `${views}`), clip: clip.id, tokenizer },
       close: () => cache.close(),
     };
   } finally {

@@ -7,6 +7,7 @@ import { openSource } from '../data/sources/open.ts';
 import type { ImageSource } from '../data/sources/source.ts';
 import { fingerprint, type RunDirectory, type RunSettings } from '../run/directory.ts';
 import type { TrainingDisplay } from '../stage/display.ts';
+import { inOrder, keepOrder, knownOrder } from './order.ts';
 
 /** Where the CLIP's captioned faces begin: far from any face the generator learns from, so that the two never share a picture. */
 export const CLIP_FACES_OFFSET = 1_000_000_000;
@@ -25,6 +26,8 @@ export interface Pictures {
   readonly rejected: readonly Rejected[];
   /** What the look at them found, to save the next one. Empty for built-in sets. */
   readonly inventory: readonly InventoryLine[];
+  /** Content ids in the order in which the run met them, also of pictures that are not there now. Empty for built-in sets. */
+  readonly order: readonly string[];
 }
 
 /**
@@ -39,16 +42,18 @@ export async function openPictures(
 ): Promise<Pictures> {
   const rejected: Rejected[] = [];
   const inventory: InventoryLine[] = [];
+  const known = resumed?.readLines(INVENTORY).flatMap((line) => inventoryLine(line) ?? []);
   const source = await openSource(data, {
     faces: { seed, count: recipe.images, offset: 0 },
     background: recipe.pictures.background,
-    known: resumed?.readLines(INVENTORY).flatMap((line) => inventoryLine(line) ?? []),
+    known,
     onLine: (line) => inventory.push(line),
     signal,
     onProgress: display.count('checking'),
     onRejected: (file) => rejected.push(file),
   });
-  return { source, rejected, inventory };
+  if (inventory.length === 0) return { source, rejected, inventory, order: [] };
+  return { ...inOrder(source, resumed ? knownOrder(resumed, known ?? []) : []), rejected, inventory };
 }
 
 const INVENTORY = 'cache/inventory.jsonl';
@@ -64,10 +69,11 @@ export interface RunPictures {
 /** Make the pictures ready for the stages. What was left out is listed in the run directory, and said. */
 export function readyPictures(
   run: RunDirectory,
-  { source, rejected, inventory }: Pictures,
+  { source, rejected, inventory, order }: Pictures,
   { signal, display }: Watch,
 ): RunPictures {
   const { recipe, seed } = run.settings;
+  if (order.length > 0) keepOrder(run, order);
   if (inventory.length > 0) run.writeLines(INVENTORY, inventory);
   if (rejected.length > 0) {
     run.writeLines('rejected.jsonl', rejected);

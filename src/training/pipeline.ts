@@ -14,18 +14,21 @@ import type { EngineOptions } from '../engine/engine.ts';
 import { adopt } from '../nn/parameters.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { fingerprint, type RunDirectory } from '../run/directory.ts';
+import { checkMadeFrom } from '../run/lineage.ts';
 import { openRunClip } from '../run/models.ts';
 import { originOf, saveDiscriminator } from '../run/origin.ts';
-import type { StageName } from '../stage/stage.ts';
+import type { Lineage, StageName } from '../stage/stage.ts';
 import { discriminatorFrom } from '../vqgan/discriminator.ts';
 import type { LpipsSource } from '../vqgan/lpips-weights.ts';
 import { tokenizerParameters } from '../vqgan/model.ts';
 import { tokenizerStage } from '../vqgan/stage.ts';
 import { type EncodedPictures, encodePictures } from './encoding.ts';
+import { clipMadeFrom, denoiserMadeFrom, tokenizerMadeFrom } from './made-from.ts';
 import { lpipsOf, ownEyes } from './perceptual.ts';
 import { CLIP_FACES_OFFSET, type Pictures, type RunPictures, readyPictures, type Watch } from './pictures.ts';
 import { clipMemory, denoiserMemory, tokenizerMemory } from './planned-stages.ts';
 import { runStage } from './run-stage.ts';
+import type { OnChange } from './standing.ts';
 import { isFinished } from './trainer.ts';
 import { Validation } from './validation.ts';
 
@@ -42,6 +45,8 @@ export interface PipelineOptions extends Watch {
   readonly resume: boolean;
   readonly checkpointEvery: number;
   readonly maxSteps?: number | undefined;
+  /** What to do with a stage that was begun with other pictures or models. */
+  readonly changed?: OnChange | undefined;
   /** Where the weights of LPIPS come from, if the recipe wants them. */
   readonly lpips?: Pick<LpipsSource, 'folder' | 'offline'> | undefined;
 }
@@ -74,9 +79,6 @@ export async function trainPipeline(
   }
 }
 
-const clipIdentity = ({ clip }: Recipe, fingerprint: string) =>
-  ({ name: 'clip', steps: clip.steps, fingerprint }) as const;
-
 /** Identity of captioned pictures: their contents and first captions. */
 function pairsId({ images, caption }: PairSource): string {
   return fingerprint(...Array.from({ length: images.size }, (_, i) => `${images.contentId(i)} ${caption(i, 0)}`));
@@ -87,6 +89,8 @@ interface DenoiserPart extends Pick<DiffusionStageOptions, 'name' | 'latents' | 
   readonly recipe: Recipe;
   /** Identity of what it learns from. */
   readonly id: string;
+  /** The same in parts. */
+  readonly made: Lineage;
 }
 
 class Pipeline {
@@ -109,7 +113,14 @@ class Pipeline {
     const drawn = { seed, count: recipe.clip.pairs, offset: CLIP_FACES_OFFSET };
     // Drawn faces are what they are drawn from; no face is drawn for a CLIP that is there already.
     const drawnId = fingerprint('clip', JSON.stringify(recipe.clip), `${seed}`);
-    if (data === 'faces' && isFinished(clipIdentity(recipe, drawnId), this.options)) return;
+    const identity = (id: string, pairs = data) =>
+      ({
+        name: 'clip',
+        steps: recipe.clip.steps,
+        fingerprint: id,
+        madeFrom: clipMadeFrom(recipe, seed, pairs),
+      }) as const;
+    if (data === 'faces' && isFinished(identity(drawnId), this.options)) return;
     const rejected: Rejected[] = [];
     const source = await openPairs(data, {
       ...drawn,
@@ -121,14 +132,16 @@ class Pipeline {
       run.writeLines('rejected.jsonl', rejected);
       display.note(`${rejected.length} captioned pictures cannot be used: see ${run.file('rejected.jsonl')}`);
     }
-    const id = data === 'faces' ? drawnId : fingerprint(drawnId, pairsId(source));
-    if (isFinished(clipIdentity(recipe, id), this.options)) return;
+    const contents = data === 'faces' ? data : pairsId(source);
+    const id = data === 'faces' ? drawnId : fingerprint(drawnId, contents);
+    if (isFinished(identity(id, contents), this.options)) return;
     const side = recipe.clip.imageSize;
     const onProgress = display.count(data === 'faces' ? 'drawing' : 'reading');
     const images = await loadAll(source.images, side, { signal, onProgress });
     const pairs = { size: source.images.size, side, images, caption: source.caption };
     const words = wordsOf(pairs, recipe.clip);
-    const common = { settings: recipe.clip, seed, pairs, words, folder: run.clipFolder, fingerprint: id };
+    const { madeFrom } = identity(id, contents);
+    const common = { settings: recipe.clip, seed, pairs, words, folder: run.clipFolder, fingerprint: id, madeFrom };
     await runStage(this.options, clipMemory(recipe.clip, words), (engine, accumulate) =>
       clipStage({ ...common, engine, accumulate }),
     );
@@ -160,6 +173,7 @@ class Pipeline {
         seed,
         pictures: reader,
         fingerprint: identity,
+        madeFrom: tokenizerMadeFrom(recipe, seed, { pictures: id, perceptual: eyes?.id, origins }),
         accumulate,
         initial: origin && adopt(parameters, origin.tensors, origin.file),
         initialDiscriminator: judge && discriminatorFrom(judge.tensors, recipe.tokenizer, judge.file),
@@ -176,7 +190,7 @@ class Pipeline {
   async diffusion(): Promise<void> {
     const { run } = this.options;
     const { recipe } = run.settings;
-    const { latents, id } = await this.encoded();
+    const { latents, id, madeFrom } = await this.encoded();
     const origin = originOf(run, 'diffusion');
     const parameters = diffusionParameters(transformerConfig(recipe, latents.dim));
     await this.denoiser({
@@ -184,6 +198,7 @@ class Pipeline {
       recipe,
       latents,
       id: origin ? fingerprint(id, origin.id) : id,
+      made: { ...madeFrom, ...(origin && { origin: origin.id }) },
       initial: origin && adopt(parameters, origin.tensors, origin.file),
       onExport: (params, texts) => {
         const before = run.hasModel('diffusion') ? run.stageHash('diffusion') : undefined;
@@ -201,7 +216,8 @@ class Pipeline {
       throw new UserError(`The recipe of ${run.path} has no second stage: finetune.steps is 0`);
     if (!run.hasModel('diffusion'))
       throw new UserError(`${run.path} holds no trained diffusion model: train it first with --stage diffusion`);
-    const { latents, id } = await this.encoded();
+    const { latents, id, madeFrom } = await this.encoded();
+    checkMadeFrom(run, 'diffusion', madeFrom.clip);
     const file = run.file('diffusion', 'model.safetensors');
     const parameters = diffusionParameters(transformerConfig(recipe, latents.dim));
     const initial = adopt(parameters, run.readModel('diffusion').tensors, file);
@@ -211,12 +227,13 @@ class Pipeline {
       recipe: settings,
       latents,
       id: fingerprint(id, run.stageHash('diffusion')),
+      made: { ...madeFrom, diffusion: run.stageHash('diffusion') },
       initial,
       onExport: (params, texts) => run.saveModel('finetune', params, { latents: id, ...texts }),
     });
   }
 
-  private async denoiser({ name, recipe, latents, id, initial, onExport }: DenoiserPart): Promise<void> {
+  private async denoiser({ name, recipe, latents, id, made, initial, onExport }: DenoiserPart): Promise<void> {
     const { run, engine: engineOptions } = this.options;
     const { seed } = run.settings;
     const settings = JSON.stringify([recipe.diffusion, recipe.tokenizer, recipe.imageSize]);
@@ -230,6 +247,7 @@ class Pipeline {
           seed,
           latents,
           fingerprint: fingerprint('diffusion', settings, `${seed}`, id),
+          madeFrom: denoiserMadeFrom(recipe, seed, made),
           initial,
           accumulate,
           ...(isValidated(recipe.diffusion) && { validate: (ema) => validation.score(ema) }),

@@ -1,5 +1,6 @@
 /** One stage of a run from beginning to end; under a limit of memory in as many parts as that takes, and in more if it takes more. */
 
+import { availableParallelism } from 'node:os';
 import { UserError } from '../base/errors.ts';
 import { Engine, type EngineOptions } from '../engine/engine.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
@@ -7,10 +8,11 @@ import { divisors, partsOf } from '../optim/micro-batches.ts';
 import type { TrainingDisplay } from '../stage/display.ts';
 import type { Stage } from '../stage/stage.ts';
 import { MemoryWatch, type PlannedStage, planLine, planUnder, present } from './memory.ts';
+import { doneNote } from './standing.ts';
 import { isFinished, TooLarge, type TrainOptions, trainStage } from './trainer.ts';
 
 export interface RunStageOptions
-  extends Pick<TrainOptions, 'run' | 'resume' | 'checkpointEvery' | 'maxSteps' | 'signal'> {
+  extends Pick<TrainOptions, 'run' | 'resume' | 'checkpointEvery' | 'maxSteps' | 'changed' | 'signal'> {
   readonly engine: EngineOptions;
   /** Micro-batches that a batch is computed in, where it has so many pictures. */
   readonly accumulate?: number | undefined;
@@ -60,17 +62,24 @@ async function attempt(
 ): Promise<TooLarge | undefined> {
   const engine = Engine.start(options.engine);
   try {
-    if (isFinished(make(engine, 1), options)) return undefined;
+    const whole = make(engine, 1);
+    if (isFinished(whole, options)) {
+      const note = doneNote(options.run, whole);
+      if (note !== undefined) options.display.note(note);
+      return undefined;
+    }
     const parts = choose();
     const { memory: limit, watch: watchOf = (most) => new MemoryWatch(most) } = options;
     const watch = limit === undefined ? undefined : watchOf(limit);
-    const { run, resume, checkpointEvery, maxSteps, signal, display } = options;
+    const { run, resume, checkpointEvery, maxSteps, changed, signal, display } = options;
     await trainStage(make(engine, parts), {
       run,
       engine,
       resume,
       checkpointEvery,
       maxSteps,
+      changed,
+      threads: options.engine.threads || availableParallelism(),
       signal,
       isTooLarge: watch && (() => watch.isOver() || (parts < planned.batch && watch.isNear())),
       onProgress: display.step,

@@ -6,7 +6,7 @@ import { isFiniteArray, NotFinite } from '../checkpoint/finite.ts';
 import type { Engine } from '../engine/engine.ts';
 import { sizeText } from '../engine/memory/resident.ts';
 import type { RunDirectory } from '../run/directory.ts';
-import { provenanceTexts } from '../run/lineage.ts';
+import { provenanceTexts } from '../run/provenance.ts';
 import type { Progress } from '../stage/display.ts';
 import type { Metrics, Stage } from '../stage/stage.ts';
 import { checkpointFiles, type Keeping, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
