@@ -25,6 +25,29 @@ export function writeFileAtomic(path: string, data: string | Uint8Array | Iterab
   }
 }
 
+/**
+ * `writeFileAtomic` for a file that must not be there yet: of several writers one succeeds.
+ *
+ * @returns false if it is there.
+ * @throws as `writeFileAtomic` does.
+ */
+export function writeFileOnce(path: string, text: string): boolean {
+  if (fs.existsSync(path)) return false;
+  const whole = `${path}.${process.pid}-${threadId}`;
+  writeFileAtomic(whole, text);
+  try {
+    fs.linkSync(whole, path);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false;
+    // A file system without links: the last writer wins.
+    writeFileAtomic(path, text);
+    return true;
+  } finally {
+    removeQuietly(whole);
+  }
+}
+
 /** What happens between the last byte of a file and its appearance. */
 export interface Finish {
   /** Bytes to be written over what stands at `at`: what only the whole file can tell, such as its checksum. */
@@ -126,13 +149,13 @@ export function makeFolder(folder: string): void {
 
 /**
  * Removes from `folder` what killed runs left half-written, and returns the removed names. Temporaries of other
- * processes that are still alive stay. A missing folder holds none.
+ * processes that are still alive stay, unless this process is the `owner` of the folder. A missing folder holds none.
  *
  * @throws UserError when the folder or a leftover cannot be touched.
  */
-export function sweepTemporaries(folder: string): string[] {
+export function sweepTemporaries(folder: string, owner = false): string[] {
   try {
-    const leftovers = fs.readdirSync(folder).filter(isLeftover);
+    const leftovers = fs.readdirSync(folder).filter((name) => isLeftover(name, owner));
     for (const name of leftovers) fs.rmSync(join(folder, name), { force: true });
     return leftovers;
   } catch (error) {
@@ -150,11 +173,12 @@ function removeQuietly(path: string): void {
   }
 }
 
-function isLeftover(name: string): boolean {
+function isLeftover(name: string, owner: boolean): boolean {
   const [, pid, thread] = TEMPORARY.exec(name) ?? [];
   if (pid === undefined) return false;
   // What this thread is not writing comes from an earlier namesake.
   if (Number(pid) === process.pid) return Number(thread) === threadId && !unfinished.has(name);
+  if (owner) return true;
   try {
     process.kill(Number(pid), 0);
     return false;

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
 import type { NDArray, Tree } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
-import { sweepTemporaries, writeFileAtomic } from '../checkpoint/atomic.ts';
+import { writeFileAtomic, writeFileOnce } from '../checkpoint/atomic.ts';
 import { fileError } from '../checkpoint/file-errors.ts';
 import { assertFinite } from '../checkpoint/finite.ts';
 import { hashWithoutTexts, readSafetensors, type Safetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
@@ -18,6 +18,9 @@ import { PROVENANCE } from './provenance.ts';
 
 const FORMAT = 'clip-vqdiffusion run';
 const VERSION = 1;
+
+/** Folders that every run has. */
+export const RUN_FOLDERS = ['tokenizer', 'diffusion', 'finetune', 'checkpoints', 'cache'] as const;
 
 const runSchema = z.object({
   format: z.literal(FORMAT),
@@ -54,13 +57,14 @@ export class RunDirectory {
   static create(folder: string, settings: RunSettings): RunDirectory {
     RunDirectory.assertFree(folder);
     try {
-      for (const sub of ['', 'tokenizer', 'diffusion', 'finetune', 'checkpoints', 'cache'])
-        fs.mkdirSync(path.join(folder, sub), { recursive: true });
+      for (const sub of ['', ...RUN_FOLDERS]) fs.mkdirSync(path.join(folder, sub), { recursive: true });
     } catch (error) {
       throw fileError('create', folder, error);
     }
     const run = new RunDirectory(folder, settings);
-    run.writeJson('run.json', { format: FORMAT, version: VERSION, ...settings });
+    // Of two that begin the same run at once one succeeds.
+    const text = run.jsonText({ format: FORMAT, version: VERSION, ...settings });
+    if (!writeFileOnce(run.file('run.json'), text)) RunDirectory.assertFree(folder);
     return run;
   }
 
@@ -70,7 +74,6 @@ export class RunDirectory {
       throw new UserError(`There is no folder ${folder}: name a run directory made by clipvq train or clipvq demo`);
     const file = path.join(folder, 'run.json');
     if (!fs.existsSync(file)) throw new UserError(`${folder} is not a model: it has no run.json`);
-    sweepTemporaries(folder);
     const parsed = runSchema.safeParse(readJson(file));
     if (!parsed.success)
       throw new UserError(
@@ -91,7 +94,11 @@ export class RunDirectory {
   }
 
   writeJson(name: string, value: unknown): void {
-    writeFileAtomic(this.file(name), `${JSON.stringify(value, null, 2)}\n`);
+    writeFileAtomic(this.file(name), this.jsonText(value));
+  }
+
+  private jsonText(value: unknown): string {
+    return `${JSON.stringify(value, null, 2)}\n`;
   }
 
   /** One JSON value a line. */

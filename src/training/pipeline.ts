@@ -15,8 +15,10 @@ import { adopt } from '../nn/parameters.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { fingerprint, type RunDirectory } from '../run/directory.ts';
 import { checkMadeFrom } from '../run/lineage.ts';
+import { lockRun } from '../run/lock.ts';
 import { openRunClip } from '../run/models.ts';
 import { originOf, saveDiscriminator } from '../run/origin.ts';
+import { sweepRun } from '../run/sweep.ts';
 import type { Lineage, StageName } from '../stage/stage.ts';
 import { discriminatorFrom } from '../vqgan/discriminator.ts';
 import type { LpipsSource } from '../vqgan/lpips-weights.ts';
@@ -54,11 +56,13 @@ export interface PipelineOptions extends Watch {
 /**
  * Train the stages that were asked for.
  * @returns the seconds each part took, in order, and what a CLIP that was trained now is worth.
- * @throws UserError, or Interrupted when the signal fires (training can then be resumed).
+ * @throws UserError (also if another process trains the run), or Interrupted when the signal fires (training can then be resumed).
  */
 export async function trainPipeline(
   options: PipelineOptions,
 ): Promise<{ readonly seconds: Readonly<Record<string, number>>; readonly clip: ClipReport | undefined }> {
+  const lock = lockRun(options.run.path);
+  sweepRun(options.run);
   const pipeline = new Pipeline(options);
   const seconds: Record<string, number> = {};
   const parts: Record<StageName, () => Promise<void>> = {
@@ -76,6 +80,7 @@ export async function trainPipeline(
     return { seconds, clip: pipeline.clipReport };
   } finally {
     pipeline.close();
+    lock.release();
   }
 }
 
