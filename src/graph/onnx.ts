@@ -43,6 +43,8 @@ class Writer implements Emitter {
   private readonly initializers = new Map<string, Message>();
   private readonly declared: Message[] = [];
   private temporaries = 0;
+  /** Values named so far: a file's names depend on its program alone, not on what else the process has traced. */
+  private values = 0;
 
   constructor(
     private readonly program: Program,
@@ -170,7 +172,7 @@ class Writer implements Emitter {
     const name =
       tensor.node.op === 'constant'
         ? this.literal((tensor.node as Node<'constant'>).attributes.value)
-        : `%${tensor.id}`;
+        : `%${this.values++}`;
     this.names.set(tensor, name);
     return name;
   }
