@@ -14,6 +14,7 @@ import { hashWithoutTexts, readSafetensors, type Safetensors, writeSafetensors }
 import { sealed } from '../checkpoint/seal.ts';
 import { parseRecipe, type Recipe } from '../recipe/schema.ts';
 import type { StageName } from '../stage/stage.ts';
+import { lockRun } from './lock.ts';
 import { PROVENANCE } from './provenance.ts';
 
 const FORMAT = 'clip-vqdiffusion run';
@@ -29,6 +30,7 @@ const runSchema = z.object({
   data: z.string(),
   clip: z.string(),
   recipe: z.unknown(),
+  fullSteps: z.partialRecord(z.enum(['clip', 'tokenizer', 'diffusion', 'finetune']), z.int()).optional(),
 });
 
 /** What a run was started with. */
@@ -39,6 +41,8 @@ export interface RunSettings {
   /** `compact` for the CLIP trained in this run, else a folder or hub name that @huggingface/transformers loads. */
   readonly clip: string;
   readonly recipe: Recipe;
+  /** Steps that stages would have by the preset, where the run was begun with fewer. */
+  readonly fullSteps?: { readonly [S in StageName]?: number | undefined } | undefined;
 }
 
 export class RunDirectory {
@@ -79,10 +83,27 @@ export class RunDirectory {
       throw new UserError(
         `${file} does not describe a run: ${parsed.error.issues[0]?.path.join('.')}: ${parsed.error.issues[0]?.message}`,
       );
-    const { version, seed, data, clip, recipe } = parsed.data;
+    const { version, seed, data, clip, recipe, fullSteps } = parsed.data;
     if (version !== VERSION)
       throw new UserError(`${folder} is of format version ${version}; this program reads version ${VERSION}`);
-    return new RunDirectory(folder, { seed, data, clip, recipe: parseRecipe(recipe, file) });
+    const settings = { seed, data, clip, recipe: parseRecipe(recipe, file) };
+    return new RunDirectory(folder, fullSteps ? { ...settings, fullSteps } : settings);
+  }
+
+  /**
+   * The same run with other settings, which are written down.
+   * @throws UserError if another process trains it.
+   */
+  changed(settings: RunSettings): RunDirectory {
+    const run = new RunDirectory(this.path, settings);
+    if (JSON.stringify(settings) === JSON.stringify(this.settings)) return run;
+    const lock = lockRun(this.path);
+    try {
+      run.writeJson('run.json', { format: FORMAT, version: VERSION, ...settings });
+    } finally {
+      lock.release();
+    }
+    return run;
   }
 
   static exists(folder: string): boolean {

@@ -26,10 +26,11 @@ import { tokenizerParameters } from '../vqgan/model.ts';
 import { tokenizerStage } from '../vqgan/stage.ts';
 import { type EncodedPictures, encodePictures } from './encoding.ts';
 import { clipMadeFrom, denoiserMadeFrom, tokenizerMadeFrom } from './made-from.ts';
+import type { PlannedStage } from './memory.ts';
 import { lpipsOf, ownEyes } from './perceptual.ts';
 import { CLIP_FACES_OFFSET, type Pictures, type RunPictures, readyPictures, type Watch } from './pictures.ts';
 import { clipMemory, denoiserMemory, tokenizerMemory } from './planned-stages.ts';
-import { runStage } from './run-stage.ts';
+import { type MakeStage, runStage } from './run-stage.ts';
 import type { OnChange } from './standing.ts';
 import { isFinished } from './trainer.ts';
 import { Validation } from './validation.ts';
@@ -103,6 +104,8 @@ class Pipeline {
   clipReport: ClipReport | undefined;
   private ready: RunPictures | undefined;
   private latents: EncodedPictures | undefined;
+  /** Whether a stage has been trained now: those that learn from it begin anew. */
+  private hasTrained = false;
 
   constructor(private readonly options: PipelineOptions) {}
 
@@ -147,7 +150,7 @@ class Pipeline {
     const words = wordsOf(pairs, recipe.clip);
     const { madeFrom } = identity(id, contents);
     const common = { settings: recipe.clip, seed, pairs, words, folder: run.clipFolder, fingerprint: id, madeFrom };
-    await runStage(this.options, clipMemory(recipe.clip, words), (engine, accumulate) =>
+    await this.stage(clipMemory(recipe.clip, words), (engine, accumulate) =>
       clipStage({ ...common, engine, accumulate }),
     );
     const trained = await openRunClip(run, this.options.engine);
@@ -171,7 +174,7 @@ class Pipeline {
     const origins = [origin, judge].flatMap((one) => (one ? [one.id] : []));
     const identity = fingerprint('tokenizer', settings, `${seed}`, id, eyes?.id ?? '', ...origins);
     const parameters = tokenizerParameters(recipe.tokenizer, recipe.imageSize);
-    await runStage(this.options, tokenizerMemory(recipe, eyes), (engine, accumulate) =>
+    await this.stage(tokenizerMemory(recipe, eyes), (engine, accumulate) =>
       tokenizerStage({
         engine,
         recipe,
@@ -238,13 +241,19 @@ class Pipeline {
     });
   }
 
+  private async stage(planned: PlannedStage, make: MakeStage): Promise<void> {
+    const { changed = this.hasTrained ? 'follow' : undefined } = this.options;
+    const trained = await runStage({ ...this.options, changed }, planned, make);
+    this.hasTrained ||= trained;
+  }
+
   private async denoiser({ name, recipe, latents, id, made, initial, onExport }: DenoiserPart): Promise<void> {
     const { run, engine: engineOptions } = this.options;
     const { seed } = run.settings;
     const settings = JSON.stringify([recipe.diffusion, recipe.tokenizer, recipe.imageSize]);
     const validation = new Validation({ run, recipe, latents, engine: engineOptions });
     try {
-      await runStage(this.options, denoiserMemory(name, recipe, latents.dim), (engine, accumulate) =>
+      await this.stage(denoiserMemory(name, recipe, latents.dim), (engine, accumulate) =>
         diffusionStage({
           engine,
           name,

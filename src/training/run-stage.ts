@@ -28,9 +28,10 @@ export type MakeStage = (engine: Engine, parts: number) => Stage;
 
 /**
  * Train a stage. A stage that grows beyond the limit in spite of its plan leaves a checkpoint and goes on from it in more parts.
+ * @returns whether there was anything to do.
  * @throws UserError if it cannot stay under the limit, before anything runs or with a checkpoint. Otherwise as `trainStage`.
  */
-export async function runStage(options: RunStageOptions, planned: PlannedStage, make: MakeStage): Promise<void> {
+export async function runStage(options: RunStageOptions, planned: PlannedStage, make: MakeStage): Promise<boolean> {
   const { memory: limit, display } = options;
   let parts = partsOf(planned.batch, options.accumulate);
   for (let resume = options.resume, grown = false; ; resume = true, grown = true) {
@@ -43,7 +44,7 @@ export async function runStage(options: RunStageOptions, planned: PlannedStage, 
       parts = plan.parts;
       return parts;
     });
-    if (!stopped) return;
+    if (!(stopped instanceof TooLarge)) return stopped === 'trained' || grown;
     const size = `${planned.name}: the process has come to ${sizeText(peakResidentBytes())} at step ${stopped.step} of ${stopped.steps}`;
     if (parts === planned.batch)
       throw new UserError(
@@ -59,14 +60,14 @@ async function attempt(
   planned: PlannedStage,
   make: MakeStage,
   choose: () => number,
-): Promise<TooLarge | undefined> {
+): Promise<TooLarge | 'trained' | 'done'> {
   const engine = Engine.start(options.engine);
   try {
     const whole = make(engine, 1);
     if (isFinished(whole, options)) {
       const note = doneNote(options.run, whole);
       if (note !== undefined) options.display.note(note);
-      return undefined;
+      return 'done';
     }
     const parts = choose();
     const { memory: limit, watch: watchOf = (most) => new MemoryWatch(most) } = options;
@@ -85,7 +86,7 @@ async function attempt(
       onProgress: display.step,
       onNote: display.note,
     });
-    return undefined;
+    return 'trained';
   } catch (error) {
     if (error instanceof TooLarge) return error;
     throw error;

@@ -10,8 +10,11 @@ import { type CheckpointFacts, checkpointFacts, checkpointFiles } from './checkp
 /** Enough of a stage to know whether it is done. */
 export type StageIdentity = Pick<Stage, 'name' | 'steps' | 'fingerprint' | 'madeFrom'>;
 
-/** What to do with a stage that was begun with other pictures or models: go on with those of now, or begin anew. */
-export type OnChange = 'go-on' | 'restart';
+/**
+ * What to do with a stage that was begun with other pictures or models: go on with those of now, begin anew, or begin anew if models have
+ * changed, because they were trained further by the same command.
+ */
+export type OnChange = 'go-on' | 'restart' | 'follow';
 
 /** Parts of a stage's identity that may change under it: it goes on with what is there now. */
 const FLEXIBLE = ['pictures', 'schedule'];
@@ -82,7 +85,7 @@ export function standingOf(run: RunDirectory, stage: StageIdentity, onChange: On
   if (changes?.length === 0)
     return { candidates: candidates.filter(({ facts }) => facts.fingerprint === newest.facts.fingerprint), notes };
   const what = changedText(changes);
-  if (onChange === 'restart') {
+  if (onChange === 'restart' || (onChange === 'follow' && !isSmall(changes))) {
     notes.push(`${stage.name}: ${what} changed since its checkpoint of step ${newest.facts.step}; it starts again`);
     return { candidates: [], notes };
   }
