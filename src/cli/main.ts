@@ -8,6 +8,7 @@ import { convertCommand } from './convert.ts';
 import { dataCommand } from './data.ts';
 import { demoCommand } from './demo.ts';
 import { evaluateCommand } from './evaluate.ts';
+import { exportCommand } from './export.ts';
 import { fashionCommand } from './fashion.ts';
 import { generateCommand } from './generate.ts';
 import { note, reportFailure } from './output.ts';
@@ -27,6 +28,7 @@ for (const make of [
   reconstructCommand,
   evaluateCommand,
   dataCommand,
+  exportCommand,
   convertCommand,
   benchCommand,
   fashionCommand,

@@ -1,17 +1,19 @@
 /** What is checked of `--memory` and `--accumulate` before anything runs. */
 
+import { totalmem } from 'node:os';
 import { UserError } from '../base/errors.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
 import { partsOf } from '../optim/micro-batches.ts';
 import type { RunDirectory, RunSettings } from '../run/directory.ts';
 import type { StageName } from '../stage/stage.ts';
-import { foreseen, planUnder } from '../training/memory.ts';
+import { foreseen, type PlannedStage, planFor, planUnder } from '../training/memory.ts';
 import { plannedStage } from '../training/planned-stages.ts';
 
 export interface PartsOptions {
   readonly accumulate?: number;
   /** Bytes. */
   readonly memory?: number;
+  readonly device?: string;
 }
 
 /**
@@ -36,7 +38,7 @@ export function checkParts(
   dim: number,
   resumed: RunDirectory | undefined,
 ): void {
-  const { accumulate, memory: limit } = options;
+  const { accumulate, memory: limit, device = 'cpu' } = options;
   const peak = peakResidentBytes();
   if (limit !== undefined && clip !== 'compact' && peak > limit)
     throw new UserError(
@@ -46,7 +48,23 @@ export function checkParts(
   for (const [index, stage] of trained.entries()) {
     const planned = plannedStage(stage, recipe, dim);
     partsOf(planned.batch, accumulate);
+    if (limit === undefined && !resumed?.hasModel(stage) && device === 'cpu')
+      refuseTooLarge(planned, planFor(planned, accumulate, foreseen(stage, index)).bytes);
     // A model that is there may be finished; if it is not, its stage is planned when its turn comes.
     if (limit !== undefined && !resumed?.hasModel(stage)) planUnder(planned, accumulate, limit, foreseen(stage, index));
   }
+}
+
+/** Bytes that a process may hold on this machine: its memory, or what a container leaves of it. */
+function machineBytes(): number {
+  const constrained = process.constrainedMemory?.() ?? 0;
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
+}
+
+/** @throws UserError if a stage needs more memory than there is: the system would end it without a word, hours later. */
+export function refuseTooLarge({ name, smaller }: PlannedStage, bytes: number, available = machineBytes()): void {
+  if (bytes <= available) return;
+  throw new UserError(
+    `${name}: needs about ${sizeText(bytes)} of memory, and there are ${sizeText(available)}: lower ${smaller.activations}, compute batches in parts (--memory ${Math.floor((0.85 * available) / 1e6)}M), or lower ${name}.batch`,
+  );
 }

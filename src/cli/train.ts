@@ -7,7 +7,7 @@ import { UserError } from '../base/errors.ts';
 import { estimateTraining } from '../bench/estimate.ts';
 import { machineSpeed } from '../bench/speed.ts';
 import { openEmbedder } from '../clip/embedder.ts';
-import type { ClipReport } from '../clip/report.ts';
+import { type ClipReport, clipFault } from '../clip/report.ts';
 import type { Recall } from '../clip/retrieval.ts';
 import { isNamedSource } from '../data/sources/open.ts';
 import { hasPairs, isPairsFile } from '../data/sources/pairs.ts';
@@ -27,6 +27,7 @@ import { interruptSignal, note, printResult } from './output.ts';
 import { type ProfileOptions, profiled, withProfile } from './profile.ts';
 import { duration, ProgressDisplay } from './progress.ts';
 import { openResumed } from './resume.ts';
+import { checkClipStage, fewPictures } from './sense.ts';
 import { settingsHelp } from './settings-help.ts';
 
 interface TrainCommandOptions extends CommonOptions, ProfileOptions, PartsOptions {
@@ -117,6 +118,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   const resumed = again?.run;
   const source = options.from === undefined ? undefined : openSource(options.from, options);
   const wanted = again?.settings ?? newSettings(options, source);
+  checkClipStage(options.stage, wanted);
   // Whatever cannot work is found before anything is written or trained.
   if (!resumed) RunDirectory.assertFree(folder);
   if (options.lpips !== undefined) checkLpips(options.lpips, wanted);
@@ -128,6 +130,8 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   const pictures = stages.some((stage) => stage !== 'clip')
     ? await openPictures(settings, { signal, display }, resumed)
     : undefined;
+  const few = pictures && fewPictures(pictures.source.size);
+  if (few !== undefined) note(few);
   const begin = () => (source ? createFrom(source, folder, settings) : RunDirectory.create(folder, settings));
   const run = resumed?.changed(settings) ?? begin();
 
@@ -149,13 +153,24 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   );
   display.end();
   const peakBytes = peakResidentBytes();
-  printResult(options.json ?? false, { run: run.path, seconds, peakBytes, ...(clip && { clip }) }, () => [
+  const fault = clip && clipFault(clip);
+  const warnings = [fault, few].flatMap((text) => text ?? []);
+  printResult(options.json ?? false, { run: run.path, seconds, peakBytes, warnings, ...(clip && { clip }) }, () => [
     ...(clip ? clipLines(clip) : []),
+    ...warnings,
     `Trained ${run.path} in ${duration(Object.values(seconds).reduce((a, b) => a + b, 0))}, in at most ${sizeText(peakBytes)} of memory.`,
-    stages.every((stage) => stage === 'clip')
-      ? `Use it: clipvq train --data <pictures> --clip ${run.clipFolder} --run <dir>`
-      : `Try it: clipvq generate --model ${run.path} "a prompt"`,
+    nextStep(run, stages, fault),
   ]);
+}
+
+/** What to do with what was trained. */
+function nextStep(run: RunDirectory, stages: readonly StageName[], fault: string | undefined): string {
+  const isClipAlone = stages.every((stage) => stage === 'clip');
+  if (isClipAlone && fault !== undefined)
+    return 'It is of no use yet: give it more captioned pictures, or longer (--resume --stage clip --longer 2x) if it has not learned its own';
+  if (isClipAlone) return `Use it: clipvq train --data <pictures> --clip ${run.clipFolder} --run <dir>`;
+  if (!run.hasModel('diffusion')) return `Go on: clipvq train --run ${run.path} --resume`;
+  return `Try it: clipvq generate --model ${run.path} "a prompt"`;
 }
 
 function clipLines({ heldOut, retrieval, zeroShot }: ClipReport): string[] {
@@ -286,6 +301,7 @@ function newSettings(
 ): RunSettings {
   if (data === undefined)
     throw new UserError('Name the pictures to learn from: --data <folder>, or --data faces for the built-in set');
+  if (stage === 'clip') checkClipStage(stage, { data, clip: clip ?? 'compact' });
   if (source) return settingsFrom(source, { data: absolute(data), seed, clip: clip && absolute(clip), changes: set });
   const chosen = clip ?? (hasPairs(data) ? 'compact' : DEFAULT_CLIP);
   if (chosen === 'compact' && !hasPairs(data))

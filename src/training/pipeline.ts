@@ -1,5 +1,6 @@
 /** From pictures to a model: the stages in order, each learning from what the one before has left. */
 
+import fs from 'node:fs';
 import { UserError } from '../base/errors.ts';
 import { type ClipReport, reportClip } from '../clip/report.ts';
 import { clipStage, wordsOf } from '../clip/stage.ts';
@@ -85,6 +86,9 @@ export async function trainPipeline(
   }
 }
 
+/** What the run's CLIP is worth. */
+const CLIP_REPORT = 'clip-report.json';
+
 /** Identity of captioned pictures: their contents and first captions. */
 function pairsId({ images, caption }: PairSource): string {
   return fingerprint(...Array.from({ length: images.size }, (_, i) => `${images.contentId(i)} ${caption(i, 0)}`));
@@ -128,7 +132,8 @@ class Pipeline {
         fingerprint: id,
         madeFrom: clipMadeFrom(recipe, seed, pairs),
       }) as const;
-    if (data === 'faces' && isFinished(identity(drawnId), this.options)) return;
+    const isReported = fs.existsSync(run.file(CLIP_REPORT));
+    if (data === 'faces' && isReported && isFinished(identity(drawnId), this.options)) return;
     const rejected: Rejected[] = [];
     const source = await openPairs(data, {
       ...drawn,
@@ -142,7 +147,7 @@ class Pipeline {
     }
     const contents = data === 'faces' ? data : pairsId(source);
     const id = data === 'faces' ? drawnId : fingerprint(drawnId, contents);
-    if (isFinished(identity(id, contents), this.options)) return;
+    if (isReported && isFinished(identity(id, contents), this.options)) return;
     const side = recipe.clip.imageSize;
     const onProgress = display.count(data === 'faces' ? 'drawing' : 'reading');
     const images = await loadAll(source.images, side, { signal, onProgress });
@@ -156,7 +161,7 @@ class Pipeline {
     const trained = await openRunClip(run, this.options.engine);
     try {
       this.clipReport = await reportClip(trained, pairs);
-      run.writeJson('clip-report.json', this.clipReport);
+      run.writeJson(CLIP_REPORT, this.clipReport);
     } finally {
       await trained.close();
     }

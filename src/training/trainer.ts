@@ -10,6 +10,7 @@ import { provenanceTexts } from '../run/provenance.ts';
 import type { Progress } from '../stage/display.ts';
 import type { Metrics, Stage } from '../stage/stage.ts';
 import { checkpointFiles, type Keeping, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { collapseNote } from './collapse.ts';
 import { Guard, MOST_HALVINGS, MOST_SKIPPED } from './guard.ts';
 import { isDone, type OnChange, type StageIdentity, type Standing, standingOf } from './standing.ts';
 import { StepClock } from './step-clock.ts';
@@ -87,6 +88,7 @@ class Training {
   private trouble: { readonly step: number; readonly blamedWeights: boolean } | undefined;
   /** Which checkpoints on the disk the next one leaves: none of them belongs to a training that began anew. */
   private keeping: Keeping = 'none';
+  private last: Metrics | undefined;
   private savedAt = performance.now();
   private clock = new StepClock();
 
@@ -150,6 +152,8 @@ class Training {
       if (this.step < end && this.isDue()) await this.save();
     }
     const { name, fingerprint, madeFrom } = stage;
+    const collapse = this.last && collapseNote(name, this.last, run.settings.recipe);
+    if (collapse !== undefined) this.note(collapse);
     await engine.span('export', () => stage.export(provenanceTexts({ step: end, fingerprint, madeFrom })));
     if (this.guard.skipped.length > 0)
       this.note(
@@ -194,6 +198,7 @@ class Training {
 
   private report(metrics: Metrics, extra: Readonly<Record<string, number>>): void {
     const { stage, step, end } = this;
+    this.last = metrics;
     const { rate, waiting } = this.clock.tick(stage.waited?.());
     const waits = waiting !== undefined && { waiting: Math.round(1000 * waiting) / 1000 };
     const slowed = this.guard.rate < 1 && { rateFactor: this.guard.rate };
