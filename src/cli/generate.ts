@@ -8,7 +8,7 @@ import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { fileError } from '../checkpoint/file-errors.ts';
 import { type EngineOptions, Generator, type Passes, type SamplingChoice } from '../generation/generator.ts';
 import { samplingSchema } from '../recipe/schema.ts';
-import { type CommonOptions, settingOption, whole, withCommon } from './options.ts';
+import { type CommonOptions, settingOption, whole, withClip, withCommon } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
 import { type ProfileOptions, profiled, withProfile } from './profile.ts';
 import { ProgressDisplay } from './progress.ts';
@@ -30,6 +30,7 @@ type Setting = keyof SamplingChoice;
 
 interface GenerateOptions extends CommonOptions, ProfileOptions, Partial<Omit<SamplingChoice, 'guidanceScale'>> {
   readonly model: string;
+  readonly clip?: string;
   readonly prompts?: string;
   readonly number: number;
   readonly seed: number;
@@ -48,7 +49,7 @@ export function generateCommand(): Command {
     .option('--out <file|dir>', 'a .png file, or a folder', 'pictures');
   for (const [setting, flags] of Object.entries(SAMPLING_FLAGS))
     command.addOption(settingOption(flags, samplingSchema.shape[setting as Setting], 'as the recipe says'));
-  return withProfile(withCommon(command)).action(generate);
+  return withProfile(withCommon(withClip(command))).action(generate);
 }
 
 async function generate(words: string[], options: GenerateOptions): Promise<void> {
@@ -88,7 +89,7 @@ async function generateWith(
   options: GenerateOptions,
 ): Promise<void> {
   const display = new ProgressDisplay();
-  const generator = await Generator.load(options.model, engine);
+  const generator = await Generator.load(options.model, { ...engine, clip: options.clip });
   try {
     const pictures = await generator.generate(prompts, {
       count: options.number,

@@ -23,6 +23,10 @@ export function withCommon(command: Command): Command {
     .option('--debug', 'show stack traces');
 }
 
+/** For commands that open a model: its CLIP may lie elsewhere than where it was trained. */
+export const withClip = (command: Command): Command =>
+  command.option('--clip <folder|hub name>', "where the model's CLIP lies, if it was moved");
+
 /** Sizes of the diffusion model whose steps are timed. */
 export interface ModelSizes {
   readonly layers: number;

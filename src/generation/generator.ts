@@ -13,12 +13,12 @@ import { DenoiserPool, scheduleOf, transformerConfig } from '../diffusion/model.
 import { refuseUnused, samplers } from '../diffusion/samplers/index.ts';
 import type { Schedule } from '../diffusion/schedule.ts';
 import { diffusionParameters } from '../diffusion/transformer.ts';
-import { Engine, type EngineOptions } from '../engine/engine.ts';
+import { Engine } from '../engine/engine.ts';
 import { adopt } from '../nn/parameters.ts';
 import { checkSampling, type Recipe, type SamplingSettings } from '../recipe/schema.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { checkMadeFrom } from '../run/lineage.ts';
-import { openRunClip, openRunCodec } from '../run/models.ts';
+import { type ModelOptions, openRunClip, openRunCodec } from '../run/models.ts';
 import type { Codec } from '../vqgan/codec.ts';
 
 export type { RgbImage } from '../data/pictures/image.ts';
@@ -80,10 +80,10 @@ export class Generator {
   ) {}
 
   /**
-   * Load a run directory.
+   * Load a run directory. `clip` is where its CLIP lies, if it is not where the run says.
    * @throws UserError if it is not one, lacks a stage, or holds damaged or foreign files.
    */
-  static async load(folder: string, options: EngineOptions = {}): Promise<Generator> {
+  static async load(folder: string, options: ModelOptions = {}): Promise<Generator> {
     const run = RunDirectory.open(folder);
     const { recipe } = run.settings;
     const stage = run.denoiserStage;

@@ -30,6 +30,7 @@ const runSchema = z.object({
   data: z.string(),
   clip: z.string(),
   recipe: z.unknown(),
+  relative: z.object({ data: z.string().optional(), clip: z.string().optional() }).optional(),
   fullSteps: z.partialRecord(z.enum(['clip', 'tokenizer', 'diffusion', 'finetune']), z.int()).optional(),
 });
 
@@ -67,7 +68,7 @@ export class RunDirectory {
     }
     const run = new RunDirectory(folder, settings);
     // Of two that begin the same run at once one succeeds.
-    const text = run.jsonText({ format: FORMAT, version: VERSION, ...settings });
+    const text = run.settingsText(settings);
     if (!writeFileOnce(run.file('run.json'), text)) RunDirectory.assertFree(folder);
     return run;
   }
@@ -83,9 +84,12 @@ export class RunDirectory {
       throw new UserError(
         `${file} does not describe a run: ${parsed.error.issues[0]?.path.join('.')}: ${parsed.error.issues[0]?.message}`,
       );
-    const { version, seed, data, clip, recipe, fullSteps } = parsed.data;
+    const { version, seed, recipe, fullSteps, relative } = parsed.data;
     if (version !== VERSION)
       throw new UserError(`${folder} is of format version ${version}; this program reads version ${VERSION}`);
+    const placed = (place: string, from: string | undefined) => placeNow(folder, place, from);
+    const data = placed(parsed.data.data, relative?.data);
+    const clip = placed(parsed.data.clip, relative?.clip);
     const settings = { seed, data, clip, recipe: parseRecipe(recipe, file) };
     return new RunDirectory(folder, fullSteps ? { ...settings, fullSteps } : settings);
   }
@@ -99,7 +103,7 @@ export class RunDirectory {
     if (JSON.stringify(settings) === JSON.stringify(this.settings)) return run;
     const lock = lockRun(this.path);
     try {
-      run.writeJson('run.json', { format: FORMAT, version: VERSION, ...settings });
+      writeFileAtomic(this.file('run.json'), this.settingsText(settings));
     } finally {
       lock.release();
     }
@@ -116,6 +120,11 @@ export class RunDirectory {
 
   writeJson(name: string, value: unknown): void {
     writeFileAtomic(this.file(name), this.jsonText(value));
+  }
+
+  private settingsText(settings: RunSettings): string {
+    const relative = relativePlaces(this.path, settings);
+    return this.jsonText({ format: FORMAT, version: VERSION, ...settings, ...(relative && { relative }) });
   }
 
   private jsonText(value: unknown): string {
@@ -232,6 +241,21 @@ export function fingerprint(...parts: readonly (string | Uint8Array)[]): string 
   const hash = createHash('sha256');
   for (const part of parts) hash.update(part).update('\0');
   return hash.digest('hex').slice(0, 16);
+}
+
+/** The way from a run to its pictures and its CLIP, so that all of them can be moved together. */
+function relativePlaces(folder: string, { data, clip }: RunSettings): { data?: string; clip?: string } | undefined {
+  const way = (place: string) => (path.isAbsolute(place) ? path.relative(path.resolve(folder), place) : undefined);
+  const [toData, toClip] = [way(data), way(clip)];
+  if (toData === undefined && toClip === undefined) return undefined;
+  return { ...(toData !== undefined && { data: toData }), ...(toClip !== undefined && { clip: toClip }) };
+}
+
+/** Where something lies that a run names by its full path: there, or where it lay as seen from the run. */
+function placeNow(folder: string, place: string, relative: string | undefined): string {
+  if (relative === undefined || !path.isAbsolute(place) || fs.existsSync(place)) return place;
+  const moved = path.resolve(folder, relative);
+  return fs.existsSync(moved) ? moved : place;
 }
 
 function logEntry(line: string): { readonly stage?: unknown; readonly step?: unknown } | undefined {

@@ -26,7 +26,7 @@ export function checkMadeFrom(run: RunDirectory, stage: 'diffusion' | 'finetune'
   const retrain = `train it anew with clipvq train --run ${run.path} --resume --stage ${stage} --changed restart`;
   for (const part of ['tokenizer', 'diffusion'] as const) {
     const made = madeFrom[part];
-    if (made !== undefined && made !== run.stageHash(part))
+    if (made !== undefined && run.hasModel(part) && made !== run.stageHash(part))
       throw new UserError(
         `${file} belongs to another ${part} model than the one in ${run.file(part)}, and would make noise with it: ${retrain}, or put the old one back`,
       );
