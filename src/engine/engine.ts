@@ -9,6 +9,7 @@ import { UserError } from '../base/errors.ts';
 import { copyOf, type NDArray, type Tree } from '../base/ndarray.ts';
 import { flatten, unflatten } from '../base/tree.ts';
 import type { Program } from '../graph/index.ts';
+import type { CompileOptions, Device, Executable, Executor } from './executor.ts';
 import { FeedBuffers } from './feeds.ts';
 import { type Footprint, footprint, needsOf, type ProgramNeeds } from './memory/footprint.ts';
 import { type Division, divide, modelOf } from './partition.ts';
@@ -17,8 +18,6 @@ import { Recorder } from './profile/recorder.ts';
 import {
   type Answer,
   type Arrays,
-  type CompileOptions,
-  type Device,
   type EngineOptions,
   isState,
   type Request,
@@ -29,25 +28,15 @@ import {
 } from './protocol.ts';
 import { StateCopies } from './state-copies.ts';
 
-export type { CompileOptions, Device, EngineOptions } from './protocol.ts';
-
-/** A compiled program. */
-export interface Executable {
-  /**
-   * Run once. `feeds` are the inputs outside `state`; the result holds the outputs outside `state`, by dotted path.
-   * @throws Error if a feed is missing, unknown, or of another shape or type than traced.
-   */
-  run(feeds: Tree<NDArray>): Promise<Record<string, NDArray>>;
-  /** Give back the memory that the program holds. It cannot run any more. */
-  release(): Promise<void>;
-}
+export type { CompileOptions, Device, Executable, Executor } from './executor.ts';
+export type { EngineOptions } from './protocol.ts';
 
 interface Pending {
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Error) => void;
 }
 
-export class Engine {
+export class Engine implements Executor {
   private readonly pending = new Map<number, Pending>();
   private readonly copies = new StateCopies((program, name) => this.compile(program, { name }));
   /** What each program needs in memory, as long as it is there. */

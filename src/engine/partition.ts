@@ -1,8 +1,9 @@
 /** What of a program ONNX Runtime computes, and what runs as fused loops; and the model that the runtime is given. */
 
 import { type Program, type Tensor, writeOnnx } from '../graph/index.ts';
+import type { CompileOptions, Device } from './executor.ts';
 import { type FusedPlan, fuse, splitUpdate } from './fusion/fuse.ts';
-import { type CompileOptions, type Device, isState, type OutputSpec, outputName } from './protocol.ts';
+import { isState, type OutputSpec, outputName } from './protocol.ts';
 import { BARRIER } from './run-into.ts';
 
 /** A program on the CPU: a core for the runtime, with an update behind it if there is one, or nothing but fused loops. */

@@ -2,11 +2,9 @@
 
 import type { DType, NDArray } from '../base/ndarray.ts';
 import type { Spec } from '../graph/index.ts';
+import type { Device } from './executor.ts';
 import type { FusedPlan } from './fusion/fuse.ts';
 import type { Profiler } from './profile/profiler.ts';
-
-/** An ONNX Runtime execution provider. `cpu` and `webgpu` are tested here; other names are passed through. */
-export type Device = string;
 
 export interface EngineOptions {
   readonly device?: Device;
@@ -26,30 +24,6 @@ export interface WorkerOptions extends Omit<EngineOptions, 'profiler'> {
 
 /** Runs of a program that are recorded operator by operator; a trace of more would be hard to open. */
 export const PROFILED_RUNS = 20;
-
-export interface CompileOptions {
-  /** What a profile calls it. */
-  readonly name?: string;
-  /**
-   * Write new state over the old one instead of into a second buffer. Only for programs in which whatever reads a piece of
-   * state has done so before its successor is written: elementwise updates, and state that is written and not read.
-   * Memory on a device is managed by its provider, which this leaves alone. On the CPU a program of nothing but elementwise
-   * arithmetic becomes one loop for each group of arrays (`fuse.ts`).
-   */
-  readonly inPlace?: boolean;
-  /**
-   * Keep the memory of intermediate values for the next run, which is faster, instead of giving it back to the system. By default
-   * only programs that do not work in place do.
-   */
-  readonly arena?: boolean;
-  /**
-   * Programs of different phases are not there at the same time: whoever compiles them releases those of one phase before those of the next
-   * run. Told for the sake of `footprint`; a program of no phase is there from beginning to end.
-   */
-  readonly phase?: string;
-  /** On the CPU, run elementwise updates of state as fused loops; true unless told, which tests do. */
-  readonly fuse?: boolean;
-}
 
 export type Arrays = Readonly<Record<string, NDArray>>;
 

@@ -4,7 +4,7 @@
  */
 
 import { input, type Program } from '../graph/index.ts';
-import type { Executable } from './engine.ts';
+import type { Executable } from './executor.ts';
 import type { Arrays, StateTensor } from './protocol.ts';
 
 /** State by name. */

@@ -4,9 +4,10 @@
  */
 
 import { bytes, type Program, programCost, schedule } from '../../graph/index.ts';
+import type { CompileOptions } from '../executor.ts';
 import { isCut } from '../fusion/fuse.ts';
 import { divide } from '../partition.ts';
-import { type CompileOptions, isState, STATE } from '../protocol.ts';
+import { isState, STATE } from '../protocol.ts';
 
 /** What one program needs, in bytes. */
 export interface ProgramNeeds {
