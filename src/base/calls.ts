@@ -112,7 +112,7 @@ export class Caller<T> {
   /** The other side is gone and will answer nothing more: rejects all calls, also later ones. */
   lose(reason: Error): void {
     this.#failure ??= reason;
-    for (const { reject } of this.#pending.values()) reject(this.#failure);
+    for (const { reject } of this.#pending.values()) reject(reason);
     this.#pending.clear();
     this.#rest();
   }

@@ -34,7 +34,9 @@ export class WorkerCaller<T> {
 
   constructor({ file, label, options }: WorkerStart) {
     this.#label = label;
-    this.#worker = new Worker(createRequire(import.meta.url).resolve(file), { workerData: options, name: label });
+    // Without the arguments of this process: some, such as --eval, are not for files.
+    const start = { workerData: options, name: label, execArgv: [] };
+    this.#worker = new Worker(createRequire(import.meta.url).resolve(file), start);
     this.#caller = new Caller<T>(this.#channel());
     this.#worker.on('error', (error) => this.#caller.lose(error instanceof Error ? error : new Error(String(error))));
     this.#worker.on('exit', (code) => this.#caller.lose(new Error(`${label} ended unexpectedly (exit code ${code})`)));

@@ -40,6 +40,8 @@ interface Session {
 
 const { device = 'cpu', threads = 0, spin = false, profile } = workerData as WorkerOptions;
 const onDevice = device !== 'cpu';
+// What goes wrong is thrown; printed as well it would be said twice.
+ort.env.logLevel = 'fatal';
 const programs = new Map<number, Session>();
 const fusedPrograms = new Map<number, FusedProgram>();
 const state = new HeldState(onDevice);
@@ -53,6 +55,7 @@ async function compile(request: CompileRequest): Promise<void> {
     intraOpNumThreads: threads,
     // Fused operators of the higher levels have crashed the WebGPU provider; see docs/decisions.md.
     graphOptimizationLevel: device === 'webgpu' ? 'basic' : 'all',
+    logSeverityLevel: 4,
     // Subnormal numbers can slow a training run fivefold.
     extra: { session: { set_denormal_as_zero: '1', intra_op: waiting } },
     // Without it, what an operator has used goes back to the system at once, not into a pool: for models that just fit.
