@@ -11,8 +11,8 @@
 import { float32, int32 } from '../base/ndarray.ts';
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
+import { TAPS } from './kernel-layout.ts';
 import { rowsAt } from './layers.ts';
-import { TAPS } from './taps.ts';
 
 const B = [
   [4, 0, -5, 0, 1, 0],
@@ -41,7 +41,7 @@ const TILE = 6;
 const POINTS = TILE * TILE;
 
 /**
- * Zero-padded 3x3 convolution of `x` [batch, side·side, in] with `taps` [3, 3, in, out] (`taps.ts`): [batch, side·side, out].
+ * Zero-padded 3x3 convolution of `x` [batch, side·side, in] with `taps` [3, 3, in, out] (`kernel-layout.ts`): [batch, side·side, out].
  * Equal to the definition up to about 3e-6 of the largest value.
  */
 export function conv3x3Winograd(taps: Tensor, x: Tensor): Tensor {
