@@ -3,11 +3,15 @@
  * requests, each as a function from what it carries to what comes back; `Caller` is the side that asks and `serve` the side that answers.
  */
 
+import type { MessagePort } from 'node:worker_threads';
 import { messageOf, UserError } from './errors.ts';
+
+/** Memory, or a port, that is handed over instead of copied. */
+export type Transferable = ArrayBuffer | MessagePort;
 
 /** A way to the other side, and back. */
 export interface Channel {
-  send(message: CallMessage | ReplyMessage, transfer?: readonly ArrayBuffer[]): void;
+  send(message: CallMessage | ReplyMessage, transfer?: readonly Transferable[]): void;
   listen(receive: (message: unknown) => void): void;
   /** Called when the first call is under way, and when the last one is answered. */
   readonly busy?: (isBusy: boolean) => void;
@@ -88,7 +92,7 @@ export class Caller<T> {
   call<K extends keyof T & string>(
     kind: K,
     request: RequestOf<T, K>,
-    transfer: readonly ArrayBuffer[] = [],
+    transfer: readonly Transferable[] = [],
   ): Promise<ReplyOf<T, K>> {
     if (this.#failure) return Promise.reject(this.#failure);
     const id = this.#calls++;

@@ -7,56 +7,90 @@
  */
 
 import { createRequire } from 'node:module';
-import { parentPort, Worker } from 'node:worker_threads';
-import { Caller, type Channel, type Handlers, type ReplyOf, type RequestOf, serve } from './calls.ts';
+import { MessageChannel, type MessagePort, parentPort, Worker, workerData } from 'node:worker_threads';
+import {
+  Caller,
+  type Channel,
+  type Handlers,
+  type ReplyOf,
+  type RequestOf,
+  serve,
+  type Transferable,
+} from './calls.ts';
 
-export interface WorkerStart {
+export interface ThreadStart {
   /** The worker's file as this package exports it: built JavaScript also when the caller is TypeScript under test. */
   readonly file: `clip-vqdiffusion/workers/${string}`;
   /** What messages call it: "the engine". */
   readonly label: string;
-  /** The `workerData` of the thread. */
+  /** What the thread is started with (`threadOptions`). */
   readonly options: unknown;
 }
 
-/** The first message of a worker, before any reply. */
-const READY = 'ready';
+/** A thread, and the way to it. */
+export interface Thread {
+  readonly port: MessagePort;
+  /** Settles when it answers calls; rejects with what kept it from starting. */
+  readonly started: Promise<void>;
+  /** Ends it: only while it is idle. */
+  end(): Promise<unknown>;
+}
 
-/** A worker thread whose requests are those of `T`. */
-export class WorkerCaller<T> {
-  readonly #worker: Worker;
-  readonly #caller: Caller<T>;
-  readonly #label: string;
-  /** Settles when the thread has started, or has ended. */
-  readonly #started: Promise<void>;
-  #isStarting = true;
-  #isBusy = false;
-
-  constructor({ file, label, options }: WorkerStart) {
-    this.#label = label;
+/** Starts a thread that answers calls on a port. It keeps this thread alive until it has started. */
+export function spawn({ file, label, options }: ThreadStart, port: MessagePort): Omit<Thread, 'port'> {
+  const worker = new Worker(createRequire(import.meta.url).resolve(file), {
+    workerData: { port, options },
+    transferList: [port],
+    name: label,
     // Without the arguments of this process: some, such as --eval, are not for files.
-    const start = { workerData: options, name: label, execArgv: [] };
-    this.#worker = new Worker(createRequire(import.meta.url).resolve(file), start);
-    this.#caller = new Caller<T>(this.#channel());
-    this.#worker.on('error', (error) => this.#caller.lose(error instanceof Error ? error : new Error(String(error))));
-    this.#worker.on('exit', (code) => this.#caller.lose(new Error(`${label} ended unexpectedly (exit code ${code})`)));
-    this.#started = new Promise((resolve) => {
-      this.#worker.on('message', (message: unknown) => {
-        if (message === READY) resolve();
-      });
-      this.#worker.once('exit', () => resolve());
-    });
-    this.#started.then(() => {
-      this.#isStarting = false;
-      this.#hold();
-    });
+    execArgv: [],
+  });
+  const started = new Promise<void>((resolve, reject) => {
+    worker.once('message', () => resolve());
+    // Later its port closes, which its caller notices.
+    worker.on('error', reject);
+    worker.once('exit', (code) => reject(new Error(`${label} ended while it started (exit code ${code})`)));
+  });
+  const rest = () => worker.unref();
+  started.then(rest, rest);
+  return { started, end: () => worker.terminate() };
+}
+
+/** Starts a thread from this one. */
+export function startThread(start: ThreadStart): Thread {
+  const { port1, port2 } = new MessageChannel();
+  return { port: port1, ...spawn(start, port2) };
+}
+
+/** A thread whose requests are those of `T`. */
+export class ThreadCaller<T> {
+  readonly #thread: Thread;
+  readonly #label: string;
+  readonly #caller: Caller<T>;
+
+  /** @param label what messages call it. */
+  constructor(thread: Thread, label: string) {
+    this.#thread = thread;
+    this.#label = label;
+    const { port } = thread;
+    const channel: Channel = {
+      send: (message, transfer = []) => port.postMessage(message, [...transfer]),
+      listen: (receive) => port.on('message', receive),
+      busy: (isBusy) => (isBusy ? port.ref() : port.unref()),
+    };
+    this.#caller = new Caller<T>(channel);
+    port.unref();
+    port.once('close', () => this.#caller.lose(new Error(`${label} ended unexpectedly`)));
+    thread.started.catch((error: unknown) =>
+      this.#caller.lose(error instanceof Error ? error : new Error(String(error))),
+    );
   }
 
-  /** @throws what the handler throws; Error once the worker is closed or gone. */
+  /** @throws what the handler throws; Error once the thread is closed or gone. */
   call<K extends keyof T & string>(
     kind: K,
     request: RequestOf<T, K>,
-    transfer: readonly ArrayBuffer[] = [],
+    transfer: readonly Transferable[] = [],
   ): Promise<ReplyOf<T, K>> {
     return this.#caller.call(kind, request, transfer);
   }
@@ -65,43 +99,29 @@ export class WorkerCaller<T> {
     return this.#caller.isOpen;
   }
 
-  /** Rejects later calls, lets the worker answer or rejects those under way, and ends it once it is idle. */
+  /** Rejects later calls, lets the thread answer or rejects those under way, and ends it once it is idle. */
   async close(underWay: 'answer' | 'reject'): Promise<void> {
     await this.#caller.stop(new Error(`${this.#label} was closed`), underWay);
-    await this.#started;
-    await this.#worker.terminate();
-  }
-
-  #channel(): Channel {
-    return {
-      send: (message, transfer = []) => this.#worker.postMessage(message, [...transfer]),
-      listen: (receive) =>
-        this.#worker.on('message', (message: unknown) => {
-          if (message !== READY) receive(message);
-        }),
-      busy: (isBusy) => {
-        this.#isBusy = isBusy;
-        this.#hold();
-      },
-    };
-  }
-
-  #hold(): void {
-    if (this.#isBusy || this.#isStarting) this.#worker.ref();
-    else this.#worker.unref();
+    await this.#thread.started.catch(() => {});
+    await this.#thread.end();
   }
 }
 
-/** Answers the calls of the thread that started this one. */
-export function serveParent<T>(handlers: Handlers<T>): void {
-  const port = parentPort;
-  if (!port) throw new Error('This file is a worker: it does nothing by itself');
-  serve<T>(
-    {
-      send: (message, transfer = []) => port.postMessage(message, [...transfer]),
-      listen: (receive) => port.on('message', receive),
-    },
-    handlers,
-  );
-  port.postMessage(READY);
+interface ThreadData {
+  readonly port: MessagePort;
+  readonly options: unknown;
+}
+
+/** What this thread was started with. */
+export const threadOptions = <O>(): O => (workerData as ThreadData).options as O;
+
+/** Answers the calls of a `ThreadCaller` to this thread. */
+export function serveThread<T>(handlers: Handlers<T>): void {
+  const { port } = workerData as ThreadData;
+  const channel: Channel = {
+    send: (message, transfer = []) => port.postMessage(message, [...transfer]),
+    listen: (receive) => port.on('message', receive),
+  };
+  serve<T>(channel, handlers);
+  parentPort?.postMessage('ready');
 }

@@ -1,6 +1,5 @@
 /** The embedder's worker: the only file that knows @huggingface/transformers. */
 
-import { workerData } from 'node:worker_threads';
 import {
   AutoImageProcessor,
   AutoModel,
@@ -12,12 +11,12 @@ import {
 } from '@huggingface/transformers';
 import { HandedOver } from '../base/calls.ts';
 import { messageOf, UserError } from '../base/errors.ts';
-import { serveParent } from '../base/worker-calls.ts';
+import { serveThread, threadOptions } from '../base/worker-calls.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
 import type { ClipCalls, ClipFacts, ClipWorkerOptions } from './clip-protocol.ts';
 import { hashClip } from './clip-source.ts';
 
-const { source, threads } = workerData as ClipWorkerOptions;
+const { source, threads } = threadOptions<ClipWorkerOptions>();
 
 interface Clip {
   readonly facts: ClipFacts;
@@ -175,7 +174,7 @@ function open(): Promise<Clip> {
 const handedOver = (rows: Float32Array): HandedOver<Float32Array> => new HandedOver(rows, [rows.buffer as ArrayBuffer]);
 
 // One at a time: the models share the threads anyway.
-serveParent<ClipCalls>({
+serveThread<ClipCalls>({
   facts: async () => (await open()).facts,
   images: async ({ images }) => handedOver(await (await open()).embedImages(images)),
   texts: async ({ texts, truncate }) => handedOver(await (await open()).embedTexts(texts, truncate)),

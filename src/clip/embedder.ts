@@ -3,8 +3,9 @@
  * @huggingface/transformers in a worker thread, so the caller's event loop stays free.
  */
 
-import { WorkerCaller } from '../base/worker-calls.ts';
+import { startThread, ThreadCaller } from '../base/worker-calls.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
+import { engineThreadsReady } from '../engine/thread-host.ts';
 import type { ClipCalls, ClipWorkerOptions } from './clip-protocol.ts';
 import { resolveClip } from './clip-source.ts';
 import type { HubOptions } from './hub.ts';
@@ -46,11 +47,10 @@ const BATCH = 64;
 export async function openEmbedder(model: string, options: EmbedderOptions = {}): Promise<ClipEmbedder> {
   const source = await resolveClip(model, options);
   const workerOptions: ClipWorkerOptions = { source, threads: options.threads ?? 0 };
-  const worker = new WorkerCaller<ClipCalls>({
-    file: 'clip-vqdiffusion/workers/clip',
-    label: 'the CLIP',
-    options: workerOptions,
-  });
+  await engineThreadsReady();
+  const label = 'the CLIP';
+  const thread = startThread({ file: 'clip-vqdiffusion/workers/clip', label, options: workerOptions });
+  const worker = new ThreadCaller<ClipCalls>(thread, label);
   const close = () => worker.close('answer');
   try {
     const { dim, contextLength, id } = await worker.call('facts', {});

@@ -1,10 +1,9 @@
 /** The engine's worker: the only file that knows ONNX Runtime's sessions and tensors. */
 
-import { workerData } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 import { HandedOver } from '../base/calls.ts';
 import { type NDArray, overBuffer } from '../base/ndarray.ts';
-import { serveParent } from '../base/worker-calls.ts';
+import { serveThread, threadOptions } from '../base/worker-calls.ts';
 import { bytes, type Spec } from '../graph/index.ts';
 import { failureOf } from './failures.ts';
 import { isCut } from './fusion/fuse.ts';
@@ -38,7 +37,7 @@ interface Session {
   profiled: number;
 }
 
-const { device = 'cpu', threads = 0, spin = false, profile } = workerData as WorkerOptions;
+const { device = 'cpu', threads = 0, spin = false, profile } = threadOptions<WorkerOptions>();
 const onDevice = device !== 'cpu';
 // What goes wrong is thrown; printed as well it would be said twice.
 ort.env.logLevel = 'fatal';
@@ -202,7 +201,7 @@ const buffersOf = (arrays: Arrays): ArrayBuffer[] =>
   Object.values(arrays).map(({ data }) => data.buffer as ArrayBuffer);
 
 // One at a time: ONNX Runtime blocks this thread anyway, and state must not change under a run.
-serveParent<EngineCalls>({
+serveThread<EngineCalls>({
   compile,
   fuse({ program, plan }) {
     fusedPrograms.set(program, loadFused(plan));

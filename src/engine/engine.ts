@@ -5,7 +5,7 @@
 
 import { copyOf, type NDArray, type Tree } from '../base/ndarray.ts';
 import { flatten, unflatten } from '../base/tree.ts';
-import { WorkerCaller } from '../base/worker-calls.ts';
+import { ThreadCaller } from '../base/worker-calls.ts';
 import type { Program } from '../graph/index.ts';
 import type { CompileOptions, Device, Executable, Executor } from './executor.ts';
 import { FeedBuffers } from './feeds.ts';
@@ -17,6 +17,7 @@ import { Recorder } from './profile/recorder.ts';
 import type { Arrays, EngineCalls, EngineOptions, StateTensor, Transfers, WorkerOptions } from './protocol.ts';
 import { StateCopies } from './state-copies.ts';
 import { isState, STATE, statePath } from './state-paths.ts';
+import { startEngineThread } from './thread-host.ts';
 
 export type { CompileOptions, Device, Executable, Executor } from './executor.ts';
 export type { EngineOptions } from './protocol.ts';
@@ -29,7 +30,7 @@ export class Engine implements Executor {
   private programs = 0;
 
   private constructor(
-    private readonly worker: WorkerCaller<EngineCalls>,
+    private readonly worker: ThreadCaller<EngineCalls>,
     readonly device: Device,
     private readonly recorder: Recorder | undefined,
   ) {}
@@ -49,12 +50,9 @@ export class Engine implements Executor {
     const { profiler, ...rest } = options;
     const recorder = profiler && new Recorder(profiler);
     const workerOptions: WorkerOptions = { ...rest, profile: recorder?.prefix };
-    const worker = new WorkerCaller<EngineCalls>({
-      file: 'clip-vqdiffusion/workers/engine',
-      label: 'The engine',
-      options: workerOptions,
-    });
-    return new Engine(worker, options.device ?? 'cpu', recorder);
+    const label = 'The engine';
+    const thread = startEngineThread({ file: 'clip-vqdiffusion/workers/engine', label, options: workerOptions });
+    return new Engine(new ThreadCaller<EngineCalls>(thread, label), options.device ?? 'cpu', recorder);
   }
 
   /**

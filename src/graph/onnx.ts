@@ -42,6 +42,7 @@ class Writer implements Emitter {
   private readonly initializers = new Map<string, Message>();
   private readonly declared: Message[] = [];
   private temporaries = 0;
+  private values = 0;
 
   constructor(
     private readonly program: Program,
@@ -162,14 +163,14 @@ class Writer implements Emitter {
     }
   }
 
-  /** Names the writer makes up start with a sign that keeps them apart from those of inputs and outputs. */
+  /** Names that the writer makes up are counted, so that a program gives the same bytes whatever was traced before it. They start with a sign that keeps them apart from those of inputs and outputs. */
   private nameOf(tensor: Tensor): string {
     const known = this.names.get(tensor);
     if (known !== undefined) return known;
     const name =
       tensor.node.op === 'constant'
         ? this.literal((tensor.node as Node<'constant'>).attributes.value)
-        : `%${tensor.id}`;
+        : `%${this.values++}`;
     this.names.set(tensor, name);
     return name;
   }
