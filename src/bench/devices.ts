@@ -9,7 +9,8 @@ import { type OperatorTime, operatorTimes } from '../engine/profile/operators.ts
 import { Profiler } from '../engine/profile/profiler.ts';
 import { initialize } from '../nn/parameters.ts';
 import { uniforms } from '../random/noise.ts';
-import { presets, type Recipe } from '../recipe/schema.ts';
+import { presets } from '../recipe/recipe.ts';
+import type { Recipe } from '../recipe/schema.ts';
 import { compileCodec } from '../vqgan/codec.ts';
 import { tokenizerParameters } from '../vqgan/model.ts';
 import { tokenizerStage } from '../vqgan/stage.ts';

@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { uniforms } from '../random/noise.ts';
-import { makeRecipe } from '../recipe/schema.ts';
+import { makeRecipe } from '../recipe/recipe.ts';
 import { type BenchGenerator, benchSamplers, CHUNK, type Trial } from './sampler-bench.ts';
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'sampler-bench-'));

@@ -4,7 +4,7 @@ import { codesOf, eachToken } from '../../test/support/class-rows.ts';
 import { onFixture } from '../../test/support/fixtures.ts';
 import { compare } from '../../test/support/parity.ts';
 import { guide } from './guidance.ts';
-import { truncateTopR } from './truncation.ts';
+import { truncateTopR } from './process/truncation.ts';
 
 onFixture('sampling', (file) => {
   it.each(file.matching(/^(cfg\.scale.*)$/))('%s', (name) => {

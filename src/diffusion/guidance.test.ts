@@ -1,7 +1,7 @@
 /** Guidance against sums by hand. */
 import { describe, expect, it } from 'vitest';
 import { guide } from './guidance.ts';
-import { LOG_ZERO } from './log-space.ts';
+import { LOG_ZERO } from './process/log-space.ts';
 
 describe('guide', () => {
   const conditional = Float32Array.of(0.7, 0.2, 0.1, 0.1, 0.1, 0.8).map(Math.log);

@@ -1,5 +1,5 @@
 /** Classifier-free guidance on the predicted clean tokens (Improved VQ-Diffusion, arXiv 2205.16007). */
-import { clampLog, logSumExp } from './log-space.ts';
+import { clampLog, logSumExp } from './process/log-space.ts';
 
 /** Closer to 1 than this, guidance is off and the null prediction need not be computed. */
 const SCALE_TOLERANCE = 1e-3;

@@ -9,8 +9,8 @@ import { gridSize, type Recipe } from '../recipe/schema.ts';
 import { isGuided } from './guidance.ts';
 import { samplingArrays, samplingParameters } from './layout.ts';
 import { logPrediction } from './loss.ts';
+import { maskReplaceSchedule, type Schedule } from './process/schedule.ts';
 import type { Denoiser } from './samplers/sampler.ts';
-import { maskReplaceSchedule, type Schedule } from './schedule.ts';
 import { type DiffusionModel, denoise, diffusionParameters, type TransformerConfig } from './transformer.ts';
 
 /** The part of a recipe that shapes the diffusion model. */

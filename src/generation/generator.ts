@@ -10,12 +10,13 @@ import { fromPlanar, packImages, type RgbImage } from '../data/pictures/image.ts
 import { encodePng } from '../data/pictures/png.ts';
 import { guidanceAt } from '../diffusion/guidance.ts';
 import { DenoiserPool, scheduleOf, transformerConfig } from '../diffusion/model.ts';
-import { refuseUnused, samplers } from '../diffusion/samplers/index.ts';
-import type { Schedule } from '../diffusion/schedule.ts';
+import type { Schedule } from '../diffusion/process/schedule.ts';
+import { drawTokens, refuseUnused } from '../diffusion/samplers/index.ts';
 import { diffusionParameters } from '../diffusion/transformer.ts';
 import { Engine, type EngineOptions } from '../engine/engine.ts';
 import { adopt } from '../nn/parameters.ts';
-import { checkSampling, type Recipe, type SamplingSettings } from '../recipe/schema.ts';
+import { checkSampling } from '../recipe/recipe.ts';
+import type { Recipe, SamplingSettings } from '../recipe/schema.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { openRunClip, openRunCodec } from '../run/models.ts';
 import type { Codec } from '../vqgan/codec.ts';
@@ -206,7 +207,7 @@ export class Generator {
     wanted.forEach(({ prompt }, i) => {
       conditions.set(texts.subarray(prompt * dim, (prompt + 1) * dim), i * dim);
     });
-    const { sampler, steps, truncation, placement, remasking } = settings;
+    const { steps, truncation } = settings;
     const total = this.schedule.steps;
     const passes = { conditional: 0, unconditional: 0 };
     const denoise = await this.denoisers.denoiser(
@@ -217,13 +218,11 @@ export class Generator {
         if (guided) passes.unconditional++;
       },
     );
-    const tokens = await samplers[sampler](denoise, {
+    const tokens = await drawTokens(settings, denoise, {
       schedule: this.schedule,
       batch: wanted.length,
       tokens: this.tokens,
       steps,
-      placement,
-      remasking,
       truncation: truncation < 1 ? truncation : undefined,
       noise: { seed: this.run.settings.seed, samples: wanted.map(({ seed }) => seed) },
       onStep: ({ step }) => onStep(step),

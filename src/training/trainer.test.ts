@@ -9,7 +9,7 @@ import { latentsOf } from '../diffusion/latents.ts';
 import { diffusionStage } from '../diffusion/stage.ts';
 import { Engine } from '../engine/engine.ts';
 import { integers, normals } from '../random/noise.ts';
-import { makeRecipe } from '../recipe/schema.ts';
+import { makeRecipe } from '../recipe/recipe.ts';
 import { RunDirectory } from '../run/directory.ts';
 import type { Metrics, Stage } from '../stage/stage.ts';
 import { Interrupted, type TrainOptions, trainStage } from './trainer.ts';

@@ -8,7 +8,7 @@ import { fromPlanar } from '../data/pictures/image.ts';
 import { guidanceAt } from '../diffusion/guidance.ts';
 import { type Latents, takeRows } from '../diffusion/latents.ts';
 import { DenoiserPool, scheduleOf, transformerConfig } from '../diffusion/model.ts';
-import { samplers } from '../diffusion/samplers/index.ts';
+import { drawTokens } from '../diffusion/samplers/index.ts';
 import { Engine, type EngineOptions } from '../engine/engine.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import type { RunDirectory } from '../run/directory.ts';
@@ -42,7 +42,8 @@ export class Validation {
     await denoisers.update(leaves(weights));
     const schedule = scheduleOf(recipe);
     const batch = diffusion.validationPictures;
-    const codes = await samplers[sampling.sampler](
+    const codes = await drawTokens(
+      sampling,
       // A model that has never gone without its condition cannot be guided.
       await denoisers.denoiser(
         conditions,
@@ -50,8 +51,6 @@ export class Validation {
       ),
       {
         schedule,
-        placement: sampling.placement,
-        remasking: sampling.remasking,
         batch,
         tokens: latents.tokens,
         steps: sampling.steps,

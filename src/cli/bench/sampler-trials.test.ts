@@ -2,7 +2,7 @@
 
 import { expect, it } from 'vitest';
 import { UserError } from '../../base/errors.ts';
-import { makeRecipe } from '../../recipe/schema.ts';
+import { makeRecipe } from '../../recipe/recipe.ts';
 import { type TrialOptions, trialsOf } from './sampler-trials.ts';
 
 const model = { recipe: makeRecipe('nano'), tokens: 16 };

@@ -5,7 +5,8 @@ import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
 import type { Trial } from '../../bench/sampler-bench.ts';
 import type { SamplingChoice } from '../../generation/generator.ts';
-import { checkSampling, type Recipe, samplingSchema } from '../../recipe/schema.ts';
+import { checkSampling } from '../../recipe/recipe.ts';
+import { type Recipe, samplingSchema } from '../../recipe/schema.ts';
 import { settingListOption } from '../options.ts';
 
 /** The samplers compared: the library's, each as it is meant to be used. */

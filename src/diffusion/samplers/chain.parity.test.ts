@@ -9,7 +9,7 @@ import type { NDArray } from '../../base/ndarray.ts';
 import { leaves } from '../../base/tree.ts';
 import { Engine } from '../../engine/engine.ts';
 import { DenoiserPool } from '../model.ts';
-import { maskReplaceSchedule } from '../schedule.ts';
+import { maskReplaceSchedule } from '../process/schedule.ts';
 import { type ChainStep, exactPlan, reverseChain } from './chain.ts';
 import { fastPlan } from './fast.ts';
 import { referenceDraw } from './reference.ts';

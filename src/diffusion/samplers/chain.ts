@@ -1,7 +1,7 @@
 /** The walk from noise to clean tokens that ancestral samplers share; they differ in how a step is drawn. */
 import { UserError } from '../../base/errors.ts';
-import { type ReverseStep, reverseStep } from '../reverse.ts';
-import { truncateProbabilities } from '../truncation.ts';
+import { type ReverseStep, reverseStep } from '../process/reverse.ts';
+import { truncateProbabilities } from '../process/truncation.ts';
 import type { Denoiser, SamplerOptions } from './sampler.ts';
 
 /** What a rule needs to draw x_s from x_t. */

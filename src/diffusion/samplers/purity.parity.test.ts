@@ -5,7 +5,7 @@ import { codesOf, eachToken } from '../../../test/support/class-rows.ts';
 import { fixture, onFixture, onJsonFixture } from '../../../test/support/fixtures.ts';
 import { compare, EXACT } from '../../../test/support/parity.ts';
 import { uniforms } from '../../random/noise.ts';
-import { gumbelArgmax } from '../reference-draw.ts';
+import { gumbelArgmax } from '../process/reference-draw.ts';
 import { drawPositions, purityScores, referenceTable, revealCounts, selectableScores, sharpened } from './purity.ts';
 
 onFixture('sampling', (file) => {

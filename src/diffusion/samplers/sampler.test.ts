@@ -4,9 +4,9 @@
 import { describe, expect, it } from 'vitest';
 import { chiSquareZ } from '../../../test/support/chi-square.ts';
 import { UserError } from '../../base/errors.ts';
-import { reverseProbabilities, reverseStep } from '../reverse.ts';
-import { maskReplaceSchedule } from '../schedule.ts';
-import { truncateTopR } from '../truncation.ts';
+import { reverseProbabilities, reverseStep } from '../process/reverse.ts';
+import { maskReplaceSchedule } from '../process/schedule.ts';
+import { truncateTopR } from '../process/truncation.ts';
 import { ancestral } from './ancestral.ts';
 import { reverseChain, reverseTimes } from './chain.ts';
 import { reference, referenceDraw } from './reference.ts';

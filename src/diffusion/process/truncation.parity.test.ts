@@ -1,8 +1,8 @@
 /** Top-r and top-k against the reference. */
 import { it } from 'vitest';
-import { codesOf, eachToken } from '../../test/support/class-rows.ts';
-import { onFixture } from '../../test/support/fixtures.ts';
-import { compare, EXACT } from '../../test/support/parity.ts';
+import { codesOf, eachToken } from '../../../test/support/class-rows.ts';
+import { onFixture } from '../../../test/support/fixtures.ts';
+import { compare, EXACT } from '../../../test/support/parity.ts';
 import { truncateTopK, truncateTopR } from './truncation.ts';
 
 onFixture('sampling', (file) => {
