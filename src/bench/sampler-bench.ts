@@ -10,7 +10,7 @@ import { float32 } from '../base/ndarray.ts';
 import { makeFolder } from '../checkpoint/atomic.ts';
 import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import { packImages } from '../data/pictures/image.ts';
-import { type FaceJudge, judgeRequests, type Request } from '../evaluation/classifier/face-classifier.ts';
+import { type FaceClassifier, type Request, recognisedShares } from '../evaluation/classifier/face-classifier.ts';
 import {
   type Distances,
   distancesOf,
@@ -51,7 +51,7 @@ export type BenchGenerator = Pick<Generator, 'hash' | 'recipe' | 'generate'> & {
 export interface SamplerBenchOptions {
   readonly generator: BenchGenerator;
   readonly requests: readonly Request[];
-  readonly judge: FaceJudge | undefined;
+  readonly judge: FaceClassifier | undefined;
   /** CLIP features of real pictures, [pictures, dim]. */
   readonly real: Float32Array;
   /** Seed of the first picture; the next ones count up. */
@@ -170,7 +170,7 @@ async function measure(
   const images = pictures.map(({ image }) => image);
   return {
     judged: judge
-      ? Float32Array.from(await judgeRequests(judge, requests, packImages(images)))
+      ? Float32Array.from(await recognisedShares(judge, requests, packImages(images)))
       : new Float32Array(requests.length).fill(Number.NaN),
     clipScores: Float32Array.from(pictures, ({ clipScore }) => clipScore),
     features: await generator.clip.embedImages(images),

@@ -16,7 +16,7 @@ export interface Sheet {
   readonly title?: string;
   readonly subtitle?: string;
   readonly rows: readonly SheetRow[];
-  /** Side of a picture on the sheet in pixels; 128 unless told. Whole multiples keep every source pixel a clean square. */
+  /** Side of a picture on the sheet in pixels; 128 by default. Whole multiples keep every source pixel a clean square. */
   readonly tileSize?: number;
 }
 

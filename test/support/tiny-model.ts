@@ -49,14 +49,14 @@ export const tokenizerOf = ({ tokenizer, imageSize }: Recipe): Flat =>
 export const diffusionOf = (recipe: Recipe): Flat =>
   flatten<NDArray>(initialize(diffusionParameters(transformerConfig(recipe, CONDITION)), 2));
 
-const judgeShape = { discriminatorLayers: 2, discriminatorChannels: 4 };
+const discriminatorShape = { discriminatorLayers: 2, discriminatorChannels: 4 };
 
 /** A discriminator under the names that a tokenizer's checkpoint has for it. */
-export const judgeOf = (): Flat =>
+export const discriminatorOf = (): Flat =>
   Object.fromEntries(
     Object.entries({
-      ...flatten<NDArray>(initialize(discriminatorParameters(judgeShape), 4)),
-      ...flatten<NDArray>(initialize(discriminatorBuffers(judgeShape), 4)),
+      ...flatten<NDArray>(initialize(discriminatorParameters(discriminatorShape), 4)),
+      ...flatten<NDArray>(initialize(discriminatorBuffers(discriminatorShape), 4)),
     }).map(([name, array]) => [
       `loss.discriminator.${name}`,
       name.endsWith('num_batches_tracked') ? int32([3], []) : array,
