@@ -1,7 +1,7 @@
 /** Options that several commands share, and the parsers that turn their text into values. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { EngineOptions } from '../engine/engine.ts';
 
 export interface CommonOptions {

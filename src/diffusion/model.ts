@@ -6,7 +6,7 @@ import type { Engine, Executable } from '../engine/engine.ts';
 import * as g from '../graph/index.ts';
 import { normalize } from '../nn/layers.ts';
 import { gridSize, type Recipe } from '../recipe/schema.ts';
-import { isGuided } from './guidance.ts';
+import { guided, isGuided } from './guidance.ts';
 import { samplingArrays, samplingParameters } from './layout.ts';
 import { logPrediction } from './loss.ts';
 import { maskReplaceSchedule, type Schedule } from './process/schedule.ts';
@@ -78,17 +78,17 @@ export class DenoiserPool {
     const parts = evenParts(batch, most);
     return async (tokens, t) => {
       const scale = typeof guidance === 'number' ? guidance : guidance(t);
-      const guided = isGuided(scale);
+      const withNull = isGuided(scale);
       const part = async (from: number, count: number) => {
         const cut = <A extends Float32Array | Int32Array>(rows: A, width: number) =>
           rows.slice(from * width, (from + count) * width) as A;
         const feeds = {
           condition: float32(cut(conditions, conditionDim), [count, conditionDim]),
-          ...(guided && { scale: float32([scale], []) }),
+          ...(withNull && { scale: float32([scale], []) }),
           tokens: int32(cut(tokens, tokenCount), [count, tokenCount]),
           t: int32(new Int32Array(count).fill(t), [count]),
         };
-        const program = await this.program(count, guided);
+        const program = await this.program(count, withNull);
         return (await program.run(feeds)).logProbs!.data as Float32Array;
       };
       const joined = async () => {
@@ -97,7 +97,7 @@ export class DenoiserPool {
         return all;
       };
       const logProbs = await (parts.length === 1 ? part(0, batch) : joined());
-      onPass?.(guided);
+      onPass?.(withNull);
       return logProbs;
     };
   }
@@ -167,7 +167,6 @@ export function guidedProgram(
       denoise(transformer, twice(tokens), twice(t), g.concat([condition, nothing], 0), config.heads),
     );
     const [conditional, unconditional] = [g.slice(both, 0, 0, batch), g.slice(both, 0, batch)];
-    const mixed = g.add(unconditional, g.mul(scale, g.sub(conditional, unconditional)));
-    return { logProbs: logPrediction(mixed) };
+    return { logProbs: guided(conditional, unconditional, scale) };
   });
 }

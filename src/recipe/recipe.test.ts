@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../base/errors.ts';
 import { changedRecipe, makeRecipe, parseRecipe, presets } from './recipe.ts';
 import { settingSchemas } from './schema.ts';

@@ -1,6 +1,6 @@
 /** Recipes made from presets and changes, and read from files: valid, and with settings that fit each other. */
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../base/errors.ts';
 import { nearest } from '../base/nearest.ts';
 import { presets } from './presets/index.ts';

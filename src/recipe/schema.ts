@@ -3,7 +3,7 @@
  * default: a preset names them. The command line's help, the presets and the run directory all read it.
  */
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { ownSettings, samplerNames } from '../diffusion/samplers/index.ts';
 
 /** No setting is larger: what lies beyond is a slip of the pen, not a wish. */

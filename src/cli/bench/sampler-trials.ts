@@ -1,7 +1,7 @@
 /** What `clipvq bench samplers` tries: a reference, and samplers at numbers of steps and ways of guidance. */
 
 import { type Command, Option } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../../base/errors.ts';
 import type { Trial } from '../../bench/sampler-bench.ts';
 import type { SamplingChoice } from '../../generation/generator.ts';

@@ -1,7 +1,7 @@
 /** Whole chains through the engine against recorded ones: plain, guided and truncated, and with the official shortcut. */
 
 import { afterAll, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { fixture, onFixture, onJsonFixture } from '../../../test/support/fixtures.ts';
 import { compare, EXACT } from '../../../test/support/parity.ts';
 import { referenceConfig, referenceModel } from '../../../test/support/reference-transformer.ts';

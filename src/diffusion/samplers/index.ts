@@ -1,6 +1,6 @@
 /** The samplers that a recipe can name, and what follows from their definitions. */
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../../base/errors.ts';
 import * as registry from './registry.ts';
 import type { ChainLength, Denoiser, SamplerOptions, ValuesOf } from './sampler.ts';

@@ -1,7 +1,7 @@
 /** What a sampler claims to cost, against the passes of the network that it asks for. */
 
 import { expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../../base/errors.ts';
 import { maskReplaceSchedule } from '../process/schedule.ts';
 import { drawTokens, ownSettings, refuseUnused, type SamplerSettings, samplerNames, stepRange } from './index.ts';

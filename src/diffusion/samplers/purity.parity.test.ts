@@ -1,6 +1,6 @@
 /** Purity-prior steps and the official tables of counts against the reference. */
 import { expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { codesOf, eachToken } from '../../../test/support/class-rows.ts';
 import { fixture, onFixture, onJsonFixture } from '../../../test/support/fixtures.ts';
 import { compare, EXACT } from '../../../test/support/parity.ts';

@@ -2,7 +2,7 @@
  * A corrector (ReMDM, Wang et al., arXiv 2503.00307): revealed tokens are masked again with a small probability σ, and so drawn
  * anew in the light of the others; as many more are revealed, so that the share of masks at each time stays what it was.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { uniforms } from '../../random/noise.ts';
 import { marginal, type Schedule } from '../process/schedule.ts';
 import { type DrawRule, inverseCdfOf, reverseChain } from './chain.ts';

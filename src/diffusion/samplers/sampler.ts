@@ -2,7 +2,7 @@
  * The interface of samplers: they turn a denoiser into tokens, and know neither the network nor the device it runs on.
  * A sampler is one file that exports its definition as `sampler`, and one line of `registry.ts`.
  */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Schedule } from '../process/schedule.ts';
 
 /**

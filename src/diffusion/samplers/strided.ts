@@ -1,5 +1,5 @@
 /** Few exact steps: from any time to any earlier one by the closed-form posterior, at times that are chosen well. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { marginal, type Schedule } from '../process/schedule.ts';
 import { drawPrior, exactDraw } from './ancestral.ts';
 import { type ChainStep, exactPlan, planOver, reverseChain } from './chain.ts';
