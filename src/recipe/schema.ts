@@ -1,6 +1,6 @@
 /** The recipe: every setting of a run, in one schema. The command line's help, the presets and the run directory all read it. */
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../base/errors.ts';
 import { presets } from './presets/index.ts';
 import { ONE_STAGE, PICTURES } from './presets/parts.ts';
