@@ -10,7 +10,8 @@ import { flatten } from '../base/tree.ts';
 import { sweepTemporaries, writeFileAtomic } from '../checkpoint/atomic.ts';
 import { fileError } from '../checkpoint/file-errors.ts';
 import { hashFile } from '../checkpoint/hash-file.ts';
-import { readSafetensors, type Safetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
+import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
+import type { Safetensors } from '../checkpoint/safetensors-bytes.ts';
 import { parseRecipe, type Recipe } from '../recipe/schema.ts';
 import type { StageName } from '../stage/stage.ts';
 
