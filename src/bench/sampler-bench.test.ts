@@ -25,18 +25,17 @@ function painter(failAt = Number.POSITIVE_INFINITY) {
   const generator: BenchGenerator = {
     hash: 'weights',
     recipe,
-    generate: async (prompts, { seed, steps, signal: _, onProgress: __, ...options } = {}) => {
+    generate: async (prompts, { seed, steps, signal: _, onProgress: __, ...options }) => {
       if (calls.length === failAt) throw new Error('killed');
       const seeds = seed as readonly number[];
       calls.push({ seeds, steps: steps! });
       const passes = { conditional: steps!, unconditional: options.guidanceScale === 1 ? 0 : steps! };
-      return prompts.map((prompt, i) => {
+      return prompts.map((_prompt, i) => {
         const data = Uint8Array.from(
           uniforms({ seed: 0, stream: `paint ${steps}`, step: 0 }, seeds[i]!, 3),
           (u) => 255 * u,
         );
-        const settings = recipe.sampling;
-        return { image: { data, width: 1, height: 1 }, prompt, seed: seeds[i]!, clipScore: 0.5, settings, passes };
+        return { image: { data, width: 1, height: 1 }, clipScore: 0.5, passes };
       });
     },
     clip: {

@@ -38,7 +38,7 @@ function root(tensor: Tensor): Tensor {
   return t;
 }
 
-interface Buffer {
+interface Block {
   readonly kind: string;
   readonly size: number;
   readonly from: number;
@@ -57,9 +57,9 @@ export function bufferPeak(program: Program): number {
   nodes.forEach((node, at) => {
     for (const operand of operandsOf(node)) lastUse.set(root(operand), at);
   });
-  const buffers: Buffer[] = [];
-  const holders = new Map<Tensor, Buffer>();
-  const free = new Map<string, Buffer[]>();
+  const buffers: Block[] = [];
+  const holders = new Map<Tensor, Block>();
+  const free = new Map<string, Block[]>();
   nodes.forEach((node, at) => {
     if (VIEWS.has(node.op)) return;
     for (const output of node.outputs) {
@@ -83,7 +83,7 @@ export function bufferPeak(program: Program): number {
 }
 
 /** The most that buffers hold together. */
-function worst(buffers: readonly Buffer[], moments: number): number {
+function worst(buffers: readonly Block[], moments: number): number {
   const change = new Float64Array(moments + 1);
   for (const { size, from, until } of buffers) {
     change[from]! += size;

@@ -25,8 +25,8 @@ export interface SamplerOptions {
    * Each image draws from (seed, its own sample index) alone, whoever shares its batch. `samples` has `batch` entries.
    */
   readonly noise: { readonly seed: number; readonly samples: ArrayLike<number> };
-  /** Called after every reverse step. */
-  readonly onStep?: (progress: SamplerProgress) => void;
+  /** Called after every reverse step, and awaited before the next; what it returns is ignored. */
+  readonly onStep?: (progress: SamplerProgress) => unknown;
   /** Checked before every step; the sampler rejects with its reason. */
   readonly signal?: AbortSignal;
 }
@@ -39,6 +39,8 @@ export interface SamplerProgress {
   readonly time: number;
   /** x at that time, `[batch, tokens]`; still masked positions hold K. */
   readonly tokens: Int32Array<ArrayBuffer>;
+  /** What the network predicted at this step, log p_theta(x_0), guided and before truncation: `[batch, tokens, K]`. */
+  readonly prediction: Float32Array;
 }
 
 /** Resolves to clean tokens x_0, `[batch, tokens]`, each in 0 .. K-1. `Own` are the sampler's own settings. */
