@@ -72,11 +72,13 @@ export class DenoiserPool {
    * @param conditions unit rows, [batch, conditionDim].
    * @param guidance s, or s at each time; within 0.001 of 1 the unconditional half is not computed at all.
    * @param onPass called after every pass of the network, with whether it had an unconditional half.
+   * @param negative a unit row [conditionDim] that takes the place of the null condition, for all pictures alike.
    */
   async denoiser(
     conditions: Float32Array,
     guidance: number | ((t: number) => number),
     onPass?: (guided: boolean) => void,
+    negative?: Float32Array,
   ): Promise<Denoiser> {
     const { conditionDim, grid, codes } = this.config;
     const [batch, tokenCount] = [conditions.length / conditionDim, grid * grid];
@@ -91,10 +93,12 @@ export class DenoiserPool {
         const feeds = {
           condition: float32(cut(conditions, conditionDim), [count, conditionDim]),
           ...(withNull && { scale: float32([scale], []) }),
+          ...(withNull && negative && { negative: float32(negative, [1, conditionDim]) }),
           tokens: int32(cut(tokens, tokenCount), [count, tokenCount]),
           t: int32(new Int32Array(count).fill(t), [count]),
         };
-        return (await this.run(count, withNull, feeds)).logProbs!.data as Float32Array;
+        return (await this.run(count, !withNull ? 'plain' : negative ? 'negative' : 'guided', feeds)).logProbs!
+          .data as Float32Array;
       };
       const joined = async () => {
         const all = new Float32Array(batch * tokenCount * codes);
@@ -112,10 +116,16 @@ export class DenoiserPool {
     await loadArranged(this.executor, weights);
   }
 
-  private run(batch: number, guided: boolean, feeds: Tree<NDArray>): Promise<Record<string, NDArray>> {
-    const write = () =>
-      guided ? guidedProgram(this.config, batch, this.nullEmbedding) : plainProgram(this.config, batch);
-    return this.programs.run(`denoiser ${batch}${guided ? ' guided' : ''}`, write, feeds);
+  private run(
+    batch: number,
+    kind: 'plain' | 'guided' | 'negative',
+    feeds: Tree<NDArray>,
+  ): Promise<Record<string, NDArray>> {
+    const write = () => {
+      if (kind === 'plain') return plainProgram(this.config, batch);
+      return guidedProgram(this.config, batch, kind === 'negative' ? 'given' : this.nullEmbedding);
+    };
+    return this.programs.run(`denoiser ${batch}${kind === 'plain' ? '' : ` ${kind}`}`, write, feeds);
   }
 }
 
@@ -149,16 +159,23 @@ export function plainProgram(config: TransformerConfig, batch: number): g.Progra
   }));
 }
 
-/** Both halves in one batch: the conditional and the unconditional pass share every matrix product. */
+/**
+ * Both halves in one batch: the conditional and the unconditional pass share every matrix product.
+ * @param nullEmbedding how the model's own null condition enters, or `given`: an input `negative` [1, conditionDim] in its place.
+ */
 export function guidedProgram(
   config: TransformerConfig,
   batch: number,
-  nullEmbedding: NullEmbedding = 'normalized',
+  nullEmbedding: NullEmbedding | 'given' = 'normalized',
 ): g.Program {
-  const inputs = { ...denoiserInputs(config, batch), scale: g.f32() };
-  return g.trace(inputs, ({ state, tokens, t, condition, scale }) => {
+  const inputs = {
+    ...denoiserInputs(config, batch),
+    scale: g.f32(),
+    ...(nullEmbedding === 'given' && { negative: g.f32(1, config.conditionDim) }),
+  };
+  return g.trace(inputs, ({ state, tokens, t, condition, scale, negative }) => {
     const { transformer, empty_text_embed } = state.denoiser as DiffusionModel<g.Tensor>;
-    const n = nullEmbedding === 'raw' ? empty_text_embed : normalize(empty_text_embed);
+    const n = negative ?? (nullEmbedding === 'raw' ? empty_text_embed : normalize(empty_text_embed));
     const nothing = g.expand(n, [batch, config.conditionDim]);
     const twice = (x: g.Tensor) => g.concat([x, x], 0);
     const both = logPrediction(

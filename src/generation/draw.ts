@@ -42,6 +42,8 @@ export interface DrawOptions {
   readonly settings: SamplingChoice;
   /** The seed of each picture; as many as there are conditions. */
   readonly seeds: readonly number[];
+  /** A unit row [conditionDim] in the place of the null condition. */
+  readonly negative?: Float32Array | undefined;
   /** Checked before every step. */
   readonly signal?: AbortSignal | undefined;
   /** Called after every step, and awaited before the next. */
@@ -117,7 +119,7 @@ export class PictureModel {
   }
 
   /** Draw codes for conditions, unit rows [pictures, conditionDim], all in one batch. */
-  async draw(conditions: Float32Array, { settings, seeds, signal, onStep }: DrawOptions): Promise<Drawn> {
+  async draw(conditions: Float32Array, { settings, seeds, negative, signal, onStep }: DrawOptions): Promise<Drawn> {
     const { steps, truncation } = settings;
     const total = this.schedule.steps;
     const passes = { conditional: 0, unconditional: 0 };
@@ -128,6 +130,7 @@ export class PictureModel {
         passes.conditional++;
         if (guided) passes.unconditional++;
       },
+      negative,
     );
     const tokens = await drawTokens(settings, denoise, {
       schedule: this.schedule,

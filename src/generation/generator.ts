@@ -56,14 +56,19 @@ export interface GeneratedImage {
   /** Its codes, [tokens]: `decode` gives the picture back. */
   readonly tokens: Int32Array;
   readonly prompt: string;
+  /** What it was guided away from. */
+  readonly negative: string | undefined;
   readonly seed: number;
   /** Cosine of the picture with its prompt under the CLIP that conditioned it, in [-1, 1]. */
   readonly clipScore: number;
+  /** The mean of the candidates' cosines, where the picture is the best of several: what it would have been without choosing. */
+  readonly meanClipScore: number;
   readonly settings: SamplingChoice;
+  /** Of this picture alone; the other candidates took as many each. */
   readonly passes: Passes;
 }
 
-export interface StreamOptions extends GenerateOptions {
+export interface StreamOptions extends Omit<GenerateOptions, 'bestOf'> {
   /** Decode the pictures at every step. */
   readonly preview?: boolean | undefined;
 }
@@ -141,8 +146,14 @@ export class Generator {
     prompts: string | readonly string[],
     options: GenerateOptions = {},
   ): AsyncGenerator<GeneratedImage, void> {
-    const request = requestOf(prompts, options, this.recipe);
-    const texts = await this.embedded(request);
+    const request = requestOf(prompts, options, this.recipe, ['bestOf']);
+    yield* request.bestOf > 1
+      ? bestOfEach(request.bestOf, this.candidates(request, options))
+      : this.candidates(request, options);
+  }
+
+  private async *candidates(request: Request, options: GenerateOptions): AsyncGenerator<GeneratedImage, void> {
+    const { texts, negative } = await this.embedded(request);
     const { settings } = request;
     const total = Math.ceil(request.total / BATCH) * settings.steps;
     for (let start = 0; start < request.total; start += BATCH) {
@@ -151,6 +162,7 @@ export class Generator {
       const drawn = await this.model.draw(this.conditionsOf(wanted, texts), {
         settings,
         seeds: wanted.map(({ seed }) => seed),
+        negative,
         signal: options.signal,
         onStep: ({ step }) => options.onProgress?.(done + step, total),
       });
@@ -170,11 +182,12 @@ export class Generator {
     if (total > BATCH)
       throw new UserError(`stream draws at most ${BATCH} pictures at once, not ${total}: use a smaller count`);
     const wanted = request.batch(0, BATCH);
-    const texts = await this.embedded(request);
+    const { texts, negative } = await this.embedded(request);
     const seeds = wanted.map(({ seed }) => seed);
     for await (const frame of this.model.frames(this.conditionsOf(wanted, texts), {
       settings,
       seeds,
+      negative,
       preview,
       signal,
     })) {
@@ -220,9 +233,16 @@ export class Generator {
     return this.close();
   }
 
-  private embedded({ prompts }: Request): Promise<Float32Array> {
+  /** Unit rows of the prompts, [prompts, dim], and of the negative prompt. */
+  private async embedded({
+    prompts,
+    negative,
+  }: Request): Promise<{ readonly texts: Float32Array; readonly negative: Float32Array | undefined }> {
     const { promptPrefix } = this.recipe.sampling;
-    return this.clip.embedTexts(prompts.map((prompt) => promptPrefix + prompt));
+    const all = negative === undefined ? prompts : [...prompts, negative];
+    const rows = await this.clip.embedTexts(all.map((prompt) => promptPrefix + prompt));
+    const end = prompts.length * this.clip.dim;
+    return { texts: rows.subarray(0, end), negative: negative === undefined ? undefined : rows.slice(end) };
   }
 
   private conditionsOf(wanted: readonly Wanted[], texts: Float32Array): Float32Array {
@@ -234,7 +254,7 @@ export class Generator {
   }
 
   private async finished(
-    { prompts, settings }: Request,
+    { prompts, negative, settings }: Request,
     wanted: readonly Wanted[],
     texts: Float32Array,
     { tokens, passes }: Drawn,
@@ -246,11 +266,29 @@ export class Generator {
       image,
       tokens: tokens.slice(i * this.tokens, (i + 1) * this.tokens),
       prompt: prompts[wanted[i]!.prompt]!,
+      negative,
       seed: wanted[i]!.seed,
       clipScore: scores[i]!,
+      meanClipScore: scores[i]!,
       settings,
       passes,
     }));
+  }
+}
+
+/** Of every `count` pictures the one with the highest CLIP score, the first of equals. */
+export async function* bestOfEach(
+  count: number,
+  candidates: AsyncIterable<GeneratedImage>,
+): AsyncGenerator<GeneratedImage, void> {
+  let best: GeneratedImage | undefined;
+  let [sum, seen] = [0, 0];
+  for await (const candidate of candidates) {
+    if (!best || candidate.clipScore > best.clipScore) best = candidate;
+    sum += candidate.clipScore;
+    if (++seen < count) continue;
+    yield { ...best, meanClipScore: sum / count };
+    [best, sum, seen] = [undefined, 0, 0];
   }
 }
 

@@ -2,9 +2,11 @@
 
 import { UserError } from '../base/errors.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
+import { isGuided } from '../diffusion/guidance.ts';
 import { refuseUnused } from '../diffusion/samplers/index.ts';
 import { checkSampling } from '../recipe/recipe.ts';
-import type { Recipe, SamplingSettings } from '../recipe/schema.ts';
+import { refuseSteps } from '../recipe/rules.ts';
+import { gridSize, type Recipe, type SamplingSettings } from '../recipe/schema.ts';
 
 /** How pictures are drawn: the sampling settings of a recipe, but for those that belong to the model. */
 export type SamplingChoice = Omit<SamplingSettings, 'promptPrefix' | 'nullEmbedding'>;
@@ -20,6 +22,14 @@ export interface GenerateOptions extends Optional<SamplingChoice> {
    * same picture.
    */
   readonly seed?: number | readonly number[] | undefined;
+  /** A text that pictures are guided away from: it takes the place of the null condition, and so needs guidance. */
+  readonly negative?: string | undefined;
+  /**
+   * Draw so many candidates for each picture and keep the one that its prompt fits best, by the CLIP that conditions; 1 by default.
+   * Picture i has the best of the seeds from seed + i · bestOf on. A score after choosing measures the choice, too: each picture
+   * brings the mean of its candidates.
+   */
+  readonly bestOf?: number | undefined;
   /** Checked before every sampling step. */
   readonly signal?: AbortSignal | undefined;
   /** Called after every sampling step with the steps done and their total, over all batches. */
@@ -35,15 +45,18 @@ export interface Wanted {
 /** What is to be drawn, and how. */
 export interface Request {
   readonly prompts: readonly string[];
-  /** Pictures, prompts · count. */
+  readonly negative: string | undefined;
+  /** Candidates for each picture that is kept. */
+  readonly bestOf: number;
+  /** Pictures to draw, prompts · count · bestOf; the candidates of one picture follow each other. */
   readonly total: number;
   /** Those from `start` on, prompt by prompt, `most` of them or as many as are left. */
   readonly batch: (start: number, most: number) => readonly Wanted[];
   readonly settings: SamplingChoice;
 }
 
-const LARGEST_SEED = 2 ** 32 - 1;
-const OWN_OPTIONS = ['count', 'seed', 'signal', 'onProgress'];
+const LARGEST_SEED = Number.MAX_SAFE_INTEGER;
+const OWN_OPTIONS = ['count', 'seed', 'negative', 'signal', 'onProgress'];
 
 /**
  * Prompts and options as a request, with the recipe's settings for those that are left out.
@@ -59,24 +72,51 @@ export function requestOf(
   const texts = promptsOf(prompts);
   const { promptPrefix, nullEmbedding, ...defaults } = recipe.sampling;
   checkNames(options, [...OWN_OPTIONS, ...further, ...Object.keys(defaults)]);
-  const { count = 1, seed = 0 } = options;
-  if (!Number.isInteger(count) || count < 1)
-    throw new UserError(`count is ${shown(count)}: give a whole number of pictures a prompt, from 1`);
-  const seeds = seedsOf(seed, texts.length, count);
+  const { count = 1, seed = 0, bestOf = 1 } = options;
+  checkCount('count', count, 'pictures a prompt');
+  checkCount('bestOf', bestOf, 'candidates a picture');
+  const drawn = count * bestOf;
+  const seeds = seedsOf(seed, texts.length, drawn);
   const chosen = Object.fromEntries(
     Object.entries(options).filter(([name, value]) => name in defaults && value !== undefined),
   );
   const settings: SamplingChoice = { ...defaults, ...chosen };
   checkSampling({ ...recipe.sampling, ...settings }, 'sampling');
   refuseUnused(settings.sampler, chosen);
-  const total = texts.length * count;
+  refuseSteps(settings, { times: recipe.diffusion.timesteps, tokens: gridSize(recipe) ** 2 }, 'sampling');
+  const negative = negativeOf(options.negative, texts, settings);
+  const total = texts.length * drawn;
   const wantedAt = (index: number): Wanted => {
-    const prompt = Math.floor(index / count);
-    return { prompt, seed: seeds[prompt]! + (index % count) };
+    const prompt = Math.floor(index / drawn);
+    return { prompt, seed: seeds[prompt]! + (index % drawn) };
   };
   const batch = (start: number, most: number) =>
     Array.from({ length: Math.min(most, total - start) }, (_, i) => wantedAt(start + i));
-  return { prompts: texts, total, batch, settings };
+  return { prompts: texts, negative, bestOf, total, batch, settings };
+}
+
+function checkCount(name: string, value: number, what: string): void {
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new UserError(`${name} is ${shown(value)}: give a whole number of ${what}, from 1`);
+}
+
+/** The negative text, which must make a difference. */
+function negativeOf(
+  negative: string | undefined,
+  prompts: readonly string[],
+  { guidanceScale }: SamplingChoice,
+): string | undefined {
+  if (negative === undefined) return undefined;
+  if (typeof negative !== 'string') throw new UserError(`negative is ${shown(negative)}: give a text`);
+  const text = negative.trim();
+  if (text === '') throw new UserError('The negative prompt is empty: say what to avoid, or leave it out');
+  if (prompts.some((prompt) => prompt.trim() === text))
+    throw new UserError(
+      `The negative prompt "${shown(text)}" is also a prompt: they would cancel each other; change one`,
+    );
+  if (!isGuided(guidanceScale))
+    throw new UserError('A negative prompt has no effect without guidance: give a guidance scale other than 1');
+  return text;
 }
 
 function promptsOf(prompts: string | readonly string[]): readonly string[] {
@@ -103,7 +143,7 @@ function seedsOf(seed: number | readonly number[], prompts: number, count: numbe
   if (!Array.isArray(seeds)) throw new UserError(`seed is ${shown(seed)}: give a whole number, or one for each prompt`);
   if (seeds.length !== prompts)
     throw new UserError(`${seeds.length} seeds for ${prompts} prompts: give one for each, or one for all`);
-  const wrong = seeds.find((first) => !Number.isInteger(first) || first < 0 || first + count - 1 > LARGEST_SEED);
+  const wrong = seeds.find((first) => !Number.isSafeInteger(first) || first < 0 || first > LARGEST_SEED - (count - 1));
   if (wrong !== undefined)
     throw new UserError(
       `seed ${shown(wrong)} with ${count} pictures: seeds are whole numbers, and those of all pictures lie in 0 to ${LARGEST_SEED}`,

@@ -61,7 +61,7 @@ export function refuseUnfit(recipe: Recipe, where: string): void {
  */
 export function refuseWithoutEffect(recipe: Recipe, where: string): void {
   const { diffusion, sampling, tokenizer } = recipe;
-  refuseSteps(sampling, { times: diffusion.timesteps, tokens: gridSize(recipe) ** 2 }, where);
+  refuseSteps(sampling, { times: diffusion.timesteps, tokens: gridSize(recipe) ** 2 }, `${where}: sampling`);
   const sides = tokenizer.channelMultipliers.map((_, level) => recipe.imageSize / tokenizer.patchSize / 2 ** level);
   const absent = tokenizer.attentionResolutions.find((side) => !sides.includes(side));
   if (absent !== undefined)
@@ -72,6 +72,7 @@ export function refuseWithoutEffect(recipe: Recipe, where: string): void {
 
 /**
  * Refuse a number of steps that the sampler cannot take.
+ * @param where the section that the settings are of.
  * @throws UserError naming the range.
  */
 export function refuseSteps(
@@ -83,6 +84,6 @@ export function refuseSteps(
   if (steps >= least && steps <= most) return;
   const why = most < chain.times ? `${chain.tokens} tokens` : `diffusion.timesteps ${chain.times}`;
   throw new UserError(
-    `${where}: sampling.steps ${steps} does not go with ${why}: the sampler ${sampler} takes ${least} to ${most}`,
+    `${where}.steps ${steps} does not go with ${why}: the sampler ${sampler} takes ${least} to ${most}`,
   );
 }
