@@ -14,7 +14,7 @@ import { addGradients, GRADIENTS, microBatch, split } from '../optim/micro-batch
 import type { DiffusionSettings } from '../recipe/schema.ts';
 import { joinResults } from './accumulate.ts';
 import { diffusionLoss } from './loss.ts';
-import type { Schedule } from './schedule.ts';
+import type { Schedule } from './process/schedule.ts';
 import { type DiffusionModel, denoise, diffusionParameters, type TransformerConfig } from './transformer.ts';
 
 /**

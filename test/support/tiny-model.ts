@@ -8,7 +8,8 @@ import { clipParameters } from '../../src/clip/towers.ts';
 import { transformerConfig } from '../../src/diffusion/model.ts';
 import { diffusionParameters } from '../../src/diffusion/transformer.ts';
 import { initialize } from '../../src/nn/parameters.ts';
-import { makeRecipe, parseRecipe, type Recipe } from '../../src/recipe/schema.ts';
+import { makeRecipe, parseRecipe } from '../../src/recipe/recipe.ts';
+import type { Recipe } from '../../src/recipe/schema.ts';
 import { discriminatorBuffers, discriminatorParameters } from '../../src/vqgan/discriminator.ts';
 import { tokenizerParameters } from '../../src/vqgan/model.ts';
 

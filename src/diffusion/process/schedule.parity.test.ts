@@ -1,7 +1,7 @@
 /** The noise schedule against the reference, in probabilities and in its logarithms. */
 import { expect, it } from 'vitest';
-import { onFixture } from '../../test/support/fixtures.ts';
-import { compare } from '../../test/support/parity.ts';
+import { onFixture } from '../../../test/support/fixtures.ts';
+import { compare } from '../../../test/support/parity.ts';
 import { maskReplaceSchedule } from './schedule.ts';
 
 onFixture('schedule', (file) => {

@@ -1,8 +1,8 @@
 /** The forward and reverse distributions of recorded tokens against the reference. */
 import { it } from 'vitest';
-import { codesOf, eachToken } from '../../test/support/class-rows.ts';
-import { type Fixture, onFixture } from '../../test/support/fixtures.ts';
-import { compare } from '../../test/support/parity.ts';
+import { codesOf, eachToken } from '../../../test/support/class-rows.ts';
+import { type Fixture, onFixture } from '../../../test/support/fixtures.ts';
+import { compare } from '../../../test/support/parity.ts';
 import { clampLog } from './log-space.ts';
 import { reverseProbabilities, reverseStep } from './reverse.ts';
 import { type Coefficients, marginal, maskReplaceSchedule, type Schedule, transition } from './schedule.ts';

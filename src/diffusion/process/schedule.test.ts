@@ -1,8 +1,8 @@
 /** The noise schedule against products of transition matrices, and the settings it refuses. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { anySchedule, matrixPower } from '../../test/support/transition-matrix.ts';
-import { UserError } from '../base/errors.ts';
+import { anySchedule, matrixPower } from '../../../test/support/transition-matrix.ts';
+import { UserError } from '../../base/errors.ts';
 import { marginal, maskReplaceSchedule, transition } from './schedule.ts';
 
 describe('transition', () => {

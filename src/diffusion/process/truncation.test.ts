@@ -1,11 +1,12 @@
-/** Top-r and top-k against a plain sort. */
+/** Top-r truncation against a plain sort. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { UserError } from '../base/errors.ts';
+import { truncatedRow } from '../../../test/support/prediction-rows.ts';
+import { UserError } from '../../base/errors.ts';
 import { LOG_ZERO } from './log-space.ts';
-import { truncateTopK, truncateTopR } from './truncation.ts';
+import { truncateProbabilities } from './truncation.ts';
 
-describe('truncateTopR', () => {
+describe('truncateProbabilities', () => {
   /** Few distinct values, so that ties are common. */
   const distribution = fc
     .array(fc.integer({ min: 0, max: 12 }), { minLength: 1, maxLength: 40 })
@@ -21,7 +22,7 @@ describe('truncateTopR', () => {
           if (before < r) expected[k] = logProbs[k]!;
           before += Math.exp(logProbs[k]!);
         }
-        expect([...truncateTopR(logProbs, r)]).toEqual([...expected]);
+        expect([...truncatedRow(logProbs, r)]).toEqual([...expected]);
       }),
     );
   });
@@ -29,30 +30,20 @@ describe('truncateTopR', () => {
   it('drops the code that comes up when r is reached exactly', () => {
     const half = Float32Array.of(0.5, 0.25, 0.25).map(Math.log);
     // The float32 logarithm of one half is just below it or exact: ask from the rounded value itself.
-    expect(kept(truncateTopR(half, Math.exp(half[0]!)))).toEqual([0]);
-    expect(kept(truncateTopR(half, Math.exp(half[0]!) + 1e-9))).toEqual([0, 1]);
+    expect(kept(truncatedRow(half, Math.exp(half[0]!)))).toEqual([0]);
+    expect(kept(truncatedRow(half, Math.exp(half[0]!) + 1e-9))).toEqual([0, 1]);
   });
 
-  it('always keeps the likeliest code, everything at 1, and leaves its argument alone', () => {
+  it('always keeps the likeliest code, everything at 1, and leaves the logarithms alone', () => {
     const logProbs = normalize([3, 9, 1]);
     const copy = logProbs.slice();
-    expect(kept(truncateTopR(logProbs, 1e-6))).toEqual([1]);
-    expect(truncateTopR(logProbs, 1)).toEqual(copy);
+    expect(kept(truncatedRow(logProbs, 1e-6))).toEqual([1]);
+    expect(truncatedRow(logProbs, 1)).toEqual(copy);
     expect(logProbs).toEqual(copy);
   });
 
   it.each([0, -0.1, 1.01, NaN])('refuses r = %d', (r) => {
-    expect(() => truncateTopR(Float32Array.of(0), r)).toThrow(UserError);
-  });
-});
-
-describe('truncateTopK', () => {
-  it('keeps everything when asked for more than there is', () => {
-    expect(kept(truncateTopK(normalize([1, 2]), 9))).toEqual([0, 1]);
-  });
-
-  it.each([0, 1.5])('refuses count = %d', (count) => {
-    expect(() => truncateTopK(Float32Array.of(0), count)).toThrow(UserError);
+    expect(() => truncateProbabilities(Float64Array.of(1), Float32Array.of(0), r)).toThrow(UserError);
   });
 });
 

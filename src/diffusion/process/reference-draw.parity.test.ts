@@ -1,8 +1,8 @@
 /** The official draw against its recorded steps. */
 import { expect, it } from 'vitest';
-import { codesOf, eachToken } from '../../test/support/class-rows.ts';
-import { onFixture } from '../../test/support/fixtures.ts';
-import { compare, EXACT } from '../../test/support/parity.ts';
+import { codesOf, eachToken } from '../../../test/support/class-rows.ts';
+import { onFixture } from '../../../test/support/fixtures.ts';
+import { compare, EXACT } from '../../../test/support/parity.ts';
 import { gumbelArgmax, reverseLogProbabilities } from './reference-draw.ts';
 import { reverseStep } from './reverse.ts';
 import { maskReplaceSchedule } from './schedule.ts';

@@ -1,43 +1,21 @@
 /** Truncated sampling: keep only a token's likeliest codes before it is drawn. */
-import { UserError } from '../base/errors.ts';
+import { UserError } from '../../base/errors.ts';
 import { LOG_ZERO } from './log-space.ts';
 
 /**
- * "top-r": ranks the codes by probability and keeps each whose predecessors hold less than `r` of the probability, so
- * the likeliest is always kept and the last one kept is the one that reaches `r`. The others become LOG_ZERO; nothing
- * is renormalised. Equal probabilities rank by code index.
+ * "top-r": ranks the codes of one token by probability and keeps each whose predecessors hold less than `r` of the probability, so
+ * the likeliest is always kept and the last one kept is the one that reaches `r`. The probabilities of the others become
+ * e^LOG_ZERO, in place; nothing is renormalised. Equal probabilities rank by code index.
  *
- * @param logProbs log p(x_0) of one token, `[K]`.
+ * @param probabilities p(x_0) of one token, `[K]`.
+ * @param logProbs their logarithms.
  * @param r in (0, 1]; 1 keeps everything.
- * @returns a new array `[K]`.
  * @throws UserError for an `r` outside its range.
- */
-export function truncateTopR(logProbs: Float32Array, r: number): Float32Array<ArrayBuffer> {
-  checkRate(r);
-  if (r === 1) return logProbs.slice();
-  return keepFrom(topRCut(logProbs, Float64Array.from(logProbs, Math.exp), r), logProbs, logProbs.slice(), LOG_ZERO);
-}
-
-/**
- * The same in place, for who needs the probabilities `[K]` of `logProbs` `[K]`: those that are not kept become e^LOG_ZERO.
- *
- * @throws UserError for an `r` outside (0, 1].
  */
 export function truncateProbabilities(probabilities: Float64Array, logProbs: Float32Array, r: number): void {
   checkRate(r);
   if (r === 1) return;
-  keepFrom(topRCut(logProbs, probabilities, r), logProbs, probabilities, ZERO);
-}
-
-/**
- * "top-k": keeps the `count` likeliest codes of one token `[K]`, the others become LOG_ZERO.
- *
- * @throws UserError unless `count` is a whole number of at least 1.
- */
-export function truncateTopK(logProbs: Float32Array, count: number): Float32Array<ArrayBuffer> {
-  if (!Number.isInteger(count) || count < 1) throw new UserError(`top-k truncation is ${count}; keep at least 1 code`);
-  if (count >= logProbs.length) return logProbs.slice();
-  return keepFrom(cutAt(logProbs.slice().sort(), count), logProbs, logProbs.slice(), LOG_ZERO);
+  dropBelow(topRCut(logProbs, probabilities, r), logProbs, probabilities);
 }
 
 function checkRate(r: number): void {
@@ -94,17 +72,11 @@ function inBin(logProbs: Float32Array, bin: number): Float32Array {
   return found.subarray(0, count);
 }
 
-/** Writes `dropped` over what lies beyond the cut. NaN is never below it. */
-function keepFrom<A extends Float32Array | Float64Array>(
-  cut: Cut,
-  logProbs: Float32Array,
-  values: A,
-  dropped: number,
-): A {
+/** Drops what lies beyond the cut. NaN is never below it. */
+function dropBelow(cut: Cut, logProbs: Float32Array, probabilities: Float64Array): void {
   let { room } = cut;
   for (let k = 0; k < logProbs.length; k++) {
     const value = logProbs[k]!;
-    if (value < cut.value || (value === cut.value && room-- <= 0)) values[k] = dropped;
+    if (value < cut.value || (value === cut.value && room-- <= 0)) probabilities[k] = ZERO;
   }
-  return values;
 }
