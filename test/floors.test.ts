@@ -20,6 +20,7 @@ const ROOMS = [
   'diffusion',
   'run',
   'generation',
+  'web',
   'training',
   'convert',
   'evaluation',
