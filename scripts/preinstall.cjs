@@ -12,20 +12,20 @@
  */
 'use strict';
 
-var fs = require('fs');
-var path = require('path');
+// biome-ignore lint/style/useNodejsImportProtocol: an old Node.js has to get to the end of this file, too
+const fs = require('fs');
+// biome-ignore lint/style/useNodejsImportProtocol: as above
+const path = require('path');
 
-var LIBRARIES = ['cuda', 'shared', 'tensorrt'];
+const LIBRARIES = ['cuda', 'shared', 'tensorrt'];
 
 function isAskedFor(env) {
-  return Object.keys(env).some(function (name) {
-    return /^(npm_config_)?onnxruntime_node_install(_cuda)?$/i.test(name) && env[name];
-  });
+  return Object.keys(env).some((name) => /^(npm_config_)?onnxruntime_node_install(_cuda)?$/i.test(name) && env[name]);
 }
 
 function ownDependencies(project) {
   try {
-    var manifest = JSON.parse(fs.readFileSync(path.join(project, 'package.json'), 'utf8'));
+    const manifest = JSON.parse(fs.readFileSync(path.join(project, 'package.json'), 'utf8'));
     return Object.assign({}, manifest.dependencies, manifest.devDependencies, manifest.optionalDependencies);
   } catch (_) {
     return {};
@@ -33,15 +33,15 @@ function ownDependencies(project) {
 }
 
 function placeEmptyFiles(root, env) {
-  var project = env.npm_config_local_prefix;
+  const project = env.npm_config_local_prefix;
   if (isAskedFor(env) || path.resolve(project || '') === path.resolve(root)) return;
   if (project && env.npm_config_global !== 'true' && 'onnxruntime-node' in ownDependencies(project)) return;
   // Its package.json may not be exported; its folder is beside the script in any case.
-  var script = require.resolve('onnxruntime-node/script/install.js', { paths: [root] });
-  var folder = path.join(path.dirname(script), '..', 'bin', 'napi-v6', process.platform, process.arch);
+  const script = require.resolve('onnxruntime-node/script/install.js', { paths: [root] });
+  const folder = path.join(path.dirname(script), '..', 'bin', 'napi-v6', process.platform, process.arch);
   if (!fs.existsSync(folder)) return;
-  LIBRARIES.forEach(function (name) {
-    var file = path.join(folder, 'libonnxruntime_providers_' + name + '.so');
+  LIBRARIES.forEach((name) => {
+    const file = path.join(folder, `libonnxruntime_providers_${name}.so`);
     if (!fs.existsSync(file)) fs.writeFileSync(file, '');
   });
 }

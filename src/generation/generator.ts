@@ -11,6 +11,7 @@ import { encodePng } from '../data/pictures/png.ts';
 import { guidanceAt } from '../diffusion/guidance.ts';
 import { DenoiserPool, scheduleOf, transformerConfig } from '../diffusion/model.ts';
 import { refuseUnused, samplers } from '../diffusion/samplers/index.ts';
+import type { Sampler } from '../diffusion/samplers/sampler.ts';
 import type { Schedule } from '../diffusion/schedule.ts';
 import { diffusionParameters } from '../diffusion/transformer.ts';
 import { Engine, type EngineOptions } from '../engine/engine.ts';
@@ -43,6 +44,8 @@ export interface GenerateOptions extends Optional<SamplingChoice> {
    * same picture.
    */
   readonly seed?: number | readonly number[] | undefined;
+  /** Draws the codes instead of the sampler that the settings name. */
+  readonly customSampler?: Sampler | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Hears of sampling steps done, over all batches. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -141,6 +144,7 @@ export class Generator {
       const part = wanted.slice(start, start + BATCH);
       const done = (start / BATCH) * settings.steps;
       const drawn = await this.sample(part, texts, settings, {
+        draw: options.customSampler ?? samplers[settings.sampler],
         signal: options.signal,
         onStep: (step) => options.onProgress?.(done + step, total),
       });
@@ -199,14 +203,14 @@ export class Generator {
     wanted: readonly { prompt: number; seed: number }[],
     texts: Float32Array,
     settings: SamplingChoice,
-    { signal, onStep }: { signal: AbortSignal | undefined; onStep: (step: number) => void },
+    { draw, signal, onStep }: { draw: Sampler; signal: AbortSignal | undefined; onStep: (step: number) => void },
   ): Promise<{ readonly tokens: Int32Array; readonly passes: Passes }> {
     const { dim } = this.clip;
     const conditions = new Float32Array(wanted.length * dim);
     wanted.forEach(({ prompt }, i) => {
       conditions.set(texts.subarray(prompt * dim, (prompt + 1) * dim), i * dim);
     });
-    const { sampler, steps, truncation, placement, remasking } = settings;
+    const { steps, truncation, placement, remasking } = settings;
     const total = this.schedule.steps;
     const passes = { conditional: 0, unconditional: 0 };
     const denoise = await this.denoisers.denoiser(
@@ -217,7 +221,7 @@ export class Generator {
         if (guided) passes.unconditional++;
       },
     );
-    const tokens = await samplers[sampler](denoise, {
+    const tokens = await draw(denoise, {
       schedule: this.schedule,
       batch: wanted.length,
       tokens: this.tokens,
