@@ -11,7 +11,8 @@ const HEAVY = [
   ...['@dicebear/core', '@dicebear/collection', 'hyparquet', 'yauzl'],
 ];
 
-const moduleOf = (name: string): string => (fs.existsSync(`src/cli/${name}.ts`) ? `src/cli/${name}.ts` : `src/cli/${name}/index.ts`);
+const moduleOf = (name: string): string =>
+  fs.existsSync(`src/cli/${name}.ts`) ? `src/cli/${name}.ts` : `src/cli/${name}/index.ts`;
 
 it('the command line loads nothing but the parser of options before it knows the command', () => {
   const { packages } = importClosure('src/cli/main.ts');

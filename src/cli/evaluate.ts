@@ -1,9 +1,10 @@
 /** `clipvq evaluate`: numbers for a trained model. */
 
 import { Command } from 'commander';
+import { openSource } from '../data/sources/open.ts';
 import { clipScore } from '../evaluation/clip-score.ts';
 import { reconstructionQuality } from '../evaluation/reconstruction.ts';
-import type { Generator } from '../generation/generator.ts';
+import { Generator } from '../generation/generator.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { HELD_OUT_FACES_OFFSET } from '../training/pictures.ts';
 import { facePrompts } from './face-prompts.ts';
@@ -40,8 +41,6 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
     options.prompts !== undefined ? readPrompts(options.prompts) : settings.data === 'faces' ? facePrompts : [];
   const signal = interruptSignal();
   const display = new ProgressDisplay();
-  const { Generator } = await import('../generation/generator.ts');
-  const { openSource } = await import('../data/sources/open.ts');
   const generator = await Generator.load(options.model, engineOptions(options));
   try {
     const source = await openSource(data, {

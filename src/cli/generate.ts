@@ -6,7 +6,7 @@ import { Command } from 'commander';
 import { UserError } from '../base/errors.ts';
 import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { fileError } from '../checkpoint/file-errors.ts';
-import type { EngineOptions, Passes, SamplingChoice } from '../generation/generator.ts';
+import { type EngineOptions, Generator, type Passes, type SamplingChoice } from '../generation/generator.ts';
 import { samplingSchema } from '../recipe/schema.ts';
 import { type CommonOptions, settingOption, whole, withCommon } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
@@ -88,7 +88,6 @@ async function generateWith(
   options: GenerateOptions,
 ): Promise<void> {
   const display = new ProgressDisplay();
-  const { Generator } = await import('../generation/generator.ts');
   const generator = await Generator.load(options.model, engine);
   try {
     const pictures = await generator.generate(prompts, {

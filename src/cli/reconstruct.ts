@@ -6,7 +6,11 @@ import { Command } from 'commander';
 import { UserError } from '../base/errors.ts';
 import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { fileError } from '../checkpoint/file-errors.ts';
+import { toSquare } from '../data/pictures/decode.ts';
 import { psnr } from '../data/pictures/image.ts';
+import { openSource } from '../data/sources/open.ts';
+import { Generator } from '../generation/generator.ts';
+import { contactSheet } from '../render/sheet.ts';
 import { HELD_OUT_FACES_OFFSET } from '../training/pictures.ts';
 import { type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
 import { note, printResult } from './output.ts';
@@ -28,8 +32,6 @@ export function reconstructCommand(): Command {
 }
 
 async function reconstruct(pictures: string[], options: ReconstructOptions): Promise<void> {
-  const { Generator } = await import('../generation/generator.ts');
-  const { contactSheet } = await import('../render/sheet.ts');
   const generator = await Generator.load(options.model, engineOptions(options));
   try {
     const originals = await read(pictures, options.count, generator.recipe.imageSize);
@@ -54,8 +56,6 @@ async function reconstruct(pictures: string[], options: ReconstructOptions): Pro
 }
 
 async function read(pictures: readonly string[], count: number, size: number) {
-  const { openSource } = await import('../data/sources/open.ts');
-  const { toSquare } = await import('../data/pictures/decode.ts');
   const [first] = pictures as readonly [string, ...string[]];
   const isFolder = first === 'faces' || (fs.existsSync(first) && fs.statSync(first).isDirectory());
   if (isFolder) {

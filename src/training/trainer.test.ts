@@ -12,7 +12,7 @@ import { integers, normals } from '../random/noise.ts';
 import { makeRecipe } from '../recipe/schema.ts';
 import { RunDirectory } from '../run/directory.ts';
 import type { Metrics, Stage } from '../stage/stage.ts';
-import { Interrupted, type TrainOptions, trainStage } from './trainer.ts';
+import { type TrainOptions, trainStage } from './trainer.ts';
 
 const recipe = makeRecipe('nano', {
   'diffusion.layers': '1',

@@ -1,9 +1,9 @@
 /** PNG files with provenance: deterministic bytes, and text chunks (PNG specification, third edition, section 11.3.3). */
 import { inflateSync } from 'node:zlib';
-import sharp from 'sharp';
 import { UserError } from '../../base/errors.ts';
 import { crc32 } from '../../checkpoint/crc32.ts';
 import type { RgbImage } from './image.ts';
+import { sharp } from './sharp.ts';
 
 const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 
