@@ -20,41 +20,46 @@ export const jobs = ['training step', 'reverse step', 'encode'] as const;
 export type Job = (typeof jobs)[number];
 
 /** What is looked at operator by operator: the jobs, and the tokenizer's stage, whose operators are the same at any size. */
-export const looks = [...jobs, 'tokenizer stage'] as const;
-type Look = (typeof looks)[number];
+export const profiledJobs = [...jobs, 'tokenizer stage'] as const;
+type ProfiledJob = (typeof profiledJobs)[number];
 
 export interface DeviceResult {
   readonly device: string;
   /** Median milliseconds. */
   readonly ms: Readonly<Record<Job, number>>;
   /** Operators that another provider than the device's ran, where they were looked for: those the device cannot do. */
-  readonly fallbacks?: Readonly<Record<Look, readonly OperatorTime[]>>;
+  readonly fallbacks?: Readonly<Record<ProfiledJob, readonly OperatorTime[]>>;
 }
 
 /**
  * Time the jobs on a device: the diffusion model's as `config` says, the tokenizer's of the preset nano. With `nodes`, the work is done
  * once more under the profiler, apart from the times, and the operators that fell back to the CPU are listed.
  */
-export async function benchDevice(config: BenchConfig, engine: EngineOptions, nodes: boolean): Promise<DeviceResult> {
-  const device = engine.device ?? 'cpu';
+export async function benchDevice(
+  config: BenchConfig,
+  engineOptions: EngineOptions,
+  nodes: boolean,
+): Promise<DeviceResult> {
+  const device = engineOptions.device ?? 'cpu';
   const { 'training step': train, 'reverse step': reverse, encode } = work;
   const ms = {
-    'training step': await train(config, engine),
-    'reverse step': await reverse(config, engine),
-    encode: await encode(config, engine),
+    'training step': await train(config, engineOptions),
+    'reverse step': await reverse(config, engineOptions),
+    encode: await encode(config, engineOptions),
   };
   if (!nodes || device === 'cpu') return { device, ms };
-  const look = (job: Job) => fallbacksOf((profiled) => work[job]({ ...config, rounds: 1 }, profiled), engine);
+  const fallbacksIn = (job: Job) =>
+    fallbacksOf((profiled) => work[job]({ ...config, rounds: 1 }, profiled), engineOptions);
   const fallbacks = {
-    'training step': await look('training step'),
-    'reverse step': await look('reverse step'),
-    encode: await look('encode'),
-    'tokenizer stage': await fallbacksOf(smallTokenizer, engine),
+    'training step': await fallbacksIn('training step'),
+    'reverse step': await fallbacksIn('reverse step'),
+    encode: await fallbacksIn('encode'),
+    'tokenizer stage': await fallbacksOf(smallTokenizer, engineOptions),
   };
   return { device, ms, fallbacks };
 }
 
-/** Two steps of a small tokenizer with all that its loss can hold: codes, a discriminator that counts, and the eyes of a CLIP. */
+/** Two steps of a small tokenizer with all that its loss can hold: codes, an active discriminator, and a distance through a CLIP. */
 async function smallTokenizer(options: EngineOptions): Promise<void> {
   const engine = Engine.start(options);
   try {
@@ -63,7 +68,7 @@ async function smallTokenizer(options: EngineOptions): Promise<void> {
     const sizes = { discriminatorLayers: 2, discriminatorChannels: 8 };
     const all = { autoencoderFraction: 0, perceptualWeight: 1, perceptualAfter: 0 };
     const clip = { ...presets.nano.clip, imageSize, imageChannels: 8 };
-    const eyes = towerDistance(initialize(clipParameters(clip, 1).image, 0), '');
+    const distance = towerDistance(initialize(clipParameters(clip, 1).image, 0), '');
     const stage = tokenizerStage({
       engine,
       recipe: { imageSize, tokenizer: { ...tokenizer, ...adversary, ...sizes, ...all } },
@@ -76,7 +81,7 @@ async function smallTokenizer(options: EngineOptions): Promise<void> {
         },
       },
       fingerprint: '',
-      loadPerceptual: async () => eyes,
+      loadPerceptual: async () => distance,
       onExport: () => {},
     });
     await stage.prepare();
@@ -86,20 +91,20 @@ async function smallTokenizer(options: EngineOptions): Promise<void> {
   }
 }
 
-const work: Readonly<Record<Job, (config: BenchConfig, engine: EngineOptions) => Promise<number>>> = {
-  'training step': async (config, engine) => (await benchTrainStep(config, engine)).medianMs,
-  'reverse step': async (config, engine) => (await benchSampleStep(config, engine)).medianMs,
-  encode: (config, engine) => encodeMs(presets.nano, config, engine),
+const work: Readonly<Record<Job, (config: BenchConfig, engineOptions: EngineOptions) => Promise<number>>> = {
+  'training step': async (config, engineOptions) => (await benchTrainStep(config, engineOptions)).medianMs,
+  'reverse step': async (config, engineOptions) => (await benchSampleStep(config, engineOptions)).medianMs,
+  encode: (config, engineOptions) => encodeMs(presets.nano, config, engineOptions),
 };
 
 /** The operators of some work that ran on the CPU although another device was asked for. */
 async function fallbacksOf(
-  run: (engine: EngineOptions) => Promise<unknown>,
-  engine: EngineOptions,
+  run: (engineOptions: EngineOptions) => Promise<unknown>,
+  engineOptions: EngineOptions,
 ): Promise<OperatorTime[]> {
   const profiler = new Profiler();
   try {
-    await run({ ...engine, profiler });
+    await run({ ...engineOptions, profiler });
     if (profiler.kernels.length === 0) throw new Error('The profile holds no operator: nothing can be said of them');
     return operatorTimes(profiler.kernels, { byShape: true }).filter(({ provider }) => provider === 'CPU');
   } finally {

@@ -10,8 +10,8 @@ import { diffusionParameters } from '../diffusion/transformer.ts';
 import { adopt } from '../nn/parameters.ts';
 import { makeRecipe, parseRecipe, type Recipe } from '../recipe/schema.ts';
 import { RunDirectory } from '../run/directory.ts';
-import { saveDiscriminator } from '../run/origin.ts';
 import { type DiscriminatorShape, discriminatorFrom } from '../vqgan/discriminator.ts';
+import { saveDiscriminator } from '../vqgan/discriminator-file.ts';
 import { tokenizerParameters } from '../vqgan/model.ts';
 import {
   type DiffusionFindings,

@@ -29,8 +29,8 @@ export interface DiffusionStageOptions {
   readonly latents: Latents;
   readonly fingerprint: string;
   readonly name: 'diffusion' | 'finetune';
-  /** Micro-batches that a batch is computed in, to save memory; 1 unless told. Results are those of the whole batch, up to rounding. */
-  readonly accumulate?: number | undefined;
+  /** Micro-batches that a batch is computed in, to save memory; by default 1. Results are those of the whole batch, up to rounding. */
+  readonly microBatches?: number | undefined;
   /** Weights to go on from; by default random ones. */
   readonly initial?: Tree<NDArray> | undefined;
   /** CLIP score of what the averaged weights make. Needed where it steers the learning rate. */
@@ -61,12 +61,12 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
     transient: [GRADIENTS],
 
     async prepare() {
-      train ??= await compileTraining(engine, config, schedule, settings, options.accumulate);
+      train ??= await compileTraining(engine, config, schedule, settings, options.microBatches);
       const { initial } = options;
       await loadTraining(
         engine,
         initial ? Object.entries(flatten(initial)) : initializeEach(diffusionParameters(config), seed),
-        options.accumulate,
+        options.microBatches,
       );
       times = initialTimesteps(settings.timesteps);
       rate.restore({});

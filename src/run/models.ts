@@ -1,5 +1,6 @@
 /** The models of a run directory, opened: its CLIP, and the tokenizer it has trained. */
 
+import { hashClip, resolveClip } from '../clip/clip-source.ts';
 import { type ClipEmbedder, openEmbedder } from '../clip/embedder.ts';
 import type { Engine, EngineOptions } from '../engine/engine.ts';
 import { type Codec, compileCodec } from '../vqgan/codec.ts';
@@ -13,8 +14,14 @@ export const codecBatch = (imageSize: number): number => Math.max(1, Math.floor(
 
 /** The CLIP a run was trained with. It computes on the CPU whatever the device, with as many threads as the engine. */
 export function openRunClip(run: RunDirectory, { threads = 0 }: EngineOptions = {}): Promise<ClipEmbedder> {
-  return openEmbedder(run.settings.clip === 'compact' ? run.clipFolder : run.settings.clip, { threads });
+  return openEmbedder(clipOf(run), { threads });
 }
+
+/** Identity of that CLIP: the `id` that the embedder will have. It is read off the files; nothing is loaded. */
+export const runClipId = async (run: RunDirectory): Promise<string> => hashClip(await resolveClip(clipOf(run)));
+
+const clipOf = ({ settings, clipFolder }: RunDirectory): string =>
+  settings.clip === 'compact' ? clipFolder : settings.clip;
 
 /** The tokenizer a run has trained, for `batch` pictures at a time. */
 export function openRunCodec(

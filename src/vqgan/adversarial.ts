@@ -1,4 +1,4 @@
-/** The two sides of the adversarial game, and how much of it the tokenizer is made to feel (Esser et al., 2012.09841). */
+/** The losses of discriminator and tokenizer against each other, and the weight of the tokenizer's (Esser et al., 2012.09841). */
 
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';

@@ -23,7 +23,7 @@ import {
   LEAKY_SLOPE,
 } from './discriminator.ts';
 import { absoluteError, balancedLoss, plainLoss } from './loss.ts';
-import { adversaryAt } from './schedule.ts';
+import { discriminatorPhaseAt } from './schedule.ts';
 
 interface AdaptiveExample {
   nll_norm: number;
@@ -150,7 +150,7 @@ onFixture('discriminator', (file) => {
       const out = await evaluate(feeds, (state, inputs) => wholeLoss(state, inputs, step));
       compareAll(out);
       // What the discriminator is not asked about costs nothing there.
-      if (adversaryAt(gate, step) === 'absent')
+      if (discriminatorPhaseAt(gate, step) === 'off')
         compare(
           'discriminator',
           stored(`step${step}.loss_opt1`),
@@ -178,7 +178,7 @@ onFixture('discriminator', (file) => {
       const likelihood = absoluteError(real, image);
       const adversarial = generatorLoss(discriminate(params, buffers, image).logits);
       const balanced = balancedLoss(likelihood, reconstruction, { adversarial, lastLayer: W, weight });
-      const counts = adversaryAt(gate, step) === 'counting';
+      const counts = discriminatorPhaseAt(gate, step) === 'active';
       const loss = counts ? balanced.loss : plainLoss(likelihood, reconstruction);
       const first = discriminate(params, buffers, real);
       const second = discriminate(params, first.buffers, image);
@@ -231,7 +231,7 @@ onFixture('discriminator', (file) => {
     const got = examples.map(({ weight, global_step, threshold }) => {
       const steps = 2 * Math.max(1, threshold);
       const gate = { steps, discriminatorWeight: 1, discriminatorStart: threshold / steps, discriminatorWarmup: 0 };
-      return adversaryAt(gate, global_step) === 'counting' ? weight : 0;
+      return discriminatorPhaseAt(gate, global_step) === 'active' ? weight : 0;
     });
     compare(
       'discriminator',

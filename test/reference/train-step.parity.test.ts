@@ -6,15 +6,20 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { float32, int32, type NDArray, scalar } from '../../src/base/ndarray.ts';
 import { flatten } from '../../src/base/tree.ts';
 import { dropCondition, pseudoText } from '../../src/diffusion/condition.ts';
-import { diffusionLoss } from '../../src/diffusion/loss.ts';
-import { loadTraining, readTraining, trainedParameters, trainingProgram } from '../../src/diffusion/programs.ts';
+import {
+  batchInputs,
+  loadTraining,
+  readTraining,
+  trainedParameters,
+  trainingLoss,
+  trainingProgram,
+} from '../../src/diffusion/programs.ts';
 import { gumbelArgmax } from '../../src/diffusion/reference-draw.ts';
 import { marginal, maskReplaceSchedule } from '../../src/diffusion/schedule.ts';
 import { initialTimesteps, probabilities, updateHistory } from '../../src/diffusion/timesteps.ts';
-import { denoise, diffusionParameters } from '../../src/diffusion/transformer.ts';
+import { diffusionParameters } from '../../src/diffusion/transformer.ts';
 import { Engine, type Executable } from '../../src/engine/engine.ts';
 import * as g from '../../src/graph/index.ts';
-import { normalize } from '../../src/nn/layers.ts';
 import { adopt } from '../../src/nn/parameters.ts';
 import { initialPlateau, nextPlateau, type PlateauSettings } from '../../src/optim/plateau.ts';
 import { makeRecipe } from '../../src/recipe/schema.ts';
@@ -57,19 +62,9 @@ onFixture(
 
     /** The loss of every picture and the gradients before clipping, which the training program keeps to itself. */
     function lossAndGradients(): g.Program {
-      const inputs = {
-        state: { params: trainedParameters(config) },
-        x0: g.i32(batch, tokens),
-        xt: g.i32(batch, tokens),
-        t: g.i32(batch),
-        pt: g.f32(batch),
-        condition: g.f32(batch, config.conditionDim),
-        dropped: g.f32(batch, 1),
-      };
-      return g.trace(inputs, ({ state: { params }, x0, xt, t, pt, condition, dropped }) => {
-        const seen = g.where(g.greater(dropped, 0), normalize(params.empty_text_embed), condition);
-        const logits = denoise(params.transformer, xt, t, seen, config.heads);
-        const { loss, bound } = diffusionLoss({ logits, x0, xt, t, pt }, schedule, LOSS);
+      const inputs = { state: { params: trainedParameters(config) }, ...batchInputs(config, { batch }) };
+      return g.trace(inputs, ({ state: { params }, ...drawn }) => {
+        const { loss, bound } = trainingLoss(params, drawn, schedule, settings, config.heads);
         return { bound, grads: g.grad(loss, params) };
       });
     }

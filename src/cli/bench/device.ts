@@ -1,7 +1,7 @@
 /** `clipvq bench device`: the CPU against the GPU of this machine. */
 
 import { Command, Option } from 'commander';
-import { benchDevice, type DeviceResult, jobs, looks } from '../../bench/devices.ts';
+import { benchDevice, type DeviceResult, jobs, profiledJobs } from '../../bench/devices.ts';
 import { type ModelSizes, whole, withModelSizes } from '../options.ts';
 import { note, printResult } from '../output.ts';
 import { table } from '../table.ts';
@@ -49,7 +49,7 @@ async function compareDevices(options: DeviceOptions): Promise<void> {
 
 function fallbackLines({ device, fallbacks }: DeviceResult): string[] {
   if (!fallbacks) return [];
-  return looks.flatMap((job) => {
+  return profiledJobs.flatMap((job) => {
     const fallen = fallbacks[job];
     if (fallen.length === 0) return [`${job}: every operator ran on ${device}`];
     return [
