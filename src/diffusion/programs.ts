@@ -218,6 +218,11 @@ const updateInputs = () => ({ lr: g.f32(), emaDecay: g.f32() });
  */
 export type Batch = Readonly<Record<'x0' | 'xt' | 't' | 'pt' | 'condition' | 'dropped', g.Tensor>>;
 
+/** Conditions [batch, conditionDim] as the network sees them: n / |n|, n the null embedding, for those that are `dropped` [batch, 1]. */
+export function seenConditions(nullEmbedding: g.Tensor, condition: g.Tensor, dropped: g.Tensor): g.Tensor {
+  return g.add(condition, g.mul(dropped, g.sub(normalize(nullEmbedding), condition)));
+}
+
 /** The loss of a batch: the null condition takes the place of those that are dropped. */
 export function trainingLoss(
   model: DiffusionModel<g.Tensor>,
@@ -226,8 +231,7 @@ export function trainingLoss(
   settings: DiffusionLossOptions,
   heads: number,
 ): DiffusionLoss {
-  const nothing = normalize(model.empty_text_embed);
-  const seen = g.add(condition, g.mul(dropped, g.sub(nothing, condition)));
+  const seen = seenConditions(model.empty_text_embed, condition, dropped);
   const logits = denoise(model.transformer, xt, t, seen, heads);
   return diffusionLoss({ logits, x0, xt, t, pt }, schedule, settings);
 }

@@ -28,7 +28,7 @@ export class Validation implements Scorer {
   ) {}
 
   /**
-   * Mean cosine of `validationPictures` pictures with what they were asked for: the prompts in turn or, without prompts, the
+   * Mean cosine of `validationPictures` pictures with what they should show: the prompts in turn or, without prompts, the
    * CLIP embeddings of training pictures. The noise is always the same, so that only the weights make a difference.
    * @param weights of the denoiser.
    */

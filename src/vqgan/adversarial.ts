@@ -22,7 +22,7 @@ const MAX_RATIO = 1e4;
 
 /**
  * λ_ad = clamp(‖∂L_nll/∂W‖ / (‖∂L_adv/∂W‖ + 1e-4), 0, 1e4) · λ_disc from the norms of both gradients at the last layer's
- * weight W: the game pulls at the picture as hard as the reconstruction does. A scalar without gradient.
+ * weight W: both gradients are equally large there, but for λ_disc. A scalar without gradient.
  */
 export function adaptiveWeight(reconstructionNorm: Tensor, adversarialNorm: Tensor, weight: number): Tensor {
   const ratio = g.div(reconstructionNorm, g.add(adversarialNorm, 1e-4));

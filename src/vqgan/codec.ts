@@ -19,7 +19,7 @@ export interface Codec {
   readonly tokens: number;
   /**
    * Any number of pictures, bytes [n, imageSize, imageSize, 3], to codes [n, tokens]: the most likely ones or, with `encode: sample`,
-   * drawn, by noise that belongs to the picture's number: 0, 1, … unless told.
+   * drawn, by noise that belongs to the picture's number: by default 0, 1, …
    */
   encode(images: Uint8Array, numbers?: ArrayLike<number>): Promise<Int32Array>;
   /** Any number of codes [n, tokens] to planes [n, 3, imageSize, imageSize], about [-1, 1] (not clamped). */

@@ -90,7 +90,7 @@ onFixture('discriminator', (file) => {
     );
   });
 
-  it.each(['hinge', 'vanilla'] as const)('judges in training, %s', async (kind) => {
+  it.each(['hinge', 'vanilla'] as const)('gives logits and losses in training, %s', async (kind) => {
     const out = await evaluate(pictures, ({ params, buffers }, { real, fake }) => {
       const first = discriminate(params, buffers, real);
       const second = discriminate(params, first.buffers, fake);
@@ -115,7 +115,7 @@ onFixture('discriminator', (file) => {
     expect(compared).toBe(gradients.length);
   });
 
-  it('judges after training by the running statistics', async () => {
+  it('gives logits after training by the running statistics', async () => {
     const after = adopt(wanted.buffers, Object.fromEntries(floats(file.under('after.'))), 'fixtures/discriminator');
     const { real } = pictures;
     const program = g.trace({ state: { params }, after, real }, ({ state, after, real }) => ({
@@ -149,7 +149,7 @@ onFixture('discriminator', (file) => {
     it.each(steps)('at step %i', async (step) => {
       const out = await evaluate(feeds, (state, inputs) => wholeLoss(state, inputs, step));
       compareAll(out);
-      // What the discriminator is not asked about costs nothing there.
+      // A discriminator that is off has no loss there.
       if (discriminatorPhaseAt(gate, step) === 'off')
         compare(
           'discriminator',

@@ -44,7 +44,7 @@ describe('tokenizerParameters', () => {
     codeDim: 256,
   };
 
-  it('has attention only where it was asked for', () => {
+  it('has attention only where the settings have it', () => {
     const names = Object.keys(flatten(tokenizerParameters(settings, paper.imageSize)));
     const levels = new Set(names.flatMap((name) => /(?:down|up)\.(\d)\.attn\./.exec(name)?.[1] ?? []));
     expect([...levels]).toEqual(['4']);
