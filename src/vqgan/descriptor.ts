@@ -11,7 +11,7 @@ import { codecPrograms } from './codec.ts';
 import { discriminatorFrom } from './discriminator.ts';
 import { saveDiscriminator } from './discriminator-file.ts';
 import { lpipsParameters } from './lpips.ts';
-import { engineParameters, tokenizerParameters } from './model.ts';
+import { tokenizerParameters, trainedParameters } from './model.ts';
 import { lpipsDistance, type PerceptualDistance } from './perceptual.ts';
 import { trainingProgram } from './programs.ts';
 import { compactClipDistance, lpipsOf } from './run-perceptual.ts';
@@ -39,7 +39,7 @@ const planWith = (recipe: TokenizerRecipe, perceptual = blankLpips(recipe)): Sta
 
 /** Encoding pictures with the trained tokenizer, `batch` of them at a time. */
 export function encodingPlan(recipe: TokenizerRecipe, batch: number): StagePlan {
-  const params = blank(engineParameters(recipe));
+  const params = blank(trainedParameters(recipe));
   return planOf({
     name: 'encoding',
     batch,

@@ -20,7 +20,7 @@ import {
   updatedCodeUsage,
 } from './common.ts';
 import { plainLoss, squaredError } from './loss.ts';
-import { engineParameters } from './model.ts';
+import { trainedParameters } from './model.ts';
 import type { PerceptualDistance } from './perceptual.ts';
 import { discriminatorState, discriminatorStep, stepBy } from './programs.ts';
 import { codeShares } from './quantizer.ts';
@@ -42,7 +42,7 @@ export interface MicroBatch {
 
 /** x̂ alone: `image` [batch, 3, size, size]. */
 export function imageProgram({ recipe, variant, perceptual }: MicroBatch): g.Program {
-  const inputs = { state: { params: engineParameters(recipe) }, ...pictureInputs(recipe, variant) };
+  const inputs = { state: { params: trainedParameters(recipe) }, ...pictureInputs(recipe, variant) };
   return g.trace(inputs, ({ state, x, ...drawn }) => ({
     image: reconstructed(state.params, x, drawn, stepOf(recipe, variant, perceptual)).image,
   }));
@@ -67,7 +67,7 @@ export function discriminatorProgram({ imageSize, tokenizer: settings }: Tokeniz
  * `adaptive` weight of the sums: λ_ad once all micro-batches are in.
  */
 export function balanceProgram({ recipe, variant, perceptual, microBatches }: MicroBatch): g.Program {
-  const state = { params: engineParameters(recipe), [LAST_LAYER]: lastLayerOf(recipe) };
+  const state = { params: trainedParameters(recipe), [LAST_LAYER]: lastLayerOf(recipe) };
   const inputs = { state, ...pictureInputs(recipe, variant), toImage: pictureOf(recipe), keep: g.f32() };
   return g.trace(inputs, ({ state, x, toImage, keep, ...drawn }) => {
     const step = stepOf(recipe, variant, perceptual);
@@ -88,7 +88,7 @@ export function balanceProgram({ recipe, variant, perceptual, microBatches }: Mi
 
 /** Both sides' gradients at the weight whose output is the picture. */
 export function lastLayerOf(recipe: TokenizerRecipe) {
-  const { weight } = engineParameters(recipe).decoder.conv_out;
+  const { weight } = trainedParameters(recipe).decoder.conv_out;
   return { likelihood: weight, adversarial: weight };
 }
 
@@ -98,7 +98,7 @@ export function lastLayerOf(recipe: TokenizerRecipe) {
  * where a discriminator warms up on it. Where it is active, its gradient `toImage` and its `adaptive` weight are fed.
  */
 export function addingProgram({ recipe, variant, perceptual, microBatches }: MicroBatch): g.Program {
-  const params = engineParameters(recipe);
+  const params = trainedParameters(recipe);
   const { codes } = recipe.tokenizer;
   const hasCodes = variant.phase !== 'autoencoder';
   const state = {
@@ -145,7 +145,7 @@ function usageWith(
 
 /** Adam on the gradients that were added up. */
 export function updateProgram(recipe: TokenizerRecipe): g.Program {
-  const networks = optimized(engineParameters(recipe));
+  const networks = optimized(trainedParameters(recipe));
   const inputs = { state: { ...networks, [GRADIENTS]: networks.params }, lr: g.f32() };
   return g.trace(inputs, ({ state: { params, adam, [GRADIENTS]: gradients }, lr }) => ({
     state: stepBy(params, gradients, adam, lr, recipe.tokenizer),

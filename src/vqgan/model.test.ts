@@ -8,7 +8,7 @@ import * as g from '../graph/index.ts';
 import { countParameters } from '../nn/parameters.ts';
 import { makeRecipe } from '../recipe/schema.ts';
 import { fromPatches, toPatches } from './blocks.ts';
-import { decode, encode, engineParameters, tokenizerParameters } from './model.ts';
+import { decode, encode, tokenizerParameters, trainedParameters } from './model.ts';
 import { planesOf } from './pixels.ts';
 
 describe('patches', () => {
@@ -60,7 +60,7 @@ describe('tokenizerParameters', () => {
 
   it('turns pictures into a grid and back', () => {
     const recipe = makeRecipe('nano');
-    const specs = engineParameters(recipe);
+    const specs = trainedParameters(recipe);
     const size = recipe.imageSize;
     const program = g.trace({ specs, x: g.f32(2, 3, size, size) }, ({ specs, x }) => {
       const z = encode(specs.encoder, x, recipe.tokenizer.normGroups);

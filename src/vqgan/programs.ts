@@ -13,7 +13,7 @@ import {
   discriminatorParameters,
 } from './discriminator.ts';
 import { balancedLoss, plainLoss, type Reconstruction, squaredError } from './loss.ts';
-import { encode, engineParameters, type Tokenizer } from './model.ts';
+import { encode, type Tokenizer, trainedParameters } from './model.ts';
 import type { PerceptualDistance } from './perceptual.ts';
 import { codeLogits, codeShares, latentRows } from './quantizer.ts';
 import type { Variant } from './schedule.ts';
@@ -42,7 +42,7 @@ interface Networks {
 export function trainingProgram(recipe: TokenizerRecipe, variant: Variant, perceptual?: PerceptualDistance): g.Program {
   const { tokenizer: settings } = recipe;
   const networks = {
-    ...optimized(engineParameters(recipe)),
+    ...optimized(trainedParameters(recipe)),
     ...(variant.discriminator !== 'off' && { discriminator: discriminatorState(settings) }),
   };
   const feeds = { ...pictureInputs(recipe, variant), lr: g.f32() };
@@ -137,7 +137,7 @@ export function stepBy<P extends Tokenizer<g.Tensor> | Discriminator<g.Tensor>>(
 /** The latents of pictures `x` as `rows` [batch, tokens, codeDim]. */
 export function latentProgram(recipe: TokenizerRecipe): g.Program {
   const { imageSize, tokenizer: settings } = recipe;
-  const params = engineParameters(recipe);
+  const params = trainedParameters(recipe);
   const x = g.f32(settings.batch, 3, imageSize, imageSize);
   return g.trace({ state: { params }, x }, ({ state, x }) => ({ rows: latents(state.params, x, settings) }));
 }
@@ -145,7 +145,7 @@ export function latentProgram(recipe: TokenizerRecipe): g.Program {
 /** The latents of pictures `x` as `rows` [batch, tokens, codeDim], and the most likely code of each, `index` int32 [batch, tokens]. */
 export function assignmentProgram(recipe: TokenizerRecipe): g.Program {
   const { imageSize, tokenizer: settings } = recipe;
-  const params = engineParameters(recipe);
+  const params = trainedParameters(recipe);
   const x = g.f32(settings.batch, 3, imageSize, imageSize);
   return g.trace({ state: { params }, x }, ({ state, x }) => {
     const rows = latents(state.params, x, settings);

@@ -17,7 +17,7 @@ import {
   SHARES,
   updateProgram,
 } from './micro-programs.ts';
-import { engineParameters } from './model.ts';
+import { trainedParameters } from './model.ts';
 import type { PerceptualDistance } from './perceptual.ts';
 import { assignmentProgram, latentProgram, trainingProgram } from './programs.ts';
 import { firstQuantizedStep, type Variant, variantName, variantsOf } from './schedule.ts';
@@ -32,7 +32,7 @@ export const ADDED_UP: readonly string[] = [GRADIENTS, SHARES, LAST_LAYER];
 /** What `ADDED_UP` starts from. */
 export function zeroSums(recipe: TokenizerRecipe): { readonly [path: string]: Tree<NDArray> } {
   return {
-    [GRADIENTS]: blank(engineParameters(recipe)),
+    [GRADIENTS]: blank(trainedParameters(recipe)),
     [SHARES]: zeros([recipe.tokenizer.codes]),
     [LAST_LAYER]: blank(lastLayerOf(recipe)),
   };
