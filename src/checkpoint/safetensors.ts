@@ -9,6 +9,7 @@ import type { Spec } from '../graph/index.ts';
 import { writeFileAtomic, writeStreamAtomic } from './atomic.ts';
 import { fileError, systemCode } from './file-errors.ts';
 import { bfloat16ToFloat32, float16ToFloat32 } from './half.ts';
+import { openRegular } from './regular-file.ts';
 import { byteSize, type Format, parseHeader, quoted, type TensorEntry } from './safetensors-header.ts';
 
 export interface Safetensors {
@@ -67,7 +68,7 @@ export async function eachTensor(path: string, use: (name: string, array: NDArra
 function withFile<T>(path: string, use: (source: ByteSource) => T): T {
   let file: number | undefined;
   try {
-    file = fs.openSync(path, 'r');
+    file = openRegular(path);
     return use(fileSource(file, path));
   } catch (error) {
     throw systemCode(error) === undefined ? error : fileError('read', path, error);

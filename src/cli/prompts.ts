@@ -1,18 +1,11 @@
 /** Prompts: read from the command line or a file, one a line. */
 
-import fs from 'node:fs';
 import { UserError } from '../base/errors.ts';
-import { fileError } from '../checkpoint/file-errors.ts';
+import { readText } from '../checkpoint/regular-file.ts';
 
 /** @throws UserError if the file cannot be read or holds no prompt. */
 export function readPrompts(file: string): string[] {
-  let text: string;
-  try {
-    text = fs.readFileSync(file, 'utf8');
-  } catch (error) {
-    throw fileError('read', file, error);
-  }
-  const prompts = text
+  const prompts = readText(file)
     .split(/\r?\n/)
     .map((line) => line.trim())
     .filter((line) => line !== '');

@@ -7,15 +7,17 @@ import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
 import type { NDArray, Tree } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
-import { sweepTemporaries, writeFileAtomic } from '../checkpoint/atomic.ts';
-import { fileError } from '../checkpoint/file-errors.ts';
+import { makeFolder, sweepTemporaries, writeFileAtomic } from '../checkpoint/atomic.ts';
 import { hashFile } from '../checkpoint/hash-file.ts';
+import { appendRegular, readText } from '../checkpoint/regular-file.ts';
 import { readSafetensors, type Safetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import { parseRecipe, type Recipe } from '../recipe/schema.ts';
 import type { StageName } from '../stage/stage.ts';
 
 const FORMAT = 'clip-vqdiffusion run';
 const VERSION = 1;
+/** No settings fill more, in bytes. */
+const MOST_SETTINGS = 2 ** 24;
 
 const runSchema = z.object({
   format: z.literal(FORMAT),
@@ -51,12 +53,7 @@ export class RunDirectory {
   /** @throws UserError if the folder already holds a run, or cannot be made. */
   static create(folder: string, settings: RunSettings): RunDirectory {
     RunDirectory.assertFree(folder);
-    try {
-      for (const sub of ['', 'tokenizer', 'diffusion', 'finetune', 'checkpoints', 'cache'])
-        fs.mkdirSync(path.join(folder, sub), { recursive: true });
-    } catch (error) {
-      throw fileError('create', folder, error);
-    }
+    makeFolders(folder);
     const run = new RunDirectory(folder, settings);
     run.writeJson('run.json', { format: FORMAT, version: VERSION, ...settings });
     return run;
@@ -80,6 +77,11 @@ export class RunDirectory {
     return new RunDirectory(folder, { seed, data, clip, recipe: parseRecipe(recipe, file) });
   }
 
+  /** Make the folders of a run where they are missing, before it is trained. */
+  prepare(): void {
+    makeFolders(this.path);
+  }
+
   static exists(folder: string): boolean {
     return fs.existsSync(path.join(folder, 'run.json'));
   }
@@ -100,17 +102,13 @@ export class RunDirectory {
   /** What `writeLines` wrote; nothing where there is no such file. */
   readLines(name: string): unknown[] {
     if (!fs.existsSync(this.file(name))) return [];
-    const lines = fs.readFileSync(this.file(name), 'utf8').split('\n');
+    const lines = readText(this.file(name)).split('\n');
     return lines.filter((line) => line !== '').map((line) => JSON.parse(line));
   }
 
   /** One line of the training log. */
   log(entry: Readonly<Record<string, unknown>>): void {
-    try {
-      fs.appendFileSync(this.file('log.jsonl'), `${JSON.stringify(entry)}\n`);
-    } catch (error) {
-      throw fileError('write', this.file('log.jsonl'), error);
-    }
+    appendRegular(this.file('log.jsonl'), `${JSON.stringify(entry)}\n`);
   }
 
   /** Where the compact CLIP of this run lies. */
@@ -182,11 +180,15 @@ export function fingerprint(...parts: readonly (string | Uint8Array)[]): string 
   return hash.digest('hex').slice(0, 16);
 }
 
+function makeFolders(folder: string): void {
+  for (const sub of ['tokenizer', 'diffusion', 'finetune', 'checkpoints', 'cache']) makeFolder(path.join(folder, sub));
+}
+
 function readJson(file: string): unknown {
   try {
-    return JSON.parse(fs.readFileSync(file, 'utf8'));
+    return JSON.parse(readText(file, MOST_SETTINGS));
   } catch (error) {
     if (error instanceof SyntaxError) throw new UserError(`${file} is not valid JSON: ${error.message}`);
-    throw fileError('read', file, error);
+    throw error;
   }
 }
