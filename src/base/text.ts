@@ -17,6 +17,15 @@ function escaped(character: string): string {
   return named ?? (hex.length <= 2 ? `\\x${hex.padStart(2, '0')}` : `\\u${hex.padStart(4, '0')}`);
 }
 
+/** A name as a file system or an archive holds it: UTF-8, or, where it is not, with its other bytes as `\xff`. */
+export function nameFrom(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return Array.from(bytes, (byte) => (byte < 0x80 ? String.fromCharCode(byte) : `\\x${byte.toString(16)}`)).join('');
+  }
+}
+
 /**
  * The text of a file: UTF-8, with or without a byte order mark, or UTF-16 of either byte order. The mark is no part of it.
  * @throws UserError naming the file, if the bytes are none of these.

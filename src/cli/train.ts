@@ -10,7 +10,7 @@ import { openEmbedder } from '../clip/embedder.ts';
 import type { ClipReport } from '../clip/report.ts';
 import type { Recall } from '../clip/retrieval.ts';
 import { isNamedSource } from '../data/sources/open.ts';
-import { hasPairs, isPairsFile } from '../data/sources/pairs.ts';
+import { hasPairs, isPairsFile, readPairs } from '../data/sources/pairs.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
 import { changedRecipe, makeRecipe, presets } from '../recipe/schema.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
@@ -104,6 +104,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
     settings.clip === 'compact' ? settings.recipe.clip.dim : await tryClip(settings.clip, options, signal, display);
   const stages = stagesOf(options, settings);
   checkParts(options, settings, stages, dim, resumed);
+  if (isPairsFile(settings.data)) readPairs(settings.data);
   const pictures = stages.some((stage) => stage !== 'clip')
     ? await openPictures(settings, { signal, display }, resumed)
     : undefined;

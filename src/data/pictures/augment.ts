@@ -2,7 +2,7 @@
 
 import { uniforms } from '../../random/noise.ts';
 import type { PictureSettings } from '../../recipe/schema.ts';
-import type { Crop } from './decode.ts';
+import type { Crop } from './square.ts';
 
 /** What is done to a picture: `crop` of it is kept (the middle square if undefined), then it is mirrored or not. */
 export interface Augmentation {

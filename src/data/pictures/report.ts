@@ -56,7 +56,7 @@ export async function reportPictures(
   const seen = pictures.map(({ index }) => impressions.get(index)!);
   return {
     report: { ...summary(pictures, seen, options.side), rejected },
-    source: picturesSource(container, pictures),
+    source: picturesSource(container, pictures, options),
   };
 }
 

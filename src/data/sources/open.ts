@@ -42,5 +42,5 @@ export async function openSource(spec: string, options: OpenOptions): Promise<Im
         : `no pictures in ${spec}`,
     );
   }
-  return picturesSource(container, pictures, options.background);
+  return picturesSource(container, pictures, options);
 }
