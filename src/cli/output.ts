@@ -1,11 +1,13 @@
 /** What the command line says: results on stdout, everything else on stderr. */
 
 import { messageOf, UserError } from '../base/errors.ts';
+import { printable } from '../base/text.ts';
 import { Interrupted } from '../training/trainer.ts';
 
 /** One JSON document with `--json`, else readable lines. */
 export function printResult(json: boolean, result: unknown, lines: () => readonly string[]): void {
-  process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${lines().join('\n')}\n`);
+  // Names and prompts come from anywhere: what they hold cannot steer the terminal.
+  process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${lines().map(printable).join('\n')}\n`);
 }
 
 export function note(text: string): void {
@@ -15,7 +17,7 @@ export function note(text: string): void {
 /** Report a failure in one line and choose the exit code: 2 for what the user can mend, 130 for an interruption, 1 for a fault of ours. */
 export function reportFailure(error: unknown, debug: boolean): number {
   if (debug && error instanceof Error) note(error.stack ?? error.message);
-  else note(error instanceof Interrupted ? messageOf(error) : `clipvq: ${messageOf(error)}`);
+  else note(printable(error instanceof Interrupted ? messageOf(error) : `clipvq: ${messageOf(error)}`));
   if (error instanceof UserError) return 2;
   return error instanceof Interrupted ? 130 : 1;
 }

@@ -1,5 +1,6 @@
 /** The progress display: one line on a terminal, now and then a line elsewhere. */
 
+import { printable } from '../base/text.ts';
 import type { Progress } from '../stage/display.ts';
 
 const TERMINAL_INTERVAL = 100;
@@ -40,7 +41,7 @@ export class ProgressDisplay {
   /** A sentence on a line of its own. */
   readonly note = (text: string): void => {
     this.end();
-    process.stderr.write(`${text}\n`);
+    process.stderr.write(`${printable(text)}\n`);
   };
 
   /** Leave the current line standing. */

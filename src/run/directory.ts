@@ -99,13 +99,6 @@ export class RunDirectory {
     writeFileAtomic(this.file(name), values.map((value) => `${JSON.stringify(value)}\n`).join(''));
   }
 
-  /** What `writeLines` wrote; nothing where there is no such file. */
-  readLines(name: string): unknown[] {
-    if (!fs.existsSync(this.file(name))) return [];
-    const lines = readText(this.file(name)).split('\n');
-    return lines.filter((line) => line !== '').map((line) => JSON.parse(line));
-  }
-
   /** One line of the training log. */
   log(entry: Readonly<Record<string, unknown>>): void {
     appendRegular(this.file('log.jsonl'), `${JSON.stringify(entry)}\n`);

@@ -11,7 +11,7 @@ import { UserError } from '../base/errors.ts';
 import { type ClipEmbedder, imageViews } from '../clip/embedder.ts';
 import type { PictureReader, View } from '../data/cache/reader.ts';
 import { RecordStore } from '../data/cache/record-store.ts';
-import { isFixed } from '../data/pictures/augment.ts';
+import { isFixed, variationOf } from '../data/pictures/augment.ts';
 import type { ImageSource } from '../data/sources/source.ts';
 import type { Latents } from '../diffusion/latents.ts';
 import { Engine, type EngineOptions } from '../engine/engine.ts';
@@ -28,7 +28,7 @@ const BATCH = 64;
 
 /** What is encoded: a source, for its names and content ids, and the reader of its pixels. */
 export interface Encodable {
-  readonly source: Pick<ImageSource, 'size' | 'id' | 'contentId'>;
+  readonly source: Pick<ImageSource, 'size' | 'id' | 'contentId' | 'decoding'>;
   readonly reader: PictureReader;
   /** Identity of the pictures and of what is done to them. */
   readonly id: string;
@@ -67,9 +67,12 @@ export async function encodePictures(
     const batch = codecBatch(recipe.imageSize);
     const parts = limit === undefined ? 1 : planUnder(encodingMemory(recipe, batch), 1, limit, present()).parts;
     const codec = await openRunCodec(run, engine, batch / parts);
-    const { views, ...variation } = recipe.pictures;
+    const { views } = recipe.pictures;
     const cache = openLatentCache(run.file('cache'), {
-      pictures: JSON.stringify([recipe.imageSize, variation, isFixed(variation) ? 0 : seed]),
+      pictures: JSON.stringify([
+        ...[recipe.imageSize, variationOf(recipe.pictures), isFixed(recipe.pictures) ? 0 : seed],
+        ...(pictures.source.decoding === undefined ? [] : [pictures.source.decoding]),
+      ]),
       tokenizer: fingerprint(tokenizer, JSON.stringify(recipe.tokenizer), `${seed}`),
       tokens: codec.tokens,
       clip: clip.id,

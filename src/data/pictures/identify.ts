@@ -86,7 +86,7 @@ const OTHERS: readonly (readonly [string, (text: string) => boolean])[] = [
   [undecoded('an icon'), starts('icns')],
   [undecoded('PNM'), (text) => /^P[1-7]\s/.test(text)],
   [undecoded('PFM'), (text) => /^P[fF]\s/.test(text)],
-  [undecoded('PCX'), (text) => /^\x0a[\x00-\x05]\x01[\x01-\x08]/.test(text)],
+  [undecoded('PCX'), (text) => starts('\x0a')(text) && text.charCodeAt(1) <= 5 && text.startsWith('\x01', 2)],
   [undecoded('QOI'), starts('qoif')],
   [undecoded('DDS'), starts('DDS ')],
   [undecoded('GIMP XCF'), starts('gimp xcf')],
@@ -128,7 +128,8 @@ const named = (name: string): boolean => PICTURE_NAME.test(name);
 function misnamed(name: string, text: string): string {
   const ending = PICTURE_NAME.exec(name)![0].toLowerCase();
   if (/^\s*<(!doctype html|html|head|body)/i.test(text)) return `named ${ending} but a web page: download it again`;
-  if (/^PK[\x03\x05\x07]/.test(text)) return `named ${ending} but a zip archive: name it .zip, or unpack it`;
-  if (/^[\t\n\r\x20-\x7e]+$/.test(text)) return `named ${ending} but text and no picture`;
+  if (starts('PK\x03', 'PK\x05', 'PK\x07')(text))
+    return `named ${ending} but a zip archive: name it .zip, or unpack it`;
+  if (/^[\s -~]+$/.test(text)) return `named ${ending} but text and no picture`;
   return `named ${ending} but no ${READABLE} file by its content`;
 }

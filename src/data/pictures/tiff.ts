@@ -69,7 +69,7 @@ function rawTrouble(directories: readonly Tags[]): string | undefined {
   if (!isRaw) return undefined;
   const make = directories.map((tags) => tags.get(TAG.make)).find((bytes) => bytes !== undefined);
   const camera = String.fromCharCode(...(make ?? []))
-    .replace(/\0.*/s, '')
+    .split('\0')[0]!
     .replaceAll(/[^\x20-\x7e]/g, '')
     .trim();
   const kind = directories.some((tags) => tags.has(TAG.dngVersion)) ? 'DNG' : camera || 'of TIFF form';

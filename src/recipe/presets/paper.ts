@@ -5,7 +5,7 @@
 
 import type { DiffusionSettings, FinetuneSettings, Recipe, TokenizerSettings } from '../schema.ts';
 import { nano } from './ours.ts';
-import { PLAIN_SAMPLING } from './parts.ts';
+import { PICTURES, PLAIN_SAMPLING } from './parts.ts';
 
 /** The Gumbel VQGAN. Its batch follows from the steps: 100 epochs of 70,000 faces are 218,750 steps of 32. */
 const TOKENIZER: TokenizerSettings = {
@@ -105,7 +105,7 @@ export const ffhq256: Recipe = {
   preset: 'ffhq-256',
   imageSize: 256,
   images: FFHQ_IMAGES,
-  pictures: { background: '#ffffff', crop: 'random', flip: false, views: 4 },
+  pictures: { ...PICTURES, crop: 'random', flip: false, views: 4 },
   clip: nano.clip,
   tokenizer: TOKENIZER,
   diffusion: DIFFUSION,

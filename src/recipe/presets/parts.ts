@@ -9,7 +9,15 @@ import type {
 } from '../schema.ts';
 
 /** Pictures as they are: their middle square. */
-export const PICTURES: PictureSettings = { background: '#ffffff', crop: 'centre', flip: false, views: 1 };
+export const PICTURES: PictureSettings = {
+  background: '#ffffff',
+  crop: 'centre',
+  flip: false,
+  views: 1,
+  duplicates: 'once',
+  exclude: [],
+  maxPixels: 100,
+};
 
 /** A tokenizer that learns from pixels alone: neither LPIPS nor a discriminator, which cost more than the small presets themselves. */
 export const LOSS_OF_PIXELS = {
