@@ -36,11 +36,11 @@ it.each([
   expect(Math.abs(mean(1) - (step * (height - 1)) / 2)).toBeLessThan(0.1 * step + 0.5);
   const left = (width - short) / 2;
   const first = step * (left + short / 16 - 0.5);
-  expect(Math.abs(data[3 * 8 * 4]! - first)).toBeLessThan(1.5);
+  expect(Math.abs(data[3 * 8 * 4]! - first)).toBeLessThan(2.5);
 });
 
 it('reduces by much as it does by little', async () => {
-  const [width, height] = [640, 480];
+  const [width, height] = [480, 480];
   const data = Uint8Array.from({ length: 3 * width * height }, (_, i) => {
     const [x, y] = [Math.floor(i / 3) % width, Math.floor(i / 3 / width)];
     return 128 + 60 * Math.sin(x / 9 + (i % 3)) + 60 * Math.cos((x + 2 * y) / 31);

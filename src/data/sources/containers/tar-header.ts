@@ -89,9 +89,9 @@ function upToZero(bytes: Uint8Array): Uint8Array {
 function numberAt(header: Uint8Array, at: number, length: number): number {
   const field = header.subarray(at, at + length);
   if ((field[0]! & 0x80) !== 0) {
-    const isNegative = (field[0]! & 0x40) !== 0;
-    const value = field.subarray(1).reduce((sum, byte) => sum * 256 + byte, field[0]! & 0x3f);
-    return isNegative ? value - 64 * 256 ** (length - 1) : value;
+    // Nothing is smaller than nothing: how negative it is does not matter.
+    if ((field[0]! & 0x40) !== 0) return -1;
+    return field.subarray(1).reduce((sum, byte) => sum * 256 + byte, field[0]! & 0x3f);
   }
   const digits = Buffer.from(upToZero(field)).toString('latin1').trim();
   if (digits === '') return 0;
