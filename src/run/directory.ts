@@ -53,7 +53,8 @@ export class RunDirectory {
   /** @throws UserError if the folder already holds a run, or cannot be made. */
   static create(folder: string, settings: RunSettings): RunDirectory {
     RunDirectory.assertFree(folder);
-    makeFolders(folder);
+    for (const sub of ['', 'tokenizer', 'diffusion', 'finetune', 'checkpoints', 'cache'])
+      makeFolder(path.join(folder, sub));
     const run = new RunDirectory(folder, settings);
     run.writeJson('run.json', { format: FORMAT, version: VERSION, ...settings });
     return run;
@@ -75,11 +76,6 @@ export class RunDirectory {
     if (version !== VERSION)
       throw new UserError(`${folder} is of format version ${version}; this program reads version ${VERSION}`);
     return new RunDirectory(folder, { seed, data, clip, recipe: parseRecipe(recipe, file) });
-  }
-
-  /** Make the folders of a run where they are missing, before it is trained. */
-  prepare(): void {
-    makeFolders(this.path);
   }
 
   static exists(folder: string): boolean {
@@ -171,10 +167,6 @@ export function fingerprint(...parts: readonly (string | Uint8Array)[]): string 
   const hash = createHash('sha256');
   for (const part of parts) hash.update(part).update('\0');
   return hash.digest('hex').slice(0, 16);
-}
-
-function makeFolders(folder: string): void {
-  for (const sub of ['tokenizer', 'diffusion', 'finetune', 'checkpoints', 'cache']) makeFolder(path.join(folder, sub));
 }
 
 function readJson(file: string): unknown {

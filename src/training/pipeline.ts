@@ -54,7 +54,6 @@ export interface PipelineOptions extends Watch {
 export async function trainPipeline(
   options: PipelineOptions,
 ): Promise<{ readonly seconds: Readonly<Record<string, number>>; readonly clip: ClipReport | undefined }> {
-  options.run.prepare();
   const pipeline = new Pipeline(options);
   const seconds: Record<string, number> = {};
   const parts: Record<StageName, () => Promise<void>> = {
