@@ -1,5 +1,6 @@
 /** The progress display: one line on a terminal, now and then a line elsewhere. */
 
+import { printable } from '../base/text.ts';
 import type { Progress } from '../stage/display.ts';
 import { writeTo } from './streams.ts';
 
@@ -50,7 +51,7 @@ export class ProgressDisplay {
   /** A sentence on a line of its own. */
   readonly note = (text: string): void => {
     this.end();
-    writeTo(process.stderr, `${text}\n`);
+    writeTo(process.stderr, `${printable(text)}\n`);
   };
 
   /** Leave the current line standing. */

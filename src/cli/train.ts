@@ -10,7 +10,7 @@ import { openEmbedder } from '../clip/embedder.ts';
 import type { ClipReport } from '../clip/report.ts';
 import type { Recall } from '../clip/retrieval.ts';
 import { isNamedSource } from '../data/sources/open.ts';
-import { hasPairs, isPairsFile } from '../data/sources/pairs.ts';
+import { hasPairs, isPairsFile, readPairs } from '../data/sources/pairs.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
 import { changedRecipe, makeRecipe, presets } from '../recipe/recipe.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
@@ -21,8 +21,9 @@ import { type StageName, stageNames, stages, stagesOf } from '../training/stages
 import { filesIn } from '../vqgan/lpips-weights.ts';
 import { estimateLines } from './estimate.ts';
 import { checkAccumulate, checkLimit, checkMemory, type MemoryOptions } from './memory.ts';
-import { assignment, type CommonOptions, engineOptions, memorySize, whole, withCommon } from './options.ts';
+import { assignment, between, type CommonOptions, engineOptions, memorySize, whole, withCommon } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
+import { pictureSettings } from './picture-options.ts';
 import { type ProfileOptions, profiled, withProfile } from './profile.ts';
 import { duration, ProgressDisplay } from './progress.ts';
 import { settingsHelp } from './settings-help.ts';
@@ -35,6 +36,8 @@ interface TrainCommandOptions extends CommonOptions, ProfileOptions, MemoryOptio
   readonly stage: StageName | 'all';
   readonly clip?: string;
   readonly set?: Readonly<Record<string, string>>;
+  readonly exclude?: string;
+  readonly maxPixels?: number;
   readonly seed?: number;
   readonly maxSteps?: number;
   readonly checkpointEvery: number;
@@ -59,6 +62,12 @@ export function trainCommand(): Command {
       '--clip <compact|folder|hub name>',
       'the CLIP to learn from (default: compact for faces, Xenova/clip-vit-base-patch32 for folders)',
     )
+    .option('--exclude <file>', 'leave out the pictures that this file names, one a line; * stands for anything')
+    .option(
+      '--max-pixels <megapixels>',
+      'leave out larger pictures; the same as --set pictures.maxPixels',
+      between(0.01, 1000),
+    )
     .option('--set <key=value>', 'change a setting; repeatable', assignment)
     .option('--seed <n>', 'seed of everything random (default: 0)', whole(0))
     .option(
@@ -80,7 +89,8 @@ export function trainCommand(): Command {
   return withProfile(withCommon(command)).addHelpText('after', settingsHelp).action(train);
 }
 
-async function train(options: TrainCommandOptions): Promise<void> {
+async function train(given: TrainCommandOptions): Promise<void> {
+  const options = { ...given, set: { ...given.set, ...pictureSettings(given) } };
   checkLimit(options);
   if (options.estimate) return estimate(options);
   if (options.run === undefined) throw new UserError('Say where to keep the run: --run <dir>');
@@ -100,6 +110,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
     settings.clip === 'compact' ? settings.recipe.clip.dim : await tryClip(settings.clip, options, signal, display);
   const names = chosenStages(options, settings);
   checkMemory(options, settings, names, dim, resumed);
+  if (isPairsFile(settings.data)) readPairs(settings.data);
   const pictures = names.some((name) => stages[name].sees !== 'pairs')
     ? await openPictures(settings, { signal, display }, resumed)
     : undefined;

@@ -7,9 +7,9 @@ import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
 import type { NDArray, Tree } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
-import { sweepTemporaries, writeFileAtomic } from '../checkpoint/atomic.ts';
-import { fileError } from '../checkpoint/file-errors.ts';
+import { makeFolder, sweepTemporaries, writeFileAtomic } from '../checkpoint/atomic.ts';
 import { hashFile } from '../checkpoint/hash-file.ts';
+import { appendRegular, readText } from '../checkpoint/regular-file.ts';
 import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import type { Safetensors } from '../checkpoint/safetensors-bytes.ts';
 import { parseRecipe } from '../recipe/recipe.ts';
@@ -20,6 +20,8 @@ export type { RunSettings } from '../stage/context.ts';
 
 const FORMAT = 'clip-vqdiffusion run';
 const VERSION = 1;
+/** No settings fill more, in bytes. */
+const MOST_SETTINGS = 2 ** 24;
 
 const runSchema = z.object({
   format: z.literal(FORMAT),
@@ -45,12 +47,8 @@ export class RunDirectory {
   /** @throws UserError if the folder already holds a run, or cannot be made. */
   static create(folder: string, settings: RunSettings): RunDirectory {
     RunDirectory.assertFree(folder);
-    try {
-      for (const sub of ['', 'tokenizer', 'diffusion', 'finetune', 'checkpoints', 'cache'])
-        fs.mkdirSync(path.join(folder, sub), { recursive: true });
-    } catch (error) {
-      throw fileError('create', folder, error);
-    }
+    for (const sub of ['', 'tokenizer', 'diffusion', 'finetune', 'checkpoints', 'cache'])
+      makeFolder(path.join(folder, sub));
     const run = new RunDirectory(folder, settings);
     run.writeJson('run.json', { format: FORMAT, version: VERSION, ...settings });
     return run;
@@ -91,20 +89,9 @@ export class RunDirectory {
     writeFileAtomic(this.file(name), values.map((value) => `${JSON.stringify(value)}\n`).join(''));
   }
 
-  /** What `writeLines` wrote; nothing where there is no such file. */
-  readLines(name: string): unknown[] {
-    if (!fs.existsSync(this.file(name))) return [];
-    const lines = fs.readFileSync(this.file(name), 'utf8').split('\n');
-    return lines.filter((line) => line !== '').map((line) => JSON.parse(line));
-  }
-
   /** One line of the training log. */
   log(entry: Readonly<Record<string, unknown>>): void {
-    try {
-      fs.appendFileSync(this.file('log.jsonl'), `${JSON.stringify(entry)}\n`);
-    } catch (error) {
-      throw fileError('write', this.file('log.jsonl'), error);
-    }
+    appendRegular(this.file('log.jsonl'), `${JSON.stringify(entry)}\n`);
   }
 
   /** Where the compact CLIP of this run lies. */
@@ -171,9 +158,9 @@ export class RunDirectory {
 
 function readJson(file: string): unknown {
   try {
-    return JSON.parse(fs.readFileSync(file, 'utf8'));
+    return JSON.parse(readText(file, MOST_SETTINGS));
   } catch (error) {
     if (error instanceof SyntaxError) throw new UserError(`${file} is not valid JSON: ${error.message}`);
-    throw fileError('read', file, error);
+    throw error;
   }
 }

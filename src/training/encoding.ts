@@ -11,7 +11,7 @@ import { UserError } from '../base/errors.ts';
 import { type ClipEmbedder, imageViews } from '../clip/embedder.ts';
 import type { PictureReader, View } from '../data/cache/reader.ts';
 import { RecordStore } from '../data/cache/record-store.ts';
-import { isFixed } from '../data/pictures/augment.ts';
+import { isFixed, variationOf } from '../data/pictures/augment.ts';
 import type { ImageSource } from '../data/sources/source.ts';
 import type { Latents } from '../diffusion/latents.ts';
 import { Engine } from '../engine/engine.ts';
@@ -30,7 +30,7 @@ const BATCH = 64;
 
 /** What is encoded: a source, for its names and content ids, and the reader of its pixels. */
 export interface Encodable {
-  readonly source: Pick<ImageSource, 'size' | 'id' | 'contentId'>;
+  readonly source: Pick<ImageSource, 'size' | 'id' | 'contentId' | 'decoding'>;
   readonly reader: PictureReader;
   /** Identity of the pictures and of what is done to them. */
   readonly id: string;
@@ -80,9 +80,12 @@ export async function encodePictures(context: RunContext, pictures: Encodable): 
     const microBatches =
       limit === undefined ? 1 : planUnder(encodingPlan(recipe, batch), 1, limit, currentBaseline()).microBatches;
     const codec = await openRunEncoder(run, engine, batch / microBatches);
-    const { views, ...variation } = recipe.pictures;
+    const { views } = recipe.pictures;
     const cache = openLatentCache(run.file('cache'), {
-      pictures: JSON.stringify([recipe.imageSize, variation, isFixed(variation) ? 0 : seed]),
+      pictures: JSON.stringify([
+        ...[recipe.imageSize, variationOf(recipe.pictures), isFixed(recipe.pictures) ? 0 : seed],
+        ...(pictures.source.decoding === undefined ? [] : [pictures.source.decoding]),
+      ]),
       tokenizer: fingerprint(tokenizer, JSON.stringify(recipe.tokenizer), `${seed}`),
       tokens: codec.tokens,
       clip: clip.id,
