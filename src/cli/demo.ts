@@ -8,7 +8,8 @@ import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { facesSource } from '../data/sources/faces/source.ts';
 import { reconstructionQuality } from '../evaluation/reconstruction.ts';
 import { Generator } from '../generation/generator.ts';
-import { makeRecipe, type Recipe } from '../recipe/schema.ts';
+import { makeRecipe } from '../recipe/recipe.ts';
+import type { Recipe } from '../recipe/schema.ts';
 import { contactSheet } from '../render/sheet.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { HELD_OUT_FACES_OFFSET, openPictures } from '../training/pictures.ts';
@@ -63,7 +64,7 @@ async function demo(options: DemoOptions): Promise<void> {
     run,
     pictures: await openPictures(run.settings, { signal, display }, run),
     stages: ['clip', 'tokenizer', 'diffusion'],
-    engine: engineOptions(options),
+    engineOptions: engineOptions(options),
     memory: options.memory,
     resume,
     checkpointEvery: 250,

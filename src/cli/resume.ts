@@ -1,11 +1,12 @@
 /** What `--resume` may change of a run: how long its stages are, their learning rates, and where its pictures and its CLIP lie. */
 
 import { UserError } from '../base/errors.ts';
-import { changedRecipe, type Recipe } from '../recipe/schema.ts';
+import { changedRecipe } from '../recipe/recipe.ts';
+import type { Recipe } from '../recipe/schema.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
-import type { StageName } from '../stage/stage.ts';
 import { checkpointFacts, checkpointFiles } from '../training/checkpoint.ts';
 import { lengthened, lengthNote, longerSteps } from '../training/lengths.ts';
+import type { StageName } from '../training/stages.ts';
 
 export interface ResumeOptions {
   readonly data?: string | undefined;

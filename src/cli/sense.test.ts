@@ -3,7 +3,7 @@
 import { expect, it } from 'vitest';
 import { clipFault } from '../clip/report.ts';
 import type { Retrieval } from '../clip/retrieval.ts';
-import { makeRecipe } from '../recipe/schema.ts';
+import { makeRecipe } from '../recipe/recipe.ts';
 import { collapseNote } from '../training/collapse.ts';
 import { refuseTooLarge } from './memory.ts';
 import { checkClipStage, fewPictures } from './sense.ts';

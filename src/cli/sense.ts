@@ -3,7 +3,7 @@
 import { UserError } from '../base/errors.ts';
 import { hasPairs } from '../data/sources/pairs.ts';
 import type { RunDirectory, RunSettings } from '../run/directory.ts';
-import type { StageName } from '../stage/stage.ts';
+import type { StageName } from '../training/stages.ts';
 
 /** Pictures below which a model does little but repeat them. */
 const FEW_PICTURES = 100;

@@ -10,27 +10,28 @@ import { openEmbedder } from '../clip/embedder.ts';
 import { type ClipReport, clipFault } from '../clip/report.ts';
 import type { Recall } from '../clip/retrieval.ts';
 import { isNamedSource } from '../data/sources/open.ts';
-import { hasPairs, isPairsFile } from '../data/sources/pairs.ts';
+import { hasPairs, isPairsFile, readPairs } from '../data/sources/pairs.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
-import { makeRecipe, presets } from '../recipe/schema.ts';
+import { makeRecipe, presets } from '../recipe/recipe.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
 import { createFrom, settingsFrom } from '../run/origin.ts';
-import type { StageName } from '../stage/stage.ts';
 import { cappedSteps, scaledSteps } from '../training/lengths.ts';
 import { openPictures } from '../training/pictures.ts';
 import { trainPipeline } from '../training/pipeline.ts';
+import { type StageName, stageNames, stages, stagesOf } from '../training/stages.ts';
 import { filesIn } from '../vqgan/lpips-weights.ts';
 import { estimateLines } from './estimate.ts';
-import { checkLimit, checkParts, type PartsOptions } from './memory.ts';
+import { checkAccumulate, checkLimit, checkMemory, type MemoryOptions } from './memory.ts';
 import { assignment, between, type CommonOptions, engineOptions, memorySize, whole, withCommon } from './options.ts';
 import { interruptSignal, note, printResult } from './output.ts';
+import { pictureSettings } from './picture-options.ts';
 import { type ProfileOptions, profiled, withProfile } from './profile.ts';
 import { duration, ProgressDisplay } from './progress.ts';
 import { openResumed } from './resume.ts';
 import { checkClipStage, fewPictures } from './sense.ts';
 import { settingsHelp } from './settings-help.ts';
 
-interface TrainCommandOptions extends CommonOptions, ProfileOptions, PartsOptions {
+interface TrainCommandOptions extends CommonOptions, ProfileOptions, MemoryOptions {
   readonly data?: string;
   readonly run?: string;
   readonly from?: string;
@@ -38,6 +39,8 @@ interface TrainCommandOptions extends CommonOptions, ProfileOptions, PartsOption
   readonly stage: StageName | 'all';
   readonly clip?: string;
   readonly set?: Readonly<Record<string, string>>;
+  readonly exclude?: string;
+  readonly maxPixels?: number;
   readonly seed?: number;
   readonly maxSteps?: number;
   readonly checkpointEvery: number;
@@ -61,14 +64,16 @@ export function trainCommand(): Command {
     .option('--run <dir>', 'where to keep the run; a run directory is a model')
     .option('--from <dir>', 'start from the weights and settings of this model (trained or converted)')
     .option('--preset <name>', `sizes and lengths to start from: ${Object.keys(presets).join(', ')} (default: nano)`)
-    .addOption(
-      new Option('--stage <name>', 'train one stage only')
-        .choices(['clip', 'tokenizer', 'diffusion', 'finetune', 'all'])
-        .default('all'),
-    )
+    .addOption(new Option('--stage <name>', 'train one stage only').choices([...stageNames, 'all']).default('all'))
     .option(
       '--clip <compact|folder|hub name>',
       'the CLIP to learn from (default: compact for faces, Xenova/clip-vit-base-patch32 for folders)',
+    )
+    .option('--exclude <file>', 'leave out the pictures that this file names, one a line; * stands for anything')
+    .option(
+      '--max-pixels <megapixels>',
+      'leave out larger pictures; the same as --set pictures.maxPixels',
+      between(0.01, 1000),
     )
     .option('--set <key=value>', 'change a setting; repeatable', assignment)
     .option('--seed <n>', 'seed of everything random (default: 0)', whole(0))
@@ -103,7 +108,8 @@ export function trainCommand(): Command {
   return withProfile(withCommon(command)).addHelpText('after', settingsHelp).action(train);
 }
 
-async function train(options: TrainCommandOptions): Promise<void> {
+async function train(given: TrainCommandOptions): Promise<void> {
+  const options = { ...given, set: { ...given.set, ...pictureSettings(given) } };
   checkLimit(options);
   if (options.estimate) return estimate(options);
   if (options.run === undefined) throw new UserError('Say where to keep the run: --run <dir>');
@@ -123,11 +129,12 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   if (!resumed) RunDirectory.assertFree(folder);
   if (options.lpips !== undefined) checkLpips(options.lpips, wanted);
   const dim = wanted.clip === 'compact' ? wanted.recipe.clip.dim : await tryClip(wanted.clip, options, signal, display);
-  const stages = stagesOf(options, wanted);
-  const settings = again ? wanted : await fitted(wanted, stages, dim, options);
+  const names = chosenStages(options, wanted);
+  const settings = again ? wanted : await fitted(wanted, names, dim, options);
   for (const sentence of again?.notes ?? []) note(sentence);
-  checkParts(options, settings, stages, dim, resumed);
-  const pictures = stages.some((stage) => stage !== 'clip')
+  checkMemory(options, settings, names, dim, resumed);
+  if (isPairsFile(settings.data)) readPairs(settings.data);
+  const pictures = names.some((name) => stages[name].sees !== 'pairs')
     ? await openPictures(settings, { signal, display }, resumed)
     : undefined;
   const few = pictures && fewPictures(pictures.source.size);
@@ -135,13 +142,13 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   const begin = () => (source ? createFrom(source, folder, settings) : RunDirectory.create(folder, settings));
   const run = resumed?.changed(settings) ?? begin();
 
-  const { seconds, clip } = await profiled(options, (engine) =>
+  const { seconds, clip } = await profiled(options, (engineOptions) =>
     trainPipeline({
       run,
       pictures,
-      stages,
-      engine,
-      accumulate: options.accumulate,
+      stages: names,
+      engineOptions,
+      microBatches: options.accumulate,
       memory: options.memory,
       resume: options.resume ?? false,
       checkpointEvery: options.checkpointEvery,
@@ -159,13 +166,13 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
     ...(clip ? clipLines(clip) : []),
     ...warnings,
     `Trained ${run.path} in ${duration(Object.values(seconds).reduce((a, b) => a + b, 0))}, in at most ${sizeText(peakBytes)} of memory.`,
-    nextStep(run, stages, fault),
+    nextStep(run, names, fault),
   ]);
 }
 
 /** What to do with what was trained. */
-function nextStep(run: RunDirectory, stages: readonly StageName[], fault: string | undefined): string {
-  const isClipAlone = stages.every((stage) => stage === 'clip');
+function nextStep(run: RunDirectory, names: readonly StageName[], fault: string | undefined): string {
+  const isClipAlone = names.every((name) => stages[name].sees === 'pairs');
   if (isClipAlone && fault !== undefined)
     return 'It is of no use yet: give it more captioned pictures, or longer (--resume --stage clip --longer 2x) if it has not learned its own';
   if (isClipAlone) return `Use it: clipvq train --data <pictures> --clip ${run.clipFolder} --run <dir>`;
@@ -216,7 +223,7 @@ function checkLengths({ resume, maxSteps, minutes, stepsScale, longer, changed }
 /** The settings of a new run with as many steps as the options allow. */
 async function fitted(
   settings: RunSettings,
-  stages: readonly StageName[],
+  names: readonly StageName[],
   conditionDim: number,
   { maxSteps, minutes, stepsScale, ...options }: TrainCommandOptions,
 ): Promise<RunSettings> {
@@ -230,12 +237,12 @@ async function fitted(
   if (stepsScale !== undefined) return { ...settings, recipe: scaledSteps(recipe, stepsScale) };
   if (minutes === undefined) return settings;
   const speed = await machineSpeed(engineOptions(options));
-  const trained = stages.filter((stage) => stage !== 'clip' || settings.clip === 'compact');
+  const trained = names.filter((name) => stages[name].isPartOf(settings));
   const { seconds } = estimateTraining(recipe, {
     stages: trained,
     speed,
     conditionDim,
-    accumulate: options.accumulate,
+    microBatches: options.accumulate,
   });
   const scale = (60 * minutes) / seconds;
   note(
@@ -251,11 +258,9 @@ const placed = (options: TrainCommandOptions): TrainCommandOptions => ({
   ...(options.clip !== undefined && { clip: absolute(options.clip) }),
 });
 
-/** The stages that were asked for, in order; a CLIP that exists already and a second stage of no steps are none. */
-function stagesOf({ stage }: Pick<TrainCommandOptions, 'stage'>, { recipe }: RunSettings): StageName[] {
-  if (stage !== 'all') return [stage];
-  return ['clip', 'tokenizer', 'diffusion', ...(recipe.finetune.steps > 0 ? (['finetune'] as const) : [])];
-}
+/** The stage that is named, or all that a run of these settings has. */
+const chosenStages = ({ stage }: Pick<TrainCommandOptions, 'stage'>, settings: RunSettings): StageName[] =>
+  stage === 'all' ? stagesOf(settings) : [stage];
 
 /** `--estimate`: needs no pictures and writes nothing. */
 async function estimate(options: TrainCommandOptions): Promise<void> {
@@ -263,11 +268,18 @@ async function estimate(options: TrainCommandOptions): Promise<void> {
     options.resume && options.run !== undefined
       ? openResumed(options.run, placed(options)).settings
       : newSettings({ data: NO_DATA, ...options }, options.from ? openSource(options.from, options) : undefined);
-  const stages = stagesOf(options, settings).filter((stage) => stage !== 'clip' || settings.clip === 'compact');
+  const names = chosenStages(options, settings).filter((name) => stages[name].isPartOf(settings));
   const conditionDim = settings.clip === 'compact' ? settings.recipe.clip.dim : DEFAULT_CLIP_DIM;
   const speed = await machineSpeed(engineOptions(options));
   const { accumulate, memory } = options;
-  const result = estimateTraining(settings.recipe, { stages, speed, conditionDim, accumulate, memory });
+  for (const name of names) checkAccumulate(accumulate, stages[name].plan(settings.recipe, conditionDim).batch);
+  const result = estimateTraining(settings.recipe, {
+    stages: names,
+    speed,
+    conditionDim,
+    microBatches: accumulate,
+    memory,
+  });
   printResult(options.json ?? false, result, () => estimateLines(result));
 }
 

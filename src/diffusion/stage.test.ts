@@ -6,7 +6,8 @@ import { Engine } from '../engine/engine.ts';
 import { initialize, initializeEach } from '../nn/parameters.ts';
 import { GRADIENTS } from '../optim/micro-batches.ts';
 import { integers, normalBatch } from '../random/noise.ts';
-import { type DiffusionSettings, makeRecipe } from '../recipe/schema.ts';
+import { makeRecipe } from '../recipe/recipe.ts';
+import type { DiffusionSettings } from '../recipe/schema.ts';
 import type { Metrics, Stage } from '../stage/stage.ts';
 import { pseudoText } from './condition.ts';
 import { latentsOf } from './latents.ts';
@@ -211,8 +212,8 @@ describe('diffusion stage', () => {
 });
 
 describe('micro-batches', () => {
-  const trained = async (accumulate: number, changes: Partial<DiffusionSettings>): Promise<Trained> => {
-    const { stage, exported } = makeStage(changes, { accumulate });
+  const trained = async (microBatches: number, changes: Partial<DiffusionSettings>): Promise<Trained> => {
+    const { stage, exported } = makeStage(changes, { microBatches });
     await engine.drop('');
     await stage.prepare();
     const metrics: Metrics[] = [];
@@ -247,7 +248,7 @@ describe('micro-batches', () => {
   });
 
   it('must divide the batch', async () => {
-    await expect(makeStage({ batch: 4 }, { accumulate: 3 }).stage.prepare()).rejects.toThrow(/choose one of 1, 2, 4/);
+    await expect(makeStage({ batch: 4 }, { microBatches: 3 }).stage.prepare()).rejects.toThrow(/choose one of 1, 2, 4/);
   });
 });
 

@@ -7,18 +7,24 @@ import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
 import type { NDArray, Tree } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
-import { writeFileAtomic, writeFileOnce } from '../checkpoint/atomic.ts';
-import { fileError } from '../checkpoint/file-errors.ts';
+import { makeFolder, writeFileAtomic, writeFileOnce } from '../checkpoint/atomic.ts';
 import { assertFinite } from '../checkpoint/finite.ts';
-import { hashWithoutTexts, readSafetensors, type Safetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
+import { appendRegular, readText } from '../checkpoint/regular-file.ts';
+import { hashWithoutTexts, readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
+import type { Safetensors } from '../checkpoint/safetensors-bytes.ts';
 import { sealed } from '../checkpoint/seal.ts';
-import { parseRecipe, type Recipe } from '../recipe/schema.ts';
-import type { StageName } from '../stage/stage.ts';
+import { parseRecipe } from '../recipe/recipe.ts';
+import type { RunSettings } from '../stage/context.ts';
+import { fingerprint } from '../stage/fingerprint.ts';
 import { lockRun } from './lock.ts';
 import { PROVENANCE } from './provenance.ts';
 
+export type { RunSettings } from '../stage/context.ts';
+
 const FORMAT = 'clip-vqdiffusion run';
 const VERSION = 1;
+/** No settings fill more, in bytes. */
+const MOST_SETTINGS = 2 ** 24;
 
 /** Folders that every run has. */
 export const RUN_FOLDERS = ['tokenizer', 'diffusion', 'finetune', 'checkpoints', 'cache'] as const;
@@ -31,20 +37,8 @@ const runSchema = z.object({
   clip: z.string(),
   recipe: z.unknown(),
   relative: z.object({ data: z.string().optional(), clip: z.string().optional() }).optional(),
-  fullSteps: z.partialRecord(z.enum(['clip', 'tokenizer', 'diffusion', 'finetune']), z.int()).optional(),
+  fullSteps: z.record(z.string(), z.int()).optional(),
 });
-
-/** What a run was started with. */
-export interface RunSettings {
-  readonly seed: number;
-  /** A folder of pictures, or `faces`. */
-  readonly data: string;
-  /** `compact` for the CLIP trained in this run, else a folder or hub name that @huggingface/transformers loads. */
-  readonly clip: string;
-  readonly recipe: Recipe;
-  /** Steps that stages would have by the preset, where the run was begun with fewer. */
-  readonly fullSteps?: { readonly [S in StageName]?: number | undefined } | undefined;
-}
 
 export class RunDirectory {
   private constructor(
@@ -61,11 +55,7 @@ export class RunDirectory {
   /** @throws UserError if the folder already holds a run, or cannot be made. */
   static create(folder: string, settings: RunSettings): RunDirectory {
     RunDirectory.assertFree(folder);
-    try {
-      for (const sub of ['', ...RUN_FOLDERS]) fs.mkdirSync(path.join(folder, sub), { recursive: true });
-    } catch (error) {
-      throw fileError('create', folder, error);
-    }
+    for (const sub of ['', ...RUN_FOLDERS]) makeFolder(path.join(folder, sub));
     const run = new RunDirectory(folder, settings);
     // Of two that begin the same run at once one succeeds.
     const text = run.settingsText(settings);
@@ -136,30 +126,19 @@ export class RunDirectory {
     writeFileAtomic(this.file(name), values.map((value) => `${JSON.stringify(value)}\n`).join(''));
   }
 
-  /** What `writeLines` wrote; nothing where there is no such file. */
-  readLines(name: string): unknown[] {
-    if (!fs.existsSync(this.file(name))) return [];
-    const lines = fs.readFileSync(this.file(name), 'utf8').split('\n');
-    return lines.filter((line) => line !== '').map((line) => JSON.parse(line));
-  }
-
   /** One line of the training log. */
   log(entry: Readonly<Record<string, unknown>>): void {
-    try {
-      fs.appendFileSync(this.file('log.jsonl'), `${JSON.stringify(entry)}\n`);
-    } catch (error) {
-      throw fileError('write', this.file('log.jsonl'), error);
-    }
+    appendRegular(this.file('log.jsonl'), `${JSON.stringify(entry)}\n`);
   }
 
   /**
    * Take the entries of a stage that come after `step` out of the log, and what a killed run left of a line: a run that goes on from there
    * writes them again.
    */
-  trimLog(stage: StageName, step: number): void {
+  trimLog(stage: string, step: number): void {
     const file = this.file('log.jsonl');
     if (!fs.existsSync(file)) return;
-    const text = fs.readFileSync(file, 'utf8');
+    const text = readText(file);
     const kept = text.split('\n').filter((line) => {
       const entry = logEntry(line);
       return entry !== undefined && !(entry.stage === stage && Number(entry.step) > step);
@@ -177,7 +156,7 @@ export class RunDirectory {
    * Write a stage's trained parameters.
    * @throws NotFinite if they hold NaN or infinity: the file that was there stays.
    */
-  saveModel(stage: StageName, params: Tree<NDArray>, metadata: Readonly<Record<string, string>>): void {
+  saveModel(stage: string, params: Tree<NDArray>, metadata: Readonly<Record<string, string>>): void {
     const tensors = flatten<NDArray>(params);
     for (const [name, array] of Object.entries(tensors)) assertFinite(array, `${name} of the ${stage} model`);
     const texts = { format: `${FORMAT} ${stage}`, version: `${VERSION}`, ...metadata };
@@ -185,7 +164,7 @@ export class RunDirectory {
   }
 
   /** @throws UserError if the stage has not been trained yet, or its file is damaged or foreign. */
-  readModel(stage: StageName): Safetensors {
+  readModel(stage: string): Safetensors {
     const file = this.file(stage, 'model.safetensors');
     if (!fs.existsSync(file))
       throw new UserError(
@@ -207,12 +186,12 @@ export class RunDirectory {
   }
 
   /** Put a stage's model aside, because what it was made from is no more: as `replaced.safetensors`, in the place of an older one. */
-  forgetModel(stage: StageName): void {
+  forgetModel(stage: string): void {
     if (this.hasModel(stage))
       fs.renameSync(this.file(stage, 'model.safetensors'), this.file(stage, 'replaced.safetensors'));
   }
 
-  hasModel(stage: StageName): boolean {
+  hasModel(stage: string): boolean {
     return fs.existsSync(stage === 'clip' ? this.file('clip', 'config.json') : this.file(stage, 'model.safetensors'));
   }
 
@@ -229,18 +208,11 @@ export class RunDirectory {
    * SHA-256 of a stage's trained weights, in hex: of their file without what it says of its making. Read in pieces, since they may be
    * larger than memory holds at once.
    */
-  stageHash(stage: StageName): string {
+  stageHash(stage: string): string {
     const hash = createHash('sha256');
     hashWithoutTexts(hash, this.file(stage, 'model.safetensors'), PROVENANCE);
     return hash.digest('hex');
   }
-}
-
-/** SHA-256 of texts and arrays, 16 hex digits: the identity of a stage's inputs. */
-export function fingerprint(...parts: readonly (string | Uint8Array)[]): string {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(part).update('\0');
-  return hash.digest('hex').slice(0, 16);
 }
 
 /** The way from a run to its pictures and its CLIP, so that all of them can be moved together. */
@@ -269,9 +241,9 @@ function logEntry(line: string): { readonly stage?: unknown; readonly step?: unk
 
 function readJson(file: string): unknown {
   try {
-    return JSON.parse(fs.readFileSync(file, 'utf8'));
+    return JSON.parse(readText(file, MOST_SETTINGS));
   } catch (error) {
     if (error instanceof SyntaxError) throw new UserError(`${file} is not valid JSON: ${error.message}`);
-    throw fileError('read', file, error);
+    throw error;
   }
 }

@@ -2,15 +2,14 @@
 
 import { UserError } from '../base/errors.ts';
 import { readMetadata } from '../checkpoint/safetensors.ts';
-import type { StageName } from '../stage/stage.ts';
 import type { RunDirectory } from './directory.ts';
 import { madeFromOf, type Provenance, provenanceOf } from './provenance.ts';
 
 /** The file that holds a stage's trained weights. */
-const modelFile = (run: RunDirectory, stage: StageName): string => run.file(stage, 'model.safetensors');
+const modelFile = (run: RunDirectory, stage: string): string => run.file(stage, 'model.safetensors');
 
 /** What a run's model says of its making. */
-export const modelProvenance = (run: RunDirectory, stage: StageName): Provenance | undefined =>
+export const modelProvenance = (run: RunDirectory, stage: string): Provenance | undefined =>
   provenanceOf(readMetadata(modelFile(run, stage)));
 
 /**

@@ -3,42 +3,46 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
-import { type ClipEmbedder, openEmbedder } from '../clip/embedder.ts';
-import type { Engine, EngineOptions } from '../engine/engine.ts';
-import { type Codec, compileCodec } from '../vqgan/codec.ts';
+import { hashClip, resolveClip } from '../clip/clip-source.ts';
+import { type ClipEmbedder, type EmbedderOptions, openEmbedder } from '../clip/embedder.ts';
+import type { Executor } from '../engine/executor.ts';
+import { codecBatch, compileEncoder, type Decoder, type Encoder, makeDecoder } from '../vqgan/codec.ts';
 import type { RunDirectory } from './directory.ts';
 
-/** Pictures of 64 pixels a side that go through the tokenizer together. */
-const BATCH = 16;
-
-/** Pictures that go through the tokenizer together: as many pixels at any size of pictures. */
-export const codecBatch = (imageSize: number): number => Math.max(1, Math.floor(BATCH * (64 / imageSize) ** 2));
-
-export interface ModelOptions extends EngineOptions {
-  /** Where the CLIP lies, if it is not where the run says: a folder or a hub name. */
+export interface RunClipOptions extends EmbedderOptions {
+  /** A folder or hub name to use in the place of what the run names. */
   readonly clip?: string | undefined;
 }
 
 /** The CLIP a run was trained with. It computes on the CPU whatever the device, with as many threads as the engine. */
-export async function openRunClip(
-  run: RunDirectory,
-  { threads = 0, clip = run.settings.clip }: ModelOptions = {},
-): Promise<ClipEmbedder> {
-  const place = clip === 'compact' ? run.clipFolder : clip;
+export async function openRunClip(run: RunDirectory, { clip, ...options }: RunClipOptions = {}): Promise<ClipEmbedder> {
+  const place = clip ?? clipOf(run);
   if (path.isAbsolute(place) && !fs.existsSync(place))
     throw new UserError(
       `The CLIP of ${run.path} is not in ${place} any more: name its folder with --clip (the same files elsewhere do)`,
     );
-  return openEmbedder(place, { threads });
+  return openEmbedder(place, options);
 }
 
-/** The tokenizer a run has trained, for `batch` pictures at a time. */
-export function openRunCodec(
+/** Identity of that CLIP: the `id` that the embedder will have. It is read off the files; nothing is loaded. */
+export const runClipId = async (run: RunDirectory): Promise<string> => hashClip(await resolveClip(clipOf(run)));
+
+const clipOf = ({ settings, clipFolder }: RunDirectory): string =>
+  settings.clip === 'compact' ? clipFolder : settings.clip;
+
+/** The encoder of the tokenizer that a run has trained, for `batch` pictures at a time. */
+export function openRunEncoder(
   run: RunDirectory,
-  engine: Engine,
+  executor: Executor,
   batch = codecBatch(run.settings.recipe.imageSize),
-): Promise<Codec> {
+): Promise<Encoder> {
   const { tensors } = run.readModel('tokenizer');
   const { recipe, seed } = run.settings;
-  return compileCodec(engine, tensors, recipe, batch, run.file('tokenizer', 'model.safetensors'), seed);
+  return compileEncoder(executor, tensors, recipe, batch, run.file('tokenizer', 'model.safetensors'), seed);
+}
+
+/** Its decoder, for any number of pictures. */
+export function openRunDecoder(run: RunDirectory, executor: Executor): Decoder {
+  const { tensors } = run.readModel('tokenizer');
+  return makeDecoder(executor, tensors, run.settings.recipe, run.file('tokenizer', 'model.safetensors'));
 }

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { readLog } from '../../test/support/run-log.ts';
 import { tinyStage, tinyStages } from '../../test/support/tiny-stages.ts';
 import type { NDArray, Tree } from '../base/ndarray.ts';
 import { flatten, unflatten } from '../base/tree.ts';
@@ -138,7 +139,7 @@ it('stops after three rollbacks with a command that works, and leaves the last c
 
 it('writes every step once into the log, whatever was taken back', async () => {
   await train(faulty(tinyStage('diffusion', engine, run), 9, Number.NaN));
-  const lines = run.readLines('log.jsonl') as { step: number; loss?: number }[];
+  const lines = readLog(run.path);
   expect(lines.map(({ step }) => step)).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
   expect(lines.filter(({ loss }) => loss === undefined)).toHaveLength(1);
 });

@@ -1,7 +1,7 @@
 /** Runs that are made shorter or longer: their schedules end where they end, and what has begun stays begun. */
 
 import { expect, it } from 'vitest';
-import { makeRecipe } from '../recipe/schema.ts';
+import { makeRecipe } from '../recipe/recipe.ts';
 import { firstQuantizedStep, phaseAt } from '../vqgan/schedule.ts';
 import { cappedSteps, lengthened, lengthNote, longerSteps, scaledSteps } from './lengths.ts';
 

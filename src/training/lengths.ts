@@ -3,8 +3,8 @@
 import { UserError } from '../base/errors.ts';
 import { warmupCosine } from '../optim/schedule.ts';
 import type { Recipe } from '../recipe/schema.ts';
-import type { StageName } from '../stage/stage.ts';
-import { adversaryAt, firstQuantizedStep, isPerceptual, phaseAt, temperatureAt } from '../vqgan/schedule.ts';
+import { discriminatorPhaseAt, firstQuantizedStep, isPerceptual, phaseAt, temperatureAt } from '../vqgan/schedule.ts';
+import type { StageName } from './stages.ts';
 
 /** Fewest steps that a stage is cut to. */
 const FEWEST = 4;
@@ -57,7 +57,7 @@ export function lengthened(recipe: Recipe, stage: StageName, steps: number, done
     autoencoderFraction: kept(before.autoencoderFraction, now >= firstQuantizedStep(before)),
     hardAfter: kept(before.hardAfter, phaseAt(before, now) === 'hard'),
     perceptualAfter: kept(before.perceptualAfter, isPerceptual(before, now)),
-    discriminatorStart: kept(before.discriminatorStart, adversaryAt(before, now) === 'counting'),
+    discriminatorStart: kept(before.discriminatorStart, discriminatorPhaseAt(before, now) === 'active'),
   };
   return { ...changed, tokenizer };
 }

@@ -40,8 +40,7 @@ export function inOrder(
   if (all.every((row, i) => row === i)) return { source, order };
   return {
     source: {
-      name: source.name,
-      size: source.size,
+      ...source,
       id: (index) => source.id(all[index]!),
       contentId: (index) => source.contentId(all[index]!),
       read: (index, imageSize, crop) => source.read(all[index]!, imageSize, crop),

@@ -4,17 +4,18 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { readLog } from '../../test/support/run-log.ts';
 import { writeTinyClip } from '../../test/support/tiny-clip.ts';
 import { TINY_STEPS, tinyStages } from '../../test/support/tiny-stages.ts';
 import { readMetadata } from '../checkpoint/safetensors.ts';
 import { encodePng } from '../data/pictures/png.ts';
 import { Generator } from '../generation/generator.ts';
 import { integers } from '../random/noise.ts';
-import { changedRecipe } from '../recipe/schema.ts';
+import { changedRecipe } from '../recipe/recipe.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
-import type { StageName } from '../stage/stage.ts';
 import { openPictures } from './pictures.ts';
 import { type PipelineOptions, trainPipeline } from './pipeline.ts';
+import type { StageName } from './stages.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-pipeline-'));
 afterAll(() => fs.rmSync(folder, { recursive: true }));
@@ -38,7 +39,7 @@ async function train(run: RunDirectory, stages: readonly StageName[], options: P
   const display = { step() {}, count: () => () => {}, note: (text: string) => notes.push(text) };
   const watch = { signal: new AbortController().signal, display };
   const found = await openPictures(run.settings, watch, run);
-  const common = { run, pictures: found, stages, engine: { threads: 1 }, resume: true, checkpointEvery: 4 };
+  const common = { run, pictures: found, stages, engineOptions: { threads: 1 }, resume: true, checkpointEvery: 4 };
   await trainPipeline({ ...common, ...watch, ...options });
   return notes.join('\n');
 }
@@ -66,7 +67,7 @@ it('trains the same model when its pictures are renamed and moved half-way, and 
   expect(await train(more, ['tokenizer'])).toMatch(
     /tokenizer: the pictures changed since its checkpoint of step 5; it goes on/,
   );
-  const steps = (more.readLines('log.jsonl') as { step: number }[]).map(({ step }) => step);
+  const steps = readLog(more.path).map(({ step }) => step);
   expect(steps).toEqual(Array.from({ length: TINY_STEPS }, (_, i) => i + 1));
   await addPicture('1.png', 1);
   fs.rmSync(path.join(pictures, '0-new.png'));

@@ -4,15 +4,16 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { Interrupted } from '../base/errors.ts';
 import { readMetadata, readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import { latentsOf } from '../diffusion/latents.ts';
 import { diffusionStage } from '../diffusion/stage.ts';
 import { Engine } from '../engine/engine.ts';
 import { integers, normals } from '../random/noise.ts';
-import { makeRecipe } from '../recipe/schema.ts';
+import { makeRecipe } from '../recipe/recipe.ts';
 import { RunDirectory } from '../run/directory.ts';
 import type { Stage } from '../stage/stage.ts';
-import { Interrupted, type TrainOptions, trainStage } from './trainer.ts';
+import { type TrainOptions, trainStage } from './trainer.ts';
 
 const recipe = makeRecipe('nano', {
   'diffusion.layers': '1',
@@ -52,7 +53,7 @@ beforeEach(() => {
   run = RunDirectory.create(path.join(folder, `run-${runs++}`), { seed: 7, data: 'faces', clip: 'compact', recipe });
 });
 
-function stage(fingerprint = 'a', accumulate = 1): Stage {
+function stage(fingerprint = 'a', microBatches = 1): Stage {
   return diffusionStage({
     name: 'diffusion',
     engine,
@@ -60,7 +61,7 @@ function stage(fingerprint = 'a', accumulate = 1): Stage {
     seed: 7,
     latents,
     fingerprint,
-    accumulate,
+    microBatches,
     onExport: (params, texts) => run.saveModel('diffusion', params, texts),
   });
 }

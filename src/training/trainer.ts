@@ -1,6 +1,6 @@
 /** The trainer: one loop for all stages. It steps, reports, keeps checkpoints, stops when asked, and picks up where it stopped. */
 
-import { UserError } from '../base/errors.ts';
+import { Interrupted, UserError } from '../base/errors.ts';
 import type { NDArray } from '../base/ndarray.ts';
 import { isFiniteArray, NotFinite } from '../checkpoint/finite.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -35,11 +35,6 @@ export interface TrainOptions {
   readonly isTooLarge?: (() => boolean) | undefined;
   /** Called with a sentence that is worth showing beside progress. */
   readonly onNote?: ((note: string) => void) | undefined;
-}
-
-/** Thrown when training was asked to stop; everything done so far is in the checkpoint. */
-export class Interrupted extends Error {
-  override readonly name = 'Interrupted';
 }
 
 /** Thrown when the process has grown beyond its limit; everything done so far is in the checkpoint. */
@@ -319,7 +314,9 @@ class Training {
   private advice(fault: string, step: number): string {
     const { stage } = this;
     const { run } = this.options;
-    const rate = run.settings.recipe[stage.name].learningRate;
+    const { clip, tokenizer, diffusion, finetune } = run.settings.recipe;
+    const own = Object.entries({ clip, tokenizer, diffusion, finetune }).find(([name]) => name === stage.name);
+    const rate = own?.[1].learningRate ?? 1e-3;
     const lower = Number(Math.min(1e-3, rate / 2 ** (MOST_HALVINGS + 1)).toPrecision(1));
     return `${stage.name}: ${fault} at step ${step}, also with ${1 / 2 ** MOST_HALVINGS} of the learning rate; what was good stays (step ${this.saved ?? 0}). Go on with a lower rate: clipvq train --run ${run.path} --resume --set ${stage.name}.learningRate=${lower}`;
   }

@@ -5,44 +5,43 @@ import { leaves } from '../base/tree.ts';
 import { ownScores } from '../clip/cosine.ts';
 import type { ClipEmbedder } from '../clip/embedder.ts';
 import { fromPlanar } from '../data/pictures/image.ts';
+import type { Scorer } from '../diffusion/descriptor.ts';
 import { guidanceAt } from '../diffusion/guidance.ts';
 import { type Latents, takeRows } from '../diffusion/latents.ts';
 import { DenoiserPool, scheduleOf, transformerConfig } from '../diffusion/model.ts';
-import { samplers } from '../diffusion/samplers/index.ts';
-import { Engine, type EngineOptions } from '../engine/engine.ts';
+import { drawTokens } from '../diffusion/samplers/index.ts';
+import { Engine } from '../engine/engine.ts';
 import type { Recipe } from '../recipe/schema.ts';
-import type { RunDirectory } from '../run/directory.ts';
-import { openRunClip, openRunCodec } from '../run/models.ts';
-import type { Codec } from '../vqgan/codec.ts';
+import { openRunClip, openRunDecoder } from '../run/models.ts';
+import type { Decoder } from '../vqgan/codec.ts';
+import type { RunContext } from './context.ts';
 
-export interface ValidationOptions {
-  readonly run: RunDirectory;
-  /** The run's recipe with the diffusion settings of the stage that trains. */
-  readonly recipe: Recipe;
-  readonly latents: Latents;
-  readonly engine: EngineOptions;
-}
-
-/** Makes and judges pictures. Nothing is loaded before the first score; an engine of its own leaves the trainer's state alone. */
-export class Validation {
+/** Makes pictures and scores them. Nothing is loaded before the first score; an engine of its own leaves the trainer's state alone. */
+export class Validation implements Scorer {
   private opened: Promise<Opened> | undefined;
 
-  constructor(private readonly options: ValidationOptions) {}
+  constructor(
+    private readonly context: RunContext,
+    /** The run's recipe with the diffusion settings of the stage that trains. */
+    private readonly recipe: Recipe,
+    private readonly latents: Latents,
+  ) {}
 
   /**
-   * Mean cosine of `validationPictures` pictures with what they were asked for: the prompts in turn or, without prompts, the
+   * Mean cosine of `validationPictures` pictures with what they should show: the prompts in turn or, without prompts, the
    * CLIP embeddings of training pictures. The noise is always the same, so that only the weights make a difference.
    * @param weights of the denoiser.
    */
   async score(weights: Tree<NDArray>): Promise<number> {
-    const { recipe, run, latents } = this.options;
+    const { recipe, latents, context } = this;
     const { sampling, diffusion, imageSize } = recipe;
-    this.opened ??= open(this.options, weights);
-    const { clip, codec, denoisers, conditions } = await this.opened;
+    this.opened ??= open(context, recipe, latents, weights);
+    const { clip, decoder, denoisers, conditions } = await this.opened;
     await denoisers.update(leaves(weights));
     const schedule = scheduleOf(recipe);
     const batch = diffusion.validationPictures;
-    const codes = await samplers[sampling.sampler](
+    const codes = await drawTokens(
+      sampling,
       // A model that has never gone without its condition cannot be guided.
       await denoisers.denoiser(
         conditions,
@@ -50,16 +49,14 @@ export class Validation {
       ),
       {
         schedule,
-        placement: sampling.placement,
-        remasking: sampling.remasking,
         batch,
         tokens: latents.tokens,
         steps: sampling.steps,
         truncation: sampling.truncation < 1 ? sampling.truncation : undefined,
-        noise: { seed: run.settings.seed, samples: Array.from({ length: batch }, (_, i) => i) },
+        noise: { seed: context.run.settings.seed, samples: Array.from({ length: batch }, (_, i) => i) },
       },
     );
-    const images = fromPlanar(await codec.decode(codes), batch, imageSize, imageSize);
+    const images = fromPlanar(await decoder.decode(codes), batch, imageSize, imageSize);
     const own = images.map((_, i) => i);
     const scores = ownScores(await clip.embedImages(images), conditions, own, clip.dim);
     return scores.reduce((sum, score) => sum + score, 0) / batch;
@@ -74,18 +71,23 @@ export class Validation {
 interface Opened {
   readonly engine: Engine;
   readonly clip: ClipEmbedder;
-  readonly codec: Codec;
+  readonly decoder: Decoder;
   readonly denoisers: DenoiserPool;
   /** Unit rows, [validationPictures, dim]. */
   readonly conditions: Float32Array;
 }
 
-async function open({ run, recipe, latents, engine: options }: ValidationOptions, weights: Tree<NDArray>) {
-  const clip = await openRunClip(run, options);
-  const engine = Engine.start(options);
+async function open(
+  { run, engineOptions }: RunContext,
+  recipe: Recipe,
+  latents: Latents,
+  weights: Tree<NDArray>,
+): Promise<Opened> {
+  const clip = await openRunClip(run, engineOptions);
+  const engine = Engine.start(engineOptions);
   try {
     const { diffusion, sampling } = recipe;
-    const codec = await openRunCodec(run, engine);
+    const decoder = openRunDecoder(run, engine);
     const config = transformerConfig(recipe, latents.dim);
     const denoisers = await DenoiserPool.create(engine, config, leaves(weights), sampling.nullEmbedding);
     const prompts = diffusion.validationPrompts.map((prompt) => sampling.promptPrefix + prompt);
@@ -95,7 +97,7 @@ async function open({ run, recipe, latents, engine: options }: ValidationOptions
       prompts.length > 0
         ? takeRows(await clip.embedTexts(prompts), clip.dim, rows)
         : latents.gather(rows, new Int32Array(count)).embeddings;
-    return { engine, clip, codec, denoisers, conditions };
+    return { engine, clip, decoder, denoisers, conditions };
   } catch (error) {
     await Promise.all([clip.close(), engine.close()]);
     throw error;

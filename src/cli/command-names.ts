@@ -1,0 +1,15 @@
+/** The names of the commands: what a hint such as "clipvq train" can name. */
+export const commandNames = [
+  'demo',
+  'train',
+  'generate',
+  'reconstruct',
+  'evaluate',
+  'data',
+  'export',
+  'convert',
+  'bench',
+  'fashion',
+] as const;
+
+export type CommandName = (typeof commandNames)[number];

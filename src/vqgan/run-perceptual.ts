@@ -1,0 +1,58 @@
+/** Where a run's perceptual distance comes from: its compact CLIP, or LPIPS. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { UserError } from '../base/errors.ts';
+import { openTowerDistance, type TowerDistance } from '../clip/tower-distance.ts';
+import type { RunFiles, StageContext } from '../stage/context.ts';
+import { loadLpips } from './lpips-weights.ts';
+import { lpipsDistance, type PerceptualDistance } from './perceptual.ts';
+
+/**
+ * The distance in the features of the run's compact CLIP, if the recipe wants that one and the run has one.
+ * @throws UserError if that CLIP is still to be trained.
+ */
+export function compactClipDistance(run: RunFiles): TowerDistance | undefined {
+  const { clip, recipe } = run.settings;
+  const { perceptualNet, perceptualWeight } = recipe.tokenizer;
+  if (perceptualNet !== 'clip' || perceptualWeight === 0) return undefined;
+  if (clip === 'compact' && !run.hasModel('clip'))
+    throw new UserError(
+      `${run.path} holds no trained CLIP, through which its tokenizer compares pictures: train it first with --stage clip`,
+    );
+  const folder = clip === 'compact' ? run.clipFolder : clip;
+  if (!fs.existsSync(path.join(folder, 'model.safetensors'))) return undefined;
+  try {
+    return openTowerDistance(folder);
+  } catch (error) {
+    // Weights of another kind of CLIP: a distance has to come from elsewhere, as `lpipsOf` says.
+    if (clip !== 'compact' && error instanceof UserError) return undefined;
+    throw error;
+  }
+}
+
+/** LPIPS. Weights the user names must be there; without those of the cache training goes on without, and says so. */
+export async function lpipsOf({
+  run,
+  lpips: source,
+  signal,
+  display,
+}: StageContext): Promise<PerceptualDistance | undefined> {
+  const { perceptualNet } = run.settings.recipe.tokenizer;
+  if (perceptualNet === 'clip') {
+    display.note(
+      'Training without the perceptual distance: it compares features of a compact CLIP, and this run has another.',
+    );
+    return undefined;
+  }
+  try {
+    const onProgress = display.count('fetching LPIPS');
+    return lpipsDistance(await loadLpips(perceptualNet, { ...source, signal, onProgress }));
+  } catch (error) {
+    if (!(error instanceof UserError) || source?.folder !== undefined) throw error;
+    display.note(
+      `Training without the perceptual distance: ${error.message}. Name a folder with the weights by --lpips, or set tokenizer.perceptualWeight=0.`,
+    );
+    return undefined;
+  }
+}
