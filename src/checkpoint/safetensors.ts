@@ -16,6 +16,7 @@ import {
   encodeFront,
   encodeSafetensors,
   inOrder,
+  type PlacedHeader,
   readHeader,
   readTensor,
   type Safetensors,
@@ -152,18 +153,30 @@ export async function writeSafetensorsFrom(
 }
 
 /**
- * The bytes of a file as they would be without some of its texts, added to a hash. The file must have been written by this program.
+ * The bytes of a file as they would be without some of its texts, added to a hash. A file that is no safetensors file, or has none of
+ * them, is hashed as it is.
  *
- * @throws UserError as `readMetadata` does.
+ * @throws UserError if it cannot be read.
  */
 export function hashWithoutTexts(hash: Hash, path: string, without: readonly string[]): void {
   withFile(path, (source) => {
-    const { entries, metadata, end } = readHeader(source, path);
-    const isPlain = without.every((key) => !(key in metadata));
-    const kept = Object.entries(metadata).filter(([key]) => !without.includes(key));
-    hash.update(isPlain ? source.read(0, end) : encodeEntries(entries, Object.fromEntries(kept)));
-    for (const piece of dataOf(source, end)) hash.update(piece);
+    const header = headerOf(source, path);
+    const isPlain = !header || without.every((key) => !(key in header.metadata));
+    if (!isPlain) {
+      const kept = Object.entries(header.metadata).filter(([key]) => !without.includes(key));
+      hash.update(encodeEntries(header.entries, Object.fromEntries(kept)));
+    }
+    for (const piece of dataOf(source, isPlain ? 0 : header.end)) hash.update(piece);
   });
+}
+
+function headerOf(source: ByteSource, path: string): PlacedHeader | undefined {
+  try {
+    return readHeader(source, path);
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
 }
 
 /** Reads tensor by tensor: a whole file may exceed what one buffer holds. */
