@@ -15,7 +15,6 @@ import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
 import { makeRecipe, presets } from '../recipe/recipe.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
 import { createFrom, settingsFrom } from '../run/origin.ts';
-import { cappedSteps, scaledSteps } from '../training/lengths.ts';
 import { openPictures } from '../training/pictures.ts';
 import { trainPipeline } from '../training/pipeline.ts';
 import { type StageName, stageNames, stages, stagesOf } from '../training/stages.ts';
@@ -28,10 +27,11 @@ import { pictureSettings } from './picture-options.ts';
 import { type ProfileOptions, profiled, withProfile } from './profile.ts';
 import { duration, ProgressDisplay } from './progress.ts';
 import { openResumed } from './resume.ts';
+import { checkLengths, fitted, type LengthOptions } from './run-length.ts';
 import { checkClipStage, fewPictures } from './sense.ts';
 import { settingsHelp } from './settings-help.ts';
 
-interface TrainCommandOptions extends CommonOptions, ProfileOptions, MemoryOptions {
+interface TrainCommandOptions extends CommonOptions, ProfileOptions, MemoryOptions, LengthOptions {
   readonly data?: string;
   readonly run?: string;
   readonly from?: string;
@@ -42,13 +42,7 @@ interface TrainCommandOptions extends CommonOptions, ProfileOptions, MemoryOptio
   readonly exclude?: string;
   readonly maxPixels?: number;
   readonly seed?: number;
-  readonly maxSteps?: number;
   readonly checkpointEvery: number;
-  readonly resume?: boolean;
-  readonly changed?: 'go-on' | 'restart';
-  readonly longer?: string;
-  readonly minutes?: number;
-  readonly stepsScale?: number;
   readonly estimate?: boolean;
   readonly lpips?: string;
   readonly offline?: boolean;
@@ -198,57 +192,6 @@ async function tryClip(model: string, { offline }: TrainCommandOptions, signal: 
   const clip = await openEmbedder(model, { offline, signal, onProgress });
   await clip.close();
   return clip.dim;
-}
-
-/** @throws UserError where two options say how long the stages are, or one that is for new runs only, or for resumed ones. */
-function checkLengths({ resume, maxSteps, minutes, stepsScale, longer, changed }: TrainCommandOptions): void {
-  const given = Object.entries({
-    '--max-steps': maxSteps,
-    '--minutes': minutes,
-    '--steps-scale': stepsScale,
-    '--longer': longer,
-  })
-    .filter(([, value]) => value !== undefined)
-    .map(([name]) => name);
-  if (given.length > 1) throw new UserError(`${given.join(' and ')} both say how long to train: leave one of them out`);
-  if (resume && (minutes !== undefined || stepsScale !== undefined))
-    throw new UserError(`${given[0]} is for new runs: with --resume say --longer 2x, +1000 or 3000`);
-  if (!resume && longer !== undefined)
-    throw new UserError(
-      '--longer is for runs that are there: add --resume, or set the steps of a new run (--steps-scale 2)',
-    );
-  if (!resume && changed !== undefined) throw new UserError('--changed is for runs that are there: add --resume');
-}
-
-/** The settings of a new run with as many steps as the options allow. */
-async function fitted(
-  settings: RunSettings,
-  names: readonly StageName[],
-  conditionDim: number,
-  { maxSteps, minutes, stepsScale, ...options }: TrainCommandOptions,
-): Promise<RunSettings> {
-  const { recipe } = settings;
-  if (maxSteps !== undefined) {
-    const fullSteps = { clip: recipe.clip.steps, tokenizer: recipe.tokenizer.steps, diffusion: recipe.diffusion.steps };
-    const capped = cappedSteps(recipe, maxSteps);
-    if (JSON.stringify(capped) === JSON.stringify(recipe)) return settings;
-    return { ...settings, recipe: capped, fullSteps: { ...fullSteps, finetune: recipe.finetune.steps } };
-  }
-  if (stepsScale !== undefined) return { ...settings, recipe: scaledSteps(recipe, stepsScale) };
-  if (minutes === undefined) return settings;
-  const speed = await machineSpeed(engineOptions(options));
-  const trained = names.filter((name) => stages[name].isPartOf(settings));
-  const { seconds } = estimateTraining(recipe, {
-    stages: trained,
-    speed,
-    conditionDim,
-    microBatches: options.accumulate,
-  });
-  const scale = (60 * minutes) / seconds;
-  note(
-    `This machine computes at ${speed.toFixed(2)} of the reference speed: the recipe would take about ${duration(seconds)}; its stages are made ${scale.toPrecision(2)} times as long, schedules included`,
-  );
-  return { ...settings, recipe: scaledSteps(recipe, scale) };
 }
 
 /** Options whose folders are full paths, as a run remembers them. */
