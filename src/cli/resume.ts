@@ -1,5 +1,7 @@
 /** What `--resume` may change of a run: how long its stages are, their learning rates, and where its pictures and its CLIP lie. */
 
+import fs from 'node:fs';
+import path from 'node:path';
 import { UserError } from '../base/errors.ts';
 import { changedRecipe } from '../recipe/recipe.ts';
 import type { Recipe } from '../recipe/schema.ts';
@@ -69,6 +71,10 @@ export function openResumed(folder: string, options: ResumeOptions): Resumed {
     if (steps !== undefined) recipe = relengthed(run, recipe, stage, steps, notes);
   }
   const { data = settings.data, clip = settings.clip } = options;
+  if (path.isAbsolute(data) && !fs.existsSync(data))
+    throw new UserError(
+      `The pictures of ${folder} are not in ${data} any more: name their place with --data (the same pictures elsewhere do)`,
+    );
   return { run, settings: { ...settings, data, clip, recipe }, notes };
 }
 

@@ -14,6 +14,7 @@ import { hasPairs, isPairsFile, readPairs } from '../data/sources/pairs.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
 import { makeRecipe, presets } from '../recipe/recipe.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
+import { isMadeFrom } from '../run/lineage.ts';
 import { createFrom, settingsFrom } from '../run/origin.ts';
 import { openPictures } from '../training/pictures.ts';
 import { trainPipeline } from '../training/pipeline.ts';
@@ -170,7 +171,9 @@ function nextStep(run: RunDirectory, names: readonly StageName[], fault: string 
   if (isClipAlone && fault !== undefined)
     return 'It is of no use yet: give it more captioned pictures, or longer (--resume --stage clip --longer 2x) if it has not learned its own';
   if (isClipAlone) return `Use it: clipvq train --data <pictures> --clip ${run.clipFolder} --run <dir>`;
-  if (!run.hasModel('diffusion')) return `Go on: clipvq train --run ${run.path} --resume`;
+  if (!run.hasModel('tokenizer') || !run.hasModel('diffusion')) return `Go on: clipvq train --run ${run.path} --resume`;
+  if (!isMadeFrom(run, run.denoiserStage))
+    return `The diffusion model belongs to the models of before: clipvq train --run ${run.path} --resume --changed restart trains it anew`;
   return `Try it: clipvq generate --model ${run.path} "a prompt"`;
 }
 
