@@ -1,6 +1,6 @@
 /** The embedder's worker: the only file that knows @huggingface/transformers. */
 
-import { parentPort, workerData } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
 import {
   AutoImageProcessor,
   AutoModel,
@@ -12,10 +12,11 @@ import {
 } from '@huggingface/transformers';
 import type { RgbImage } from '../data/image.ts';
 import { messageOf, UserError } from '../errors.ts';
+import type { ThreadData } from '../runtime/launcher-protocol.ts';
 import type { ClipAnswer, ClipCall, ClipFacts, ClipReply, ClipRequest, ClipWorkerOptions } from './clip-protocol.ts';
 import { hashClip } from './clip-source.ts';
 
-const { source, threads } = workerData as ClipWorkerOptions;
+const { source, threads, port } = workerData as ThreadData<ClipWorkerOptions>;
 
 interface Clip {
   readonly facts: ClipFacts;
@@ -45,7 +46,12 @@ async function load(): Promise<Clip> {
     device: 'cpu',
     dtype: networks.dtype,
     local_files_only: true,
-    session_options: { intraOpNumThreads: threads, interOpNumThreads: 1, logSeverityLevel: 3 },
+    session_options: {
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      logSeverityLevel: 3,
+      extra: { session: { set_denormal_as_zero: '1' } },
+    },
   } as const;
   const open = (file: string) => AutoModel.from_pretrained(folder, { ...options, model_file_name: file });
   const towers = networks.kind === 'towers' ? (['text_model', 'vision_model'] as const) : (['model', 'model'] as const);
@@ -185,7 +191,7 @@ async function answer(request: ClipRequest): Promise<ClipReply> {
 
 // One at a time: the models share the threads anyway.
 let queue = Promise.resolve();
-parentPort?.on('message', ({ id, request }: ClipCall) => {
+port.on('message', ({ id, request }: ClipCall) => {
   queue = queue.then(async () => {
     const reply = await answer(request).catch(
       (error: unknown): ClipReply => ({
@@ -194,6 +200,6 @@ parentPort?.on('message', ({ id, request }: ClipCall) => {
         mistake: error instanceof UserError,
       }),
     );
-    parentPort?.postMessage({ id, reply } satisfies ClipAnswer);
+    port.postMessage({ id, reply } satisfies ClipAnswer);
   });
 });

@@ -3,10 +3,9 @@
  * @huggingface/transformers in a worker thread, so the caller's event loop stays free.
  */
 
-import { createRequire } from 'node:module';
-import { Worker } from 'node:worker_threads';
 import type { RgbImage } from '../data/image.ts';
 import { UserError } from '../errors.ts';
+import { NativeThread } from '../runtime/native-thread.ts';
 import type { ClipAnswer, ClipReply, ClipRequest, ClipWorkerOptions } from './clip-protocol.ts';
 import { resolveClip } from './clip-source.ts';
 import type { HubOptions } from './hub.ts';
@@ -99,18 +98,17 @@ interface Pending {
 
 /** The worker as a function from requests to replies. */
 class ClipWorker {
-  readonly #worker: Worker;
+  readonly #worker: NativeThread<ClipAnswer>;
   readonly #pending = new Map<number, Pending>();
   #calls = 0;
   #failure: Error | undefined;
 
   constructor(options: ClipWorkerOptions) {
-    // Workers run built JavaScript also when the caller is TypeScript under test.
-    const file = createRequire(import.meta.url).resolve('clip-vqdiffusion/workers/clip');
-    this.#worker = new Worker(file, { workerData: options, name: 'clipvq clip' });
-    this.#worker.on('message', ({ id, reply }: ClipAnswer) => this.#settle(id, reply));
-    this.#worker.on('error', (error) => this.#fail(error));
-    this.#worker.on('exit', () => this.#fail(new Error('the CLIP was closed')));
+    this.#worker = new NativeThread<ClipAnswer>('clip', options, {
+      message: ({ id, reply }) => this.#settle(id, reply),
+      error: (error) => this.#fail(error),
+      exit: () => this.#fail(new Error('the CLIP was closed')),
+    });
   }
 
   call(request: ClipRequest): Promise<ClipReply> {

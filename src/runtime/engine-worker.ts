@@ -1,7 +1,7 @@
 /** The engine's worker: the only file that knows ONNX Runtime's sessions and tensors. */
 
 import { availableParallelism } from 'node:os';
-import { parentPort, workerData } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 import { messageOf } from '../errors.ts';
 import { bytes, type Spec } from '../graph/index.ts';
@@ -9,6 +9,7 @@ import { type NDArray, overBuffer } from '../ndarray.ts';
 import { isCut } from './fuse.ts';
 import { type FusedProgram, loadFused } from './fused.ts';
 import { HeldState } from './held-state.ts';
+import type { ThreadData } from './launcher-protocol.ts';
 import { now } from './profiler.ts';
 import {
   type Answer,
@@ -39,7 +40,7 @@ interface Session {
   profiled: number;
 }
 
-const { device = 'cpu', threads = 0, spin = false, profile } = workerData as WorkerOptions;
+const { device = 'cpu', threads = 0, spin = false, profile, port } = workerData as ThreadData<WorkerOptions>;
 const onDevice = device !== 'cpu';
 const programs = new Map<number, Session>();
 const fusedPrograms = new Map<number, FusedProgram>();
@@ -55,7 +56,7 @@ async function compile(request: Extract<Request, { kind: 'compile' }>): Promise<
     intraOpNumThreads: threads,
     // Fused operators of the higher levels have crashed the WebGPU provider; see docs/decisions.md.
     graphOptimizationLevel: device === 'webgpu' ? 'basic' : 'all',
-    // Subnormal numbers can slow a training run fivefold.
+    // Subnormal numbers can slow a training run fivefold. This is for the session's own threads; this thread inherits it.
     extra: { session: { set_denormal_as_zero: '1', intra_op: waiting } },
     // Without it, what an operator has used goes back to the system at once, not into a pool: for models that just fit.
     enableCpuMemArena: request.arena,
@@ -251,9 +252,9 @@ async function served(id: number, request: Request): Promise<Answer> {
 
 // One at a time: ONNX Runtime blocks this thread anyway, and state must not change under a run.
 let queue = Promise.resolve();
-parentPort?.on('message', ({ id, request }: Call) => {
+port.on('message', ({ id, request }: Call) => {
   queue = queue.then(async () => {
     const reply = await served(id, request);
-    parentPort?.postMessage(reply, handedOver(reply));
+    port.postMessage(reply, handedOver(reply));
   });
 });

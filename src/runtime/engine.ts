@@ -3,8 +3,6 @@
  * State (parameters, optimiser moments) lives in the worker, on the device, between runs.
  */
 
-import { createRequire } from 'node:module';
-import { Worker } from 'node:worker_threads';
 import { UserError } from '../errors.ts';
 import type { Program } from '../graph/index.ts';
 import { copyOf, type NDArray, type Tree } from '../ndarray.ts';
@@ -12,6 +10,7 @@ import { flatten, unflatten } from '../tree.ts';
 import { type Division, divide, modelOf } from './divide.ts';
 import { FeedBuffers } from './feeds.ts';
 import { type Footprint, footprint, needsOf, type ProgramNeeds } from './footprint.ts';
+import { NativeThread } from './native-thread.ts';
 import { now } from './profiler.ts';
 import {
   type Answer,
@@ -56,15 +55,24 @@ export class Engine {
   private calls = 0;
   private programs = 0;
   private failure: Error | undefined;
+  /** The last request, whose answer `close` waits for. */
+  private closing: { readonly id: number; readonly resolve: () => void } | undefined;
+
+  private readonly worker: NativeThread<Answer>;
 
   private constructor(
-    private readonly worker: Worker,
+    workerData: WorkerOptions,
     readonly device: Device,
     private readonly recorder: Recorder | undefined,
   ) {
-    worker.on('message', (answer: Answer) => this.settle(answer));
-    worker.on('error', (error) => this.fail(error));
-    worker.on('exit', () => this.fail(new Error('The engine was closed')));
+    this.worker = new NativeThread<Answer>('engine', workerData, {
+      message: (answer) => this.settle(answer),
+      error: (error) => this.fail(error),
+      exit: () => {
+        this.closing?.resolve();
+        this.fail(new Error('The engine was closed'));
+      },
+    });
   }
 
   private static started = false;
@@ -75,14 +83,11 @@ export class Engine {
 
   /** Start a worker for a device. One engine may hold many programs; they share its state. */
   static start(options: EngineOptions = {}): Engine {
-    // Workers run built JavaScript also when the caller is TypeScript under test.
-    const file = createRequire(import.meta.url).resolve('clip-vqdiffusion/workers/engine');
     Engine.started = true;
     const { profiler, ...rest } = options;
     const recorder = profiler && new Recorder(profiler);
     const workerData: WorkerOptions = { ...rest, profile: recorder?.prefix };
-    const worker = new Worker(file, { workerData, name: 'clipvq engine' });
-    return new Engine(worker, options.device ?? 'cpu', recorder);
+    return new Engine(workerData, options.device ?? 'cpu', recorder);
   }
 
   /** Turn a traced program into something that runs. One long-lived session a program: compiling again and again leaks. */
@@ -261,17 +266,13 @@ export class Engine {
   /** Settles when the worker has answered everything before and this, or is gone. */
   private drained(): Promise<void> {
     return new Promise((resolve) => {
-      const id = this.calls++;
-      const listen = (answer: Answer) => {
-        if (answer.id === id) resolve();
-      };
-      this.worker.on('message', listen);
-      this.worker.once('exit', () => resolve());
-      this.worker.postMessage({ id, request: { kind: 'drop', prefix: STATE } satisfies Request });
+      this.closing = { id: this.calls++, resolve };
+      this.worker.postMessage({ id: this.closing.id, request: { kind: 'drop', prefix: STATE } satisfies Request });
     });
   }
 
   private settle(answer: Answer): void {
+    if (answer.id === this.closing?.id) this.closing.resolve();
     const waiting = this.pending.get(answer.id);
     this.pending.delete(answer.id);
     if ('error' in answer) waiting?.reject(failureOf(answer.error));
