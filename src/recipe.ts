@@ -47,6 +47,11 @@ const clip = z.strictObject({
   learningRate: positive(),
   warmupSteps: z.int().min(0),
   weightDecay: z.number().min(0),
+  gapWeight: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe('weight of the squared distance between the mean picture and the mean text of a batch in the loss'),
 });
 
 const tokenizer = z.strictObject({

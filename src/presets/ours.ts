@@ -24,6 +24,7 @@ export const nano: Recipe = {
     learningRate: 3e-3,
     warmupSteps: 30,
     weightDecay: 0.05,
+    gapWeight: 0,
   },
   tokenizer: {
     patchSize: 4,

@@ -13,6 +13,7 @@ import { UserError } from '../errors.ts';
 import { openRunClip } from '../model.ts';
 import { adopt } from '../nn/parameters.ts';
 import type { Recipe } from '../recipe.ts';
+import { identityOf } from '../recipe-identity.ts';
 import type { EngineOptions } from '../runtime/engine.ts';
 import { discriminatorFrom } from '../vqgan/discriminator.ts';
 import type { LpipsSource } from '../vqgan/lpips-weights.ts';
@@ -108,7 +109,7 @@ class Pipeline {
       );
     const drawn = { seed, count: recipe.clip.pairs, offset: CLIP_FACES_OFFSET };
     // Drawn faces are what they are drawn from; no face is drawn for a CLIP that is there already.
-    const drawnId = fingerprint('clip', JSON.stringify(recipe.clip), `${seed}`);
+    const drawnId = fingerprint('clip', identityOf('clip', recipe.clip), `${seed}`);
     if (data === 'faces' && isFinished(clipIdentity(recipe, drawnId), this.options)) return;
     const rejected: Rejected[] = [];
     const source = await openPairs(data, {

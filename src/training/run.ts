@@ -11,6 +11,7 @@ import { readSafetensors, type Safetensors, writeSafetensors } from '../checkpoi
 import { UserError } from '../errors.ts';
 import type { NDArray, Tree } from '../ndarray.ts';
 import { parseRecipe, type Recipe } from '../recipe.ts';
+import { recipeIdentity } from '../recipe-identity.ts';
 import { flatten } from '../tree.ts';
 import type { StageName } from './stage.ts';
 
@@ -163,7 +164,7 @@ export class RunDirectory {
     return fingerprint(
       this.stageHash('tokenizer'),
       this.stageHash(this.denoiserStage),
-      JSON.stringify(this.settings.recipe),
+      recipeIdentity(this.settings.recipe),
     );
   }
 
