@@ -2,21 +2,21 @@ import { expect, it } from 'vitest';
 import { makeRecipe, type Recipe } from './recipe.ts';
 import { identityOf, recipeIdentity } from './recipe-identity.ts';
 
-/** The recipe as it was before these settings existed. */
-function before({ clip, ...rest }: Recipe): unknown {
-  const { gapWeight: _, ...older } = clip;
-  return { ...rest, clip: older };
-}
-
 it('gives a recipe from before a setting existed the identity that it had', () => {
   const recipe = makeRecipe('nano');
-  const { preset, imageSize, images, pictures, clip, ...rest } = before(recipe) as Recipe;
-  expect(recipeIdentity(recipe)).toBe(JSON.stringify({ preset, imageSize, images, pictures, clip, ...rest }));
-  expect(identityOf('clip', recipe.clip)).toBe(JSON.stringify(clip));
+  const older: Recipe = structuredClone(recipe);
+  Reflect.deleteProperty(older.clip, 'gapWeight');
+  Reflect.deleteProperty(older.diffusion, 'fold');
+  expect(recipeIdentity(recipe)).toBe(JSON.stringify(older));
+  expect(identityOf('clip', recipe.clip)).toBe(JSON.stringify(older.clip));
+  expect(JSON.stringify(older)).not.toBe(JSON.stringify(recipe));
 });
 
-it('tells recipes apart as soon as a setting that was added does something', () => {
-  const [recipe, other] = [makeRecipe('nano'), makeRecipe('nano', { 'clip.gapWeight': '1' })];
-  expect(identityOf('clip', other.clip)).not.toBe(identityOf('clip', recipe.clip));
+it.each([
+  ['clip', 'clip.gapWeight', '1'],
+  ['diffusion', 'diffusion.fold', '2'],
+] as const)('tells recipes apart as soon as an added setting of %s does something', (part, name, value) => {
+  const [recipe, other] = [makeRecipe('nano'), makeRecipe('nano', { [name]: value })];
+  expect(identityOf(part, other[part])).not.toBe(identityOf(part, recipe[part]));
   expect(recipeIdentity(other)).not.toBe(recipeIdentity(recipe));
 });

@@ -8,6 +8,7 @@ import type { Recipe } from './recipe.ts';
 /** By part of the recipe: settings that were added, with the value that changes nothing. */
 const ADDED = {
   clip: { gapWeight: 0 },
+  diffusion: { fold: 1 },
 } as const;
 
 /** A part of a recipe as JSON, for fingerprints. */

@@ -165,6 +165,10 @@ const diffusion = z.strictObject({
   heads: count(),
   mlp: z.enum(['conv', 'fc']).describe('feed-forward part of a block: two 3x3 convolutions or two linear layers'),
   mlpRatio: positive(),
+  fold: z
+    .union([z.literal(1), z.literal(2)])
+    .default(1)
+    .describe('side of the squares of tokens that the network takes as one position; 2 has a quarter of the positions'),
   noiseScale: z
     .number()
     .min(0)

@@ -72,6 +72,7 @@ const DIFFUSION: DiffusionSettings = {
   heads: 16,
   mlp: 'conv',
   mlpRatio: 4,
+  fold: 1,
   noiseScale: 0.5,
   nullProbability: 0,
   auxiliaryWeight: 5e-4,

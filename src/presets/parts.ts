@@ -42,6 +42,7 @@ export const COSINE_DECAY = {
 /** Settings of the diffusion stage that only the paper's presets change. */
 export const OUR_DIFFUSION = {
   ...COSINE_DECAY,
+  fold: 1,
   emaWarmup: true,
   validateEvery: 2500,
   validationPictures: 16,

@@ -219,7 +219,7 @@ class Pipeline {
   private async denoiser({ name, recipe, latents, id, initial, onExport }: DenoiserPart): Promise<void> {
     const { run, engine: engineOptions } = this.options;
     const { seed } = run.settings;
-    const settings = JSON.stringify([recipe.diffusion, recipe.tokenizer, recipe.imageSize]);
+    const settings = `[${identityOf('diffusion', recipe.diffusion)},${identityOf('tokenizer', recipe.tokenizer)},${recipe.imageSize}]`;
     const validation = new Validation({ run, recipe, latents, engine: engineOptions });
     try {
       await runStage(this.options, denoiserMemory(name, recipe, latents.dim), (engine, accumulate) =>
