@@ -17,8 +17,8 @@ const bundle = path.join(root, '.gpu-bundle');
 /** Where programs start. */
 const ENTRIES = [
   'bench/gpu/main.mjs',
-  'dist/evaluation/peer/ours.js',
-  'dist/runtime/engine-worker.js',
+  'dist/bench/peer/ours.js',
+  'dist/engine/engine-worker.js',
   'test/webgpu/train.mjs',
 ];
 /** The Vulkan loader, and what NVIDIA's driver wants of a system that it cannot have on a machine without a display. */

@@ -13,13 +13,13 @@ import { fileURLToPath } from 'node:url';
 import { clipStage, wordsOf } from '../../dist/clip/stage.js';
 import { latentsOf } from '../../dist/diffusion/latents.js';
 import { diffusionStage } from '../../dist/diffusion/stage.js';
+import { totalBytes } from '../../dist/engine/memory/footprint.js';
+import { peakResidentBytes } from '../../dist/engine/memory/resident.js';
 import { uniforms } from '../../dist/random/noise.js';
-import { gridSize, makeRecipe } from '../../dist/recipe.js';
-import { totalBytes } from '../../dist/runtime/footprint.js';
-import { peakResidentBytes } from '../../dist/runtime/resident.js';
+import { gridSize, makeRecipe } from '../../dist/recipe/schema.js';
+import { RunDirectory } from '../../dist/run/directory.js';
 import { planFor, present } from '../../dist/training/memory.js';
 import { clipMemory, denoiserMemory, tokenizerMemory } from '../../dist/training/planned-stages.js';
-import { RunDirectory } from '../../dist/training/run.js';
 import { runStage } from '../../dist/training/run-stage.js';
 import { tokenizerStage } from '../../dist/vqgan/stage.js';
 

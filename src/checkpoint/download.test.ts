@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import { download } from './download.ts';
 
 const content = Buffer.from(Uint8Array.from({ length: 100_000 }, (_, i) => (i * 131) % 251));

@@ -1,5 +1,5 @@
 /** What the operating system refused, as one line a user can act on. */
-import { messageOf, UserError } from '../errors.ts';
+import { messageOf, UserError } from '../base/errors.ts';
 
 const CAUSES: Readonly<Record<string, string>> = {
   ENOENT: 'no such file or folder; check the path',

@@ -2,7 +2,7 @@
 
 import { getProxyForUrl } from 'proxy-from-env';
 import { ProxyAgent, type RequestInit, type Response, fetch as undiciFetch } from 'undici';
-import { messageOf, UserError } from '../errors.ts';
+import { messageOf, UserError } from '../base/errors.ts';
 
 const agents = new Map<string, ProxyAgent>();
 

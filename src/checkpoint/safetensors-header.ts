@@ -3,8 +3,8 @@
  * bytes belong to each. Format: https://huggingface.co/docs/safetensors
  */
 import { z } from 'zod';
-import { messageOf, UserError } from '../errors.ts';
-import { sizeOf } from '../ndarray.ts';
+import { messageOf, UserError } from '../base/errors.ts';
+import { sizeOf } from '../base/ndarray.ts';
 import { parseStrictJson } from './strict-json.ts';
 
 /** Bytes an element of each known format. */

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { UserError } from '../errors.ts';
-import { float32, int32, type NDArray, scalar, sizeOf } from '../ndarray.ts';
+import { UserError } from '../base/errors.ts';
+import { float32, int32, type NDArray, scalar, sizeOf } from '../base/ndarray.ts';
 import { encodeSafetensors, parseSafetensors, readSafetensors, writeSafetensors } from './safetensors.ts';
 
 const folder = fs.mkdtempSync(join(tmpdir(), 'safetensors-'));

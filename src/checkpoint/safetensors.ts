@@ -3,9 +3,9 @@
  * deterministic: equal tensors and metadata give equal bytes. Hosts are assumed little-endian, as the format is.
  */
 import fs from 'node:fs';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
+import { type DType, type NDArray, sizeOf } from '../base/ndarray.ts';
 import type { Spec } from '../graph/index.ts';
-import { type DType, type NDArray, sizeOf } from '../ndarray.ts';
 import { writeFileAtomic, writeStreamAtomic } from './atomic.ts';
 import { fileError, systemCode } from './file-errors.ts';
 import { bfloat16ToFloat32, float16ToFloat32 } from './half.ts';

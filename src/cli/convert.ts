@@ -2,12 +2,12 @@
 
 import fs from 'node:fs';
 import { Command, Option } from 'commander';
+import { UserError } from '../base/errors.ts';
 import { exportDiffusion, exportTokenizer } from '../convert/export.ts';
 import { importCheckpoints } from '../convert/import.ts';
 import type { WeightsChoice } from '../convert/reference.ts';
-import { UserError } from '../errors.ts';
-import { presets } from '../recipe.ts';
-import { RunDirectory } from '../training/run.ts';
+import { presets } from '../recipe/schema.ts';
+import { RunDirectory } from '../run/directory.ts';
 import { whole } from './options.ts';
 import { note, printResult } from './output.ts';
 

@@ -2,16 +2,16 @@
 
 import path from 'node:path';
 import { Command } from 'commander';
+import { UserError } from '../base/errors.ts';
+import { estimateTraining } from '../bench/estimate.ts';
+import { machineSpeed } from '../bench/speed.ts';
 import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
-import { NEAR_BITS, NEAR_LEVELS } from '../data/duplicates.ts';
-import { isNamedSource } from '../data/open.ts';
-import { type PictureReport, reportPictures } from '../data/report.ts';
-import { contactSheet } from '../data/sheet.ts';
-import type { ImageSource } from '../data/source.ts';
-import { UserError } from '../errors.ts';
-import { estimateTraining } from '../evaluation/estimate.ts';
-import { machineSpeed } from '../evaluation/speed.ts';
-import { presets } from '../recipe.ts';
+import { NEAR_BITS, NEAR_LEVELS } from '../data/pictures/duplicates.ts';
+import { type PictureReport, reportPictures } from '../data/pictures/report.ts';
+import { isNamedSource } from '../data/sources/open.ts';
+import type { ImageSource } from '../data/sources/source.ts';
+import { presets } from '../recipe/schema.ts';
+import { contactSheet } from '../render/sheet.ts';
 import { between, whole } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
 import { duration, ProgressDisplay } from './progress.ts';

@@ -3,8 +3,8 @@
 import path from 'node:path';
 import { Command } from 'commander';
 import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
-import { facesSource } from '../data/faces/source.ts';
-import { encodePng } from '../data/png.ts';
+import { encodePng } from '../data/pictures/png.ts';
+import { facesSource } from '../data/sources/faces/source.ts';
 import { dataCheckCommand } from './data-check.ts';
 import { whole } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';

@@ -1,7 +1,7 @@
 /** What `clipvq train --estimate` prints. */
 
-import type { Estimate } from '../evaluation/estimate.ts';
-import { sizeText } from '../runtime/resident.ts';
+import type { Estimate } from '../bench/estimate.ts';
+import { sizeText } from '../engine/memory/resident.ts';
 import { duration } from './progress.ts';
 import { table } from './table.ts';
 

@@ -1,12 +1,12 @@
 /** `clipvq evaluate`: numbers for a trained model. */
 
 import { Command } from 'commander';
-import { openSource } from '../data/open.ts';
+import { openSource } from '../data/sources/open.ts';
 import { clipScore } from '../evaluation/clip-score.ts';
 import { reconstructionQuality } from '../evaluation/reconstruction.ts';
-import { Generator } from '../model.ts';
+import { Generator } from '../generation/generator.ts';
+import { RunDirectory } from '../run/directory.ts';
 import { HELD_OUT_FACES_OFFSET } from '../training/pictures.ts';
-import { RunDirectory } from '../training/run.ts';
 import { facePrompts } from './face-prompts.ts';
 import { type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
 import { interruptSignal, note, printResult } from './output.ts';

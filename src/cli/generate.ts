@@ -3,11 +3,11 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
+import { UserError } from '../base/errors.ts';
 import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { fileError } from '../checkpoint/file-errors.ts';
-import { UserError } from '../errors.ts';
-import { type EngineOptions, Generator, type Passes, type SamplingChoice } from '../model.ts';
-import { samplingSchema } from '../recipe.ts';
+import { type EngineOptions, Generator, type Passes, type SamplingChoice } from '../generation/generator.ts';
+import { samplingSchema } from '../recipe/schema.ts';
 import { type CommonOptions, settingOption, whole, withCommon } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
 import { type ProfileOptions, profiled, withProfile } from './profile.ts';

@@ -3,7 +3,7 @@
 
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
-import { benchCommand } from './bench.ts';
+import { benchCommand } from './bench/index.ts';
 import { convertCommand } from './convert.ts';
 import { dataCommand } from './data.ts';
 import { demoCommand } from './demo.ts';

@@ -1,12 +1,12 @@
 /** What is checked of `--memory` and `--accumulate` before anything runs. */
 
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
+import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
 import { partsOf } from '../optim/micro-batches.ts';
-import { peakResidentBytes, sizeText } from '../runtime/resident.ts';
+import type { RunDirectory, RunSettings } from '../run/directory.ts';
+import type { StageName } from '../stage/stage.ts';
 import { foreseen, planUnder } from '../training/memory.ts';
 import { plannedStage } from '../training/planned-stages.ts';
-import type { RunDirectory, RunSettings } from '../training/run.ts';
-import type { StageName } from '../training/stage.ts';
 
 export interface PartsOptions {
   readonly accumulate?: number;

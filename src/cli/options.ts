@@ -2,7 +2,7 @@
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
-import type { EngineOptions } from '../runtime/engine.ts';
+import type { EngineOptions } from '../engine/engine.ts';
 
 export interface CommonOptions {
   readonly json?: boolean;

@@ -1,6 +1,6 @@
 /** What the command line says: results on stdout, everything else on stderr. */
 
-import { messageOf, UserError } from '../errors.ts';
+import { messageOf, UserError } from '../base/errors.ts';
 import { Interrupted } from '../training/trainer.ts';
 
 /** One JSON document with `--json`, else readable lines. */

@@ -3,9 +3,9 @@
 import fs from 'node:fs';
 import type { Command } from 'commander';
 import { fileError } from '../checkpoint/file-errors.ts';
-import type { EngineOptions } from '../runtime/engine.ts';
-import { type Kernel, type OperatorTime, operatorTimes } from '../runtime/operators.ts';
-import { Profiler } from '../runtime/profiler.ts';
+import type { EngineOptions } from '../engine/engine.ts';
+import { type Kernel, type OperatorTime, operatorTimes } from '../engine/profile/operators.ts';
+import { Profiler } from '../engine/profile/profiler.ts';
 import { type CommonOptions, engineOptions } from './options.ts';
 import { note } from './output.ts';
 import { table } from './table.ts';

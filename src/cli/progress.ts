@@ -1,6 +1,6 @@
 /** The progress display: one line on a terminal, now and then a line elsewhere. */
 
-import type { Progress } from '../training/trainer.ts';
+import type { Progress } from '../stage/display.ts';
 
 const TERMINAL_INTERVAL = 100;
 const LOG_INTERVAL = 10_000;

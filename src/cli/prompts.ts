@@ -1,8 +1,8 @@
 /** Prompts: read from the command line or a file, one a line. */
 
 import fs from 'node:fs';
+import { UserError } from '../base/errors.ts';
 import { fileError } from '../checkpoint/file-errors.ts';
-import { UserError } from '../errors.ts';
 
 /** @throws UserError if the file cannot be read or holds no prompt. */
 export function readPrompts(file: string): string[] {

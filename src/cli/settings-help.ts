@@ -1,7 +1,7 @@
 /** The list of settings in `clipvq train --help`, read from the schema. */
 
 import { z } from 'zod';
-import { presets, recipeSchema } from '../recipe.ts';
+import { presets, recipeSchema } from '../recipe/schema.ts';
 
 export function settingsHelp(): string {
   const lines = ['', 'Settings for --set, with their values in preset nano:'];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fromPlanar, toPlanar } from '../data/image.ts';
+import { fromPlanar, toPlanar } from '../data/pictures/image.ts';
 import { type BatchOptions, type CaptionedPictures, ClipBatches, planes, tokenIds } from './batches.ts';
 import { trainBpe } from './bpe.ts';
 import { imageViews } from './embedder.ts';

@@ -1,6 +1,6 @@
 /** What one step of CLIP's training sees: pictures, and captions as token ids, drawn anew from the pairs as a pure function of the step. */
 
-import { float32, int32, type NDArray } from '../ndarray.ts';
+import { float32, int32, type NDArray } from '../base/ndarray.ts';
 import { integers, permutation } from '../random/noise.ts';
 import { type Bpe, END } from './bpe.ts';
 

@@ -1,6 +1,6 @@
 /** What the embedder and its worker say to each other. Every request carries an id and is answered once. */
 
-import type { RgbImage } from '../data/image.ts';
+import type { RgbImage } from '../data/pictures/image.ts';
 import type { ClipSource } from './clip-source.ts';
 
 export interface ClipWorkerOptions {

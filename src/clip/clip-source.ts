@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { UserError } from '../base/errors.ts';
 import { fileError } from '../checkpoint/file-errors.ts';
-import { UserError } from '../errors.ts';
 import { chooseFiles, type Networks, networksAmong } from './clip-files.ts';
 import { fetchFromHub, type HubOptions } from './hub.ts';
 

@@ -10,9 +10,9 @@ import {
   RawImage,
   type Tensor,
 } from '@huggingface/transformers';
-import type { RgbImage } from '../data/image.ts';
-import { messageOf, UserError } from '../errors.ts';
-import type { ThreadData } from '../runtime/launcher-protocol.ts';
+import { messageOf, UserError } from '../base/errors.ts';
+import type { RgbImage } from '../data/pictures/image.ts';
+import type { ThreadData } from '../engine/launcher-protocol.ts';
 import type { ClipAnswer, ClipCall, ClipFacts, ClipReply, ClipRequest, ClipWorkerOptions } from './clip-protocol.ts';
 import { hashClip } from './clip-source.ts';
 

@@ -41,7 +41,10 @@ it('shifts by the difference of the means', () => {
 });
 
 it('scales each number by the ratio of the deviations', () => {
-  const wide = { ...statistics, images: { ...statistics.images, deviation: statistics.images.deviation.map((x) => 3 * x) } };
+  const wide = {
+    ...statistics,
+    images: { ...statistics.images, deviation: statistics.images.deviation.map((x) => 3 * x) },
+  };
   const [narrow, spread] = [statistics, wide].map((s) => correctTexts(texts, 'standardised', s)) as [
     Float32Array,
     Float32Array,

@@ -84,8 +84,7 @@ function nearestMeans(rows: Float32Array, anchors: Float32Array, dim: number): F
       return sum;
     });
     const nearest = Array.from({ length: count }, (_, a) => a).sort((a, b) => cosines[b]! - cosines[a]!);
-    for (const a of nearest.slice(0, NEAREST))
-      for (let d = 0; d < dim; d++) means[start + d]! += anchors[a * dim + d]!;
+    for (const a of nearest.slice(0, NEAREST)) for (let d = 0; d < dim; d++) means[start + d]! += anchors[a * dim + d]!;
   }
   return unitRows(means, dim);
 }

@@ -3,9 +3,9 @@
  * @huggingface/transformers in a worker thread, so the caller's event loop stays free.
  */
 
-import type { RgbImage } from '../data/image.ts';
-import { UserError } from '../errors.ts';
-import { NativeThread } from '../runtime/native-thread.ts';
+import { UserError } from '../base/errors.ts';
+import type { RgbImage } from '../data/pictures/image.ts';
+import { NativeThread } from '../engine/native-thread.ts';
 import type { ClipAnswer, ClipReply, ClipRequest, ClipWorkerOptions } from './clip-protocol.ts';
 import { resolveClip } from './clip-source.ts';
 import type { HubOptions } from './hub.ts';

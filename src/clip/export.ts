@@ -2,13 +2,13 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
+import { int32, type NDArray } from '../base/ndarray.ts';
+import { flatten } from '../base/tree.ts';
 import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { fileError, systemCode } from '../checkpoint/file-errors.ts';
 import { writeSafetensors } from '../checkpoint/safetensors.ts';
 import * as g from '../graph/index.ts';
-import { int32, type NDArray } from '../ndarray.ts';
-import type { ClipSettings } from '../recipe.ts';
-import { flatten } from '../tree.ts';
+import type { ClipSettings } from '../recipe/schema.ts';
 import type { Bpe } from './bpe.ts';
 import { tokenizerFiles } from './tokenizer-files.ts';
 import { type ClipParameters, embedImages, embedTexts } from './towers.ts';

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TINY_CLIP, type TinyKind, writeTinyClip } from '../../test/support/tiny-clip.ts';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import { chooseFiles } from './clip-files.ts';
 import { openEmbedder } from './embedder.ts';
 import { fetchFromHub } from './hub.ts';

@@ -6,11 +6,11 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { UserError } from '../base/errors.ts';
 import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
 import { cacheFolder } from '../checkpoint/cache-folder.ts';
 import { download, type GitFile, type RemoteFile } from '../checkpoint/download.ts';
 import { request } from '../checkpoint/network.ts';
-import { UserError } from '../errors.ts';
 import { chooseFiles } from './clip-files.ts';
 
 export interface HubOptions {

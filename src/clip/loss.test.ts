@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { float32, scalar } from '../base/ndarray.ts';
+import { Engine } from '../engine/engine.ts';
 import * as g from '../graph/index.ts';
-import { float32, scalar } from '../ndarray.ts';
-import { Engine } from '../runtime/engine.ts';
 import { contrastiveLoss } from './loss.ts';
 
 const engine = Engine.start({ threads: 1 });

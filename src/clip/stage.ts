@@ -1,15 +1,15 @@
 /** The CLIP stage: trains the two towers on captioned pictures and exports them as a folder that the embedder opens. */
 
-import { UserError } from '../errors.ts';
-import { scalar } from '../ndarray.ts';
+import { UserError } from '../base/errors.ts';
+import { scalar } from '../base/ndarray.ts';
+import { flatten } from '../base/tree.ts';
+import type { Engine, Executable } from '../engine/engine.ts';
 import { adopt, blank, initialize } from '../nn/parameters.ts';
 import { adamState } from '../optim/adamw.ts';
 import { GRADIENTS } from '../optim/micro-batches.ts';
 import { warmupCosine } from '../optim/schedule.ts';
-import type { ClipSettings } from '../recipe.ts';
-import type { Engine, Executable } from '../runtime/engine.ts';
-import type { Stage } from '../training/stage.ts';
-import { flatten } from '../tree.ts';
+import type { ClipSettings } from '../recipe/schema.ts';
+import type { Stage } from '../stage/stage.ts';
 import { type CaptionedPictures, type ClipBatch, ClipBatches } from './batches.ts';
 import { type Bpe, trainBpe } from './bpe.ts';
 import { exportClip } from './export.ts';

@@ -1,14 +1,14 @@
 /** The CLIP in micro-batches: its loss compares all with all, and its gradients are those of the whole batch all the same. */
 
 import { afterAll, expect, it } from 'vitest';
-import { float32, int32, type NDArray, scalar } from '../ndarray.ts';
+import { float32, int32, type NDArray, scalar } from '../base/ndarray.ts';
+import { flatten } from '../base/tree.ts';
+import { Engine, type Executable } from '../engine/engine.ts';
 import { blank, initialize } from '../nn/parameters.ts';
 import { adamState } from '../optim/adamw.ts';
 import { GRADIENTS } from '../optim/micro-batches.ts';
 import { integers, normalBatch } from '../random/noise.ts';
-import { makeRecipe } from '../recipe.ts';
-import { Engine, type Executable } from '../runtime/engine.ts';
-import { flatten } from '../tree.ts';
+import { makeRecipe } from '../recipe/schema.ts';
 import { type ClipStepOptions, stepOf, stepPrograms } from './step.ts';
 import { clipParameters } from './towers.ts';
 

@@ -4,14 +4,14 @@
  * are computed on the whole, then each part is embedded again and takes its gradients back through the towers (2101.06983).
  */
 
+import { type NDArray, scalar } from '../base/ndarray.ts';
+import type { Executable } from '../engine/engine.ts';
+import type { PlannedProgram } from '../engine/memory/footprint.ts';
 import * as g from '../graph/index.ts';
-import { type NDArray, scalar } from '../ndarray.ts';
 import type { Parameter } from '../nn/parameters.ts';
 import { adamw, clipByGlobalNorm, globalNorm, optimized } from '../optim/adamw.ts';
 import { addGradients, cut, GRADIENTS, join, microBatch } from '../optim/micro-batches.ts';
-import type { ClipSettings } from '../recipe.ts';
-import type { Executable } from '../runtime/engine.ts';
-import type { PlannedProgram } from '../runtime/footprint.ts';
+import type { ClipSettings } from '../recipe/schema.ts';
 import type { ClipBatch } from './batches.ts';
 import { contrastiveLoss } from './loss.ts';
 import { type ClipParameters, embedImages, embedTexts } from './towers.ts';

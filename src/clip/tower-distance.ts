@@ -5,13 +5,13 @@
 
 import { createHash } from 'node:crypto';
 import path from 'node:path';
+import { UserError } from '../base/errors.ts';
+import type { NDArray } from '../base/ndarray.ts';
+import { unflatten } from '../base/tree.ts';
 import { readSafetensors } from '../checkpoint/safetensors.ts';
-import { UserError } from '../errors.ts';
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
-import type { NDArray } from '../ndarray.ts';
 import { literals } from '../nn/parameters.ts';
-import { unflatten } from '../tree.ts';
 import { type ImageTower, imageFeatures } from './towers.ts';
 
 /** Features beyond the second level are about what is there, not where: they blur more than they sharpen. */

@@ -3,12 +3,12 @@
  * one space. Every function keeps the batch axis leading, so that the towers can be exported with that axis open.
  */
 
+import { float32, int32 } from '../base/ndarray.ts';
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
-import { float32, int32 } from '../ndarray.ts';
 import * as nn from '../nn/layers.ts';
 import { constant, normal, type Parameter } from '../nn/parameters.ts';
-import type { ClipSettings } from '../recipe.ts';
+import type { ClipSettings } from '../recipe/schema.ts';
 import { INITIAL_LOG_SCALE } from './loss.ts';
 
 /** The image tower halves the picture down to this side before it looks at all places at once. */

@@ -1,7 +1,7 @@
 /** Reads the settings of a network off the shapes of its parameters. */
 
-import { UserError } from '../errors.ts';
-import type { DiffusionSettings, Recipe, TokenizerSettings } from '../recipe.ts';
+import { UserError } from '../base/errors.ts';
+import type { DiffusionSettings, Recipe, TokenizerSettings } from '../recipe/schema.ts';
 import type { DiscriminatorShape } from '../vqgan/discriminator.ts';
 
 /** Anything with named shapes: tensors of a file, or of a model. */
@@ -73,7 +73,7 @@ export function inferTokenizer(shapes: Shapes, label: string): TokenizerFindings
   };
 }
 
-/** A PatchGAN discriminator: a convolution in front, as many as there are layers, and one that judges. */
+/** A PatchGAN discriminator: a convolution in front, as many as there are layers, and one that scores. */
 export function inferDiscriminator(shapes: Shapes, label: string): DiscriminatorShape {
   const convolutions = Object.values(shapes).filter(({ shape }) => shape.length === 4).length;
   return {

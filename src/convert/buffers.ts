@@ -4,10 +4,10 @@
  */
 
 import fs from 'node:fs';
+import { float32, type NDArray } from '../base/ndarray.ts';
 import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import type { Schedule } from '../diffusion/schedule.ts';
-import { float32, type NDArray } from '../ndarray.ts';
-import { fingerprint, type RunDirectory } from '../training/run.ts';
+import { fingerprint, type RunDirectory } from '../run/directory.ts';
 
 type Arrays = Readonly<Record<string, NDArray>>;
 

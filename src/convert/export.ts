@@ -1,11 +1,11 @@
 /** From a model directory of ours to checkpoints that the reference program loads. */
 
+import { UserError } from '../base/errors.ts';
 import type { Writable } from '../checkpoint/torch/pickle.ts';
 import { writeTorch } from '../checkpoint/torch/write.ts';
 import { scheduleOf } from '../diffusion/model.ts';
-import { UserError } from '../errors.ts';
-import type { TokenizerSettings } from '../recipe.ts';
-import type { RunDirectory } from '../training/run.ts';
+import type { TokenizerSettings } from '../recipe/schema.ts';
+import type { RunDirectory } from '../run/directory.ts';
 import { readBuffers, referenceBuffers } from './buffers.ts';
 
 /**

@@ -1,6 +1,6 @@
 /** What a batch of the diffusion stage that was computed in micro-batches reports. */
 
-import { float32, type NDArray, scalar } from '../ndarray.ts';
+import { float32, type NDArray, scalar } from '../base/ndarray.ts';
 
 /**
  * What the whole batch would have reported: the mean of the losses, all KL terms in order, the norm of the gradients' sum. The

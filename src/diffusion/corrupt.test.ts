@@ -1,7 +1,7 @@
 /** Corruption against exact categorical probabilities. */
 import { describe, expect, it } from 'vitest';
 import { chiSquareZ } from '../../test/support/chi-square.ts';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import { uniforms } from '../random/noise.ts';
 import { corrupt } from './corrupt.ts';
 import { maskReplaceSchedule, type Schedule } from './schedule.ts';

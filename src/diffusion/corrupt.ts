@@ -1,5 +1,5 @@
 /** The forward process: draws noisy tokens x_t from clean ones. */
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import { marginal, type Schedule } from './schedule.ts';
 
 /**

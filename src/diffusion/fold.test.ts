@@ -1,11 +1,11 @@
 import { afterAll, describe, expect, it } from 'vitest';
+import { float32, int32, type NDArray } from '../base/ndarray.ts';
+import { flatten } from '../base/tree.ts';
+import { Engine } from '../engine/engine.ts';
 import * as g from '../graph/index.ts';
-import { float32, int32, type NDArray } from '../ndarray.ts';
 import { initialize, type Parameter } from '../nn/parameters.ts';
 import { integers, normals } from '../random/noise.ts';
-import { makeRecipe } from '../recipe.ts';
-import { Engine } from '../runtime/engine.ts';
-import { flatten } from '../tree.ts';
+import { makeRecipe } from '../recipe/schema.ts';
 import { embedFolded, unfold } from './fold.ts';
 import { denoise, diffusionParameters, type TransformerConfig } from './transformer.ts';
 

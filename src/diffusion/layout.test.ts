@@ -1,10 +1,10 @@
 /** Weights as sampling has them, put together again by hand. */
 
 import { expect, it } from 'vitest';
-import { float32, sizeOf } from '../ndarray.ts';
+import { float32, sizeOf } from '../base/ndarray.ts';
+import { leaves } from '../base/tree.ts';
 import { initializeEach } from '../nn/parameters.ts';
 import { arrange, restore } from '../nn/taps.ts';
-import { leaves } from '../tree.ts';
 import { samplingArrays, samplingParameters } from './layout.ts';
 import { diffusionParameters, type TransformerConfig } from './transformer.ts';
 

@@ -1,10 +1,10 @@
 /** How the engine holds weights for sampling: 3x3 convolutions taps first (`nn/taps.ts`), those of convolutional MLPs in parts. */
 
-import { copyOf, float32, type NDArray, sizeOf, type Tree } from '../ndarray.ts';
+import { copyOf, float32, type NDArray, sizeOf, type Tree } from '../base/ndarray.ts';
+import { leaves, unflatten } from '../base/tree.ts';
 import type { Parameter } from '../nn/parameters.ts';
 import { arrange, arrangedParameters } from '../nn/taps.ts';
 import { hiddenParts } from '../nn/winograd.ts';
-import { leaves, unflatten } from '../tree.ts';
 
 /** The axis of arranged weights along which the channels between the two convolutions of an MLP lie. */
 function hiddenAxis(path: string): number | undefined {

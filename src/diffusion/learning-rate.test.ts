@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { initialPlateau, nextPlateau } from '../optim/plateau.ts';
 import { warmupCosine } from '../optim/schedule.ts';
-import { type DiffusionSettings, makeRecipe } from '../recipe.ts';
+import { type DiffusionSettings, makeRecipe } from '../recipe/schema.ts';
 import { LearningRate, plateauSettings } from './learning-rate.ts';
 
 const settings = (changes: Partial<DiffusionSettings>): DiffusionSettings => ({

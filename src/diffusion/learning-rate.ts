@@ -1,9 +1,9 @@
 /** The learning rate of a diffusion run: a cosine over its steps, or the paper's, lowered on a plateau of what must improve. */
 
-import type { NDArray } from '../ndarray.ts';
+import type { NDArray } from '../base/ndarray.ts';
 import { initialPlateau, nextPlateau, type PlateauSettings, type PlateauState } from '../optim/plateau.ts';
 import { warmupCosine } from '../optim/schedule.ts';
-import type { DiffusionSettings } from '../recipe.ts';
+import type { DiffusionSettings } from '../recipe/schema.ts';
 
 /** CLIP score of pictures that the current model makes: a pure function of its weights. */
 export type Validate = () => Promise<number>;

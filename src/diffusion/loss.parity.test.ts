@@ -4,9 +4,9 @@ import { afterAll, it } from 'vitest';
 import { codesOf, eachToken } from '../../test/support/class-rows.ts';
 import { onFixture } from '../../test/support/fixtures.ts';
 import { compare } from '../../test/support/parity.ts';
+import { float32, int32 } from '../base/ndarray.ts';
+import { Engine } from '../engine/engine.ts';
 import * as g from '../graph/index.ts';
-import { float32, int32 } from '../ndarray.ts';
-import { Engine } from '../runtime/engine.ts';
 import { diffusionLoss, logPrediction } from './loss.ts';
 import { maskReplaceSchedule } from './schedule.ts';
 

@@ -1,10 +1,10 @@
 /** The denoiser that samplers get: passes in parts against one picture at a time. */
 
 import { afterAll, expect, it } from 'vitest';
-import { float32 } from '../ndarray.ts';
+import { float32 } from '../base/ndarray.ts';
+import { Engine } from '../engine/engine.ts';
 import { initializeEach } from '../nn/parameters.ts';
 import { integers, normals } from '../random/noise.ts';
-import { Engine } from '../runtime/engine.ts';
 import { DenoiserPool } from './model.ts';
 import { diffusionParameters, type TransformerConfig } from './transformer.ts';
 

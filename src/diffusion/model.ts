@@ -1,11 +1,11 @@
 /** Putting the denoiser to work: the sizes a recipe gives it, and a compiled, guided denoiser for samplers. */
 
+import { float32, int32, type NDArray } from '../base/ndarray.ts';
+import { unflatten } from '../base/tree.ts';
+import type { Engine, Executable } from '../engine/engine.ts';
 import * as g from '../graph/index.ts';
-import { float32, int32, type NDArray } from '../ndarray.ts';
 import { normalize } from '../nn/layers.ts';
-import { gridSize, type Recipe } from '../recipe.ts';
-import type { Engine, Executable } from '../runtime/engine.ts';
-import { unflatten } from '../tree.ts';
+import { gridSize, type Recipe } from '../recipe/schema.ts';
 import { isGuided } from './guidance.ts';
 import { samplingArrays, samplingParameters } from './layout.ts';
 import { logPrediction } from './loss.ts';

@@ -10,9 +10,9 @@
  * probability, γ̄_{t−1}/γ̄_t or 0, does not depend on p and cancels from every divergence.
  */
 
+import { float32 } from '../base/ndarray.ts';
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
-import { float32 } from '../ndarray.ts';
 import { marginal, type Schedule } from './schedule.ts';
 
 /** What the formula needs of x_t and t; computed once, used for the prediction and for the truth. */

@@ -1,17 +1,17 @@
 /** The programs of the diffusion stage: a training step as one graph, or as two that need half the memory. */
 
+import { type NDArray, scalar, sizeOf, type Tree, zeros } from '../base/ndarray.ts';
+import { flatten, unflatten } from '../base/tree.ts';
+import type { Engine, Executable } from '../engine/engine.ts';
+import type { PlannedProgram } from '../engine/memory/footprint.ts';
 import * as g from '../graph/index.ts';
-import { type NDArray, scalar, sizeOf, type Tree, zeros } from '../ndarray.ts';
 import { normalize } from '../nn/layers.ts';
 import type { Parameter } from '../nn/parameters.ts';
 import { arrange, arrangedParameters, restored } from '../nn/taps.ts';
 import { adamw, clipByGlobalNorm, globalNorm, optimized } from '../optim/adamw.ts';
 import { updateEma } from '../optim/ema.ts';
 import { addGradients, GRADIENTS, microBatch, split } from '../optim/micro-batches.ts';
-import type { DiffusionSettings } from '../recipe.ts';
-import type { Engine, Executable } from '../runtime/engine.ts';
-import type { PlannedProgram } from '../runtime/footprint.ts';
-import { flatten, unflatten } from '../tree.ts';
+import type { DiffusionSettings } from '../recipe/schema.ts';
 import { joinResults } from './accumulate.ts';
 import { diffusionLoss } from './loss.ts';
 import type { Schedule } from './schedule.ts';

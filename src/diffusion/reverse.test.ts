@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { chiSquareZ } from '../../test/support/chi-square.ts';
 import { anySchedule, bayes } from '../../test/support/transition-matrix.ts';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import { uniforms } from '../random/noise.ts';
 import { drawReverse, reverseProbabilities, reverseStep } from './reverse.ts';
 import { maskReplaceSchedule } from './schedule.ts';

@@ -2,7 +2,7 @@
  * The reverse process in closed form on the host: p(x_s | x_t) = sum_{x_0} q(x_s | x_t, x_0) p_theta(x_0 | x_t) for any
  * s < t, in float64, and exact draws from it.
  */
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import { type Coefficients, marginal, type Schedule, transition } from './schedule.ts';
 
 /** The coefficients of one reverse step from time t to any earlier time s; one-step or strided makes no difference. */

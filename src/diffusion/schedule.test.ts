@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { anySchedule, matrixPower } from '../../test/support/transition-matrix.ts';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import { marginal, maskReplaceSchedule, transition } from './schedule.ts';
 
 describe('transition', () => {

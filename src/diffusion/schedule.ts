@@ -2,7 +2,7 @@
  * The mask-and-replace noise schedule of VQ-Diffusion (arXiv 2111.14822): how likely a token is kept, replaced or
  * masked.
  */
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 
 export interface ScheduleSettings {
   /** T, the number of diffusion steps. */

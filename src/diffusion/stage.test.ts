@@ -1,13 +1,13 @@
 /** The diffusion stage in its variants: updates in place, the second stage, and a learning rate steered by a score, resumed. */
 import { afterAll, describe, expect, it } from 'vitest';
-import { float32, int32, type NDArray, scalar, type Tree } from '../ndarray.ts';
+import { float32, int32, type NDArray, scalar, type Tree } from '../base/ndarray.ts';
+import { flatten } from '../base/tree.ts';
+import { Engine } from '../engine/engine.ts';
 import { initialize, initializeEach } from '../nn/parameters.ts';
 import { GRADIENTS } from '../optim/micro-batches.ts';
 import { integers, normalBatch } from '../random/noise.ts';
-import { type DiffusionSettings, makeRecipe } from '../recipe.ts';
-import { Engine } from '../runtime/engine.ts';
-import type { Metrics, Stage } from '../training/stage.ts';
-import { flatten } from '../tree.ts';
+import { type DiffusionSettings, makeRecipe } from '../recipe/schema.ts';
+import type { Metrics, Stage } from '../stage/stage.ts';
 import { pseudoText } from './condition.ts';
 import { latentsOf } from './latents.ts';
 import { scheduleOf, transformerConfig } from './model.ts';

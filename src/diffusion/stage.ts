@@ -3,15 +3,15 @@
  * on from a model that was trained before, as the stage `finetune`, the paper's second one, always does.
  */
 
-import { float32, int32, type NDArray, scalar, type Tree } from '../ndarray.ts';
+import { float32, int32, type NDArray, scalar, type Tree } from '../base/ndarray.ts';
+import { flatten } from '../base/tree.ts';
+import type { Engine } from '../engine/engine.ts';
 import { initializeEach } from '../nn/parameters.ts';
 import { GRADIENTS } from '../optim/micro-batches.ts';
 import { normalBatch, uniformBatch, uniforms } from '../random/noise.ts';
 import { Shuffle } from '../random/shuffle.ts';
-import type { DiffusionSettings } from '../recipe.ts';
-import type { Engine } from '../runtime/engine.ts';
-import type { Metrics, Stage } from '../training/stage.ts';
-import { flatten } from '../tree.ts';
+import type { DiffusionSettings } from '../recipe/schema.ts';
+import type { Metrics, Stage } from '../stage/stage.ts';
 import { pseudoText } from './condition.ts';
 import { corrupt } from './corrupt.ts';
 import type { Latents } from './latents.ts';

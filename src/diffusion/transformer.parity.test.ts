@@ -5,8 +5,8 @@ import { onFixture } from '../../test/support/fixtures.ts';
 import { compareGradients } from '../../test/support/gradients.ts';
 import { compare, NETWORK } from '../../test/support/parity.ts';
 import { referenceConfig, referenceWeights } from '../../test/support/reference-transformer.ts';
+import { Engine } from '../engine/engine.ts';
 import * as g from '../graph/index.ts';
-import { Engine } from '../runtime/engine.ts';
 import { denoise, embedTokens, transformerBlock } from './transformer.ts';
 
 const engine = Engine.start({ threads: 1 });

@@ -21,7 +21,7 @@ import {
 import { normal, type Parameter } from '../nn/parameters.ts';
 import { tapsFirst } from '../nn/taps.ts';
 import { conv3x3Twice, conv3x3Winograd } from '../nn/winograd.ts';
-import type { DiffusionSettings } from '../recipe.ts';
+import type { DiffusionSettings } from '../recipe/schema.ts';
 import { embedFolded, foldedCodes, unfold } from './fold.ts';
 
 /** Sizes that shape the network. */

@@ -1,7 +1,7 @@
 /** Top-r and top-k against a plain sort. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import { LOG_ZERO } from './log-space.ts';
 import { truncateTopK, truncateTopR } from './truncation.ts';
 

@@ -1,5 +1,5 @@
 /** Truncated sampling: keep only a token's likeliest codes before it is drawn. */
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import { LOG_ZERO } from './log-space.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { type AttributePrompt, attributePrompts, bestRows, followed } from './attribute-prompts.ts';
-import { faceHeads } from './classifier/faces.ts';
+import { faceHeads } from './classifier/face-heads.ts';
 
 const TWO: readonly AttributePrompt[] = [
   { prompt: 'a person with brown hair', asked: { hairColor: ['brown', 'darkBrown'] } },

@@ -1,10 +1,10 @@
 /** Prompts of one to three attributes, with the classes for which their words are true; in words of the captions, and in others. */
 
-import { type FaceAttributes, faceAttributes } from '../data/faces/attributes.ts';
-import { type Draws, drawsOf } from '../data/faces/draws.ts';
-import { withArticle } from '../data/faces/phrases.ts';
-import { backgroundWords, fabricColorWords, hairColorWords } from '../data/faces/words.ts';
-import { faceHeads, faceLabels } from './classifier/faces.ts';
+import { type FaceAttributes, faceAttributes } from '../data/sources/faces/attributes.ts';
+import { type Draws, drawsOf } from '../data/sources/faces/draws.ts';
+import { withArticle } from '../data/sources/faces/phrases.ts';
+import { backgroundWords, fabricColorWords, hairColorWords } from '../data/sources/faces/words.ts';
+import { faceHeads, faceLabels } from './classifier/face-heads.ts';
 
 /** `known`: built as captions are; `held-out`: sentences, and words between the attributes, that no caption has. */
 export type Wording = 'known' | 'held-out';

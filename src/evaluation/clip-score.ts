@@ -1,5 +1,6 @@
 /** CLIP score: how well pictures follow their prompts, against the same pictures under other prompts. */
 
+import { dot } from '../clip/cosine.ts';
 import { permutation } from '../random/noise.ts';
 
 export interface ClipScore {
@@ -37,22 +38,6 @@ export function clipScore(
     if (meanUnder((i) => promptOf[order[i]!]!) >= matched - 1e-12) asHigh++;
   }
   return { matched, shuffled: others.length > 0 ? average(others) : matched, p: (asHigh + 1) / (ROUNDS + 1) };
-}
-
-/** Cosine of each image with its own prompt. */
-export function ownScores(
-  images: Float32Array,
-  texts: Float32Array,
-  promptOf: readonly number[],
-  dim: number,
-): number[] {
-  return promptOf.map((prompt, i) => dot(images, i * dim, texts, prompt * dim, dim));
-}
-
-function dot(a: ArrayLike<number>, i: number, b: ArrayLike<number>, j: number, dim: number): number {
-  let total = 0;
-  for (let d = 0; d < dim; d++) total += a[i + d]! * b[j + d]!;
-  return total;
 }
 
 const average = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;

@@ -1,6 +1,6 @@
 /** How well the tokenizer keeps pictures: PSNR, and how much of its codebook it uses. */
 
-import { psnr, type RgbImage } from '../data/image.ts';
+import { psnr, type RgbImage } from '../data/pictures/image.ts';
 
 export interface ReconstructionQuality {
   /** Mean peak signal-to-noise ratio over the pictures, in dB. */

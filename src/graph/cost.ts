@@ -1,6 +1,6 @@
 /** What a program costs, read off its graph: arithmetic of its contractions, and memory while it runs. */
 
-import { sizeOf } from '../ndarray.ts';
+import { sizeOf } from '../base/ndarray.ts';
 import { bufferPeak } from './buffers.ts';
 import type { Node, Spec } from './tensor.ts';
 import { type Program, schedule } from './trace.ts';

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { evaluate, toValues } from '../../test/support/interpreter.ts';
 import { bothGradients, weighted, weights, worstError } from '../../test/support/numeric.ts';
 import { type Trial, trials } from '../../test/support/trials.ts';
-import type { NDArray } from '../ndarray.ts';
+import type { NDArray } from '../base/ndarray.ts';
 import * as g from './index.ts';
 import { shapeRules } from './shapes.ts';
 import type { Primitive, Tensor } from './tensor.ts';

@@ -3,8 +3,8 @@
  * Rules are written in the primitives themselves, so a gradient is more of the same graph and can be differentiated again.
  */
 
-import { sizeOf, type Tree } from '../ndarray.ts';
-import { flatten, mapTree } from '../tree.ts';
+import { sizeOf, type Tree } from '../base/ndarray.ts';
+import { flatten, mapTree } from '../base/tree.ts';
 import { ShapeError } from './errors.ts';
 import * as o from './ops.ts';
 import type { Attributes, Conv2dAttributes, Node, Primitive, Tensor } from './tensor.ts';

@@ -1,6 +1,6 @@
 /** The lowering table: how each primitive is said in ONNX. */
 
-import type { DType, NDArray } from '../ndarray.ts';
+import type { DType, NDArray } from '../base/ndarray.ts';
 import type { Conv2dAttributes, Node, Primitive } from './tensor.ts';
 
 /** What a lowering rule may do: name values, add literals, emit operators. */

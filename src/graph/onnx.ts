@@ -1,6 +1,6 @@
 /** The ONNX writer: a program becomes the bytes of a model file. */
 
-import { type NDArray, sizeOf } from '../ndarray.ts';
+import { type NDArray, sizeOf } from '../base/ndarray.ts';
 import { type Emitter, lower, type OnnxAttribute, onnxTypes } from './lowering.ts';
 import { Message } from './protobuf.ts';
 import type { Node, Tensor } from './tensor.ts';
@@ -25,7 +25,7 @@ export interface WriteOptions {
   readonly narrow?: boolean;
   /**
    * An output before all others, of this name, that is an empty sequence and no tensor: ONNX Runtime for Node cannot hand that over, and
-   * stops before it copies what it has computed (`runtime/run-into.ts`).
+   * stops before it copies what it has computed (`engine/run-into.ts`).
    */
   readonly barrier?: string;
   /** Inputs declared as int64, as other programs feed them. */

@@ -1,7 +1,7 @@
 /** The functions a model is written with: one for each primitive, taking numbers where that reads well. */
 
-import type { DType, NDArray } from '../ndarray.ts';
-import { float32, sizeOf } from '../ndarray.ts';
+import type { DType, NDArray } from '../base/ndarray.ts';
+import { float32, sizeOf } from '../base/ndarray.ts';
 import { ShapeError } from './errors.ts';
 import { broadcastShapes, shapeRules } from './shapes.ts';
 import {

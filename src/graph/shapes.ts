@@ -1,6 +1,6 @@
 /** The shape table: for each primitive, the shapes and types of its outputs, or the reason why its operands do not fit. */
 
-import { sizeOf } from '../ndarray.ts';
+import { sizeOf } from '../base/ndarray.ts';
 import { ShapeError } from './errors.ts';
 import type { Attributes, Conv2dAttributes, Primitive, Spec } from './tensor.ts';
 

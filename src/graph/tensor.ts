@@ -1,6 +1,6 @@
 /** Traced tensors: values of a graph that is being written, known by shape and type only. */
 
-import type { DType, NDArray } from '../ndarray.ts';
+import type { DType, NDArray } from '../base/ndarray.ts';
 
 /** What is known of a tensor before anything runs. Shapes are static. */
 export interface Spec {

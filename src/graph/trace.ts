@@ -1,7 +1,7 @@
 /** Tracing: an ordinary function of tensors, run once on symbols, becomes a program. */
 
-import type { Tree } from '../ndarray.ts';
-import { flatten, type Leaf, type Mapped, mapTree } from '../tree.ts';
+import type { Tree } from '../base/ndarray.ts';
+import { flatten, type Leaf, type Mapped, mapTree } from '../base/tree.ts';
 import { input } from './ops.ts';
 import type { Spec, Tensor } from './tensor.ts';
 

@@ -3,9 +3,9 @@
 import { expect, it } from 'vitest';
 import { evaluate, toValues } from '../../test/support/interpreter.ts';
 import { bothGradients, weighted, weights, worstError } from '../../test/support/numeric.ts';
+import type { NDArray } from '../base/ndarray.ts';
+import { flatten } from '../base/tree.ts';
 import * as g from '../graph/index.ts';
-import type { NDArray } from '../ndarray.ts';
-import { flatten } from '../tree.ts';
 import { batchNorm, batchNormEvaluation } from './batch-norm.ts';
 
 const SHAPE = [3, 2, 4, 5] as const;

@@ -1,8 +1,8 @@
 /** Batch normalisation (Ioffe & Szegedy, 1502.03167) of pictures: by the statistics of the batch in training, by their running averages afterwards. */
 
+import { sizeOf } from '../base/ndarray.ts';
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
-import { sizeOf } from '../ndarray.ts';
 import type { Norm } from './layers.ts';
 import { constant, type Parameter } from './parameters.ts';
 

@@ -1,8 +1,8 @@
 /** Layers as plain functions over the graph. Each comes with the tree of its parameters, named as PyTorch names them. */
 
+import { int32, zeros } from '../base/ndarray.ts';
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
-import { int32, zeros } from '../ndarray.ts';
 import { constant, normal, type Parameter, uniform } from './parameters.ts';
 
 /** `T` is a Parameter before training, an NDArray on the host, a Tensor inside a graph. */

@@ -1,11 +1,11 @@
 /** Parameters before they have values: a tree of shapes, each with the rule that draws its first value. */
 
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
+import { float32, type NDArray, sizeOf, type Tree, zeros } from '../base/ndarray.ts';
+import { flatten, type Mapped, mapTree } from '../base/tree.ts';
 import type { Spec, Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
-import { float32, type NDArray, sizeOf, type Tree, zeros } from '../ndarray.ts';
 import { normals, uniforms } from '../random/noise.ts';
-import { flatten, type Mapped, mapTree } from '../tree.ts';
 
 export type Initializer =
   | { readonly kind: 'normal'; readonly std: number; readonly mean: number }

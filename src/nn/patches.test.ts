@@ -2,7 +2,7 @@
 
 import { afterAll, expect, it } from 'vitest';
 import { againstDefinition } from '../../test/support/convolutions.ts';
-import { Engine } from '../runtime/engine.ts';
+import { Engine } from '../engine/engine.ts';
 import { conv3x3Stride2 } from './patches.ts';
 
 const engine = Engine.start({ threads: 1 });

@@ -3,8 +3,8 @@
 import { expect, it } from 'vitest';
 import { evaluate, toValues } from '../../test/support/interpreter.ts';
 import { bothGradients, weighted, worstError } from '../../test/support/numeric.ts';
+import type { NDArray } from '../base/ndarray.ts';
 import * as g from '../graph/index.ts';
-import type { NDArray } from '../ndarray.ts';
 import { maxPool } from './pooling.ts';
 
 /** Positive, because the edge counts as zero, and without ties, where a maximum has no gradient. */

@@ -1,8 +1,8 @@
 /** Weights taps first and back, against the definition of the order. */
 
 import { expect, it } from 'vitest';
-import { float32, type NDArray, type Tree } from '../ndarray.ts';
-import { flatten, type Leaf, leaves } from '../tree.ts';
+import { float32, type NDArray, type Tree } from '../base/ndarray.ts';
+import { flatten, type Leaf, leaves } from '../base/tree.ts';
 import { convParameters, linearParameters } from './layers.ts';
 import { initialize } from './parameters.ts';
 import { arrange, arranged, arrangedParameters, restored } from './taps.ts';

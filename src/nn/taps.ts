@@ -4,10 +4,10 @@
  * (`patches.ts`), and so are their gradients; in the other order each needs transposes that take longer than the products.
  */
 
+import { float32, type NDArray, type Tree } from '../base/ndarray.ts';
+import { flatten, mapTree } from '../base/tree.ts';
 import type { Spec, Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
-import { float32, type NDArray, type Tree } from '../ndarray.ts';
-import { flatten, mapTree } from '../tree.ts';
 import type { Parameter } from './parameters.ts';
 
 export const KERNEL = 3;

@@ -2,8 +2,8 @@
 
 import { afterAll, expect, it } from 'vitest';
 import { againstDefinition, draw } from '../../test/support/convolutions.ts';
+import { Engine } from '../engine/engine.ts';
 import * as g from '../graph/index.ts';
-import { Engine } from '../runtime/engine.ts';
 import { conv3x3Twice, conv3x3Winograd } from './winograd.ts';
 
 const engine = Engine.start({ threads: 1 });

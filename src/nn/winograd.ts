@@ -8,9 +8,9 @@
  * tiles is a sum; there the transforms are taken apart, rows and then columns, by matrices that add up all tiles of the grid.
  */
 
+import { float32, int32 } from '../base/ndarray.ts';
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
-import { float32, int32 } from '../ndarray.ts';
 import { rowsAt } from './layers.ts';
 import { TAPS } from './taps.ts';
 

@@ -1,9 +1,9 @@
 /** AdamW (Loshchilov & Hutter, 1711.05101) and gradient clipping, written as graph: they run where the model runs. */
 
+import { type NDArray, scalar, type Tree, zeros } from '../base/ndarray.ts';
+import { flatten, mapTree } from '../base/tree.ts';
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
-import { type NDArray, scalar, type Tree, zeros } from '../ndarray.ts';
-import { flatten, mapTree } from '../tree.ts';
 
 export interface AdamWOptions {
   readonly beta1: number;

@@ -1,9 +1,9 @@
 /** Exponential moving average of parameters, written as graph. */
 
+import type { Tree } from '../base/ndarray.ts';
+import { flatten, mapTree } from '../base/tree.ts';
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
-import type { Tree } from '../ndarray.ts';
-import { flatten, mapTree } from '../tree.ts';
 
 /** ema ← decay · ema + (1 − decay) · params. `decay` is a scalar tensor; 1 leaves the average exactly as it is. */
 export function updateEma<P extends Tree<Tensor>>(ema: P, params: Tree<Tensor>, decay: Tensor): P;

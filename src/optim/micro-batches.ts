@@ -1,10 +1,10 @@
 /** Large batches in little memory: a batch is computed in equal parts, one after another, whose gradients are added up. */
 
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
+import { float32, type NDArray, type Tree } from '../base/ndarray.ts';
+import { flatten, mapTree } from '../base/tree.ts';
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
-import { float32, type NDArray, type Tree } from '../ndarray.ts';
-import { flatten, mapTree } from '../tree.ts';
 
 /** The state path of gradients that wait for their update. Every step writes them anew: no checkpoint needs them. */
 export const GRADIENTS = 'gradients';

@@ -2,7 +2,7 @@
  * Noise as a pure function of (seed, stream, step, sample index): nothing is remembered between calls, so a resumed run,
  * another batch size or another machine draws the same numbers for the same sample.
  */
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import { philox4x32 } from './philox.ts';
 
 /** Names one source of noise. `stream` says what the noise is for ("tokenizer.gumbel"), `step` when it is drawn. */

@@ -1,12 +1,12 @@
 /** Checkpoints: the engine's whole state and the stage's own, so that a resumed run repeats what the whole run would have done. */
 
 import fs from 'node:fs';
+import { UserError } from '../base/errors.ts';
+import type { NDArray } from '../base/ndarray.ts';
+import { flatten, type Leaf, unflatten } from '../base/tree.ts';
 import { eachTensor, readMetadata, writeSafetensorsFrom } from '../checkpoint/safetensors.ts';
-import { UserError } from '../errors.ts';
-import type { NDArray } from '../ndarray.ts';
-import type { Engine } from '../runtime/engine.ts';
-import { flatten, type Leaf, unflatten } from '../tree.ts';
-import type { Stage } from './stage.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { Stage } from '../stage/stage.ts';
 
 const FORMAT = 'clip-vqdiffusion checkpoint';
 const [DEVICE, HOST] = ['state.', 'host.'];

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { picturesOf } from '../../test/support/pictures.ts';
-import { contentIdOf } from '../data/inventory.ts';
-import type { PictureReader } from '../data/reader.ts';
+import type { PictureReader } from '../data/cache/reader.ts';
+import { contentIdOf } from '../data/sources/inventory.ts';
 import {
   dropDamaged,
   type Encoders,

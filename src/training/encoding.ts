@@ -7,21 +7,21 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { UserError } from '../base/errors.ts';
 import { type ClipEmbedder, imageViews } from '../clip/embedder.ts';
-import { isFixed } from '../data/augment.ts';
-import type { PictureReader, View } from '../data/reader.ts';
-import { RecordStore } from '../data/record-store.ts';
-import type { ImageSource } from '../data/source.ts';
+import type { PictureReader, View } from '../data/cache/reader.ts';
+import { RecordStore } from '../data/cache/record-store.ts';
+import { isFixed } from '../data/pictures/augment.ts';
+import type { ImageSource } from '../data/sources/source.ts';
 import type { Latents } from '../diffusion/latents.ts';
-import { UserError } from '../errors.ts';
-import { codecBatch, openRunClip, openRunCodec } from '../model.ts';
-import { Engine, type EngineOptions } from '../runtime/engine.ts';
-import { peakResidentBytes, sizeText } from '../runtime/resident.ts';
+import { Engine, type EngineOptions } from '../engine/engine.ts';
+import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
+import { fingerprint, type RunDirectory } from '../run/directory.ts';
+import { codecBatch, openRunClip, openRunCodec } from '../run/models.ts';
 import type { Codec } from '../vqgan/codec.ts';
 import { MemoryWatch, planUnder, present } from './memory.ts';
 import type { Watch } from './pictures.ts';
 import { encodingMemory } from './planned-stages.ts';
-import { fingerprint, type RunDirectory } from './run.ts';
 
 /** Pictures encoded together. */
 const BATCH = 64;

@@ -1,9 +1,9 @@
 /** Plans under a limit of memory: as few parts as fit, no fewer than asked for, and a clear word where none do. */
 
 import { describe, expect, it } from 'vitest';
-import { UserError } from '../errors.ts';
-import { makeRecipe } from '../recipe.ts';
-import type { Footprint } from '../runtime/footprint.ts';
+import { UserError } from '../base/errors.ts';
+import type { Footprint } from '../engine/memory/footprint.ts';
+import { makeRecipe } from '../recipe/schema.ts';
 import { type PlannedStage, peakBytes, planFor, planLine, planUnder } from './memory.ts';
 import { plannedStage } from './planned-stages.ts';
 

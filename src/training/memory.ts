@@ -1,11 +1,11 @@
 /** How a stage is kept under a limit of memory: what it will need is read off its programs, and its batch is cut into parts that fit. */
 
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
+import { Engine } from '../engine/engine.ts';
+import { type Footprint, totalBytes } from '../engine/memory/footprint.ts';
+import { peakResidentBytes, residentBytes, settledBytes, sizeText } from '../engine/memory/resident.ts';
 import { divisors, partsOf } from '../optim/micro-batches.ts';
-import { Engine } from '../runtime/engine.ts';
-import { type Footprint, totalBytes } from '../runtime/footprint.ts';
-import { peakResidentBytes, residentBytes, settledBytes, sizeText } from '../runtime/resident.ts';
-import type { StageName } from './stage.ts';
+import type { StageName } from '../stage/stage.ts';
 
 /** A stage as it can be planned: its batch, and what it needs when that is computed in parts. */
 export interface PlannedStage {

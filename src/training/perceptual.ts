@@ -2,12 +2,12 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
+import { UserError } from '../base/errors.ts';
 import { openTowerDistance, type TowerDistance } from '../clip/tower-distance.ts';
-import { UserError } from '../errors.ts';
+import type { RunDirectory } from '../run/directory.ts';
 import { type LpipsSource, loadLpips } from '../vqgan/lpips-weights.ts';
 import { lpipsDistance, type PerceptualDistance } from '../vqgan/perceptual.ts';
 import type { Watch } from './pictures.ts';
-import type { RunDirectory } from './run.ts';
 
 /**
  * The distance in the features of the run's compact CLIP, if the recipe wants that one and the run has one.

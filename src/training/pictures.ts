@@ -1,12 +1,12 @@
 /** The pictures a run learns from: opened and checked, then read by number. */
 
-import type { Rejected } from '../data/containers/container.ts';
-import { type InventoryLine, inventoryLine } from '../data/inventory.ts';
-import { openSource } from '../data/open.ts';
-import { openReader, type PictureReader, picturesId } from '../data/reader.ts';
-import type { ImageSource } from '../data/source.ts';
-import type { TrainingDisplay } from './display.ts';
-import { fingerprint, type RunDirectory, type RunSettings } from './run.ts';
+import { openReader, type PictureReader, picturesId } from '../data/cache/reader.ts';
+import type { Rejected } from '../data/sources/containers/container.ts';
+import { type InventoryLine, inventoryLine } from '../data/sources/inventory.ts';
+import { openSource } from '../data/sources/open.ts';
+import type { ImageSource } from '../data/sources/source.ts';
+import { fingerprint, type RunDirectory, type RunSettings } from '../run/directory.ts';
+import type { TrainingDisplay } from '../stage/display.ts';
 
 /** Where the CLIP's captioned faces begin: far from any face the generator learns from, so that the two never share a picture. */
 export const CLIP_FACES_OFFSET = 1_000_000_000;

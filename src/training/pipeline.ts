@@ -1,32 +1,32 @@
 /** From pictures to a model: the stages in order, each learning from what the one before has left. */
 
+import { UserError } from '../base/errors.ts';
 import { type ClipReport, reportClip } from '../clip/report.ts';
 import { clipStage, wordsOf } from '../clip/stage.ts';
-import type { Rejected } from '../data/containers/container.ts';
-import { hasPairs, openPairs, type PairSource } from '../data/pairs.ts';
-import { loadAll } from '../data/source.ts';
+import type { Rejected } from '../data/sources/containers/container.ts';
+import { hasPairs, openPairs, type PairSource } from '../data/sources/pairs.ts';
+import { loadAll } from '../data/sources/source.ts';
 import { isValidated } from '../diffusion/learning-rate.ts';
 import { transformerConfig } from '../diffusion/model.ts';
 import { type DiffusionStageOptions, diffusionStage } from '../diffusion/stage.ts';
 import { diffusionParameters } from '../diffusion/transformer.ts';
-import { UserError } from '../errors.ts';
-import { openRunClip } from '../model.ts';
+import type { EngineOptions } from '../engine/engine.ts';
 import { adopt } from '../nn/parameters.ts';
-import type { Recipe } from '../recipe.ts';
-import { identityOf } from '../recipe-identity.ts';
-import type { EngineOptions } from '../runtime/engine.ts';
+import { identityOf } from '../recipe/identity.ts';
+import type { Recipe } from '../recipe/schema.ts';
+import { fingerprint, type RunDirectory } from '../run/directory.ts';
+import { openRunClip } from '../run/models.ts';
+import { originOf, saveDiscriminator } from '../run/origin.ts';
+import type { StageName } from '../stage/stage.ts';
 import { discriminatorFrom } from '../vqgan/discriminator.ts';
 import type { LpipsSource } from '../vqgan/lpips-weights.ts';
 import { tokenizerParameters } from '../vqgan/model.ts';
 import { tokenizerStage } from '../vqgan/stage.ts';
 import { type EncodedPictures, encodePictures } from './encoding.ts';
-import { originOf, saveDiscriminator } from './origin.ts';
 import { lpipsOf, ownEyes } from './perceptual.ts';
 import { CLIP_FACES_OFFSET, type Pictures, type RunPictures, readyPictures, type Watch } from './pictures.ts';
 import { clipMemory, denoiserMemory, tokenizerMemory } from './planned-stages.ts';
-import { fingerprint, type RunDirectory } from './run.ts';
 import { runStage } from './run-stage.ts';
-import type { StageName } from './stage.ts';
 import { isFinished } from './trainer.ts';
 import { Validation } from './validation.ts';
 

@@ -5,16 +5,16 @@ import { stepPrograms as clipPrograms } from '../clip/step.ts';
 import { clipParameters } from '../clip/towers.ts';
 import { type DiffusionRecipe, scheduleOf, transformerConfig } from '../diffusion/model.ts';
 import { stepPrograms as diffusionPrograms } from '../diffusion/programs.ts';
+import { plannedFootprint } from '../engine/memory/footprint.ts';
 import { blank } from '../nn/parameters.ts';
-import type { ClipSettings, Recipe, TokenizerRecipe } from '../recipe.ts';
-import { plannedFootprint } from '../runtime/footprint.ts';
+import type { ClipSettings, Recipe, TokenizerRecipe } from '../recipe/schema.ts';
+import type { StageName } from '../stage/stage.ts';
 import { codecPrograms } from '../vqgan/codec.ts';
 import { lpipsParameters } from '../vqgan/lpips.ts';
 import { heldParameters } from '../vqgan/model.ts';
 import { lpipsDistance, type PerceptualDistance } from '../vqgan/perceptual.ts';
 import { stagePrograms as tokenizerPrograms } from '../vqgan/step.ts';
 import type { PlannedStage } from './memory.ts';
-import type { StageName } from './stage.ts';
 
 /** The compact CLIP, for captions of so many tokens and embeddings of so many words. */
 export function clipMemory(

@@ -4,13 +4,13 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { UserError } from '../errors.ts';
-import { scalar } from '../ndarray.ts';
-import { makeRecipe } from '../recipe.ts';
+import { UserError } from '../base/errors.ts';
+import { scalar } from '../base/ndarray.ts';
+import { makeRecipe } from '../recipe/schema.ts';
+import { RunDirectory } from '../run/directory.ts';
+import type { Stage } from '../stage/stage.ts';
 import type { PlannedStage } from './memory.ts';
-import { RunDirectory } from './run.ts';
 import { type RunStageOptions, runStage } from './run-stage.ts';
-import type { Stage } from './stage.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-run-stage-'));
 afterAll(() => fs.rmSync(folder, { recursive: true }));

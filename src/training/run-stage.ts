@@ -1,12 +1,12 @@
 /** One stage of a run from beginning to end; under a limit of memory in as many parts as that takes, and in more if it takes more. */
 
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
+import { Engine, type EngineOptions } from '../engine/engine.ts';
+import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
 import { divisors, partsOf } from '../optim/micro-batches.ts';
-import { Engine, type EngineOptions } from '../runtime/engine.ts';
-import { peakResidentBytes, sizeText } from '../runtime/resident.ts';
-import type { TrainingDisplay } from './display.ts';
+import type { TrainingDisplay } from '../stage/display.ts';
+import type { Stage } from '../stage/stage.ts';
 import { MemoryWatch, type PlannedStage, planLine, planUnder, present } from './memory.ts';
-import type { Stage } from './stage.ts';
 import { isFinished, TooLarge, type TrainOptions, trainStage } from './trainer.ts';
 
 export interface RunStageOptions

@@ -7,11 +7,11 @@ import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { readMetadata, readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import { latentsOf } from '../diffusion/latents.ts';
 import { diffusionStage } from '../diffusion/stage.ts';
+import { Engine } from '../engine/engine.ts';
 import { integers, normals } from '../random/noise.ts';
-import { makeRecipe } from '../recipe.ts';
-import { Engine } from '../runtime/engine.ts';
-import { RunDirectory } from './run.ts';
-import type { Metrics, Stage } from './stage.ts';
+import { makeRecipe } from '../recipe/schema.ts';
+import { RunDirectory } from '../run/directory.ts';
+import type { Metrics, Stage } from '../stage/stage.ts';
 import { Interrupted, type TrainOptions, trainStage } from './trainer.ts';
 
 const recipe = makeRecipe('nano', {

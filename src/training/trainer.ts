@@ -1,26 +1,13 @@
 /** The trainer: one loop for all stages. It steps, reports, keeps checkpoints, stops when asked, and picks up where it stopped. */
 
 import fs from 'node:fs';
-import { UserError } from '../errors.ts';
-import type { Engine } from '../runtime/engine.ts';
-import { sizeText } from '../runtime/resident.ts';
+import { UserError } from '../base/errors.ts';
+import type { Engine } from '../engine/engine.ts';
+import { sizeText } from '../engine/memory/resident.ts';
+import type { RunDirectory } from '../run/directory.ts';
+import type { Progress } from '../stage/display.ts';
+import type { Stage } from '../stage/stage.ts';
 import { checkpointSteps, resumeCheckpoint, saveCheckpoint } from './checkpoint.ts';
-import type { RunDirectory } from './run.ts';
-import type { Metrics, Stage, StageName } from './stage.ts';
-
-/** What a display needs to draw a progress line. */
-export interface Progress {
-  readonly stage: StageName;
-  /** Steps done, and steps in all. */
-  readonly step: number;
-  readonly steps: number;
-  readonly metrics: Metrics;
-  /** Steps a second, lately. */
-  readonly rate: number;
-  readonly secondsLeft: number;
-  /** Share of the time, lately, in which the stage waited for pictures; undefined where it reads none. */
-  readonly waiting: number | undefined;
-}
 
 export interface TrainOptions {
   readonly run: RunDirectory;

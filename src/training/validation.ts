@@ -1,19 +1,19 @@
 /** The CLIP score that steers training: a few pictures are made with the current weights, and CLIP says how well they fit. */
 
+import type { NDArray, Tree } from '../base/ndarray.ts';
+import { leaves } from '../base/tree.ts';
+import { ownScores } from '../clip/cosine.ts';
 import type { ClipEmbedder } from '../clip/embedder.ts';
-import { fromPlanar } from '../data/image.ts';
+import { fromPlanar } from '../data/pictures/image.ts';
 import { guidanceAt } from '../diffusion/guidance.ts';
 import { type Latents, takeRows } from '../diffusion/latents.ts';
 import { DenoiserPool, scheduleOf, transformerConfig } from '../diffusion/model.ts';
 import { samplers } from '../diffusion/samplers/index.ts';
-import { ownScores } from '../evaluation/clip-score.ts';
-import { openRunClip, openRunCodec } from '../model.ts';
-import type { NDArray, Tree } from '../ndarray.ts';
-import type { Recipe } from '../recipe.ts';
-import { Engine, type EngineOptions } from '../runtime/engine.ts';
-import { leaves } from '../tree.ts';
+import { Engine, type EngineOptions } from '../engine/engine.ts';
+import type { Recipe } from '../recipe/schema.ts';
+import type { RunDirectory } from '../run/directory.ts';
+import { openRunClip, openRunCodec } from '../run/models.ts';
 import type { Codec } from '../vqgan/codec.ts';
-import type { RunDirectory } from './run.ts';
 
 export interface ValidationOptions {
   readonly run: RunDirectory;

@@ -1,8 +1,8 @@
 /** Building blocks of the VQGAN encoder and decoder (Esser et al., 2012.09841), with parameters named as the reference names them. */
 
+import { int32 } from '../base/ndarray.ts';
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
-import { int32 } from '../ndarray.ts';
 import { type Conv, conv, convParameters, groupNorm, type Norm, normParameters } from '../nn/layers.ts';
 import type { Parameter } from '../nn/parameters.ts';
 import { conv3x3Stride2 } from '../nn/patches.ts';

@@ -1,6 +1,6 @@
 /** The first codebook: clusters of the latents that a plain autoencoder has learned. Gumbel training from scratch collapses. */
 
-import { float32, type NDArray } from '../ndarray.ts';
+import { float32, type NDArray } from '../base/ndarray.ts';
 import type { NoiseKey } from '../random/noise.ts';
 import { kmeans } from './kmeans.ts';
 import type { Tokenizer } from './model.ts';

@@ -1,15 +1,15 @@
 /** The trained tokenizer at work: pictures to codes and back. */
 
+import { float32, int32, type NDArray } from '../base/ndarray.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { PlannedProgram } from '../engine/memory/footprint.ts';
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
-import { float32, int32, type NDArray } from '../ndarray.ts';
 import { embed } from '../nn/layers.ts';
 import { adopt, literals } from '../nn/parameters.ts';
 import { arranged } from '../nn/taps.ts';
 import { gumbelBatch } from '../random/noise.ts';
-import { gridSize, type TokenizerRecipe, type TokenizerSettings } from '../recipe.ts';
-import type { Engine } from '../runtime/engine.ts';
-import type { PlannedProgram } from '../runtime/footprint.ts';
+import { gridSize, type TokenizerRecipe, type TokenizerSettings } from '../recipe/schema.ts';
 import { decode, encode, type Tokenizer, tokenizerParameters } from './model.ts';
 import { planesOf } from './pixels.ts';
 import { codeLogits, decoderInput, latentRows } from './quantizer.ts';

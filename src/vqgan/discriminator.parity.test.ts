@@ -4,14 +4,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { onFixture } from '../../test/support/fixtures.ts';
 import { compareGradients } from '../../test/support/gradients.ts';
 import { compare, EXACT, NETWORK } from '../../test/support/parity.ts';
+import { float32, type NDArray, scalar, type Tree } from '../base/ndarray.ts';
+import { flatten } from '../base/tree.ts';
+import { Engine } from '../engine/engine.ts';
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
-import { float32, type NDArray, scalar, type Tree } from '../ndarray.ts';
 import { BATCH_NORM_EPS, BATCH_NORM_MOMENTUM } from '../nn/batch-norm.ts';
 import { conv } from '../nn/layers.ts';
 import { adopt } from '../nn/parameters.ts';
-import { Engine } from '../runtime/engine.ts';
-import { flatten } from '../tree.ts';
 import { adaptiveWeight, discriminatorLoss, generatorLoss } from './adversarial.ts';
 import {
   type Discriminator,

@@ -1,12 +1,12 @@
 /** The PatchGAN discriminator (Isola et al., 1611.07004): a small convolutional network that judges each patch of a picture. */
 
+import { float32, type NDArray } from '../base/ndarray.ts';
+import { flatten } from '../base/tree.ts';
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
-import { float32, type NDArray } from '../ndarray.ts';
 import { batchNorm, batchNormEvaluation, type RunningStatistics, runningStatistics } from '../nn/batch-norm.ts';
 import type { Norm } from '../nn/layers.ts';
 import { adopt, constant, normal, type Parameter, uniform } from '../nn/parameters.ts';
-import { flatten } from '../tree.ts';
 
 export interface DiscriminatorShape {
   /** Convolutions of stride 2 in front. */

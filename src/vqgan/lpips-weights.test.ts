@@ -8,11 +8,11 @@ import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { UserError } from '../base/errors.ts';
+import { float32, type NDArray, sizeOf } from '../base/ndarray.ts';
+import { flatten } from '../base/tree.ts';
 import { writeSafetensors } from '../checkpoint/safetensors.ts';
-import { UserError } from '../errors.ts';
-import { float32, type NDArray, sizeOf } from '../ndarray.ts';
 import type { Parameter } from '../nn/parameters.ts';
-import { flatten } from '../tree.ts';
 import { lpipsParameters } from './lpips.ts';
 import { loadLpips, type PublishedWeights } from './lpips-weights.ts';
 

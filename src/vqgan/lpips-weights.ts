@@ -3,16 +3,16 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { UserError } from '../base/errors.ts';
+import type { NDArray } from '../base/ndarray.ts';
+import { flatten } from '../base/tree.ts';
 import { cacheFolder } from '../checkpoint/cache-folder.ts';
 import { type DownloadOptions, download, type RemoteFile } from '../checkpoint/download.ts';
 import { fileError } from '../checkpoint/file-errors.ts';
 import { readSafetensors } from '../checkpoint/safetensors.ts';
 import { readTorch } from '../checkpoint/torch/read.ts';
 import { TorchTensor } from '../checkpoint/torch/tensors.ts';
-import { UserError } from '../errors.ts';
-import type { NDArray } from '../ndarray.ts';
 import { adopt } from '../nn/parameters.ts';
-import { flatten } from '../tree.ts';
 import { type Lpips, lpipsParameters } from './lpips.ts';
 import type { PerceptualNet } from './lpips-backbones.ts';
 

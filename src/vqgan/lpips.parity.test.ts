@@ -3,12 +3,12 @@
 import { afterAll, expect, it } from 'vitest';
 import { onFixture } from '../../test/support/fixtures.ts';
 import { compare, NETWORK } from '../../test/support/parity.ts';
+import { float32, type NDArray, sizeOf, type Tree } from '../base/ndarray.ts';
+import { flatten } from '../base/tree.ts';
+import { Engine } from '../engine/engine.ts';
 import * as g from '../graph/index.ts';
-import { float32, type NDArray, sizeOf, type Tree } from '../ndarray.ts';
 import { conv } from '../nn/layers.ts';
 import { adopt } from '../nn/parameters.ts';
-import { Engine } from '../runtime/engine.ts';
-import { flatten } from '../tree.ts';
 import { featureDifference, type Lpips, lpips, lpipsFeatures, lpipsParameters, weighted } from './lpips.ts';
 
 interface Formula {

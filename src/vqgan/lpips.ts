@@ -1,8 +1,8 @@
 /** LPIPS v0.1 (Zhang et al., 1801.03924): how different two pictures look, from the features of a trained network. */
 
+import { float32 } from '../base/ndarray.ts';
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
-import { float32 } from '../ndarray.ts';
 import { constant, type Parameter } from '../nn/parameters.ts';
 import {
   backboneFeatures,

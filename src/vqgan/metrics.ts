@@ -1,7 +1,7 @@
 /** What a step of the tokenizer reports. */
 
-import type { NDArray } from '../ndarray.ts';
-import type { Metrics } from '../training/stage.ts';
+import type { NDArray } from '../base/ndarray.ts';
+import type { Metrics } from '../stage/stage.ts';
 
 /** The results of a step as numbers: PSNR in dB, and how evenly and how widely codes have been used lately. */
 export function metricsOf({

@@ -2,12 +2,12 @@
 
 import { afterAll, describe, expect, it } from 'vitest';
 import { picturesOf } from '../../test/support/pictures.ts';
+import type { NDArray, Tree } from '../base/ndarray.ts';
+import { flatten, unflatten } from '../base/tree.ts';
+import { Engine } from '../engine/engine.ts';
 import * as g from '../graph/index.ts';
-import type { NDArray, Tree } from '../ndarray.ts';
-import { makeRecipe, type TokenizerRecipe, type TokenizerSettings } from '../recipe.ts';
-import { Engine } from '../runtime/engine.ts';
-import type { Metrics } from '../training/stage.ts';
-import { flatten, unflatten } from '../tree.ts';
+import { makeRecipe, type TokenizerRecipe, type TokenizerSettings } from '../recipe/schema.ts';
+import type { Metrics } from '../stage/stage.ts';
 import type { PerceptualDistance } from './perceptual.ts';
 import { tokenizerStage } from './stage.ts';
 import { ADDED_UP } from './step.ts';

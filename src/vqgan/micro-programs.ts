@@ -8,7 +8,7 @@
 import * as g from '../graph/index.ts';
 import { optimized } from '../optim/adamw.ts';
 import { addedUp, addGradients, GRADIENTS } from '../optim/micro-batches.ts';
-import type { TokenizerRecipe } from '../recipe.ts';
+import type { TokenizerRecipe } from '../recipe/schema.ts';
 import { adaptiveWeight, norm } from './adversarial.ts';
 import { plainLoss, squaredError } from './loss.ts';
 import { heldParameters } from './model.ts';

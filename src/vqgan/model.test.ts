@@ -3,10 +3,10 @@
 import { describe, expect, it } from 'vitest';
 import { interpret } from '../../test/support/interpreter.ts';
 import { weights } from '../../test/support/numeric.ts';
+import { flatten } from '../base/tree.ts';
 import * as g from '../graph/index.ts';
 import { countParameters } from '../nn/parameters.ts';
-import { makeRecipe } from '../recipe.ts';
-import { flatten } from '../tree.ts';
+import { makeRecipe } from '../recipe/schema.ts';
 import { fromPatches, toPatches } from './blocks.ts';
 import { decode, encode, heldParameters, tokenizerParameters } from './model.ts';
 import { planesOf } from './pixels.ts';

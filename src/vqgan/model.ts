@@ -11,7 +11,7 @@ import {
 } from '../nn/layers.ts';
 import type { Parameter } from '../nn/parameters.ts';
 import { arrangedParameters } from '../nn/taps.ts';
-import type { TokenizerRecipe, TokenizerSettings } from '../recipe.ts';
+import type { TokenizerRecipe, TokenizerSettings } from '../recipe/schema.ts';
 import {
   type AttentionBlock,
   activate,

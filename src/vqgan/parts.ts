@@ -1,7 +1,7 @@
 /** The parts that every program of the tokenizer's training is put together from. */
 
 import * as g from '../graph/index.ts';
-import { gridSize, type TokenizerRecipe, type TokenizerSettings } from '../recipe.ts';
+import { gridSize, type TokenizerRecipe, type TokenizerSettings } from '../recipe/schema.ts';
 import { absoluteError, autoencode, type Reconstruction, reconstruct } from './loss.ts';
 import type { Tokenizer } from './model.ts';
 import type { PerceptualDistance } from './perceptual.ts';

@@ -2,7 +2,7 @@
 
 import * as g from '../graph/index.ts';
 import { type AdamState, adamw, optimized } from '../optim/adamw.ts';
-import type { TokenizerRecipe, TokenizerSettings } from '../recipe.ts';
+import type { TokenizerRecipe, TokenizerSettings } from '../recipe/schema.ts';
 import { discriminatorLoss, generatorLoss } from './adversarial.ts';
 import {
   type Discriminator,

@@ -5,8 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { chiSquareZ } from '../../test/support/chi-square.ts';
 import { interpret } from '../../test/support/interpreter.ts';
 import { weighted } from '../../test/support/numeric.ts';
+import { float32, int32, type NDArray, scalar } from '../base/ndarray.ts';
 import * as g from '../graph/index.ts';
-import { float32, int32, type NDArray, scalar } from '../ndarray.ts';
 import { gumbelBatch } from '../random/noise.ts';
 import { codeShares, gumbelSoftmax, uniformDivergence } from './quantizer.ts';
 

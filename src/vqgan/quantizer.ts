@@ -1,8 +1,8 @@
 /** The Gumbel-softmax quantizer (Jang et al., 1611.01144): latents to logits over the codes, a relaxed draw, and the way back. */
 
+import { int32, sizeOf } from '../base/ndarray.ts';
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
-import { int32, sizeOf } from '../ndarray.ts';
 import { type Conv, conv } from '../nn/layers.ts';
 import type { Tokenizer } from './model.ts';
 

@@ -2,11 +2,11 @@
 
 import { afterAll, describe, expect, it } from 'vitest';
 import { picturesOf } from '../../test/support/pictures.ts';
-import { float32, type NDArray, type Tree } from '../ndarray.ts';
+import { float32, type NDArray, type Tree } from '../base/ndarray.ts';
+import { Engine } from '../engine/engine.ts';
 import { normals } from '../random/noise.ts';
-import { makeRecipe, type TokenizerRecipe } from '../recipe.ts';
-import { Engine } from '../runtime/engine.ts';
-import type { Metrics } from '../training/stage.ts';
+import { makeRecipe, type TokenizerRecipe } from '../recipe/schema.ts';
+import type { Metrics } from '../stage/stage.ts';
 import { deadCodes, forgetMoments, revive } from './revival.ts';
 import { tokenizerStage } from './stage.ts';
 

@@ -3,7 +3,7 @@
  * stay dead. It becomes the twin of a busy code and takes over a part of that code's latents.
  */
 
-import { float32, type NDArray } from '../ndarray.ts';
+import { float32, type NDArray } from '../base/ndarray.ts';
 import { type NoiseKey, permutation } from '../random/noise.ts';
 import { SHARPNESS } from './codebook.ts';
 import type { Tokenizer } from './model.ts';

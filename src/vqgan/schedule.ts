@@ -1,7 +1,7 @@
 /** When the tokenizer's run changes: its phases, its temperature and the terms of its loss, as pure functions of the step. */
 
 import { warmupConstant, warmupCosine } from '../optim/schedule.ts';
-import type { TokenizerSettings } from '../recipe.ts';
+import type { TokenizerSettings } from '../recipe/schema.ts';
 
 type PhaseSettings = Pick<TokenizerSettings, 'steps' | 'autoencoderFraction' | 'hardAfter'>;
 type TemperatureSettings = PhaseSettings & Pick<TokenizerSettings, 'temperatureStart' | 'temperatureEnd'>;

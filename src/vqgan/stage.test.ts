@@ -2,12 +2,12 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { picturesOf } from '../../test/support/pictures.ts';
-import { UserError } from '../errors.ts';
-import { float32, type NDArray, type Tree } from '../ndarray.ts';
-import { makeRecipe, type TokenizerRecipe } from '../recipe.ts';
-import { Engine } from '../runtime/engine.ts';
-import type { Metrics } from '../training/stage.ts';
-import { flatten } from '../tree.ts';
+import { UserError } from '../base/errors.ts';
+import { float32, type NDArray, type Tree } from '../base/ndarray.ts';
+import { flatten } from '../base/tree.ts';
+import { Engine } from '../engine/engine.ts';
+import { makeRecipe, type TokenizerRecipe } from '../recipe/schema.ts';
+import type { Metrics } from '../stage/stage.ts';
 import { compileCodec } from './codec.ts';
 import { firstQuantizedStep } from './schedule.ts';
 import { tokenizerStage } from './stage.ts';

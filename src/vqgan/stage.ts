@@ -1,20 +1,20 @@
 /** The tokenizer stage: a plain autoencoder first, then codes from its latents, then the Gumbel quantizer with a falling temperature. */
 
-import { type PictureReader, ReadAhead, type View } from '../data/reader.ts';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
+import { float32, int32, type NDArray, scalar, type Tree } from '../base/ndarray.ts';
+import { flatten, type Mapped, unflatten } from '../base/tree.ts';
+import { type PictureReader, ReadAhead, type View } from '../data/cache/reader.ts';
+import type { Engine, Executable } from '../engine/engine.ts';
+import type { PlannedProgram } from '../engine/memory/footprint.ts';
 import type { Spec } from '../graph/index.ts';
-import { float32, int32, type NDArray, scalar, type Tree } from '../ndarray.ts';
 import { initialize } from '../nn/parameters.ts';
 import { arranged, restored } from '../nn/taps.ts';
 import { adamState } from '../optim/adamw.ts';
 import { microBatch, split } from '../optim/micro-batches.ts';
 import { gumbelBatch, normalBatch } from '../random/noise.ts';
 import { Shuffle } from '../random/shuffle.ts';
-import { gridSize, type TokenizerRecipe } from '../recipe.ts';
-import type { Engine, Executable } from '../runtime/engine.ts';
-import type { PlannedProgram } from '../runtime/footprint.ts';
-import type { Stage } from '../training/stage.ts';
-import { flatten, type Mapped, unflatten } from '../tree.ts';
+import { gridSize, type TokenizerRecipe } from '../recipe/schema.ts';
+import type { Stage } from '../stage/stage.ts';
 import { codebookFrom } from './codebook.ts';
 import { discriminatorBuffers, discriminatorParameters, type TrainedDiscriminator } from './discriminator.ts';
 import { metricsOf } from './metrics.ts';

@@ -1,11 +1,11 @@
 /** A training step of the tokenizer, whole or in micro-batches, with the same results and gradients; and all programs of the stage. */
 
-import { type NDArray, scalar, type Tree, zeros } from '../ndarray.ts';
+import { type NDArray, scalar, type Tree, zeros } from '../base/ndarray.ts';
+import type { Executable } from '../engine/engine.ts';
+import type { PlannedProgram } from '../engine/memory/footprint.ts';
 import { blank } from '../nn/parameters.ts';
 import { GRADIENTS, join, microBatch, split } from '../optim/micro-batches.ts';
-import type { TokenizerRecipe, TokenizerSettings } from '../recipe.ts';
-import type { Executable } from '../runtime/engine.ts';
-import type { PlannedProgram } from '../runtime/footprint.ts';
+import type { TokenizerRecipe, TokenizerSettings } from '../recipe/schema.ts';
 import {
   addingProgram,
   balanceProgram,

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readPngText } from '../../src/data/png.ts';
+import { readPngText } from '../../src/data/pictures/png.ts';
 import { readLog } from '../support/run-log.ts';
 
 const cli = path.resolve('dist/cli/main.js');

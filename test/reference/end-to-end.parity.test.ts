@@ -1,14 +1,14 @@
 /** From prompt tokens to pictures through the official weights: text embedding, guided chain, decoding, best of several. */
 
 import { afterAll, beforeAll, it } from 'vitest';
+import type { NDArray } from '../../src/base/ndarray.ts';
+import { leaves } from '../../src/base/tree.ts';
 import { DenoiserPool } from '../../src/diffusion/model.ts';
 import { exactPlan, reverseChain } from '../../src/diffusion/samplers/chain.ts';
 import { referenceDraw } from '../../src/diffusion/samplers/reference.ts';
 import { maskReplaceSchedule } from '../../src/diffusion/schedule.ts';
+import { Engine } from '../../src/engine/engine.ts';
 import { pairCosines } from '../../src/evaluation/clip-score.ts';
-import type { NDArray } from '../../src/ndarray.ts';
-import { Engine } from '../../src/runtime/engine.ts';
-import { leaves } from '../../src/tree.ts';
 import { onFixture } from '../support/fixtures.ts';
 import { compare, EXACT, NETWORK } from '../support/parity.ts';
 import { ReferenceSystem } from '../support/reference-system.ts';

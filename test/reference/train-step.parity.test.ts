@@ -3,6 +3,8 @@
  * warm-up of the learning rate, the history of losses, and the moving average.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { float32, int32, type NDArray, scalar } from '../../src/base/ndarray.ts';
+import { flatten } from '../../src/base/tree.ts';
 import { dropCondition, pseudoText } from '../../src/diffusion/condition.ts';
 import { diffusionLoss } from '../../src/diffusion/loss.ts';
 import { loadTraining, readTraining, trainedParameters, trainingProgram } from '../../src/diffusion/programs.ts';
@@ -10,14 +12,12 @@ import { gumbelArgmax } from '../../src/diffusion/reference-draw.ts';
 import { marginal, maskReplaceSchedule } from '../../src/diffusion/schedule.ts';
 import { initialTimesteps, probabilities, updateHistory } from '../../src/diffusion/timesteps.ts';
 import { denoise, diffusionParameters } from '../../src/diffusion/transformer.ts';
+import { Engine, type Executable } from '../../src/engine/engine.ts';
 import * as g from '../../src/graph/index.ts';
-import { float32, int32, type NDArray, scalar } from '../../src/ndarray.ts';
 import { normalize } from '../../src/nn/layers.ts';
 import { adopt } from '../../src/nn/parameters.ts';
 import { initialPlateau, nextPlateau, type PlateauSettings } from '../../src/optim/plateau.ts';
-import { makeRecipe } from '../../src/recipe.ts';
-import { Engine, type Executable } from '../../src/runtime/engine.ts';
-import { flatten } from '../../src/tree.ts';
+import { makeRecipe } from '../../src/recipe/schema.ts';
 import { eachToken } from '../support/class-rows.ts';
 import { onFixture } from '../support/fixtures.ts';
 import { compare, EXACT, NETWORK } from '../support/parity.ts';

@@ -2,7 +2,7 @@
  * The official program stores distributions as `[batch, K + 1, tokens]`, classes in the middle; we read them token by
  * token.
  */
-import type { NDArray } from '../../src/ndarray.ts';
+import type { NDArray } from '../../src/base/ndarray.ts';
 
 /** The `[K + 1]` values of every token, batch by batch. */
 export function eachToken({ shape, data }: NDArray): Float32Array[] {

@@ -1,10 +1,10 @@
 /** Ways to compute a 3x3 convolution, against the plain primitive. */
 
+import { float32, sizeOf } from '../../src/base/ndarray.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import type { Tensor } from '../../src/graph/index.ts';
 import * as g from '../../src/graph/index.ts';
-import { float32, sizeOf } from '../../src/ndarray.ts';
 import { normals } from '../../src/random/noise.ts';
-import type { Engine } from '../../src/runtime/engine.ts';
 
 export const draw = (stream: string, shape: number[]) =>
   float32(Float32Array.from(normals({ seed: 1, stream, step: 0 }, 0, sizeOf(shape))), shape);

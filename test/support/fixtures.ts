@@ -5,8 +5,8 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, it } from 'vitest';
+import { float32, int32, type NDArray } from '../../src/base/ndarray.ts';
 import { readSafetensors } from '../../src/checkpoint/safetensors.ts';
-import { float32, int32, type NDArray } from '../../src/ndarray.ts';
 import { fixturePath, isPartial } from './fixture-files.ts';
 
 export { fixturePath } from './fixture-files.ts';

@@ -3,9 +3,9 @@
  * It is written from what the primitives mean, not from how they are lowered, and it is slow.
  */
 
+import { type NDArray, sizeOf } from '../../src/base/ndarray.ts';
 import type { Attributes, Conv2dAttributes, Node, Primitive, Spec, Tensor } from '../../src/graph/tensor.ts';
 import type { Program } from '../../src/graph/trace.ts';
-import { type NDArray, sizeOf } from '../../src/ndarray.ts';
 
 /** A dense row-major array of any type. Integers are exact in float64; booleans are 0 and 1. */
 export interface Values {

@@ -1,8 +1,8 @@
 /** Gradients two ways: by the gradient table, and by central differences of the interpreted function. Both in float64. */
 
+import { type NDArray, sizeOf } from '../../src/base/ndarray.ts';
 import * as g from '../../src/graph/index.ts';
 import type { Tensor } from '../../src/graph/tensor.ts';
-import { type NDArray, sizeOf } from '../../src/ndarray.ts';
 import { evaluate, toValues, type Values } from './interpreter.ts';
 
 const STEP = 1e-5;

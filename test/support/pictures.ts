@@ -1,6 +1,6 @@
 /** Pictures in memory, for stages under test. */
 
-import type { PictureReader } from '../../src/data/reader.ts';
+import type { PictureReader } from '../../src/data/cache/reader.ts';
 
 /** Bytes [n, side, side, 3] as a reader; every view of a picture is the same. */
 export function picturesOf(bytes: Uint8Array, side: number): PictureReader {

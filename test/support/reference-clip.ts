@@ -1,5 +1,5 @@
 /** Official CLIP settings as ours. */
-import type { VitClipConfig } from '../../src/clip/vit.ts';
+import type { VitClipConfig } from '../reference/vit.ts';
 
 export interface OfficialClip {
   readonly embed_dim: number;

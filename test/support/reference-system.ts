@@ -2,20 +2,21 @@
  * The whole official system in small (tokenizer, CLIP, diffusion model) from its own checkpoint, on our engine: what the
  * fixtures of training and of generation start from.
  */
+
+import { float32, int32, type NDArray } from '../../src/base/ndarray.ts';
 import { readTorch } from '../../src/checkpoint/torch/read.ts';
 import { TorchTensor } from '../../src/checkpoint/torch/tensors.ts';
 import type { Value } from '../../src/checkpoint/torch/values.ts';
-import { clipPixels, imageFeatures, textFeatures, type VitClip, vitClipParameters } from '../../src/clip/vit.ts';
 import { type DiffusionModel, diffusionParameters, type TransformerConfig } from '../../src/diffusion/transformer.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import * as g from '../../src/graph/index.ts';
-import { float32, int32, type NDArray } from '../../src/ndarray.ts';
 import { normalize } from '../../src/nn/layers.ts';
 import { adopt } from '../../src/nn/parameters.ts';
 import { arranged } from '../../src/nn/taps.ts';
-import type { Engine } from '../../src/runtime/engine.ts';
 import { decodeCodes } from '../../src/vqgan/codec.ts';
 import { encode, type Tokenizer, tokenizerParameters } from '../../src/vqgan/model.ts';
 import { codeLogits, latentRows } from '../../src/vqgan/quantizer.ts';
+import { clipPixels, imageFeatures, textFeatures, type VitClip, vitClipParameters } from '../reference/vit.ts';
 import { type Fixture, fixturePath } from './fixtures.ts';
 import { checkpointFile } from './reference-checkpoints.ts';
 import { clipConfig, type OfficialClip } from './reference-clip.ts';

@@ -1,11 +1,12 @@
 /** The denoiser of the transformer fixture: its sizes and weights, for the tests of the network and of whole chains. */
+
+import { float32, type NDArray } from '../../src/base/ndarray.ts';
 import {
   type DiffusionModel,
   diffusionParameters,
   type Transformer,
   type TransformerConfig,
 } from '../../src/diffusion/transformer.ts';
-import { float32, type NDArray } from '../../src/ndarray.ts';
 import { adopt } from '../../src/nn/parameters.ts';
 import type { Fixture } from './fixtures.ts';
 

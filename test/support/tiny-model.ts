@@ -1,13 +1,14 @@
 /** A whole model in the smallest sizes that the reference could have too, with random weights: for imports, exports and the command line. */
+
+import { int32, type NDArray } from '../../src/base/ndarray.ts';
+import { flatten } from '../../src/base/tree.ts';
 import { Bpe } from '../../src/clip/bpe.ts';
 import { exportClip } from '../../src/clip/export.ts';
 import { clipParameters } from '../../src/clip/towers.ts';
 import { transformerConfig } from '../../src/diffusion/model.ts';
 import { diffusionParameters } from '../../src/diffusion/transformer.ts';
-import { int32, type NDArray } from '../../src/ndarray.ts';
 import { initialize } from '../../src/nn/parameters.ts';
-import { makeRecipe, parseRecipe, type Recipe } from '../../src/recipe.ts';
-import { flatten } from '../../src/tree.ts';
+import { makeRecipe, parseRecipe, type Recipe } from '../../src/recipe/schema.ts';
 import { discriminatorBuffers, discriminatorParameters } from '../../src/vqgan/discriminator.ts';
 import { tokenizerParameters } from '../../src/vqgan/model.ts';
 
@@ -47,14 +48,14 @@ export const tokenizerOf = ({ tokenizer, imageSize }: Recipe): Flat =>
 export const diffusionOf = (recipe: Recipe): Flat =>
   flatten<NDArray>(initialize(diffusionParameters(transformerConfig(recipe, CONDITION)), 2));
 
-const judgeShape = { discriminatorLayers: 2, discriminatorChannels: 4 };
+const discriminatorShape = { discriminatorLayers: 2, discriminatorChannels: 4 };
 
 /** A discriminator under the names that a tokenizer's checkpoint has for it. */
-export const judgeOf = (): Flat =>
+export const discriminatorOf = (): Flat =>
   Object.fromEntries(
     Object.entries({
-      ...flatten<NDArray>(initialize(discriminatorParameters(judgeShape), 4)),
-      ...flatten<NDArray>(initialize(discriminatorBuffers(judgeShape), 4)),
+      ...flatten<NDArray>(initialize(discriminatorParameters(discriminatorShape), 4)),
+      ...flatten<NDArray>(initialize(discriminatorBuffers(discriminatorShape), 4)),
     }).map(([name, array]) => [
       `loss.discriminator.${name}`,
       name.endsWith('num_batches_tracked') ? int32([3], []) : array,

@@ -4,9 +4,9 @@
  */
 
 import fc from 'fast-check';
+import { int32, type NDArray, sizeOf } from '../../src/base/ndarray.ts';
 import * as g from '../../src/graph/index.ts';
 import type { Primitive, Tensor } from '../../src/graph/tensor.ts';
-import { int32, type NDArray, sizeOf } from '../../src/ndarray.ts';
 
 export interface Trial {
   /** float64, int32 or bool. */

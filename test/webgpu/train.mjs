@@ -3,11 +3,11 @@
  * a crash of a graphics driver ends nothing else; plain JavaScript over the build, so that it starts without a test runner.
  */
 
+import { float32, int32 } from '../../dist/base/ndarray.js';
+import { Engine } from '../../dist/engine/engine.js';
 import * as g from '../../dist/graph/index.js';
-import { float32, int32 } from '../../dist/ndarray.js';
-import { Engine } from '../../dist/runtime/engine.js';
 
-const STEPS = 20;
+const STEPS = 10;
 const BATCH = 4;
 const SIZE = 8;
 const TOKENS = (SIZE / 2) ** 2;

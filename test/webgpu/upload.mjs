@@ -1,8 +1,8 @@
 /** State that is uploaded once and read twice, and arg max without int64, on WebGPU; prints what it sees as JSON. */
 
+import { float32 } from '../../dist/base/ndarray.js';
+import { Engine } from '../../dist/engine/engine.js';
 import * as g from '../../dist/graph/index.js';
-import { float32 } from '../../dist/ndarray.js';
-import { Engine } from '../../dist/runtime/engine.js';
 
 const engine = Engine.start({ device: 'webgpu', threads: 1 });
 const locations = async () => Object.values(await engine.locations());

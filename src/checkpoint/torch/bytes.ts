@@ -1,6 +1,6 @@
 /** Random access to the bytes of a checkpoint, and the one way in which this folder says that they are not what they should be. */
 import fs from 'node:fs';
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../base/errors.ts';
 import { fileError, systemCode } from '../file-errors.ts';
 
 /** Bytes that are fetched on demand. */

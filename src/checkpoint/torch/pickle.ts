@@ -1,5 +1,5 @@
 /** Writes pickles of protocol 2, as far as checkpoints need them: plain values, ordered dicts and tensors. */
-import type { DType, NDArray } from '../../ndarray.ts';
+import type { DType, NDArray } from '../../base/ndarray.ts';
 
 /** Arrays become lists, maps become ordered dicts; a whole number becomes an int, as far as it is exact. */
 export type Writable = null | boolean | number | string | NDArray | readonly Writable[] | ReadonlyMap<string, Writable>;

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { fixturePath, onJsonFixture } from '../../../test/support/fixtures.ts';
 import { compare, same } from '../../../test/support/parity.ts';
 import { hostileFiles, type IndexEntry } from '../../../test/support/reference-checkpoints.ts';
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../base/errors.ts';
 import { readTorch } from './read.ts';
 import { TorchTensor } from './tensors.ts';
 import type { Value } from './values.ts';

@@ -1,5 +1,5 @@
 /** Reads what `torch.save` has written, in today's zip format or the one before PyTorch 1.6, and runs nothing. */
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../base/errors.ts';
 import { type ByteSource, damaged, fileBytes, memoryBytes } from './bytes.ts';
 import { Cursor } from './cursor.ts';
 import { readLegacy } from './legacy.ts';

@@ -1,6 +1,6 @@
 /** Tensors of a checkpoint: views into storages, whose bytes are fetched only when the values are asked for. */
-import { UserError } from '../../errors.ts';
-import { type NDArray, sizeOf } from '../../ndarray.ts';
+import { UserError } from '../../base/errors.ts';
+import { type NDArray, sizeOf } from '../../base/ndarray.ts';
 import { bfloat16ToFloat32, float16ToFloat32 } from '../half.ts';
 
 /** The element types that are read, with the array that holds their bits. */

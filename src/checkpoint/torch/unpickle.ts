@@ -3,7 +3,7 @@
  * machine, and this machine knows how to build containers, numbers, texts, and what the allow-list of globals.ts names.
  * Opcodes: Python's Lib/pickletools.py, protocols 2 to 5.
  */
-import { messageOf, UserError } from '../../errors.ts';
+import { messageOf, UserError } from '../../base/errors.ts';
 import { damaged, oneLine } from './bytes.ts';
 import type { Cursor } from './cursor.ts';
 import { findGlobal, integer, pathOf } from './globals.ts';

@@ -6,7 +6,7 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { pythonWithTorch } from '../../../test/support/python.ts';
-import { float32, int32, type NDArray } from '../../ndarray.ts';
+import { float32, int32, type NDArray } from '../../base/ndarray.ts';
 import { crc32 } from '../crc32.ts';
 import { type ByteSource, memoryBytes } from './bytes.ts';
 import type { Writable } from './pickle.ts';

@@ -1,5 +1,5 @@
 /** The walk from noise to clean tokens that ancestral samplers share; they differ in how a step is drawn. */
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../base/errors.ts';
 import { type ReverseStep, reverseStep } from '../reverse.ts';
 import { truncateProbabilities } from '../truncation.ts';
 import type { Denoiser, SamplerOptions } from './sampler.ts';

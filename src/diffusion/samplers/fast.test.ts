@@ -1,6 +1,6 @@
 /** The official shortcut as a sampler: it ends clean, in as many steps as asked for. */
 import { describe, expect, it } from 'vitest';
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../base/errors.ts';
 import { maskReplaceSchedule } from '../schedule.ts';
 import { fast, fastPlan } from './fast.ts';
 import type { Denoiser, SamplerOptions } from './sampler.ts';

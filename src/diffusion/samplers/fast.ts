@@ -2,7 +2,7 @@
  * The official program's shortcut to fewer steps, for comparing with it: it strides over the network's times but still
  * takes one-step posteriors, at a time that the tokens are not at. `ancestral` strides exactly and draws better.
  */
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../base/errors.ts';
 import { type ChainStep, reverseChain } from './chain.ts';
 import { gumbelDraw } from './reference.ts';
 import type { Sampler } from './sampler.ts';

@@ -1,7 +1,7 @@
 /** The samplers a recipe can name. */
 
-import { UserError } from '../../errors.ts';
-import type { SamplingSettings } from '../../recipe.ts';
+import { UserError } from '../../base/errors.ts';
+import type { SamplingSettings } from '../../recipe/schema.ts';
 import { ancestral } from './ancestral.ts';
 import { fast } from './fast.ts';
 import { halton } from './halton.ts';

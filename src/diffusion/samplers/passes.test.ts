@@ -1,7 +1,7 @@
 /** What a sampler claims to cost, against the passes of the network that it asks for. */
 
 import { expect, it } from 'vitest';
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../base/errors.ts';
 import { maskReplaceSchedule } from '../schedule.ts';
 import { refuseUnused, samplers } from './index.ts';
 import type { Placement } from './sampler.ts';

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { chiSquareZ } from '../../../test/support/chi-square.ts';
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../base/errors.ts';
 import { uniforms } from '../../random/noise.ts';
 import { maskReplaceSchedule } from '../schedule.ts';
 import { drawPositions, type PuritySettings, purity, revealCounts, selectableScores, sharpened } from './purity.ts';

@@ -2,7 +2,7 @@
  * Purity-prior sampling (Improved VQ-Diffusion, arXiv 2205.16007): each step reveals a fixed number of tokens, first
  * those the network is surest of, and sharpens their distribution by how sure it is.
  */
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../base/errors.ts';
 import { uniforms } from '../../random/noise.ts';
 import { clampLog, LOG_ZERO, logSumExp } from '../log-space.ts';
 import { drawReverse } from '../reverse.ts';

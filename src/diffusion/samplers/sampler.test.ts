@@ -3,7 +3,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { chiSquareZ } from '../../../test/support/chi-square.ts';
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../base/errors.ts';
 import { reverseProbabilities, reverseStep } from '../reverse.ts';
 import { maskReplaceSchedule } from '../schedule.ts';
 import { truncateTopR } from '../truncation.ts';

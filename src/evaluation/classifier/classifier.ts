@@ -1,13 +1,13 @@
-/** A trained judge: what pictures show, with probabilities, and features for distances between sets of pictures. */
+/** A trained classifier: what pictures show, with probabilities, and features for distances between sets of pictures. */
 
 import { z } from 'zod';
+import { UserError } from '../../base/errors.ts';
+import { float32, type NDArray } from '../../base/ndarray.ts';
+import { flatten } from '../../base/tree.ts';
 import { readSafetensors, writeSafetensors } from '../../checkpoint/safetensors.ts';
-import { UserError } from '../../errors.ts';
+import type { Engine, Executable } from '../../engine/engine.ts';
 import * as g from '../../graph/index.ts';
-import { float32, type NDArray } from '../../ndarray.ts';
 import { adopt, literals } from '../../nn/parameters.ts';
-import type { Engine, Executable } from '../../runtime/engine.ts';
-import { flatten } from '../../tree.ts';
 import { planesOf } from '../../vqgan/pixels.ts';
 import {
   type ClassifierConfig,
@@ -16,7 +16,7 @@ import {
   classifierParameters,
 } from './network.ts';
 
-export interface Judgement {
+export interface Classification {
   /** By head: [pictures, classes], each row summing to 1. */
   readonly probabilities: Readonly<Record<string, Float32Array>>;
   /** The layer below the heads, [pictures, features]. */
@@ -24,7 +24,7 @@ export interface Judgement {
 }
 
 const FORMAT = 'clip-vqdiffusion classifier';
-/** Pictures judged together. */
+/** Pictures classified together. */
 const BATCH = 64;
 
 const configSchema = z.strictObject({
@@ -74,8 +74,8 @@ export class Classifier {
     });
   }
 
-  /** Judge pictures, bytes [n, size, size, 3]. */
-  async classify(pixels: Uint8Array): Promise<Judgement> {
+  /** Classify pictures, bytes [n, size, size, 3]. */
+  async classify(pixels: Uint8Array): Promise<Classification> {
     const { size, heads, features: width } = this.config;
     const count = pixels.length / (3 * size * size);
     if (!Number.isInteger(count))

@@ -1,16 +1,16 @@
-/** Training the judge: cross-entropy of every head on pictures that are moved, and mirrored where that changes nothing they show. */
+/** Training the classifier: cross-entropy of every head on pictures that are moved, and mirrored where that changes nothing they show. */
 
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../base/errors.ts';
+import { float32, int32, type NDArray, scalar } from '../../base/ndarray.ts';
+import { flatten } from '../../base/tree.ts';
+import type { Engine } from '../../engine/engine.ts';
 import * as g from '../../graph/index.ts';
-import { float32, int32, type NDArray, scalar } from '../../ndarray.ts';
 import { logSoftmax } from '../../nn/layers.ts';
 import { adopt, initialize } from '../../nn/parameters.ts';
 import { adamState, adamw, clipByGlobalNorm } from '../../optim/adamw.ts';
 import { warmupCosine } from '../../optim/schedule.ts';
 import { integers } from '../../random/noise.ts';
 import { Shuffle } from '../../random/shuffle.ts';
-import type { Engine } from '../../runtime/engine.ts';
-import { flatten } from '../../tree.ts';
 import { Classifier } from './classifier.ts';
 import { type ClassifierConfig, classifierForward, classifierParameters } from './network.ts';
 

@@ -1,0 +1,45 @@
+/** Estimates against what is known of the paper's model, and how they change with what they depend on. */
+import { describe, expect, it } from 'vitest';
+import { makeRecipe } from '../recipe/schema.ts';
+import { estimateTraining } from './estimate.ts';
+
+const estimate = (preset: string, changes: Record<string, string> = {}, speed = 1) =>
+  estimateTraining(makeRecipe(preset, changes), { stages: ['diffusion'], speed, conditionDim: 512 });
+
+describe('estimateTraining', () => {
+  it('knows the paper: 515 M parameters; a step is three passes, with less than the 249 GFLOP of the definition each', () => {
+    const { stages } = estimate('ffhq-256', { 'diffusion.batch': '16' });
+    const [diffusion] = stages;
+    expect(diffusion!.parameters / 1e6).toBeCloseTo(515.2, 1);
+    const perPicture = diffusion!.gflopPerStep / 16;
+    expect(perPicture).toBeLessThan(3 * 249);
+    // Winograd saves three quarters of the convolutions at most; they are 232 of the 249.
+    expect(perPicture).toBeGreaterThan(3 * (249 - 232 * 0.75));
+  });
+
+  it('tells state from activations: one belongs to the model, the other to the pictures', () => {
+    const { stages: one } = estimate('ffhq-256', { 'diffusion.batch': '1' });
+    const { stages: two } = estimate('ffhq-256', { 'diffusion.batch': '2' });
+    // Weights, average, two moments and gradients of 515 M parameters.
+    expect(one[0]!.stateGB).toBeCloseTo(5 * 4 * 0.515, 1);
+    expect(two[0]!.stateGB).toBe(one[0]!.stateGB);
+    expect(two[0]!.activationsGB).toBeGreaterThan(1.2 * one[0]!.activationsGB);
+    expect(one[0]!.memoryGB).toBeGreaterThan(one[0]!.stateGB + one[0]!.activationsGB);
+  });
+
+  it('plans the parts of a batch that a limit asks for', () => {
+    const options = { stages: ['diffusion'], speed: 1, conditionDim: 512 } as const;
+    const recipe = makeRecipe('base', { 'diffusion.batch': '16' });
+    const [whole] = estimateTraining(recipe, options).stages;
+    const [split] = estimateTraining(recipe, { ...options, memory: 2e9 }).stages;
+    expect([whole!.parts, whole!.memoryGB > 2]).toEqual([1, true]);
+    expect([split!.parts > 1, split!.memoryGB <= 2]).toEqual([true, true]);
+    expect(estimateTraining(recipe, { ...options, accumulate: 16 }).stages[0]!.parts).toBe(16);
+  });
+
+  it('is proportional to steps and to the inverse of the speed', () => {
+    const seconds = (steps: string, speed: number) => estimate('nano', { 'diffusion.steps': steps }, speed).seconds;
+    expect(seconds('200', 1)).toBeCloseTo(2 * seconds('100', 1), 9);
+    expect(seconds('100', 0.5)).toBeCloseTo(2 * seconds('100', 1), 9);
+  });
+});

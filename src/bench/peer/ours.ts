@@ -1,0 +1,48 @@
+/** Our side of the comparison, as a process of its own: it does one job and nothing else, so that its memory is the job's. */
+
+import { createRequire } from 'node:module';
+import { messageOf } from '../../base/errors.ts';
+import { Engine } from '../../engine/engine.ts';
+import { peakResidentBytes } from '../../engine/memory/resident.ts';
+import type { Answer, Request } from './protocol.ts';
+import { prepareWork, type Work } from './work.ts';
+
+async function checked(work: Work): Promise<readonly number[]> {
+  if (work.check) return work.check();
+  const values: number[] = [];
+  for (let i = 0; i < 3; i++) values.push(...(await work.run()));
+  return values;
+}
+
+let work: Work | undefined;
+
+async function answer(request: Request): Promise<Answer> {
+  if (request.kind === 'prepare') {
+    const { job, threads, spin, device } = request;
+    work = await prepareWork(job, Engine.start({ threads, spin, device }));
+    const ort = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
+    return { versions: { node: process.versions.node, 'onnxruntime-node': ort.version }, threads, device };
+  }
+  if (request.kind === 'peak') return { peakMB: peakResidentBytes() / 2 ** 20 };
+  if (!work) throw new Error('Nothing was prepared');
+  if (request.kind === 'check') return { values: await checked(work) };
+  return { ms: await timed(work, request.leastMs) };
+}
+
+/** Mean milliseconds of steps that follow each other for so long. */
+async function timed(work: Work, leastMs: number): Promise<number> {
+  const start = performance.now();
+  for (let steps = 1; ; steps++) {
+    await work.run();
+    const passed = performance.now() - start;
+    if (passed >= leastMs) return passed / steps;
+  }
+}
+
+process.on('message', (request: Request) => {
+  answer(request).then(
+    (reply) => process.send?.(reply),
+    (error: unknown) => process.send?.({ error: messageOf(error) } satisfies Answer),
+  );
+});
+process.on('disconnect', () => process.exit());

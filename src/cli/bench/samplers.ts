@@ -1,0 +1,135 @@
+/** `clipvq bench samplers`: quality against steps and seconds, for each sampler, on a trained model. */
+
+import path from 'node:path';
+import { Command } from 'commander';
+import { UserError } from '../../base/errors.ts';
+import { benchSamplers } from '../../bench/sampler-bench.ts';
+import { writeFileAtomic } from '../../checkpoint/atomic.ts';
+import { cacheFolder } from '../../checkpoint/cache-folder.ts';
+import { openSource } from '../../data/sources/open.ts';
+import { Engine } from '../../engine/engine.ts';
+import { faceRequests, openFaceClassifier } from '../../evaluation/classifier/face-classifier.ts';
+import { Generator } from '../../generation/generator.ts';
+import { RunDirectory } from '../../run/directory.ts';
+import { HELD_OUT_FACES_OFFSET } from '../../training/pictures.ts';
+import { type CommonOptions, engineOptions, whole, withCommon } from '../options.ts';
+import { interruptSignal, note, printResult } from '../output.ts';
+import { ProgressDisplay } from '../progress.ts';
+import { readPrompts } from '../prompts.ts';
+import { pointsChart, pointsTable } from './sampler-report.ts';
+import { type TrialOptions, trialsOf, withTrials } from './sampler-trials.ts';
+
+interface Options extends CommonOptions, TrialOptions {
+  readonly model: string;
+  readonly pictures: number;
+  readonly first: number;
+  readonly seed: number;
+  readonly prompts?: string;
+  readonly out?: string;
+}
+
+export function benchSamplersCommand(): Command {
+  const command = new Command('samplers')
+    .description('quality of each sampler against its network passes, picture by picture beside a reference')
+    .requiredOption('--model <dir>', 'a run directory')
+    .option('--pictures <n>', 'pictures for each point', whole(16), 512)
+    .option('--first <n>', 'leave out so many prompts and seeds: to confirm on others than were chosen by', whole(0), 0)
+    .option('--seed <n>', 'seed of the first picture', whole(0), 0)
+    .option('--prompts <file>', 'for models of other pictures than faces: what to ask, one prompt a line')
+    .option('--out <dir>', 'where finished pictures (as numbers) and the plot are kept (default: <model>/samplers)');
+  return withCommon(withTrials(command)).action(run);
+}
+
+async function run(options: Options): Promise<void> {
+  const signal = interruptSignal();
+  const display = new ProgressDisplay();
+  const { settings } = RunDirectory.open(options.model);
+  const generator = await Generator.load(options.model, engineOptions(options));
+  const engine = Engine.start(engineOptions(options));
+  try {
+    const trials = trialsOf(options, generator, note);
+    const { first, pictures } = options;
+    const isFaces = settings.data === 'faces' && options.prompts === undefined;
+    const requests = (isFaces ? faceRequests(first + pictures) : repeated(promptsOf(options), first + pictures)).slice(
+      first,
+    );
+    if (!isFaces)
+      note(
+        'A judge needs pictures whose attributes are known, which only faces are: Fréchet distance and CLIP score alone.',
+      );
+    const { imageSize } = generator.recipe;
+    const judge = isFaces
+      ? await openFaceClassifier({
+          engine,
+          imageSize,
+          folder: cacheFolder(),
+          signal,
+          count: (what) => display.count(what),
+        })
+      : undefined;
+    const real = await realFeatures(generator, settings, pictures, signal, display);
+    const folder = options.out ?? path.join(options.model, 'samplers');
+    let sampling = display.count('sampling');
+    const points = await benchSamplers(trials, {
+      ...{ generator, requests, judge, real, seed: options.seed + first, folder, signal },
+      onTrial: (trial, done, all) => {
+        display.note(`${done + 1}/${all}: ${trial.name}, ${trial.sampling.steps} steps`);
+        sampling = display.count('sampling');
+      },
+      onProgress: (done, all) => sampling(done, all),
+    });
+    display.end();
+    const plot = path.join(folder, 'samplers.png');
+    writeFileAtomic(plot, await pointsChart(points, { pictures }));
+    const result = { model: options.model, pictures, first, seed: options.seed, judge: judge?.accuracy, points, plot };
+    printResult(options.json ?? false, result, () => [
+      ...(judge
+        ? [
+            `Judge, right on drawn faces: ${Object.entries(judge.accuracy)
+              .map(([name, share]) => `${name} ${(100 * share).toFixed(1)} %`)
+              .join(', ')}`,
+            '',
+          ]
+        : []),
+      ...pointsTable(points),
+      '',
+      `Plot: ${plot}`,
+    ]);
+  } finally {
+    await Promise.all([generator.close(), engine.close()]);
+  }
+}
+
+function promptsOf({ prompts }: Options): string[] {
+  if (prompts === undefined) throw new UserError('This model is not of faces: name what to ask with --prompts <file>');
+  return readPrompts(prompts);
+}
+
+const repeated = (prompts: readonly string[], count: number) =>
+  Array.from({ length: count }, (_, i) => ({ prompt: prompts[i % prompts.length]!, asked: {} }));
+
+/** CLIP features of pictures like those the model learned from; of faces, such that it has not seen. */
+async function realFeatures(
+  generator: Generator,
+  { data, seed, recipe }: RunDirectory['settings'],
+  pictures: number,
+  signal: AbortSignal,
+  display: ProgressDisplay,
+): Promise<Float32Array> {
+  const count = Math.max(1000, 2 * pictures);
+  const source = await openSource(data, {
+    faces: { seed, count, offset: HELD_OUT_FACES_OFFSET },
+    background: recipe.pictures.background,
+    signal,
+    onRejected: () => {},
+  });
+  const progress = display.count('real');
+  const size = Math.min(count, source.size);
+  const images = [];
+  for (let i = 0; i < size; i++) {
+    signal.throwIfAborted();
+    images.push(await source.read(Math.floor((i * source.size) / size), recipe.imageSize));
+    progress(i + 1, size);
+  }
+  return generator.clip.embedImages(images);
+}

@@ -1,0 +1,129 @@
+/** Pictures at the size a network sees, in any order: decoded once, then read from the disk. */
+
+import { createHash } from 'node:crypto';
+import { mapConcurrently } from '../../base/concurrency.ts';
+import type { PictureSettings } from '../../recipe/schema.ts';
+import { augmentation, isFixed, mirror } from '../pictures/augment.ts';
+import type { ImageSource } from '../sources/source.ts';
+import { RecordStore } from './record-store.ts';
+
+/** One of a picture's views; where pictures are not varied, all views are the same. */
+export interface View {
+  readonly row: number;
+  readonly view: number;
+}
+
+/** Pictures by number. */
+export interface PictureReader {
+  readonly size: number;
+  /** Pictures [picks.length, side, side, 3] bytes. */
+  read(picks: readonly View[]): Promise<Uint8Array>;
+}
+
+export interface ReaderOptions {
+  readonly source: ImageSource;
+  readonly side: number;
+  readonly seed: number;
+  readonly pictures: PictureSettings;
+  /** Where decoded pictures are kept, `<file>.data` and `<file>.index`; without it each read decodes. */
+  readonly file?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Hears, once, that kept pictures are damaged; they are decoded again. */
+  readonly onDamage?: (() => void) | undefined;
+}
+
+/** Decoders at work at once: as many as libuv has threads for them. */
+const DECODERS = 4;
+/** More than this is not kept on the disk, but decoded anew each time. */
+const MOST_KEPT_BYTES = 8 * 2 ** 30;
+
+/**
+ * A reader of a source. Pictures that are not varied are kept as they are decoded, so that a source is decoded only once,
+ * also over resumed runs.
+ */
+export function openReader(options: ReaderOptions): PictureReader & { close(): void } {
+  const { source, side, seed, pictures, file, signal, onDamage } = options;
+  const width = 3 * side * side;
+  const isKept = file !== undefined && isFixed(pictures) && source.size * width <= MOST_KEPT_BYTES;
+  const store = isKept ? RecordStore.open(file, width) : undefined;
+  let isDamaged = (store?.lost ?? 0) > 0;
+  if (isDamaged) onDamage?.();
+
+  async function decode({ row, view }: View): Promise<Uint8Array> {
+    const { crop, flip } = augmentation(pictures, { seed, view }, source.contentId(row), side);
+    const { data } = await source.read(row, side, crop);
+    if (flip) mirror(data, side);
+    return data;
+  }
+
+  return {
+    size: source.size,
+    async read(picks) {
+      const bytes = new Uint8Array(picks.length * width);
+      const missing: number[] = [];
+      picks.forEach(({ row }, i) => {
+        const slot = store?.slotOf(source.contentId(row)) ?? -1;
+        if (slot < 0) missing.push(i);
+        else if (!store!.read(slot, bytes, i * width)) {
+          store!.drop([slot]);
+          if (!isDamaged) onDamage?.();
+          isDamaged = true;
+          missing.push(i);
+        }
+      });
+      const decoded = await mapConcurrently(missing.length, signal, (n) => decode(picks[missing[n]!]!), DECODERS);
+      decoded.forEach((data, n) => {
+        bytes.set(data, missing[n]! * width);
+      });
+      if (store)
+        for (const i of missing)
+          store.append([source.contentId(picks[i]!.row)], bytes.subarray(i * width, (i + 1) * width));
+      return bytes;
+    },
+    close: () => store?.close(),
+  };
+}
+
+/**
+ * Identity of the pictures of a source, in order, and of what is done to them, however many views there are: 16 hex digits. No
+ * picture is decoded for it.
+ */
+export function picturesId({
+  source,
+  side,
+  seed,
+  pictures: { views: _, ...variation },
+}: Pick<ReaderOptions, 'source' | 'side' | 'seed' | 'pictures'>): string {
+  const hash = createHash('sha256').update(JSON.stringify([side, variation, isFixed(variation) ? 0 : seed]));
+  for (let row = 0; row < source.size; row++) hash.update(source.contentId(row));
+  return hash.digest('hex').slice(0, 16);
+}
+
+/**
+ * Reads ahead of whoever trains: while step s is computed, the pictures of the next steps are decoded.
+ */
+export class ReadAhead {
+  readonly #coming = new Map<number, Promise<Uint8Array>>();
+
+  constructor(
+    private readonly reader: PictureReader,
+    /** The pictures of a step. */
+    private readonly picks: (step: number) => readonly View[],
+    /** Steps in all. */
+    private readonly steps: number,
+    private readonly depth = 4,
+  ) {}
+
+  /** The pictures of step `step`; those of the steps before it are forgotten. */
+  at(step: number): Promise<Uint8Array> {
+    for (const old of this.#coming.keys()) if (old < step) this.#coming.delete(old);
+    for (let next = step; next < Math.min(step + this.depth, this.steps); next++) {
+      if (this.#coming.has(next)) continue;
+      const reading = this.reader.read(this.picks(next));
+      // A failure is reported when its step comes.
+      reading.catch(() => {});
+      this.#coming.set(next, reading);
+    }
+    return this.#coming.get(step) ?? this.reader.read(this.picks(step));
+  }
+}

@@ -1,0 +1,46 @@
+/** Turns what the user typed after `--data` into an image source. */
+
+import { UserError } from '../../base/errors.ts';
+import type { Rejected } from './containers/container.ts';
+import { openContainer } from './containers/open.ts';
+import { type FaceRange, facesSource } from './faces/source.ts';
+import { fashionSource } from './fashion-mnist.ts';
+import { type InventoryOptions, takeInventory } from './inventory.ts';
+import { picturesSource } from './pictures-source.ts';
+import type { ImageSource } from './source.ts';
+
+/** Sources that are names, not paths (write `./faces` for a folder of that name). */
+export const NAMED_SOURCES = ['faces', 'fashion-mnist'] as const;
+
+export const isNamedSource = (spec: string): boolean => NAMED_SOURCES.some((name) => name === spec);
+
+export interface OpenOptions extends InventoryOptions {
+  /** Which faces `faces` means. */
+  readonly faces: FaceRange;
+  /** What transparent pixels lie on. */
+  readonly background?: string | undefined;
+  /** Hears of every picture that is left out, in order. Required, so that nothing is dropped in silence. */
+  readonly onRejected: (rejected: Rejected) => void;
+}
+
+/**
+ * Opens a built-in set (`faces`, `fashion-mnist`), or a folder, archive or table of pictures, each of which is looked at first.
+ * @throws UserError when it cannot be used or holds no usable picture.
+ */
+export async function openSource(spec: string, options: OpenOptions): Promise<ImageSource> {
+  if (spec === 'faces') return facesSource(options.faces);
+  if (spec === 'fashion-mnist') return fashionSource();
+  const container = await openContainer(spec);
+  const { pictures, rejected } = await takeInventory(container, options);
+  for (const one of rejected) options.onRejected(one);
+  if (pictures.length === 0) {
+    const [first] = rejected;
+    await container.close();
+    throw new UserError(
+      first
+        ? `no usable picture in ${spec}: ${rejected.length} rejected, the first (${first.path}) ${first.reason}`
+        : `no pictures in ${spec}`,
+    );
+  }
+  return picturesSource(container, pictures, options.background);
+}

@@ -1,0 +1,85 @@
+/** The state that the engine's worker holds between runs: tensors by path, on the host or on the device. */
+
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { DType, NDArray } from '../base/ndarray.ts';
+import type { Arrays, StateTensor } from './protocol.ts';
+import { fromTensor, toTensor, withData } from './tensors.ts';
+
+export class HeldState {
+  private readonly tensors = new Map<string, Tensor>();
+  /** On the CPU a step writes new state into the buffers of the state before last: two buffers take turns and nothing is allocated. */
+  private readonly spare = new Map<string, Tensor>();
+  /** On a device a tensor lies in memory of the session that made it, and must not outlive it. */
+  private readonly homes = new Map<Tensor, InferenceSession>();
+
+  constructor(private readonly onDevice: boolean) {}
+
+  /** @throws Error if there is none. */
+  at(name: string): Tensor {
+    const tensor = this.tensors.get(name);
+    if (!tensor) throw new Error(`The state holds no ${name}: load it before running`);
+    return tensor;
+  }
+
+  /** On the CPU, memory for what comes next under a name, if there is some: in place that of the last value, otherwise of the one before. */
+  memoryFor(name: string, inPlace: boolean): Tensor | undefined {
+    return (inPlace ? this.tensors : this.spare).get(name);
+  }
+
+  /** Puts what a session made in the place of what was there. */
+  replace(name: string, next: Tensor, session: InferenceSession): void {
+    const old = this.tensors.get(name);
+    this.tensors.set(name, next);
+    if (this.onDevice) this.homes.set(next, session);
+    if (!old || old === next) return;
+    if (this.onDevice) this.dispose(old);
+    else this.spare.set(name, old);
+  }
+
+  /** The same memory, which has come back from another thread under a new array. */
+  moved(name: string, data: Float32Array): void {
+    this.tensors.set(name, withData(this.at(name), data));
+  }
+
+  load(name: string, array: NDArray): void {
+    this.remove(name);
+    this.tensors.set(name, toTensor(array));
+  }
+
+  read(prefix: string): Arrays {
+    return Object.fromEntries(this.under(prefix).map((name) => [name, fromTensor(this.at(name))]));
+  }
+
+  describe(prefix: string): Record<string, StateTensor> {
+    const described = (name: string): [string, StateTensor] => {
+      const { type, dims, location } = this.at(name);
+      return [name, { dtype: type as DType, shape: dims, location }];
+    };
+    return Object.fromEntries(this.under(prefix).map(described));
+  }
+
+  drop(prefix: string): void {
+    for (const name of this.under(prefix)) this.remove(name);
+  }
+
+  /** Whether some of it lies in memory of a session. */
+  liesIn(session: InferenceSession): boolean {
+    return [...this.homes.values()].includes(session);
+  }
+
+  private under(prefix: string): string[] {
+    return [...this.tensors.keys()].filter((name) => name === prefix || name.startsWith(`${prefix}.`));
+  }
+
+  private remove(name: string): void {
+    const tensor = this.tensors.get(name);
+    if (tensor && this.onDevice) this.dispose(tensor);
+    this.tensors.delete(name);
+    this.spare.delete(name);
+  }
+
+  private dispose(tensor: Tensor): void {
+    this.homes.delete(tensor);
+    tensor.dispose();
+  }
+}

@@ -1,0 +1,63 @@
+/** The engine's promise to its caller: while a program runs, the main thread's timers fire. */
+
+import { performance } from 'node:perf_hooks';
+import { afterAll, expect, it } from 'vitest';
+import { float32 } from '../base/ndarray.ts';
+import * as g from '../graph/index.ts';
+import { Engine } from './engine.ts';
+
+const INTERVAL = 5;
+const SIZE = 512;
+const PRODUCTS = 300;
+const x = float32(new Float32Array(SIZE * SIZE).fill(1 / SIZE), [SIZE, SIZE]);
+
+/** Half a second or so of work. A chain, so that no product can be left out or shared: x · x = x for this x. */
+const longProgram = g.trace({ x }, ({ x: factor }) => {
+  let y = factor;
+  for (let i = 0; i < PRODUCTS; i++) y = g.matmul(y, factor);
+  return { y };
+});
+
+const engine = Engine.start({ threads: 1 });
+afterAll(() => engine.close());
+
+/** The longest silence of an interval timer while something runs, and how long that ran, in ms. */
+async function longestSilence(task: () => Promise<unknown>): Promise<{ silence: number; took: number }> {
+  const start = performance.now();
+  let last = start;
+  let silence = 0;
+  const tick = () => {
+    const now = performance.now();
+    silence = Math.max(silence, now - last);
+    last = now;
+  };
+  const timer = setInterval(tick, INTERVAL);
+  await task();
+  clearInterval(timer);
+  tick();
+  return { silence, took: last - start };
+}
+
+it('lets the timers of the main thread fire while a program runs', async () => {
+  const program = await engine.compile(longProgram);
+  await program.run({ x });
+  const { silence, took } = await longestSilence(() => program.run({ x }));
+  console.info(`A ${INTERVAL} ms timer was silent for at most ${silence.toFixed(1)} ms of a ${took.toFixed(0)} ms run`);
+  // Were the run on this thread, the silence would be all of it.
+  expect(silence).toBeLessThan(took / 2);
+});
+
+it('answers every request, one at a time', async () => {
+  const program = await engine.compile(g.trace({ x: g.f32() }, (inputs) => ({ y: g.mul(inputs.x, 2) })));
+  const answers = await Promise.all([1, 2, 3, 4].map((value) => program.run({ x: float32([value], []) })));
+  expect(answers.map(({ y }) => y!.data[0])).toEqual([2, 4, 6, 8]);
+});
+
+it('rejects what is under way and what is asked later when it is closed', async () => {
+  const other = Engine.start({ threads: 1 });
+  const program = await other.compile(longProgram);
+  const underWay = expect(program.run({ x })).rejects.toThrow(/closed/);
+  await other.close();
+  await underWay;
+  await expect(program.run({ x })).rejects.toThrow(/closed/);
+});

@@ -1,0 +1,26 @@
+/** What training tells while it works; the command line draws it. */
+
+import type { Metrics, StageName } from './stage.ts';
+
+/** What a display needs to draw a progress line. */
+export interface Progress {
+  readonly stage: StageName;
+  /** Steps done, and steps in all. */
+  readonly step: number;
+  readonly steps: number;
+  readonly metrics: Metrics;
+  /** Steps a second, lately. */
+  readonly rate: number;
+  readonly secondsLeft: number;
+  /** Share of the time, lately, in which the stage waited for pictures; undefined where it reads none. */
+  readonly waiting: number | undefined;
+}
+
+export interface TrainingDisplay {
+  /** A training step was done. */
+  step(progress: Progress): void;
+  /** Work that counts things begins; call the result as it goes on. */
+  count(what: string): (done: number, total: number) => void;
+  /** Something worth a sentence. */
+  note(text: string): void;
+}

@@ -1,0 +1,73 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { expect, it } from 'vitest';
+
+/** The rooms of `src/`, from the ground up: a file imports from its own room and from rooms named before it. */
+const ROOMS = [
+  'base',
+  'random',
+  'graph',
+  'checkpoint',
+  'nn',
+  'optim',
+  'engine',
+  'recipe',
+  'data',
+  'render',
+  'stage',
+  'clip',
+  'vqgan',
+  'diffusion',
+  'run',
+  'generation',
+  'training',
+  'convert',
+  'evaluation',
+  'bench',
+  'index.ts',
+  'cli',
+];
+
+const ROOT = path.resolve('src');
+const IMPORT =
+  /(?:^|\n)\s*(?:import|export)\s[^'"]*?from\s+'(\.[^']+)'|(?:^|\n)\s*import\s+'(\.[^']+)'|import\('(\.[^']+)'\)/g;
+
+const sources = fs
+  .readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts') && !/\.(test|d)\.ts$/.test(file));
+
+/** What each file imports from `src/`, types included. */
+const imports = new Map(
+  sources.map((file) => {
+    const text = fs.readFileSync(path.join(ROOT, file), 'utf8');
+    const targets = [...text.matchAll(IMPORT)].map((match) => (match[1] ?? match[2] ?? match[3])!);
+    return [file, targets.map((target) => path.normalize(path.join(path.dirname(file), target)))] as const;
+  }),
+);
+
+const floorOf = (file: string): number => ROOMS.indexOf(file.split(path.sep)[0]!);
+
+it('every folder of src is a room with a place in the order', () => {
+  const rooms = fs.readdirSync(ROOT);
+  expect(rooms.filter((room) => !ROOMS.includes(room))).toEqual([]);
+});
+
+it('every import, of types too, stays on its floor or goes down', () => {
+  const up = [...imports].flatMap(([file, targets]) =>
+    targets.filter((target) => floorOf(target) > floorOf(file)).map((target) => `${file} -> ${target}`),
+  );
+  expect(up).toEqual([]);
+});
+
+it('no file imports itself by a circle of others', () => {
+  const circles: string[] = [];
+  const done = new Set<string>();
+  const walk = (file: string, trail: readonly string[]): void => {
+    if (trail.includes(file)) circles.push([...trail.slice(trail.indexOf(file)), file].join(' -> '));
+    if (done.has(file) || trail.includes(file)) return;
+    for (const target of imports.get(file) ?? []) walk(target, [...trail, file]);
+    done.add(file);
+  };
+  for (const file of imports.keys()) walk(file, []);
+  expect(circles).toEqual([]);
+});
