@@ -4,8 +4,10 @@ import { UserError } from '../base/errors.ts';
 import { type ClipReport, reportClip } from '../clip/report.ts';
 import { clipStage, wordsOf } from '../clip/stage.ts';
 import type { Rejected } from '../data/sources/containers/container.ts';
+import { genericTexts } from '../data/sources/generic-texts.ts';
 import { hasPairs, openPairs, type PairSource } from '../data/sources/pairs.ts';
 import { loadAll } from '../data/sources/source.ts';
+import type { Latents } from '../diffusion/latents.ts';
 import { isValidated } from '../diffusion/learning-rate.ts';
 import { transformerConfig } from '../diffusion/model.ts';
 import { type DiffusionStageOptions, diffusionStage } from '../diffusion/stage.ts';
@@ -17,6 +19,7 @@ import type { Recipe } from '../recipe/schema.ts';
 import { fingerprint, type RunDirectory } from '../run/directory.ts';
 import { openRunClip } from '../run/models.ts';
 import { originOf, saveDiscriminator } from '../run/origin.ts';
+import { hasStatistics, saveStatistics } from '../run/statistics.ts';
 import type { StageName } from '../stage/stage.ts';
 import { discriminatorFrom } from '../vqgan/discriminator.ts';
 import type { LpipsSource } from '../vqgan/lpips-weights.ts';
@@ -27,6 +30,7 @@ import { lpipsOf, ownEyes } from './perceptual.ts';
 import { CLIP_FACES_OFFSET, type Pictures, type RunPictures, readyPictures, type Watch } from './pictures.ts';
 import { clipMemory, denoiserMemory, tokenizerMemory } from './planned-stages.ts';
 import { runStage } from './run-stage.ts';
+import { statisticsOf } from './statistics.ts';
 import { isFinished } from './trainer.ts';
 import { Validation } from './validation.ts';
 
@@ -178,6 +182,7 @@ class Pipeline {
     const { run } = this.options;
     const { recipe } = run.settings;
     const { latents, id } = await this.encoded();
+    if (!hasStatistics(run, id)) await this.saveStatistics(latents, id);
     const origin = originOf(run, 'diffusion');
     const parameters = diffusionParameters(transformerConfig(recipe, latents.dim));
     await this.denoiser({
@@ -238,6 +243,20 @@ class Pipeline {
       );
     } finally {
       await validation.close();
+    }
+  }
+
+  /** What corrections of prompts know of these pictures, and of texts that nobody wrote for them. */
+  private async saveStatistics(latents: Latents, id: string): Promise<void> {
+    const { run, engine } = this.options;
+    const { recipe, data } = run.settings;
+    const clip = await openRunClip(run, engine);
+    try {
+      const texts = genericTexts(data).map((text) => recipe.sampling.promptPrefix + text);
+      const embedded = await clip.embedTexts(texts, { truncate: true });
+      saveStatistics(run, statisticsOf(latents, embedded), id);
+    } finally {
+      await clip.close();
     }
   }
 
