@@ -60,8 +60,8 @@ export function trainCommand(): Command {
         .default('all'),
     )
     .option(
-      '--clip <compact|folder|hub name>',
-      'the CLIP to learn from (default: compact for faces, Xenova/clip-vit-base-patch32 for folders)',
+      '--clip <compact|shipped|folder|hub name>',
+      'the CLIP to learn from; shipped is one of drawn faces (default: compact for faces, Xenova/clip-vit-base-patch32 for folders)',
     )
     .option('--set <key=value>', 'change a setting; repeatable', assignment)
     .option('--seed <n>', 'seed of everything random (default: 0)', whole(0))
