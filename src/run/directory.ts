@@ -12,6 +12,7 @@ import { hashFile } from '../checkpoint/hash-file.ts';
 import { appendRegular, readText } from '../checkpoint/regular-file.ts';
 import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import type { Safetensors } from '../checkpoint/safetensors-bytes.ts';
+import { recipeIdentity } from '../recipe/identity.ts';
 import { parseRecipe } from '../recipe/recipe.ts';
 import type { RunSettings } from '../stage/context.ts';
 import { fingerprint } from '../stage/fingerprint.ts';
@@ -144,7 +145,7 @@ export class RunDirectory {
     return fingerprint(
       this.stageHash('tokenizer'),
       this.stageHash(this.denoiserStage),
-      JSON.stringify(this.settings.recipe),
+      recipeIdentity(this.settings.recipe),
     );
   }
 

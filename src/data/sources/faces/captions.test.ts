@@ -160,7 +160,7 @@ const claims: Claim[] = [
   claim('{c}(?:overalls|dungarees)', 'clothing', /^overall$/, fabric, 'clothesColor'),
   claim('{c}(?:sweater with a collar|sweater|jumper)', 'clothing', /^collarAndSweater$/, fabric, 'clothesColor'),
   claim('{c}(?:blazer|suit jacket|jacket)', 'clothing', /^blazer/, fabric, 'clothesColor'),
-  claim('{c}clothes', 'clothing', /./, fabric, 'clothesColor'),
+  claim('{c}(?:clothes|clothing|outfit)', 'clothing', /./, fabric, 'clothesColor'),
   claim('(?:bald head|no hair|shaved head|bald)(?! top)', 'top', /^undefined$/),
   claim('(?:balding|receding hairline|bald top)', 'top', /^sides$/),
   claim('{c}hair on the sides only', 'top', /^sides$/, hair, 'hairColor'),
@@ -204,13 +204,13 @@ const claims: Claim[] = [
   claim('{c}quiff', 'top', /^(frizzle|shortWaved)$/, hair, 'hairColor'),
   claim('{c}hair(?:ed)?', 'top', anyHair, hair, 'hairColor'),
   claim('{c}top', 'clothing', /^shirt(Crew|Scoop)Neck$/, fabric, 'clothesColor'),
-  claim('(?:woman|lady)', 'facialHair', /^undefined$/),
+  claim('(?:woman|lady|girl)', 'facialHair', /^undefined$/),
 ];
 
 const fillers = new Set(
   (
     'a an the this of and in with on against front wearing wears is has person man guy photograph photo portrait picture avatar drawing cartoon ' +
-    'illustration face background backdrop pair'
+    'illustration face background backdrop pair image close-up headshot sketch gentleman boy character human'
   ).split(' '),
 );
 
@@ -236,7 +236,7 @@ function verify(caption: string, face: FaceAttributes): number {
     const spoken = color?.replaceAll('-', ' ');
     if (!holds(extra, spoken)) throw new Error(`"${match[0]}" is false: ${caption} ${JSON.stringify(face)}`);
     rest = rest.replace(match[0], '|');
-    if (!/woman|lady/.test(match[0])) facts++;
+    if (!/woman|lady|girl/.test(match[0])) facts++;
   }
   const unknown = rest.split(/[^a-z-]+/).filter((word) => word !== '' && !fillers.has(word));
   if (unknown.length > 0) throw new Error(`unread words ${unknown.join(' ')}: ${caption}`);

@@ -13,8 +13,12 @@ const openings = [
   'a portrait of',
   'portrait of',
   'a picture of',
+  'an image of',
+  'a close-up of',
+  'a headshot of',
   'an avatar of',
   'a drawing of',
+  'a sketch of',
   'a cartoon of',
   'an illustration of',
 ];

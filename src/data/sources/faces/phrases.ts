@@ -58,7 +58,7 @@ export function phraseOf(topic: Topic, face: FaceAttributes, draws: Draws): Phra
       return beardPhrase(face.facialHair!, draws);
     case 'clothes': {
       const { style, color } = face.clothes;
-      const items = draws.chance(0.08) ? (['{c} clothes'] as const) : words.clothingWords[style];
+      const items = draws.chance(0.12) ? words.anyClothesWords : words.clothingWords[style];
       return { role: 'wearing', text: colored(items, draws.chance(0.88) && words.fabricColorWords[color], draws) };
     }
     case 'background':
@@ -73,21 +73,23 @@ export function phraseOf(topic: Topic, face: FaceAttributes, draws: Draws): Phra
 }
 
 /** What to call the person. Avatars have no sex: beards and cuts are read as most viewers would, the rest stays open. */
-export function nounFor(face: FaceAttributes, draws: Draws): 'man' | 'guy' | 'woman' | 'lady' | 'person' {
+export function nounFor(face: FaceAttributes, draws: Draws): string {
   const { head, facialHair } = face;
-  if (draws.chance(0.25)) return 'person';
-  if (facialHair) return draws.pick(['man', 'man', 'man', 'guy']);
-  if (head.kind === 'hat') return head.style === 'hijab' ? 'woman' : 'person';
-  if (head.kind === 'bald') return 'person';
+  if (draws.chance(0.25)) return draws.pick(anyone);
+  if (facialHair) return draws.pick(['man', 'man', 'man', 'guy', 'gentleman']);
+  if (head.kind === 'hat') return head.style === 'hijab' ? 'woman' : draws.pick(anyone);
+  if (head.kind === 'bald') return draws.pick(anyone);
   switch (hairReadsAs(head.style)) {
     case 'woman':
-      return draws.pick(['woman', 'woman', 'woman', 'lady']);
+      return draws.pick(['woman', 'woman', 'woman', 'lady', 'girl']);
     case 'man':
-      return draws.pick(['man', 'man', 'guy']);
+      return draws.pick(['man', 'man', 'guy', 'boy']);
     case 'either':
-      return 'person';
+      return draws.pick(anyone);
   }
 }
+
+const anyone = ['person', 'person', 'person', 'character', 'human'];
 
 function hidesEyes({ eyewear }: FaceAttributes): boolean {
   return eyewear !== null && /^(kurt|sunglasses|wayfarers|eyepatch)$/.test(eyewear.style);

@@ -120,6 +120,8 @@ export const clothingWords: Readonly<Record<Clothing, Words>> = {
   blazerAndSweater: blazer,
 };
 
+export const anyClothesWords: Words = ['{c} clothes', '{c} clothes', '{c} clothing', 'a {c} outfit'];
+
 export const skinWords: Readonly<Record<Skin, Words>> = {
   light: ['light skin', 'fair skin', 'pale skin'],
   peach: ['light skin', 'fair skin'],
