@@ -10,7 +10,7 @@ import { Profiler } from '../engine/profile/profiler.ts';
 import { initialize } from '../nn/parameters.ts';
 import { uniforms } from '../random/noise.ts';
 import { presets, type Recipe } from '../recipe/schema.ts';
-import { compileEncoder } from '../vqgan/codec.ts';
+import { makeEncoder } from '../vqgan/codec.ts';
 import { tokenizerParameters } from '../vqgan/model.ts';
 import { tokenizerStage } from '../vqgan/stage.ts';
 import { type BenchConfig, benchSampleStep, benchTrainStep } from './bench.ts';
@@ -112,7 +112,7 @@ async function encodeMs(recipe: Recipe, { batch, rounds }: BenchConfig, options:
   const engine = Engine.start(options);
   try {
     const params = flatten<NDArray>(initialize(tokenizerParameters(tokenizer, imageSize), 0));
-    const encoder = await compileEncoder(engine, params, recipe, batch, 'random weights');
+    const encoder = makeEncoder(engine, params, recipe, 'random weights', { sizes: [batch] });
     const images = new Uint8Array(batch * 3 * imageSize ** 2).fill(128);
     await encoder.encode(images);
     const times: number[] = [];

@@ -66,7 +66,7 @@ export async function encodePictures(
     if (limit !== undefined) await clip.embedImages(imageViews(new Uint8Array(BATCH * 3 * 32 ** 2), 32));
     const batch = codecBatch(recipe.imageSize);
     const parts = limit === undefined ? 1 : planUnder(encodingMemory(recipe, batch), 1, limit, present()).parts;
-    const codec = await openRunEncoder(run, engine, batch / parts);
+    const codec = openRunEncoder(run, engine, batch / parts);
     const { views, ...variation } = recipe.pictures;
     const cache = openLatentCache(run.file('cache'), {
       pictures: JSON.stringify([recipe.imageSize, variation, isFixed(variation) ? 0 : seed]),
