@@ -79,7 +79,7 @@ export interface StreamFrame extends Frame {
 }
 
 export class Generator {
-  private encoder: Promise<Encoder> | undefined;
+  private encoder: Encoder | undefined;
 
   private constructor(
     private readonly run: RunDirectory,
@@ -211,7 +211,7 @@ export class Generator {
   async encode(images: readonly RgbImage[]): Promise<Int32Array> {
     checkPictures(images, this.recipe.imageSize);
     this.encoder ??= openRunEncoder(this.run, this.engine);
-    return (await this.encoder).encode(packImages(images));
+    return this.encoder.encode(packImages(images));
   }
 
   /**

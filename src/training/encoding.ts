@@ -80,7 +80,7 @@ export async function encodePictures(context: RunContext, pictures: Encodable): 
     const batch = codecBatch(recipe.imageSize);
     const microBatches =
       limit === undefined ? 1 : planUnder(encodingPlan(recipe, batch), 1, limit, currentBaseline()).microBatches;
-    const codec = await openRunEncoder(run, engine, batch / microBatches);
+    const codec = openRunEncoder(run, engine, batch / microBatches);
     const { views } = recipe.pictures;
     const cache = openLatentCache(run.file('cache'), {
       pictures: JSON.stringify([
