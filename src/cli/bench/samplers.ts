@@ -82,7 +82,15 @@ async function run(options: Options): Promise<void> {
     display.end();
     const plot = path.join(folder, 'samplers.png');
     writeFileAtomic(plot, await pointsChart(points, { pictures }));
-    const result = { model: options.model, pictures, first, seed: options.seed, classifier: classifier?.accuracy, points, plot };
+    const result = {
+      model: options.model,
+      pictures,
+      first,
+      seed: options.seed,
+      classifier: classifier?.accuracy,
+      points,
+      plot,
+    };
     printResult(options.json ?? false, result, () => [
       ...(classifier
         ? [
