@@ -25,6 +25,7 @@ const ROOMS = [
   'diffusion',
   'run',
   'generation',
+  'web',
   'training',
   'convert',
   'evaluation',

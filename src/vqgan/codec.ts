@@ -7,9 +7,9 @@ import type { Executor } from '../engine/executor.ts';
 import type { PlannedProgram } from '../engine/memory/footprint.ts';
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
+import { toEngineLayout } from '../nn/kernel-layout.ts';
 import { embed } from '../nn/layers.ts';
 import { adopt, literals, type Parameter } from '../nn/parameters.ts';
-import { arranged } from '../nn/taps.ts';
 import { gumbelBatch } from '../random/noise.ts';
 import { gridSize, type TokenizerRecipe, type TokenizerSettings } from '../recipe/schema.ts';
 import { decode, encode, type Tokenizer, tokenizerParameters } from './model.ts';
@@ -155,7 +155,7 @@ function half<P extends Tree<Parameter>>(
   const wanted = flatten<Parameter>(of(all));
   const others = Object.keys(flatten<Parameter>(all)).filter((name) => !(name in wanted));
   const own = Object.fromEntries(Object.entries(arrays).filter(([name]) => !others.includes(name)));
-  return arranged(adopt(of(all), own, label));
+  return toEngineLayout(adopt(of(all), own, label));
 }
 
 /** Codes, int32 [batch, tokens], of pictures x [batch, 3, size, size]; with `encode: sample` of Gumbel noise, too. */

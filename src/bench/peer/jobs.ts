@@ -89,7 +89,7 @@ export const jobSettings = ({
     updateInPlace: inPlace,
   }) satisfies DiffusionSettings;
 
-/** Weights of a job by prefix: what `jobWeights` draws anew each time it is asked. */
+/** Weights of a job by prefix: what `jobWeights` draws anew at each call. */
 export function jobParameters(job: Job): Readonly<Record<string, Tree<Parameter>>> {
   const tokenizer = 'tokenizer' in job ? tokenizerParameters(job.tokenizer, job.imageSize) : undefined;
   if (job.kind === 'tokenizer') return { model: tokenizer! };

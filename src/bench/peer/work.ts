@@ -8,8 +8,8 @@ import { ancestral, exactDraw } from '../../diffusion/samplers/ancestral.ts';
 import { reverseChain } from '../../diffusion/samplers/chain.ts';
 import type { SamplerOptions } from '../../diffusion/samplers/sampler.ts';
 import type { Engine } from '../../engine/engine.ts';
+import { toEngineLayout } from '../../nn/kernel-layout.ts';
 import type { Parameter } from '../../nn/parameters.ts';
-import { arranged } from '../../nn/taps.ts';
 import { adamState } from '../../optim/adamw.ts';
 import { makeDecoder } from '../../vqgan/codec.ts';
 import { trainingProgram } from '../../vqgan/programs.ts';
@@ -37,7 +37,7 @@ async function tokenizer(job: JobOf<'tokenizer'>, engine: Engine): Promise<Work>
   const variant = { phase: 'soft', adversary: 'absent', perceptual: false } as const;
   const settings = { ...job.tokenizer, ...job.optimizer };
   const step = await engine.compile(trainingProgram({ imageSize: job.imageSize, tokenizer: settings }, variant));
-  const params = arranged(weights(jobParameters(job).model!));
+  const params = toEngineLayout(weights(jobParameters(job).model!));
   const usage = float32(new Float32Array(settings.codes), [settings.codes]);
   await engine.load({ params, adam: adamState(params), usage });
   const { temperature, klWeight, optimizer } = job;

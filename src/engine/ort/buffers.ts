@@ -1,33 +1,7 @@
-/** How ONNX Runtime lays out the values of a graph in memory: the order in which it runs the nodes, and the buffers that values share. */
+/** How ONNX Runtime lays out the values of a program in memory: the buffers that values share (`scheduling.ts`). */
 
-import { bytes } from './cost.ts';
-import type { Node, Primitive, Tensor } from './tensor.ts';
-import { operandsOf, type Program, schedule } from './trace.ts';
-
-/**
- * The nodes that compute, depth first from the nodes that nothing reads, the latest first, and from each node through its latest
- * operand: what ONNX Runtime's default order comes to.
- */
-function executionOrder(program: Program): readonly Node[] {
-  const nodes = schedule(program).filter(({ op }) => op !== 'input' && op !== 'constant');
-  const place = new Map(nodes.map((node, at) => [node, at]));
-  const isRead = new Set(nodes.flatMap((node) => operandsOf(node).map((operand) => operand.node)));
-  const stack = nodes.filter((node) => !isRead.has(node)).map((node) => ({ node, isDone: false }));
-  const seen = new Set<Node>();
-  const order: Node[] = [];
-  for (let next = stack.pop(); next; next = stack.pop()) {
-    const { node, isDone } = next;
-    if (isDone) order.push(node);
-    else if (!seen.has(node)) {
-      seen.add(node);
-      stack.push({ node, isDone: true });
-      const before = new Set(operandsOf(node).map((operand) => operand.node));
-      const known = [...before].filter((one) => place.has(one));
-      for (const one of known.sort((a, b) => place.get(a)! - place.get(b)!)) stack.push({ node: one, isDone: false });
-    }
-  }
-  return order;
-}
+import { bytes, operandsOf, type Primitive, type Program, type Tensor } from '../../graph/index.ts';
+import { executionOrder } from './order.ts';
 
 /** Values that are another value under another shape or name. */
 const VIEWS: ReadonlySet<Primitive> = new Set<Primitive>(['reshape', 'withGradient']);
