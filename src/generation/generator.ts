@@ -162,6 +162,7 @@ export class Generator {
       const drawn = await this.model.draw(this.conditionsOf(wanted, texts), {
         settings,
         seeds: wanted.map(({ seed }) => seed),
+        customSampler: options.customSampler,
         negative,
         signal: options.signal,
         onStep: ({ step }) => options.onProgress?.(done + step, total),
@@ -187,6 +188,7 @@ export class Generator {
     for await (const frame of this.model.frames(this.conditionsOf(wanted, texts), {
       settings,
       seeds,
+      customSampler: options.customSampler,
       negative,
       preview,
       signal,

@@ -1,6 +1,7 @@
 /** Contact sheets: labelled rows of pictures as one PNG, the first thing anyone sees of a model. */
-import sharp from 'sharp';
+
 import type { RgbImage } from '../data/pictures/image.ts';
+import { sharp } from '../data/pictures/sharp.ts';
 import { type TextStyle, textPath, textWidth, wrapText } from './lettering.ts';
 
 export interface SheetRow {

@@ -13,8 +13,10 @@ import { hashFile } from '../checkpoint/hash-file.ts';
 import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import type { Safetensors } from '../checkpoint/safetensors-bytes.ts';
 import { parseRecipe } from '../recipe/recipe.ts';
-import type { Recipe } from '../recipe/schema.ts';
-import type { StageName } from '../stage/stage.ts';
+import type { RunSettings } from '../stage/context.ts';
+import { fingerprint } from '../stage/fingerprint.ts';
+
+export type { RunSettings } from '../stage/context.ts';
 
 const FORMAT = 'clip-vqdiffusion run';
 const VERSION = 1;
@@ -27,16 +29,6 @@ const runSchema = z.object({
   clip: z.string(),
   recipe: z.unknown(),
 });
-
-/** What a run was started with. */
-export interface RunSettings {
-  readonly seed: number;
-  /** A folder of pictures, or `faces`. */
-  readonly data: string;
-  /** `compact` for the CLIP trained in this run, else a folder or hub name that @huggingface/transformers loads. */
-  readonly clip: string;
-  readonly recipe: Recipe;
-}
 
 export class RunDirectory {
   private constructor(
@@ -121,7 +113,7 @@ export class RunDirectory {
   }
 
   /** Write a stage's trained parameters. */
-  saveModel(stage: StageName, params: Tree<NDArray>, metadata: Readonly<Record<string, string>>): void {
+  saveModel(stage: string, params: Tree<NDArray>, metadata: Readonly<Record<string, string>>): void {
     writeSafetensors(this.file(stage, 'model.safetensors'), flatten(params), {
       format: `${FORMAT} ${stage}`,
       version: `${VERSION}`,
@@ -130,7 +122,7 @@ export class RunDirectory {
   }
 
   /** @throws UserError if the stage has not been trained yet, or its file is damaged or foreign. */
-  readModel(stage: StageName): Safetensors {
+  readModel(stage: string): Safetensors {
     const file = this.file(stage, 'model.safetensors');
     if (!fs.existsSync(file))
       throw new UserError(
@@ -152,11 +144,11 @@ export class RunDirectory {
   }
 
   /** Forget a stage's model, because what it was made from is no more. */
-  forgetModel(stage: StageName): void {
+  forgetModel(stage: string): void {
     fs.rmSync(this.file(stage, 'model.safetensors'), { force: true });
   }
 
-  hasModel(stage: StageName): boolean {
+  hasModel(stage: string): boolean {
     return fs.existsSync(stage === 'clip' ? this.file('clip', 'config.json') : this.file(stage, 'model.safetensors'));
   }
 
@@ -170,18 +162,11 @@ export class RunDirectory {
   }
 
   /** SHA-256 of a stage's trained weights, in hex; read in pieces, since they may be larger than memory holds at once. */
-  stageHash(stage: StageName): string {
+  stageHash(stage: string): string {
     const hash = createHash('sha256');
     hashFile(hash, this.file(stage, 'model.safetensors'));
     return hash.digest('hex');
   }
-}
-
-/** SHA-256 of texts and arrays, 16 hex digits: the identity of a stage's inputs. */
-export function fingerprint(...parts: readonly (string | Uint8Array)[]): string {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(part).update('\0');
-  return hash.digest('hex').slice(0, 16);
 }
 
 function readJson(file: string): unknown {

@@ -5,19 +5,12 @@ import type { Rejected } from '../data/sources/containers/container.ts';
 import { type InventoryLine, inventoryLine } from '../data/sources/inventory.ts';
 import { openSource } from '../data/sources/open.ts';
 import type { ImageSource } from '../data/sources/source.ts';
-import { fingerprint, type RunDirectory, type RunSettings } from '../run/directory.ts';
-import type { TrainingDisplay } from '../stage/display.ts';
+import type { RunDirectory } from '../run/directory.ts';
+import type { RunSettings, Watch } from '../stage/context.ts';
+import { fingerprint } from '../stage/fingerprint.ts';
 
-/** Where the CLIP's captioned faces begin: far from any face the generator learns from, so that the two never share a picture. */
-export const CLIP_FACES_OFFSET = 1_000_000_000;
-/** And where faces begin that no stage learns from, for measuring. */
+/** Where faces begin that no stage learns from, for measuring. */
 export const HELD_OUT_FACES_OFFSET = 2_000_000_000;
-
-/** Who watches, and who may stop it. */
-export interface Watch {
-  readonly signal: AbortSignal;
-  readonly display: TrainingDisplay;
-}
 
 /** Pictures to learn from, and those that were left out. */
 export interface Pictures {

@@ -1,8 +1,9 @@
 /** From an encoded picture to the square of 8-bit sRGB that the networks see. */
 
-import sharp, { type Sharp } from 'sharp';
+import type { Sharp } from 'sharp';
 import { messageOf } from '../../base/errors.ts';
 import type { RgbImage } from './image.ts';
+import { sharp } from './sharp.ts';
 
 /** Larger pictures are refused from their header, before any pixel is decoded. */
 export const MAX_PIXELS = 100e6;
