@@ -41,7 +41,6 @@ export const tinyRecipe: Recipe = parseRecipe(
     },
     diffusion: { ...nano.diffusion, layers: 2, dim: 64, heads: 2, timesteps: 7, mlpRatio: 2, gammaBarEnd: 0.99999 },
     sampling: { ...nano.sampling, steps: 7 },
-    sampling: { ...nano.sampling, steps: 7 },
   },
   'test',
 );
