@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { Interrupted } from '../base/errors.ts';
 import { readMetadata, readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import { latentsOf } from '../diffusion/latents.ts';
 import { diffusionStage } from '../diffusion/stage.ts';
