@@ -72,6 +72,4 @@ it('train.mjs stops when it is interrupted, and goes on when it is started again
   expect(second.status, second.stderr).toBe(0);
   expect(second.stderr).not.toMatch(/tokenizer 1\//);
   expect(second.stdout).toMatch(/^Trained run: /);
-  const missing = await example('train', ['nowhere', 'other', clip]);
-  expect(missing).toMatchObject({ status: 2, stderr: expect.stringMatching(/^[^\n]*nowhere[^\n]*\n$/) });
-});
+}, 300_000);

@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { commands } from './commands.ts';
+import { commandNames } from './command-names.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/[\\/]$/, '');
 
@@ -52,7 +52,7 @@ export function invocation(start: Start = ownStart()): string {
 
 const quoted = (text: string): string => (/^[\w./\\:@+-]+$/.test(text) ? text : JSON.stringify(text));
 
-const COMMAND = new RegExp(`\\bclipvq (?=(?:${commands.map(({ name }) => name).join('|')})\\b)`, 'g');
+const COMMAND = new RegExp(`\\bclipvq (?=(?:${commandNames.join('|')})\\b)`, 'g');
 
 /** A text whose hints (`clipvq train …`) are what the user can type. */
 export const typeable = (text: string, how: string = invocation()): string => text.replace(COMMAND, `${how} `);
