@@ -9,8 +9,9 @@ import { type OperatorTime, operatorTimes } from '../engine/profile/operators.ts
 import { Profiler } from '../engine/profile/profiler.ts';
 import { initialize } from '../nn/parameters.ts';
 import { uniforms } from '../random/noise.ts';
-import { presets, type Recipe } from '../recipe/schema.ts';
-import { compileCodec } from '../vqgan/codec.ts';
+import { presets } from '../recipe/recipe.ts';
+import type { Recipe } from '../recipe/schema.ts';
+import { compileEncoder } from '../vqgan/codec.ts';
 import { tokenizerParameters } from '../vqgan/model.ts';
 import { tokenizerStage } from '../vqgan/stage.ts';
 import { type BenchConfig, benchSampleStep, benchTrainStep } from './bench.ts';
@@ -19,51 +20,44 @@ import { TINY_TOKENIZER } from './peer/rows.ts';
 export const jobs = ['training step', 'reverse step', 'encode'] as const;
 export type Job = (typeof jobs)[number];
 
-/** What is looked at operator by operator: the jobs, and the tokenizer's stage, whose operators are the same at any size. */
-export const looks = [...jobs, 'tokenizer stage'] as const;
-type Look = (typeof looks)[number];
+/** What is profiled operator by operator: the jobs, and the tokenizer's stage, whose operators are the same at any size. */
+export const profiledJobs = [...jobs, 'tokenizer stage'] as const;
 
-export interface DeviceResult {
-  readonly device: string;
-  /** Median milliseconds. */
-  readonly ms: Readonly<Record<Job, number>>;
-  /** Operators that another provider than the device's ran, where they were looked for: those the device cannot do. */
-  readonly fallbacks?: Readonly<Record<Look, readonly OperatorTime[]>>;
+/** By job, the operators that another provider than the device's ran: those the device cannot do. */
+export type Fallbacks = Readonly<Record<(typeof profiledJobs)[number], readonly OperatorTime[]>>;
+
+/** Median milliseconds of the jobs on a device: the diffusion model's in the sizes of `config`, the tokenizer's of the preset nano. */
+export async function timeDevice(
+  config: BenchConfig,
+  engineOptions: EngineOptions,
+): Promise<Readonly<Record<Job, number>>> {
+  const ms: Partial<Record<Job, number>> = {};
+  for (const job of jobs) ms[job] = await work[job](config, engineOptions);
+  return ms as Record<Job, number>;
 }
 
-/**
- * Time the jobs on a device: the diffusion model's as `config` says, the tokenizer's of the preset nano. With `nodes`, the work is done
- * once more under the profiler, apart from the times, and the operators that fell back to the CPU are listed.
- */
-export async function benchDevice(config: BenchConfig, engine: EngineOptions, nodes: boolean): Promise<DeviceResult> {
-  const device = engine.device ?? 'cpu';
-  const { 'training step': train, 'reverse step': reverse, encode } = work;
-  const ms = {
-    'training step': await train(config, engine),
-    'reverse step': await reverse(config, engine),
-    encode: await encode(config, engine),
+/** The work done once under the profiler, and which of its operators fell back to the CPU. */
+export async function deviceFallbacks(config: BenchConfig, engineOptions: EngineOptions): Promise<Fallbacks> {
+  const once = { ...config, rounds: 1 };
+  const of = (job: Job) => fallbacksOf((profiled) => work[job](once, profiled), engineOptions);
+  return {
+    'training step': await of('training step'),
+    'reverse step': await of('reverse step'),
+    encode: await of('encode'),
+    'tokenizer stage': await fallbacksOf(smallTokenizer, engineOptions),
   };
-  if (!nodes || device === 'cpu') return { device, ms };
-  const look = (job: Job) => fallbacksOf((profiled) => work[job]({ ...config, rounds: 1 }, profiled), engine);
-  const fallbacks = {
-    'training step': await look('training step'),
-    'reverse step': await look('reverse step'),
-    encode: await look('encode'),
-    'tokenizer stage': await fallbacksOf(smallTokenizer, engine),
-  };
-  return { device, ms, fallbacks };
 }
 
-/** Two steps of a small tokenizer with all that its loss can hold: codes, a discriminator that counts, and the eyes of a CLIP. */
-async function smallTokenizer(options: EngineOptions): Promise<void> {
-  const engine = Engine.start(options);
+/** Two steps of a small tokenizer with all that its loss can hold: codes, an active discriminator, and the features of a CLIP. */
+async function smallTokenizer(engineOptions: EngineOptions): Promise<void> {
+  const engine = Engine.start(engineOptions);
   try {
     const { imageSize, tokenizer } = TINY_TOKENIZER;
     const adversary = { discriminatorWeight: 0.8, discriminatorStart: 0, discriminatorWarmup: 0 };
     const sizes = { discriminatorLayers: 2, discriminatorChannels: 8 };
     const all = { autoencoderFraction: 0, perceptualWeight: 1, perceptualAfter: 0 };
     const clip = { ...presets.nano.clip, imageSize, imageChannels: 8 };
-    const eyes = towerDistance(initialize(clipParameters(clip, 1).image, 0), '');
+    const distance = towerDistance(initialize(clipParameters(clip, 1).image, 0), '');
     const stage = tokenizerStage({
       engine,
       recipe: { imageSize, tokenizer: { ...tokenizer, ...adversary, ...sizes, ...all } },
@@ -76,7 +70,7 @@ async function smallTokenizer(options: EngineOptions): Promise<void> {
         },
       },
       fingerprint: '',
-      loadPerceptual: async () => eyes,
+      loadPerceptual: async () => distance,
       onExport: () => {},
     });
     await stage.prepare();
@@ -86,20 +80,20 @@ async function smallTokenizer(options: EngineOptions): Promise<void> {
   }
 }
 
-const work: Readonly<Record<Job, (config: BenchConfig, engine: EngineOptions) => Promise<number>>> = {
-  'training step': async (config, engine) => (await benchTrainStep(config, engine)).medianMs,
-  'reverse step': async (config, engine) => (await benchSampleStep(config, engine)).medianMs,
-  encode: (config, engine) => encodeMs(presets.nano, config, engine),
+const work: Readonly<Record<Job, (config: BenchConfig, engineOptions: EngineOptions) => Promise<number>>> = {
+  'training step': async (config, engineOptions) => (await benchTrainStep(config, engineOptions)).medianMs,
+  'reverse step': async (config, engineOptions) => (await benchSampleStep(config, engineOptions)).medianMs,
+  encode: (config, engineOptions) => encodeMs(presets.nano, config, engineOptions),
 };
 
-/** The operators of some work that ran on the CPU although another device was asked for. */
+/** The operators of some work that ran on the CPU although another device was named. */
 async function fallbacksOf(
-  run: (engine: EngineOptions) => Promise<unknown>,
-  engine: EngineOptions,
+  run: (engineOptions: EngineOptions) => Promise<unknown>,
+  engineOptions: EngineOptions,
 ): Promise<OperatorTime[]> {
   const profiler = new Profiler();
   try {
-    await run({ ...engine, profiler });
+    await run({ ...engineOptions, profiler });
     if (profiler.kernels.length === 0) throw new Error('The profile holds no operator: nothing can be said of them');
     return operatorTimes(profiler.kernels, { byShape: true }).filter(({ provider }) => provider === 'CPU');
   } finally {
@@ -107,18 +101,18 @@ async function fallbacksOf(
   }
 }
 
-async function encodeMs(recipe: Recipe, { batch, rounds }: BenchConfig, options: EngineOptions): Promise<number> {
+async function encodeMs(recipe: Recipe, { batch, rounds }: BenchConfig, engineOptions: EngineOptions): Promise<number> {
   const { imageSize, tokenizer } = recipe;
-  const engine = Engine.start(options);
+  const engine = Engine.start(engineOptions);
   try {
     const params = flatten<NDArray>(initialize(tokenizerParameters(tokenizer, imageSize), 0));
-    const codec = await compileCodec(engine, params, recipe, batch, 'random weights');
+    const encoder = await compileEncoder(engine, params, recipe, batch, 'random weights');
     const images = new Uint8Array(batch * 3 * imageSize ** 2).fill(128);
-    await codec.encode(images);
+    await encoder.encode(images);
     const times: number[] = [];
     for (let i = 0; i < rounds; i++) {
       const start = performance.now();
-      await codec.encode(images);
+      await encoder.encode(images);
       times.push(performance.now() - start);
     }
     return times.sort((a, b) => a - b)[Math.floor(rounds / 2)]!;

@@ -1,6 +1,6 @@
 /**
  * The study of Fashion-MNIST: does a generator that was trained without captions draw the class it is asked for? A classifier that
- * has learned from true labels judges; it teaches the generator nothing.
+ * has learned from true labels recognises classes; it teaches the generator nothing.
  */
 
 import fs from 'node:fs';
@@ -39,14 +39,14 @@ export const WORDINGS: readonly Wording[] = [
   { name: 'the best sneaker', isKnown: false, ask: (label) => `the best ${nounOf(label)}` },
 ];
 
-const JUDGE = { channels: 24, features: 128, heads: [{ name: 'class', classes: FASHION_CLASSES }] } as const;
-const JUDGE_TRAINING = { seed: 0, steps: 2500, batch: 64, learningRate: 2e-3, shift: 1, flip: false } as const;
+const CLASSIFIER = { channels: 24, features: 128, heads: [{ name: 'class', classes: FASHION_CLASSES }] } as const;
+const CLASSIFIER_TRAINING = { seed: 0, steps: 2500, batch: 64, learningRate: 2e-3, shift: 1, flip: false } as const;
 
 export interface FashionOptions {
   readonly generator: Generator;
   readonly engine: Engine;
-  /** Where the judge is kept. */
-  readonly judgeFile: string;
+  /** Where the classifier is kept. */
+  readonly classifierFile: string;
   /** Pictures of each class and wording. */
   readonly count: number;
   readonly seed: number;
@@ -55,19 +55,19 @@ export interface FashionOptions {
 }
 
 export interface FashionReport {
-  /** Of the judge, on the 10,000 test pictures, of which it has seen none. */
-  readonly judgeAccuracy: number;
+  /** Of the classifier, on the 10,000 test pictures, of which it has seen none. */
+  readonly classifierAccuracy: number;
   /** Of the CLIP, on the 2,000 test pictures it has not learned from, among the ten class names. */
   readonly clipZeroShot: number;
-  /** Share of the 2,000 whose class the judge still sees after the tokenizer: what the generator could reach. */
+  /** Share of the 2,000 whose class the classifier still sees after the tokenizer: what the generator could reach. */
   readonly reconstructed: number;
-  /** Share of generated pictures in which the judge sees the class that was asked for. */
+  /** Share of generated pictures in which the classifier sees the class that was asked for. */
   readonly recognised: number;
   readonly byWording: readonly { readonly name: string; readonly isKnown: boolean; readonly recognised: number }[];
   readonly byClass: readonly {
     readonly name: string;
     readonly recognised: number;
-    /** The judge on real test pictures of the class. */
+    /** The classifier on real test pictures of the class. */
     readonly real: number;
     readonly reconstructed: number;
   }[];
@@ -84,7 +84,7 @@ export interface FashionPictures {
   readonly neighbours: readonly { readonly picture: RgbImage; readonly nearest: readonly RgbImage[] }[];
 }
 
-/** Generate, judge and compare. */
+/** Generate, classify and compare. */
 export async function studyFashion(
   options: FashionOptions,
 ): Promise<{ report: FashionReport; pictures: FashionPictures }> {
@@ -94,12 +94,12 @@ export async function studyFashion(
   const [trainLabels, testLabels] = [await fashionLabels('train'), await fashionLabels('test')];
   const known = await loadAll(train, side, { signal, onProgress: progress('reading') });
   const unseen = await loadAll(test, side, { signal });
-  const judge = await openJudge(options, known, trainLabels, side);
+  const classifier = await openClassifier(options, known, trainLabels, side);
   const said = async (pixels: Uint8Array) =>
-    mostLikely((await judge.classify(pixels)).probabilities.class!, FASHION_CLASSES.length);
+    mostLikely((await classifier.classify(pixels)).probabilities.class!, FASHION_CLASSES.length);
   const testSaid = await said(unseen);
 
-  // Test pictures that neither judge nor CLIP has learned from.
+  // Test pictures that neither classifier nor CLIP has learned from.
   const held = [...fashionOrder(seed, test.size)].slice(FASHION_CLIP_PAIRS);
   const heldPixels = rowsOf(unseen, held, side);
   const heldLabels = held.map((row) => testLabels[row]!);
@@ -126,7 +126,7 @@ export async function studyFashion(
   const compared = Array.from({ length: 60 }, (_, i) => i);
   return {
     report: {
-      judgeAccuracy: share([...testSaid].map((label, i) => label === testLabels[i])),
+      classifierAccuracy: share([...testSaid].map((label, i) => label === testLabels[i])),
       clipZeroShot: await zeroShot(generator.clip, heldPixels, heldLabels, side),
       reconstructed: share(heldLabels.map((label, i) => label === backSaid[i])),
       recognised: hit(() => true),
@@ -157,24 +157,24 @@ export async function studyFashion(
   };
 }
 
-/** The judge, from its file or trained now on the true labels of the training pictures. */
-async function openJudge(
-  { engine, judgeFile, signal, progress }: FashionOptions,
+/** The classifier, from its file or trained now on the true labels of the training pictures. */
+async function openClassifier(
+  { engine, classifierFile, signal, progress }: FashionOptions,
   pixels: Uint8Array,
   labels: Uint8Array,
   side: number,
 ): Promise<Classifier> {
-  if (!fs.existsSync(judgeFile)) {
+  if (!fs.existsSync(classifierFile)) {
     const pictures = { count: labels.length, pixels, labels: { class: labels } };
-    const config = { ...JUDGE, size: side, heads: [...JUDGE.heads] };
+    const config = { ...CLASSIFIER, size: side, heads: [...CLASSIFIER.heads] };
     const trained = await trainClassifier(engine, pictures, config, {
-      ...JUDGE_TRAINING,
+      ...CLASSIFIER_TRAINING,
       signal,
-      onProgress: progress('judge'),
+      onProgress: progress('classifier'),
     });
-    trained.save(judgeFile);
+    trained.save(classifierFile);
   }
-  return Classifier.load(engine, judgeFile);
+  return Classifier.load(engine, classifierFile);
 }
 
 async function zeroShot(

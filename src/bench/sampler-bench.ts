@@ -10,7 +10,7 @@ import { float32 } from '../base/ndarray.ts';
 import { makeFolder } from '../checkpoint/atomic.ts';
 import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import { packImages } from '../data/pictures/image.ts';
-import { type FaceJudge, judgeRequests, type Request } from '../evaluation/classifier/face-classifier.ts';
+import { type FaceClassifier, type Request, recognisedShares } from '../evaluation/classifier/face-classifier.ts';
 import {
   type Distances,
   distancesOf,
@@ -20,7 +20,7 @@ import {
   ratioOf,
   spreadOf,
 } from '../evaluation/paired.ts';
-import type { Generator, Passes, SamplingChoice } from '../generation/generator.ts';
+import type { GeneratedImage, GenerateOptions, Generator, Passes, SamplingChoice } from '../generation/generator.ts';
 
 /** One setting to measure. */
 export interface Trial {
@@ -43,15 +43,19 @@ export interface Point extends Trial {
   readonly secondsPerPicture: number;
 }
 
-/** What is asked of a generator. */
-export type BenchGenerator = Pick<Generator, 'hash' | 'recipe' | 'generate'> & {
+/** What the bench needs of a generator. */
+export type BenchGenerator = Pick<Generator, 'hash' | 'recipe'> & {
+  generate(
+    prompts: readonly string[],
+    options: GenerateOptions,
+  ): Promise<readonly Pick<GeneratedImage, 'image' | 'clipScore' | 'passes'>[]>;
   readonly clip: Pick<Generator['clip'], 'dim' | 'embedImages'>;
 };
 
 export interface SamplerBenchOptions {
   readonly generator: BenchGenerator;
   readonly requests: readonly Request[];
-  readonly judge: FaceJudge | undefined;
+  readonly judge: FaceClassifier | undefined;
   /** CLIP features of real pictures, [pictures, dim]. */
   readonly real: Float32Array;
   /** Seed of the first picture; the next ones count up. */
@@ -170,7 +174,7 @@ async function measure(
   const images = pictures.map(({ image }) => image);
   return {
     judged: judge
-      ? Float32Array.from(await judgeRequests(judge, requests, packImages(images)))
+      ? Float32Array.from(await recognisedShares(judge, requests, packImages(images)))
       : new Float32Array(requests.length).fill(Number.NaN),
     clipScores: Float32Array.from(pictures, ({ clipScore }) => clipScore),
     features: await generator.clip.embedImages(images),

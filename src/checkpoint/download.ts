@@ -26,7 +26,7 @@ export interface DownloadOptions {
   readonly signal?: AbortSignal | undefined;
   /** Hears of bytes on the disk so far. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
-  /** How often to take up a transfer that broke off, before giving up; 0 unless told. */
+  /** How often to take up a transfer that broke off, before giving up; 0 by default. */
   readonly retries?: number | undefined;
 }
 

@@ -7,7 +7,7 @@ import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { FASHION_CLASSES } from '../data/sources/fashion-mnist.ts';
 import { Engine } from '../engine/engine.ts';
 import { Generator } from '../generation/generator.ts';
-import { makeRecipe } from '../recipe/schema.ts';
+import { makeRecipe } from '../recipe/recipe.ts';
 import { contactSheet } from '../render/sheet.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { openPictures } from '../training/pictures.ts';
@@ -25,7 +25,7 @@ interface Options extends CommonOptions {
 
 export function fashionCommand(): Command {
   const command = new Command('fashion')
-    .description('train on Fashion-MNIST without captions, and let a classifier judge what prompts give')
+    .description('train on Fashion-MNIST without captions, and let a classifier say what prompts give')
     .option('--out <dir>', 'where to work; an interrupted study goes on from here', 'fashion')
     .option('--pictures <n>', 'pictures of each class and wording', whole(1), 20)
     .option('--seed <n>', 'seed of everything random', whole(0), 0)
@@ -62,7 +62,7 @@ async function fashion(options: Options): Promise<void> {
   try {
     const { report, pictures } = await studyFashion({
       ...{ generator, engine, signal, seed: run.settings.seed, count: options.pictures },
-      judgeFile: run.file('judge.safetensors'),
+      classifierFile: run.file('classifier.safetensors'),
       progress: (what) => display.count(what),
     });
     display.end();
@@ -105,7 +105,7 @@ const percent = (share: number): string => `${(100 * share).toFixed(1)} %`.padSt
 
 function reportLines(report: FashionReport): string[] {
   return [
-    `Judge on test pictures ${percent(report.judgeAccuracy)}; through the tokenizer ${percent(report.reconstructed)}; CLIP zero-shot on unseen pictures ${percent(report.clipZeroShot)}`,
+    `Classifier on test pictures ${percent(report.classifierAccuracy)}; through the tokenizer ${percent(report.reconstructed)}; CLIP zero-shot on unseen pictures ${percent(report.clipZeroShot)}`,
     `Asked class recognised in ${percent(report.recognised)} of the generated pictures (chance 10 %)`,
     '',
     'class          recognised   real  through the tokenizer',

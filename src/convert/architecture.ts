@@ -73,7 +73,7 @@ export function inferTokenizer(shapes: Shapes, label: string): TokenizerFindings
   };
 }
 
-/** A PatchGAN discriminator: a convolution in front, as many as there are layers, and one that judges. */
+/** A PatchGAN discriminator: a convolution in front, as many as there are layers, and one that scores. */
 export function inferDiscriminator(shapes: Shapes, label: string): DiscriminatorShape {
   const convolutions = Object.values(shapes).filter(({ shape }) => shape.length === 4).length;
   return {

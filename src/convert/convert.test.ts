@@ -6,9 +6,9 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import {
   diffusionOf,
+  discriminatorOf,
   exportTinyClip,
   type Flat,
-  judgeOf,
   tinyRecipe,
   tokenizerOf,
 } from '../../test/support/tiny-model.ts';
@@ -62,12 +62,12 @@ const diffusion = { ...diffusionOf(small), ...schedule };
 const averaged = Object.fromEntries(
   Object.entries(diffusion).map(([name, array]) => [name, { ...array, data: array.data.map((x) => x / 2) } as NDArray]),
 );
-const judge = judgeOf();
+const discriminator = discriminatorOf();
 /** With what the shapes of the discriminator show. */
-const judged = { ...small.tokenizer, discriminatorLayers: 2, discriminatorChannels: 4 };
+const withDiscriminator = { ...small.tokenizer, discriminatorLayers: 2, discriminatorChannels: 4 };
 const lightning = saved({
   epoch: 3,
-  state_dict: dict({ ...tokenizer, ...judge }),
+  state_dict: dict({ ...tokenizer, ...discriminator }),
 });
 
 /** A solver's checkpoint, with the tokenizer in two halves. */
@@ -95,7 +95,7 @@ describe('layouts', () => {
     const weights = Object.fromEntries(Object.entries(expected).filter(([name]) => !(name in schedule)));
     expect(bits(imported.run.readModel('diffusion').tensors)).toEqual(bits(weights));
     const { recipe } = imported.run.settings;
-    expect(recipe.tokenizer).toEqual(files().includes(lightning) ? judged : small.tokenizer);
+    expect(recipe.tokenizer).toEqual(files().includes(lightning) ? withDiscriminator : small.tokenizer);
     expect(recipe.diffusion).toEqual(small.diffusion);
     expect(recipe).toMatchObject({ imageSize: 16, sampling: { steps: 7, nullEmbedding: 'raw' } });
   });
@@ -103,14 +103,14 @@ describe('layouts', () => {
   it('a tokenizer alone, and a diffusion model alone', () => {
     const alone = run([lightning], { imageSize: 16 });
     expect(alone).toMatchObject({ tokenizer: true, diffusion: false });
-    expect(alone.run.settings.recipe.tokenizer).toEqual(judged);
+    expect(alone.run.settings.recipe.tokenizer).toEqual(withDiscriminator);
     expect(alone.notes).toEqual([]);
     const kept = readSafetensors(alone.run.file('tokenizer', 'discriminator.safetensors')).tensors;
     expect(
       Object.keys(kept)
         .map((name) => `loss.discriminator.${name}`)
         .sort(),
-    ).toEqual(Object.keys(judge).sort());
+    ).toEqual(Object.keys(discriminator).sort());
     expect(run([saved(diffusion)])).toMatchObject({ tokenizer: false, diffusion: true });
   });
 

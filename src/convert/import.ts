@@ -8,7 +8,8 @@ import { clipName } from '../clip/clip-source.ts';
 import { transformerConfig } from '../diffusion/model.ts';
 import { diffusionParameters } from '../diffusion/transformer.ts';
 import { adopt } from '../nn/parameters.ts';
-import { makeRecipe, parseRecipe, type Recipe } from '../recipe/schema.ts';
+import { makeRecipe, parseRecipe } from '../recipe/recipe.ts';
+import type { Recipe } from '../recipe/schema.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { saveDiscriminator } from '../run/origin.ts';
 import { type DiscriminatorShape, discriminatorFrom } from '../vqgan/discriminator.ts';
@@ -71,10 +72,10 @@ export function importCheckpoints(options: ImportOptions): Imported {
   const diffusion = found.diffusion && inferDiffusion(found.diffusion.tensors, found.diffusion.file, options.heads);
   checkPair(options, tokenizer, diffusion);
 
-  const judge = judgeIn(found.tokenizer);
+  const discriminator = discriminatorIn(found.tokenizer);
   const buffers = found.diffusion && loadAll(found.diffusion.buffers);
   const schedule = buffers && scheduleIn(buffers, labelOf(options));
-  const recipe = recipeFor(options, { tokenizer, diffusion, schedule, judge: judge?.shape });
+  const recipe = recipeFor(options, { tokenizer, diffusion, schedule, discriminator: discriminator?.shape });
   const clip = clipFor(options, diffusion?.conditionDim);
   const params = {
     tokenizer: found.tokenizer && tokenizerFrom(found.tokenizer, recipe),
@@ -83,7 +84,7 @@ export function importCheckpoints(options: ImportOptions): Imported {
 
   const run = RunDirectory.create(options.out, { seed: 0, data: 'none', clip, recipe });
   if (params.tokenizer) run.saveModel('tokenizer', params.tokenizer, {});
-  if (judge?.trained) saveDiscriminator(run, judge.trained);
+  if (discriminator?.trained) saveDiscriminator(run, discriminator.trained);
   if (params.diffusion) run.saveModel('diffusion', params.diffusion, {});
   if (params.diffusion && buffers && Object.keys(buffers).length > 0)
     saveBuffers(run, flatten(params.diffusion), buffers);
@@ -91,12 +92,12 @@ export function importCheckpoints(options: ImportOptions): Imported {
     run,
     tokenizer: params.tokenizer !== undefined,
     diffusion: params.diffusion !== undefined,
-    notes: judge?.reason === undefined ? [] : [judge.reason],
+    notes: discriminator?.reason === undefined ? [] : [discriminator.reason],
   };
 }
 
 /** The discriminator that the tokenizer was trained with; another kind than ours is left out, with the reason. */
-function judgeIn(found: Found['tokenizer']) {
+function discriminatorIn(found: Found['tokenizer']) {
   if (!found?.discriminator) return undefined;
   try {
     const shape = inferDiscriminator(found.discriminator, found.file);
@@ -166,17 +167,17 @@ interface Findings {
   readonly tokenizer: TokenizerFindings | undefined;
   readonly diffusion: DiffusionFindings | undefined;
   readonly schedule: ScheduleEnds | undefined;
-  readonly judge: DiscriminatorShape | undefined;
+  readonly discriminator: DiscriminatorShape | undefined;
 }
 
 /** The preset, with everything that the shapes show in its place. */
-function recipeFor(options: ImportOptions, { tokenizer, diffusion, schedule, judge }: Findings): Recipe {
+function recipeFor(options: ImportOptions, { tokenizer, diffusion, schedule, discriminator }: Findings): Recipe {
   const { imageSize } = options;
   const base = makeRecipe(options.preset);
   // An imported tokenizer has been trained: the networks of the loss are no part of it, and may not fit small pictures.
   const withoutLoss = { perceptualWeight: 0, discriminatorWeight: 0 };
   const codes = diffusion && { codes: diffusion.codes };
-  const settings = { ...base.tokenizer, ...withoutLoss, ...tokenizer?.settings, ...judge, ...codes };
+  const settings = { ...base.tokenizer, ...withoutLoss, ...tokenizer?.settings, ...discriminator, ...codes };
   const reduction = settings.patchSize * 2 ** (settings.channelMultipliers.length - 1);
   const side = diffusion ? diffusion.grid * reduction : (imageSize ?? base.imageSize);
   if (imageSize !== undefined && side !== imageSize)

@@ -10,7 +10,7 @@ export type Tensors = Readonly<Record<string, TorchTensor>>;
 export interface ReferenceParts {
   /** encoder.*, decoder.*, quant_conv.*, post_quant_conv.*, quantize.*. */
   readonly tokenizer?: Tensors;
-  /** The judge of the tokenizer's training: main.*, with its running statistics. */
+  /** The discriminator of the tokenizer's training: main.*, with its running statistics. */
   readonly discriminator?: Tensors;
   /** transformer.* and empty_text_embed. */
   readonly diffusion?: Tensors;
@@ -60,9 +60,9 @@ function diffusionIn(tensors: ReadonlyMap<string, TorchTensor>): ReferenceParts 
 function tokenizerIn(tensors: ReadonlyMap<string, TorchTensor>): ReferenceParts | undefined {
   const [encoder, decoder] = [prefixOf(ENCODER_MARK, tensors), prefixOf(DECODER_MARK, tensors)];
   if (encoder === undefined || decoder === undefined) return undefined;
-  const judge = prefixOf(DISCRIMINATOR_MARK, tensors);
+  const discriminator = prefixOf(DISCRIMINATOR_MARK, tensors);
   return {
-    ...(judge !== undefined && { discriminator: under(`${judge}discriminator.`, tensors, /^main\./) }),
+    ...(discriminator !== undefined && { discriminator: under(`${discriminator}discriminator.`, tensors, /^main\./) }),
     tokenizer: {
       ...under(encoder, tensors, /^(encoder|quant_conv|quantize)\./),
       ...under(decoder, tensors, /^(decoder|post_quant_conv)\./),

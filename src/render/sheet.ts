@@ -1,7 +1,8 @@
 /** Contact sheets: labelled rows of pictures as one PNG, the first thing anyone sees of a model. */
-import sharp from 'sharp';
+
 import type { RgbImage } from '../data/pictures/image.ts';
-import { withText } from '../data/pictures/png.ts';
+import { withText } from '../data/pictures/png-text.ts';
+import { sharp } from '../data/pictures/sharp.ts';
 import { type TextStyle, textPath, textWidth, wrapText } from './lettering.ts';
 
 export interface SheetRow {
@@ -17,7 +18,7 @@ export interface Sheet {
   readonly title?: string;
   readonly subtitle?: string;
   readonly rows: readonly SheetRow[];
-  /** Side of a picture on the sheet in pixels; 128 unless told. Whole multiples keep every source pixel a clean square. */
+  /** Side of a picture on the sheet in pixels; 128 by default. Whole multiples keep every source pixel a clean square. */
   readonly tileSize?: number;
 }
 
@@ -66,7 +67,7 @@ export async function contactSheet(sheet: Sheet): Promise<Buffer> {
     .png({ compressionLevel: 9 })
     .toBuffer();
   // A sheet that lies among pictures is not trained on.
-  return withText(png, { Software: 'clip-vqdiffusion' });
+  return Buffer.from(withText(png, { Software: 'clip-vqdiffusion' }).buffer);
 }
 
 function headingWidth({ title = '', subtitle = '' }: Sheet): number {

@@ -10,8 +10,10 @@ import { flatten } from '../base/tree.ts';
 import { makeFolder, sweepTemporaries, writeFileAtomic } from '../checkpoint/atomic.ts';
 import { hashFile } from '../checkpoint/hash-file.ts';
 import { appendRegular, readText } from '../checkpoint/regular-file.ts';
-import { readSafetensors, type Safetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
-import { parseRecipe, type Recipe } from '../recipe/schema.ts';
+import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
+import type { Safetensors } from '../checkpoint/safetensors-bytes.ts';
+import { parseRecipe } from '../recipe/recipe.ts';
+import type { Recipe } from '../recipe/schema.ts';
 import type { StageName } from '../stage/stage.ts';
 
 const FORMAT = 'clip-vqdiffusion run';

@@ -9,7 +9,14 @@ import { readSafetensors } from '../../src/checkpoint/safetensors.ts';
 import type { Writable } from '../../src/checkpoint/torch/pickle.ts';
 import { writeTorch } from '../../src/checkpoint/torch/write.ts';
 import { readLog } from '../support/run-log.ts';
-import { diffusionOf, exportTinyClip, type Flat, judgeOf, tinyRecipe, tokenizerOf } from '../support/tiny-model.ts';
+import {
+  diffusionOf,
+  discriminatorOf,
+  exportTinyClip,
+  type Flat,
+  tinyRecipe,
+  tokenizerOf,
+} from '../support/tiny-model.ts';
 
 const cli = path.resolve('dist/cli/main.js');
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-convert-cli-'));
@@ -44,7 +51,10 @@ const tokenizer = tokenizerOf(tinyRecipe);
 const diffusion = diffusionOf(tinyRecipe);
 
 beforeAll(() => {
-  writeTorch(at('tokenizer.ckpt'), new Map<string, Writable>([['state_dict', dict({ ...tokenizer, ...judgeOf() })]]));
+  writeTorch(
+    at('tokenizer.ckpt'),
+    new Map<string, Writable>([['state_dict', dict({ ...tokenizer, ...discriminatorOf() })]]),
+  );
   writeTorch(at('released.pt'), dict(diffusion));
   exportTinyClip(at('clip'));
   const files = ['tokenizer.ckpt', 'released.pt'];
@@ -102,12 +112,14 @@ describe('train --from', () => {
     const { status, stderr } = train('still', ...still);
     expect(status, stderr).toBe(0);
     expect(distance(weights('still', 'tokenizer', 'model.safetensors'), tokenizer)).toBeLessThan(1e-6);
-    const judge = weights('still', 'tokenizer', 'discriminator.safetensors');
-    const kept = Object.entries(judgeOf()).filter(([name]) => !/running|num_batches/.test(name));
-    const own = Object.fromEntries(kept.map(([name]) => [name, judge[name.slice('loss.discriminator.'.length)]!]));
+    const discriminator = weights('still', 'tokenizer', 'discriminator.safetensors');
+    const kept = Object.entries(discriminatorOf()).filter(([name]) => !/running|num_batches/.test(name));
+    const own = Object.fromEntries(
+      kept.map(([name]) => [name, discriminator[name.slice('loss.discriminator.'.length)]!]),
+    );
     expect(distance(own, Object.fromEntries(kept))).toBeLessThan(1e-6);
-    // Two steps of its own, which judge two batches each, after the three it had.
-    expect(judge['main.3.num_batches_tracked']!.data[0]).toBe(7);
+    // Two steps of its own, which discriminator two batches each, after the three it had.
+    expect(discriminator['main.3.num_batches_tracked']!.data[0]).toBe(7);
     expect(distance(weights('still', 'diffusion', 'model.safetensors'), diffusion)).toBeLessThan(1e-6);
   });
 

@@ -1,5 +1,5 @@
 /**
- * The programs of the product on two devices: 50 training steps of the diffusion model and of the tokenizer, and a chain of reverse
+ * The programs of the product on two devices: 8 training steps of the diffusion model and of the tokenizer, and a chain of reverse
  * steps. Prints what both devices computed, and what crossed between host and device, as JSON. Plain JavaScript over the build, in a
  * process of its own: a graphics driver that crashes ends nothing else.
  */
@@ -14,8 +14,8 @@ import { exactPlan } from '../../dist/diffusion/samplers/chain.js';
 import { Engine } from '../../dist/engine/engine.js';
 import { uniforms } from '../../dist/random/noise.js';
 
-const STEPS = 50;
-const CHAIN = 25;
+const STEPS = 8;
+const CHAIN = 6;
 const jobOf = (name) => moreRows.find((row) => row.name === name).job;
 
 const engines = ['cpu', 'webgpu'].map((device) => Engine.start({ device, threads: 1 }));
@@ -33,16 +33,16 @@ async function curve(engine, name, optimizer) {
 }
 
 async function diffusion(engine) {
-  const told = await curve(engine, 'train-tiny', { lr: 2e-3, emaDecay: 0.9 });
+  const learned = await curve(engine, 'train-tiny', { lr: 2e-3, emaDecay: 0.9 });
   const ema = await engine.read('ema.transformer.to_logits.1.bias');
   await engine.drop('');
-  return { ...told, ema: [...ema.data] };
+  return { ...learned, ema: [...ema.data] };
 }
 
 async function tokenizer(engine) {
-  const told = await curve(engine, 'tokenizer-tiny', { lr: 1e-3 });
+  const learned = await curve(engine, 'tokenizer-tiny', { lr: 1e-3 });
   await engine.drop('');
-  return told;
+  return learned;
 }
 
 /** A chain on the CPU, and what the device draws in each of its steps from the tokens and uniforms that the CPU had. */
@@ -58,10 +58,10 @@ async function sampling([cpu, gpu]) {
     denoisers.push(await pool.denoiser(condition, guidanceScale));
   }
   const noise = { seed: 7, samples: Array.from({ length: batch }, (_, i) => i) };
-  const told = [];
+  const visited = [];
   const recorded = async (x, t) => {
     const logProbs = await denoisers[0](x, t);
-    told.push({ x: x.slice(), logProbs: logProbs.slice() });
+    visited.push({ x: x.slice(), logProbs: logProbs.slice() });
     return logProbs;
   };
   await ancestral(recorded, { schedule, batch, tokens, steps: CHAIN, truncation: undefined, noise });
@@ -69,7 +69,7 @@ async function sampling([cpu, gpu]) {
   const differing = [];
   let [drawn, farthest] = [0, 0];
   for (const [index, { from, to }] of exactPlan(schedule.steps, CHAIN).entries()) {
-    const { x, logProbs } = told[index];
+    const { x, logProbs } = visited[index];
     const other = await denoisers[1](x, from);
     if (index === 0) await gpu.transfers();
     farthest = Math.max(farthest, ...logProbs.map((value, i) => Math.abs(value - other[i])));

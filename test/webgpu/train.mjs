@@ -7,7 +7,7 @@ import { float32, int32 } from '../../dist/base/ndarray.js';
 import { Engine } from '../../dist/engine/engine.js';
 import * as g from '../../dist/graph/index.js';
 
-const STEPS = 20;
+const STEPS = 10;
 const BATCH = 4;
 const SIZE = 8;
 const TOKENS = (SIZE / 2) ** 2;

@@ -9,7 +9,7 @@ import { hasVulkan, runOnVulkan } from '../support/webgpu.ts';
 
 const present = hasVulkan('training on WebGPU');
 
-/** Losses are near 1.6; after 20 steps of rounding in another order they may differ by this much. */
+/** Losses are near 1.6; after 10 steps of rounding in another order they may differ by this much. */
 const TOLERANCE = 1e-3;
 
 interface Training {
@@ -22,12 +22,12 @@ interface Training {
 const train = async (device: string) =>
   (await runOnVulkan(fileURLToPath(new URL('train.mjs', import.meta.url)), device)) as Training;
 
-describe.skipIf(!present)('20 training steps on WebGPU (software Vulkan)', () => {
+describe.skipIf(!present)('10 training steps on WebGPU (software Vulkan)', () => {
   it('lose what they lose on the CPU, with the state on the device', async () => {
     const [cpu, gpu] = [await train('cpu'), await train('webgpu')];
 
-    expect(cpu.losses).toHaveLength(20);
-    expect(cpu.losses.at(-1)).toBeLessThan(cpu.losses[0]! / 2);
+    expect(cpu.losses).toHaveLength(10);
+    expect(cpu.losses.at(-1)).toBeLessThan(cpu.losses[0]! / 1.5);
     cpu.losses.forEach((loss, step) => {
       expect(Math.abs(gpu.losses[step]! - loss), `step ${step}`).toBeLessThan(TOLERANCE);
     });

@@ -3,7 +3,8 @@
 import { transformerConfig } from '../../diffusion/model.ts';
 import { exactPlan } from '../../diffusion/samplers/chain.ts';
 import type { TransformerConfig } from '../../diffusion/transformer.ts';
-import { presets, type Recipe } from '../../recipe/schema.ts';
+import { presets } from '../../recipe/recipe.ts';
+import type { Recipe } from '../../recipe/schema.ts';
 import { type Job, TIMESTEPS } from './jobs.ts';
 
 export interface Row {
@@ -119,7 +120,7 @@ const pick = ({ layers, dim, heads, mlp, mlpRatio, timesteps, codes, grid, condi
   conditionDim,
 });
 
-/** What is measured unless rows are asked for by name. */
+/** What is measured by default. */
 export const rows: readonly Row[] = [
   trainRow('train-4x256', transformer(4, 256, 8, 16, 1024), 4),
   trainRow('train-6x256', transformer(6, 256, 8, 8, 512), 32),
@@ -141,7 +142,7 @@ export const TINY_TOKENIZER = {
   tokenizer: { ...presets.nano.tokenizer, channels: 32, batch: 2 },
 };
 
-/** What is measured only when asked for by name: sizes for a GPU, and sizes that try the machinery out. */
+/** What is measured only when named: sizes for a GPU, and sizes that try the machinery out. */
 export const moreRows: readonly Row[] = [
   trainRow('train-12x384-32', transformer(12, 384, 12, 16, 1024), 32),
   trainRow('train-base', BASE, presets.base.diffusion.batch),

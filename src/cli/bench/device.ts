@@ -1,7 +1,7 @@
 /** `clipvq bench device`: the CPU against the GPU of this machine. */
 
 import { Command, Option } from 'commander';
-import { benchDevice, type DeviceResult, jobs, looks } from '../../bench/devices.ts';
+import { deviceFallbacks, type Fallbacks, type Job, jobs, profiledJobs, timeDevice } from '../../bench/devices.ts';
 import { type ModelSizes, whole, withModelSizes } from '../options.ts';
 import { note, printResult } from '../output.ts';
 import { table } from '../table.ts';
@@ -11,6 +11,12 @@ interface DeviceOptions extends ModelSizes {
   readonly threads: number;
   readonly nodes: boolean;
   readonly json?: boolean;
+}
+
+interface DeviceResult {
+  readonly device: string;
+  readonly ms: Readonly<Record<Job, number>>;
+  readonly fallbacks?: Fallbacks;
 }
 
 export function benchDeviceCommand(): Command {
@@ -32,7 +38,9 @@ async function compareDevices(options: DeviceOptions): Promise<void> {
   // The other device first: where there is none, nobody waits for the CPU.
   for (const device of [options.device, 'cpu']) {
     note(`Timing ${device}`);
-    results.push(await benchDevice(config, { device, threads }, nodes));
+    const ms = await timeDevice(config, { device, threads });
+    const isProfiled = nodes && device !== 'cpu';
+    results.push({ device, ms, ...(isProfiled && { fallbacks: await deviceFallbacks(config, { device, threads }) }) });
   }
   const [other, cpu] = results as [DeviceResult, DeviceResult];
   const recommended = other.ms['training step'] < cpu.ms['training step'] ? other.device : cpu.device;
@@ -49,7 +57,7 @@ async function compareDevices(options: DeviceOptions): Promise<void> {
 
 function fallbackLines({ device, fallbacks }: DeviceResult): string[] {
   if (!fallbacks) return [];
-  return looks.flatMap((job) => {
+  return profiledJobs.flatMap((job) => {
     const fallen = fallbacks[job];
     if (fallen.length === 0) return [`${job}: every operator ran on ${device}`];
     return [

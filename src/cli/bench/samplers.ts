@@ -8,7 +8,7 @@ import { writeFileAtomic } from '../../checkpoint/atomic.ts';
 import { cacheFolder } from '../../checkpoint/cache-folder.ts';
 import { openSource } from '../../data/sources/open.ts';
 import { Engine } from '../../engine/engine.ts';
-import { faceRequests, openFaceJudge } from '../../evaluation/classifier/face-classifier.ts';
+import { faceRequests, openFaceClassifier } from '../../evaluation/classifier/face-classifier.ts';
 import { Generator } from '../../generation/generator.ts';
 import { RunDirectory } from '../../run/directory.ts';
 import { HELD_OUT_FACES_OFFSET } from '../../training/pictures.ts';
@@ -59,7 +59,13 @@ async function run(options: Options): Promise<void> {
       );
     const { imageSize } = generator.recipe;
     const judge = isFaces
-      ? await openFaceJudge({ engine, imageSize, folder: cacheFolder(), signal, count: (what) => display.count(what) })
+      ? await openFaceClassifier({
+          engine,
+          imageSize,
+          folder: cacheFolder(),
+          signal,
+          count: (what) => display.count(what),
+        })
       : undefined;
     const real = await realFeatures(generator, settings, pictures, signal, display);
     const folder = options.out ?? path.join(options.model, 'samplers');

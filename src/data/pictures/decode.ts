@@ -1,11 +1,12 @@
 /** From an encoded picture to the square of 8-bit sRGB that the networks see. */
 
-import sharp, { type Sharp } from 'sharp';
+import type { Sharp } from 'sharp';
 import { messageOf } from '../../base/errors.ts';
 import { firstFrame } from './gif-frame.ts';
 import { identify, type PictureFormat } from './identify.ts';
 import type { RgbImage } from './image.ts';
 import { withOrientationInFront } from './png-orientation.ts';
+import { sharp } from './sharp.ts';
 import { type Crop, middleSquare, resizedSquare } from './square.ts';
 import { tiffTrouble } from './tiff.ts';
 

@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import { expect, it } from 'vitest';
-import { makeRecipe } from '../../recipe/schema.ts';
+import { makeRecipe } from '../../recipe/recipe.ts';
 import { augmentation } from './augment.ts';
 import { toSquare } from './decode.ts';
 import { lanczos, middleSquare } from './square.ts';

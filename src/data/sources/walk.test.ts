@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { makeRecipe } from '../../recipe/schema.ts';
+import { makeRecipe } from '../../recipe/recipe.ts';
 import { RunDirectory } from '../../run/directory.ts';
 import { walkFolder } from './walk.ts';
 

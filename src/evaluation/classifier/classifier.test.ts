@@ -1,4 +1,4 @@
-/** The judge learns what is there to learn, says so only on pictures it has not seen, and comes back from its file as it was. */
+/** The classifier learns what is there to learn, says so only on pictures it has not seen, and comes back from its file as it was. */
 
 import fs from 'node:fs';
 import os from 'node:os';
@@ -77,17 +77,17 @@ it('gives probabilities and features of any number of pictures, whatever stands 
 it('is the same for the same seed, and for another seed another', async () => {
   const short = { ...training, steps: 5 };
   const { pixels } = bars(8, 'test');
-  const judged = async (seed: number) => {
+  const classified = async (seed: number) => {
     const trained = await trainClassifier(engine, bars(64, 'train'), config, { ...short, seed });
     return (await trained.classify(pixels)).features;
   };
-  const first = await judged(1);
-  expect(await judged(1)).toEqual(first);
-  expect(await judged(2)).not.toEqual(first);
+  const first = await classified(1);
+  expect(await classified(1)).toEqual(first);
+  expect(await classified(2)).not.toEqual(first);
 });
 
 it('comes back from its file as it was', async () => {
-  const file = path.join(folder, 'judge.safetensors');
+  const file = path.join(folder, 'classifier.safetensors');
   classifier.save(file, { data: 'bars' });
   const loaded = await Classifier.load(engine, file);
   const { pixels } = bars(5, 'test');

@@ -1,4 +1,4 @@
-/** A trained judge: what pictures show, with probabilities, and features for distances between sets of pictures. */
+/** A trained classifier: what pictures show, with probabilities, and features for distances between sets of pictures. */
 
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
@@ -16,7 +16,7 @@ import {
   classifierParameters,
 } from './network.ts';
 
-export interface Judgement {
+export interface Classification {
   /** By head: [pictures, classes], each row summing to 1. */
   readonly probabilities: Readonly<Record<string, Float32Array>>;
   /** The layer below the heads, [pictures, features]. */
@@ -24,7 +24,7 @@ export interface Judgement {
 }
 
 const FORMAT = 'clip-vqdiffusion classifier';
-/** Pictures judged together. */
+/** Pictures classified together. */
 const BATCH = 64;
 
 const configSchema = z.strictObject({
@@ -74,8 +74,8 @@ export class Classifier {
     });
   }
 
-  /** Judge pictures, bytes [n, size, size, 3]. */
-  async classify(pixels: Uint8Array): Promise<Judgement> {
+  /** Classify pictures, bytes [n, size, size, 3]. */
+  async classify(pixels: Uint8Array): Promise<Classification> {
     const { size, heads, features: width } = this.config;
     const count = pixels.length / (3 * size * size);
     if (!Number.isInteger(count))

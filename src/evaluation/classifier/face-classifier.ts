@@ -1,4 +1,4 @@
-/** Prompts whose answers are known, and the judge that looks for them: drawn faces, asked for by their true attributes. */
+/** Prompts whose answers are known, and the classifier that looks for them: drawn faces, asked for by their true attributes. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -14,8 +14,8 @@ import { Classifier, mostLikely } from './classifier.ts';
 import { faceHeads, faceLabels } from './face-heads.ts';
 import { trainClassifier } from './train.ts';
 
-/** Faces that no generator and no CLIP has seen: for the judge to learn from, for testing it, and for asking. */
-const JUDGE_FACES = { learn: 3_000_000_000, test: 3_200_000_000, ask: 3_400_000_000 } as const;
+/** Faces that no generator and no CLIP has seen: for the classifier to learn from, for testing it, and for asking. */
+const CLASSIFIER_FACES = { learn: 3_000_000_000, test: 3_200_000_000, ask: 3_400_000_000 } as const;
 const TRAINING = {
   faces: 4000,
   tested: 500,
@@ -27,29 +27,35 @@ const TRAINING = {
 } as const;
 const NETWORK = { channels: 16, features: 96 } as const;
 
-export interface FaceJudge {
+export interface FaceClassifier {
   readonly classifier: Classifier;
   /** By question: share of right answers on drawn faces it has not learned from. */
   readonly accuracy: Readonly<Record<string, number>>;
 }
 
-export interface JudgeOptions {
+export interface FaceClassifierOptions {
   readonly engine: Engine;
   readonly imageSize: number;
-  /** Where the trained judge is kept. */
+  /** Where the trained classifier is kept. */
   readonly folder: string;
   readonly signal?: AbortSignal | undefined;
   readonly count: (what: string) => (done: number, total: number) => void;
 }
 
-/** The judge for pictures of a size: from its folder, or trained now. */
-export async function openFaceJudge({ engine, imageSize, folder, signal, count }: JudgeOptions): Promise<FaceJudge> {
-  const file = path.join(folder, `face-judge-${imageSize}.safetensors`);
+/** The classifier for pictures of a size: from its folder, or trained now. */
+export async function openFaceClassifier({
+  engine,
+  imageSize,
+  folder,
+  signal,
+  count,
+}: FaceClassifierOptions): Promise<FaceClassifier> {
+  const file = path.join(folder, `face-classifier-${imageSize}.safetensors`);
   const config = { size: imageSize, ...NETWORK, heads: [...faceHeads] };
-  const test = await labelled(JUDGE_FACES.test, TRAINING.tested, imageSize, signal);
+  const test = await labelled(CLASSIFIER_FACES.test, TRAINING.tested, imageSize, signal);
   if (!fs.existsSync(file)) {
-    const pictures = await labelled(JUDGE_FACES.learn, TRAINING.faces, imageSize, signal, count('drawing'));
-    const onProgress = count('judge');
+    const pictures = await labelled(CLASSIFIER_FACES.learn, TRAINING.faces, imageSize, signal, count('drawing'));
+    const onProgress = count('classifier');
     const trained = await trainClassifier(engine, pictures, config, { ...TRAINING, seed: 0, signal, onProgress });
     makeFolder(folder);
     trained.save(file);
@@ -85,7 +91,7 @@ export interface Request {
 
 /** Prompts for faces nobody has seen: the background and two more attributes, chosen at random among those the face has. */
 export function faceRequests(count: number): Request[] {
-  return Array.from({ length: count }, (_, i) => requestFor(faceAttributes(0, JUDGE_FACES.ask + i), i));
+  return Array.from({ length: count }, (_, i) => requestFor(faceAttributes(0, CLASSIFIER_FACES.ask + i), i));
 }
 
 function requestFor(face: FaceAttributes, index: number): Request {
@@ -101,10 +107,8 @@ function requestFor(face: FaceAttributes, index: number): Request {
     ...(facialHair ? [{ question: 'facialHair', words: `with a ${label('facialHair')}` }] : []),
     { question: 'clothesColor', words: `in ${colorWord(fabricColorWords, clothes.color)} clothes` },
   ];
-  const [first, step] = integers({ seed: 0, stream: 'judge/parts', step: 0 }, index, 2, 60) as unknown as [
-    number,
-    number,
-  ];
+  // The stream keeps its first name, so that the requests stay the same.
+  const [first = 0, step = 0] = integers({ seed: 0, stream: 'judge/parts', step: 0 }, index, 2, 60);
   const chosen = [
     ...new Set([first % parts.length, (first + 1 + (step % Math.max(1, parts.length - 1))) % parts.length]),
   ];
@@ -122,9 +126,9 @@ function colorWord<C extends HairColor | FabricColor>(table: Readonly<Record<C, 
   return own ?? table[color][0]!;
 }
 
-/** For each request the share of what it asked that the judge sees, [requests]; `pixels` [requests, size, size, 3]. */
-export async function judgeRequests(
-  { classifier }: FaceJudge,
+/** For each request the share of what it asked that the classifier sees, [requests]; `pixels` [requests, size, size, 3]. */
+export async function recognisedShares(
+  { classifier }: FaceClassifier,
   requests: readonly Request[],
   pixels: Uint8Array,
 ): Promise<Float64Array> {

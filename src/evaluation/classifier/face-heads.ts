@@ -1,4 +1,4 @@
-/** What a judge of drawn faces is asked, and the answers that the drawing gives. */
+/** The questions a classifier of drawn faces answers, and the answers that the drawing gives. */
 
 import type { FaceAttributes } from '../../data/sources/faces/attributes.ts';
 import { keysOf } from '../../data/sources/faces/draws.ts';

@@ -1,4 +1,4 @@
-/** Training the judge: cross-entropy of every head on pictures that are moved, and mirrored where that changes nothing they show. */
+/** Training the classifier: cross-entropy of every head on pictures that are moved, and mirrored where that changes nothing they show. */
 
 import { UserError } from '../../base/errors.ts';
 import { float32, int32, type NDArray, scalar } from '../../base/ndarray.ts';

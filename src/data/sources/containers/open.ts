@@ -6,10 +6,8 @@ import { messageOf, UserError } from '../../../base/errors.ts';
 import { identify, NOT_A_PICTURE } from '../../pictures/identify.ts';
 import { bytesAt, type Container, HEAD, type Rejected, withFile } from './container.ts';
 import { openFolder } from './folder.ts';
-import { openParquet } from './parquet.ts';
 import { openTar } from './tar.ts';
 import { looksLikeTar } from './tar-header.ts';
-import { openZip } from './zip.ts';
 
 /**
  * Open a folder, a zip or tar archive, or a Parquet file. Archives and tables inside a folder (shards) are opened too; their
@@ -46,8 +44,8 @@ const ZIP = new Set(['504b0304', '504b0506', '504b0708']);
 /** The archive at a path, or undefined if it is none. */
 async function openArchive(file: string): Promise<Container | undefined> {
   const head = await headOf(file);
-  if (head.subarray(0, 4).toString('latin1') === 'PAR1') return openParquet(file);
-  if (ZIP.has(head.subarray(0, 4).toString('hex'))) return openZip(file);
+  if (head.subarray(0, 4).toString('latin1') === 'PAR1') return (await import('./parquet.ts')).openParquet(file);
+  if (ZIP.has(head.subarray(0, 4).toString('hex'))) return (await import('./zip.ts')).openZip(file);
   if (looksLikeTar(head)) return openTar(file);
   return undefined;
 }
