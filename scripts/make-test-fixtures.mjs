@@ -11,7 +11,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { brotliCompressSync, constants, gunzipSync } from 'node:zlib';
-import { encodeSafetensors, parseSafetensors } from '../dist/checkpoint/safetensors.js';
+import { encodeSafetensors, parseSafetensors } from '../dist/checkpoint/safetensors-bytes.js';
 import { readTorch } from '../dist/checkpoint/torch/read.js';
 import { TorchTensor } from '../dist/checkpoint/torch/tensors.js';
 import { encodeTorch } from '../dist/checkpoint/torch/write.js';

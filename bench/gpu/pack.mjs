@@ -18,6 +18,7 @@ const bundle = path.join(root, '.gpu-bundle');
 const ENTRIES = [
   'bench/gpu/main.mjs',
   'dist/bench/peer/ours.js',
+  'dist/engine/engine-host.js',
   'dist/engine/engine-worker.js',
   'test/webgpu/train.mjs',
 ];

@@ -1,4 +1,4 @@
-"""The PyTorch side of `npm run bench -- peer`: one job a process, told by JSON lines on stdin, answered on stdout."""
+"""The PyTorch side of `npm run bench -- peer`: one job a process, calls as JSON lines on stdin, replies on stdout."""
 
 import json
 import platform
@@ -165,8 +165,7 @@ def versions(device):
     return {**told, 'cuda': torch.version.cuda, 'gpu': torch.cuda.get_device_name()} if device == 'cuda' else told
 
 
-def answer(request, state):
-    kind = request['kind']
+def answer(kind, request, state):
     if kind == 'prepare':
         state['device'] = device = 'cuda' if request['pytorch'] == 'gpu' and torch.cuda.is_available() else 'cpu'
         torch.set_num_threads(request['threads'])
@@ -179,11 +178,11 @@ def answer(request, state):
         return {'versions': versions(device), 'threads': torch.get_num_threads(), 'device': device}
     if kind == 'check':
         job = state['job']
-        return {'values': job.check() if hasattr(job, 'check') else [v for _ in range(3) for v in job.run()]}
+        return job.check() if hasattr(job, 'check') else [v for _ in range(3) for v in job.run()]
     if kind == 'round':
         allow_tf32(request.get('tf32', False))
-        return {'ms': timed(state, request['leastMs'])}
-    return {'peakMB': peak_mb()}
+        return timed(state, request['leastMs'])
+    return peak_mb()
 
 
 def timed(state, least_ms):
@@ -201,11 +200,12 @@ def timed(state, least_ms):
 def main():
     state = {}
     for line in sys.stdin:
+        call = json.loads(line)
         try:
-            reply = answer(json.loads(line), state)
-        except Exception as error:  # One line for whoever asked; the next request may still be answered.
-            reply = {'error': f'{type(error).__name__}: {error}'}
-        print(json.dumps(reply), flush=True)
+            result = {'reply': answer(call['kind'], call['request'], state)}
+        except Exception as error:  # One line for the caller; the next request may still be answered.
+            result = {'error': f'{type(error).__name__}: {error}'}
+        print(json.dumps({'id': call['id'], **result}), flush=True)
 
 
 main()

@@ -3,6 +3,11 @@ export class UserError extends Error {
   override readonly name = 'UserError';
 }
 
+/** Thrown when work was stopped by a signal. What a training run has done until then is in its checkpoint. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+}
+
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

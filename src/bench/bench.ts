@@ -2,14 +2,15 @@
 
 import { float32, int32, scalar } from '../base/ndarray.ts';
 import { DenoiserPool } from '../diffusion/model.ts';
+import { maskReplaceSchedule } from '../diffusion/process/schedule.ts';
 import { compileTraining, loadTraining } from '../diffusion/programs.ts';
 import { ancestral } from '../diffusion/samplers/ancestral.ts';
-import { maskReplaceSchedule } from '../diffusion/schedule.ts';
 import { diffusionParameters, type TransformerConfig } from '../diffusion/transformer.ts';
 import { Engine, type EngineOptions } from '../engine/engine.ts';
 import { peakResidentBytes } from '../engine/memory/resident.ts';
 import { countParameters, initializeEach } from '../nn/parameters.ts';
-import { type DiffusionSettings, presets } from '../recipe/schema.ts';
+import { presets } from '../recipe/recipe.ts';
+import type { DiffusionSettings } from '../recipe/schema.ts';
 
 export interface BenchConfig {
   readonly layers: number;

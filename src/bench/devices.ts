@@ -9,8 +9,9 @@ import { type OperatorTime, operatorTimes } from '../engine/profile/operators.ts
 import { Profiler } from '../engine/profile/profiler.ts';
 import { initialize } from '../nn/parameters.ts';
 import { uniforms } from '../random/noise.ts';
-import { presets, type Recipe } from '../recipe/schema.ts';
-import { compileCodec } from '../vqgan/codec.ts';
+import { presets } from '../recipe/recipe.ts';
+import type { Recipe } from '../recipe/schema.ts';
+import { compileEncoder } from '../vqgan/codec.ts';
 import { tokenizerParameters } from '../vqgan/model.ts';
 import { tokenizerStage } from '../vqgan/stage.ts';
 import { type BenchConfig, benchSampleStep, benchTrainStep } from './bench.ts';
@@ -105,13 +106,13 @@ async function encodeMs(recipe: Recipe, { batch, rounds }: BenchConfig, engineOp
   const engine = Engine.start(engineOptions);
   try {
     const params = flatten<NDArray>(initialize(tokenizerParameters(tokenizer, imageSize), 0));
-    const codec = await compileCodec(engine, params, recipe, batch, 'random weights');
+    const encoder = await compileEncoder(engine, params, recipe, batch, 'random weights');
     const images = new Uint8Array(batch * 3 * imageSize ** 2).fill(128);
-    await codec.encode(images);
+    await encoder.encode(images);
     const times: number[] = [];
     for (let i = 0; i < rounds; i++) {
       const start = performance.now();
-      await codec.encode(images);
+      await encoder.encode(images);
       times.push(performance.now() - start);
     }
     return times.sort((a, b) => a - b)[Math.floor(rounds / 2)]!;

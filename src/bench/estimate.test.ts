@@ -1,6 +1,6 @@
 /** Estimates against what is known of the paper's model, and how they change with what they depend on. */
 import { describe, expect, it } from 'vitest';
-import { makeRecipe } from '../recipe/schema.ts';
+import { makeRecipe } from '../recipe/recipe.ts';
 import { estimateTraining } from './estimate.ts';
 
 const estimate = (preset: string, changes: Record<string, string> = {}, speed = 1) =>

@@ -6,7 +6,7 @@ import { clipParameters } from '../clip/towers.ts';
 import { scheduleOf, transformerConfig } from '../diffusion/model.ts';
 import { trainingProgram as diffusionProgram, gradientProgram } from '../diffusion/programs.ts';
 import { diffusionParameters } from '../diffusion/transformer.ts';
-import { type Program, programCost } from '../graph/index.ts';
+import { countFlop, type Program } from '../graph/index.ts';
 import { blank, countParameters, type Parameter } from '../nn/parameters.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import type { StageName } from '../stage/stage.ts';
@@ -75,7 +75,7 @@ export function estimateTraining(recipe: Recipe, options: EstimateOptions): Esti
   const { speed, conditionDim, accumulate, memory: limit } = options;
   const estimates = options.stages.map((stage, index): StageEstimate => {
     const { parameters, program, steps, batch } = work[stage](recipe, conditionDim);
-    const { flop } = programCost(program);
+    const flop = countFlop(program);
     const count = countParameters(parameters);
     const inPlace = (stage === 'diffusion' || stage === 'finetune') && recipe.diffusion.updateInPlace;
     const arithmetic = flop / 1e9 / REFERENCE_GFLOPS[stage];

@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { uniforms } from '../random/noise.ts';
-import { makeRecipe } from '../recipe/schema.ts';
+import { makeRecipe } from '../recipe/recipe.ts';
 import { type BenchGenerator, benchSamplers, CHUNK, type Trial } from './sampler-bench.ts';
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'sampler-bench-'));
@@ -25,18 +25,17 @@ function painter(failAt = Number.POSITIVE_INFINITY) {
   const generator: BenchGenerator = {
     hash: 'weights',
     recipe,
-    generate: async (prompts, { seed, steps, signal: _, onProgress: __, ...options } = {}) => {
+    generate: async (prompts, { seed, steps, signal: _, onProgress: __, ...options }) => {
       if (calls.length === failAt) throw new Error('killed');
       const seeds = seed as readonly number[];
       calls.push({ seeds, steps: steps! });
       const passes = { conditional: steps!, unconditional: options.guidanceScale === 1 ? 0 : steps! };
-      return prompts.map((prompt, i) => {
+      return prompts.map((_prompt, i) => {
         const data = Uint8Array.from(
           uniforms({ seed: 0, stream: `paint ${steps}`, step: 0 }, seeds[i]!, 3),
           (u) => 255 * u,
         );
-        const settings = recipe.sampling;
-        return { image: { data, width: 1, height: 1 }, prompt, seed: seeds[i]!, clipScore: 0.5, settings, passes };
+        return { image: { data, width: 1, height: 1 }, clipScore: 0.5, passes };
       });
     },
     clip: {

@@ -20,7 +20,7 @@ import {
   ratioOf,
   spreadOf,
 } from '../evaluation/paired.ts';
-import type { Generator, Passes, SamplingChoice } from '../generation/generator.ts';
+import type { GeneratedImage, GenerateOptions, Generator, Passes, SamplingChoice } from '../generation/generator.ts';
 
 /** One setting to measure. */
 export interface Trial {
@@ -43,8 +43,12 @@ export interface Point extends Trial {
   readonly secondsPerPicture: number;
 }
 
-/** What is asked of a generator. */
-export type BenchGenerator = Pick<Generator, 'hash' | 'recipe' | 'generate'> & {
+/** What the bench needs of a generator. */
+export type BenchGenerator = Pick<Generator, 'hash' | 'recipe'> & {
+  generate(
+    prompts: readonly string[],
+    options: GenerateOptions,
+  ): Promise<readonly Pick<GeneratedImage, 'image' | 'clipScore' | 'passes'>[]>;
   readonly clip: Pick<Generator['clip'], 'dim' | 'embedImages'>;
 };
 

@@ -2,7 +2,7 @@
  * The header of a safetensors file, checked to the letter: which tensors there are, of which format and shape, and which
  * bytes belong to each. Format: https://huggingface.co/docs/safetensors
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf, UserError } from '../base/errors.ts';
 import { sizeOf } from '../base/ndarray.ts';
 import { parseStrictJson } from './strict-json.ts';

@@ -6,7 +6,8 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { UserError } from '../base/errors.ts';
 import { float32, int32, type NDArray, scalar, sizeOf } from '../base/ndarray.ts';
-import { encodeSafetensors, parseSafetensors, readSafetensors, writeSafetensors } from './safetensors.ts';
+import { readSafetensors, writeSafetensors } from './safetensors.ts';
+import { encodeSafetensors, parseSafetensors } from './safetensors-bytes.ts';
 
 const folder = fs.mkdtempSync(join(tmpdir(), 'safetensors-'));
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));

@@ -6,7 +6,7 @@ import { UserError } from '../base/errors.ts';
 import { exportDiffusion, exportTokenizer } from '../convert/export.ts';
 import { importCheckpoints } from '../convert/import.ts';
 import type { WeightsChoice } from '../convert/reference.ts';
-import { presets } from '../recipe/schema.ts';
+import { presets } from '../recipe/recipe.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { whole } from './options.ts';
 import { note, printResult } from './output.ts';

@@ -10,7 +10,7 @@ import { NEAR_BITS, NEAR_LEVELS } from '../data/pictures/duplicates.ts';
 import { type PictureReport, reportPictures } from '../data/pictures/report.ts';
 import { isNamedSource } from '../data/sources/open.ts';
 import type { ImageSource } from '../data/sources/source.ts';
-import { presets } from '../recipe/schema.ts';
+import { presets } from '../recipe/recipe.ts';
 import { contactSheet } from '../render/sheet.ts';
 import { between, whole } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';

@@ -7,7 +7,7 @@ import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { FASHION_CLASSES } from '../data/sources/fashion-mnist.ts';
 import { Engine } from '../engine/engine.ts';
 import { Generator } from '../generation/generator.ts';
-import { makeRecipe } from '../recipe/schema.ts';
+import { makeRecipe } from '../recipe/recipe.ts';
 import { contactSheet } from '../render/sheet.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { openPictures } from '../training/pictures.ts';

@@ -1,39 +1,25 @@
 /** `clipvq generate`: prompts in, PNG files out. */
 
-import fs from 'node:fs';
-import path from 'node:path';
-import { Command } from 'commander';
-import { UserError } from '../base/errors.ts';
-import { writeFileAtomic } from '../checkpoint/atomic.ts';
-import { fileError } from '../checkpoint/file-errors.ts';
-import { type EngineOptions, Generator, type Passes, type SamplingChoice } from '../generation/generator.ts';
-import { samplingSchema } from '../recipe/schema.ts';
-import { type CommonOptions, settingOption, whole, withCommon } from './options.ts';
+import { Command, Option } from 'commander';
+import { Interrupted, UserError } from '../base/errors.ts';
+import { type EngineOptions, type GeneratedImage, Generator, type Passes } from '../generation/generator.ts';
+import { type CommonOptions, whole, withCommon } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
+import { type PictureWriter, pictureWriter } from './picture-files.ts';
 import { type ProfileOptions, profiled, withProfile } from './profile.ts';
 import { ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
+import { samplingOf, withSampling } from './sampling-options.ts';
 
-/** How pictures are drawn, by the settings of a recipe: every one but those that belong to the model. */
-const SAMPLING_FLAGS = {
-  sampler: '--sampler <name>',
-  steps: '--steps <n>',
-  placement: '--placement <name>',
-  remasking: '--remasking <share>',
-  guidanceScale: '--guidance <s>',
-  guidanceSchedule: '--guidance-schedule <name>',
-  guidanceFrom: '--guidance-from <share>',
-  guidanceUntil: '--guidance-until <share>',
-  truncation: '--truncation <r>',
-} as const satisfies Record<keyof SamplingChoice, string>;
-type Setting = keyof SamplingChoice;
-
-interface GenerateOptions extends CommonOptions, ProfileOptions, Partial<Omit<SamplingChoice, 'guidanceScale'>> {
+interface GenerateCommandOptions extends CommonOptions, ProfileOptions {
   readonly model: string;
   readonly prompts?: string;
-  readonly number: number;
+  readonly count?: number;
+  /** The former name of `count`. */
+  readonly number?: number;
   readonly seed: number;
-  readonly guidance?: number;
+  readonly negative?: string;
+  readonly bestOf?: number;
   readonly out: string;
 }
 
@@ -42,103 +28,112 @@ export function generateCommand(): Command {
     .description('make pictures for prompts')
     .argument('[prompts...]', 'what to make, one prompt an argument')
     .requiredOption('--model <dir>', 'a run directory')
-    .option('--prompts <file>', 'read prompts from a file, one a line')
-    .option('-n, --number <n>', 'pictures a prompt', whole(1), 4)
+    .option('--prompts <file>', 'read prompts from a file, one a line; lines that begin with # are comments')
+    .option('-n, --count <n>', 'pictures a prompt (default: 1)', whole(1))
+    .addOption(new Option('--number <n>').argParser(whole(1)).hideHelp())
     .option('--seed <n>', 'seed of the first picture; the next ones count up', whole(0), 0)
-    .option('--out <file|dir>', 'a .png file, or a folder', 'pictures');
-  for (const [setting, flags] of Object.entries(SAMPLING_FLAGS))
-    command.addOption(settingOption(flags, samplingSchema.shape[setting as Setting], 'as the recipe says'));
-  return withProfile(withCommon(command)).action(generate);
+    .option('--negative <text>', 'what pictures are guided away from')
+    .option('--best-of <n>', 'draw n candidates for each picture and keep the one that CLIP scores highest', whole(1))
+    .option('--out <file|dir>', 'a .png file, or a folder; other pictures there stay', 'pictures');
+  return withProfile(withCommon(withSampling(command))).action(generate);
 }
 
-async function generate(words: string[], options: GenerateOptions): Promise<void> {
+async function generate(words: string[], options: GenerateCommandOptions): Promise<void> {
   const start = performance.now();
   const prompts = [...words, ...(options.prompts === undefined ? [] : readPrompts(options.prompts))];
   if (prompts.length === 0) throw new UserError('Say what to make: clipvq generate --model <dir> "a prompt"');
-  const paths = outputPaths(options.out, prompts, options.number, options.seed);
-  await profiled(options, (engine) => generateWith(engine, { prompts, paths, start }, options));
+  const count = options.count ?? options.number ?? 1;
+  const total = prompts.length * count;
+  const display = new ProgressDisplay();
+  const write = pictureWriter(options.out, total, (file) => display.note(`The picture that was there is now ${file}`));
+  await profiled(options, (engine) => generateWith(engine, { prompts, count, total, write, display, start }, options));
 }
 
-const samplingOf = ({
-  guidance,
-  ...options
-}: GenerateOptions): { readonly [S in Setting]?: SamplingChoice[S] | undefined } => ({
-  sampler: options.sampler,
-  steps: options.steps,
-  placement: options.placement,
-  remasking: options.remasking,
-  guidanceScale: guidance,
-  guidanceSchedule: options.guidanceSchedule,
-  guidanceFrom: options.guidanceFrom,
-  guidanceUntil: options.guidanceUntil,
-  truncation: options.truncation,
-});
-
-interface Wanted {
+interface Work {
   readonly prompts: readonly string[];
-  /** Where each picture goes. */
-  readonly paths: readonly string[];
+  readonly count: number;
+  /** Pictures in all. */
+  readonly total: number;
+  readonly write: PictureWriter;
+  readonly display: ProgressDisplay;
   /** When the command began. */
   readonly start: number;
 }
 
 async function generateWith(
   engine: EngineOptions,
-  { prompts, paths, start }: Wanted,
-  options: GenerateOptions,
+  { prompts, count, total, write, display, start }: Work,
+  options: GenerateCommandOptions,
 ): Promise<void> {
-  const display = new ProgressDisplay();
+  const { json = false, seed, negative, bestOf } = options;
+  const signal = interruptSignal();
   const generator = await Generator.load(options.model, engine);
   try {
-    const pictures = await generator.generate(prompts, {
-      count: options.number,
-      seed: options.seed,
+    const pictures = generator.pictures(prompts, {
+      count,
+      seed,
+      negative,
+      bestOf,
       ...samplingOf(options),
-      signal: interruptSignal(),
+      signal,
       onProgress: display.count('sampling'),
     });
+    const images: Written[] = [];
+    await writePictures({ pictures, generator, write, total, out: options.out }, (written) => {
+      // With --json the list is one document; else a line is out as soon as its picture is.
+      if (json) return void images.push(written);
+      display.end();
+      printResult(false, written, () => [lineOf(written, bestOf)]);
+    });
     display.end();
-    const images: { path: string; prompt: string; seed: number; clipScore: number; passes: Passes }[] = [];
-    for (const [i, picture] of pictures.entries()) {
-      const file = paths[i]!;
-      writeFileAtomic(file, await generator.toPng(picture));
-      const { prompt, seed, clipScore, passes } = picture;
-      images.push({ path: file, prompt, seed, clipScore, passes });
-    }
-    const seconds = (performance.now() - start) / 1000;
-    printResult(options.json ?? false, { images, seconds }, () =>
-      images.map((i) => `${i.path}  CLIP score ${i.clipScore.toFixed(3)}  "${i.prompt}"`),
-    );
+    if (json) printResult(true, { images, seconds: (performance.now() - start) / 1000 }, () => []);
   } finally {
     await generator.close();
   }
 }
 
-/** Where each picture goes, made before any work: one file as it is named, several numbered, a folder filled. */
-function outputPaths(out: string, prompts: readonly string[], count: number, seed: number): string[] {
-  const isFile = out.toLowerCase().endsWith('.png');
-  const folder = isFile ? path.dirname(out) : out;
-  try {
-    fs.mkdirSync(folder, { recursive: true });
-    fs.accessSync(folder, fs.constants.W_OK);
-  } catch (error) {
-    throw fileError('write to', folder, error);
-  }
-  const total = prompts.length * count;
-  return prompts.flatMap((prompt, p) =>
-    Array.from({ length: count }, (_, i) => {
-      const index = p * count + i + 1;
-      if (isFile) return total === 1 ? out : `${out.slice(0, -4)}-${index}${out.slice(-4)}`;
-      return path.join(folder, `${String(index).padStart(String(total).length, '0')}-${slug(prompt)}-${seed + i}.png`);
-    }),
-  );
+/** What is reported of a picture. */
+export interface Written {
+  readonly path: string;
+  readonly prompt: string;
+  readonly seed: number;
+  readonly clipScore: number;
+  /** Of all candidates. */
+  readonly meanClipScore: number;
+  readonly passes: Passes;
 }
 
-function slug(prompt: string): string {
-  const words = prompt
-    .toLowerCase()
-    .normalize('NFKD')
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-|-$/g, '');
-  return words.slice(0, 48).replace(/-$/, '') || 'picture';
+/**
+ * Write pictures as they are finished; no more than one is held here.
+ * @throws Interrupted saying how many are written and where, when the drawing was stopped.
+ */
+export async function writePictures(
+  work: {
+    readonly pictures: AsyncIterable<GeneratedImage>;
+    readonly generator: Pick<Generator, 'toPng' | 'hash'>;
+    readonly write: PictureWriter;
+    readonly total: number;
+    readonly out: string;
+  },
+  onWritten: (written: Written) => void,
+): Promise<void> {
+  const { pictures, generator, write, total, out } = work;
+  let done = 0;
+  try {
+    for await (const picture of pictures) {
+      const { prompt, negative, seed, settings, clipScore, meanClipScore, passes } = picture;
+      const made = [generator.hash, settings, negative ?? null];
+      const file = write(await generator.toPng(picture), { prompt, seed, made });
+      done++;
+      onWritten({ path: file, prompt, seed, clipScore, meanClipScore, passes });
+    }
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    throw new Interrupted(`Stopped: ${done} of ${total} pictures are written (${out})`);
+  }
+}
+
+function lineOf({ path, prompt, clipScore, meanClipScore }: Written, bestOf = 1): string {
+  const without = bestOf > 1 ? `, best of ${bestOf}; without choosing ${meanClipScore.toFixed(3)}` : '';
+  return `${path}  CLIP score ${clipScore.toFixed(3)}${without}  "${prompt}"`;
 }

@@ -1,7 +1,7 @@
 /** Options that several commands share, and the parsers that turn their text into values. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { EngineOptions } from '../engine/engine.ts';
 
 export interface CommonOptions {
@@ -11,8 +11,9 @@ export interface CommonOptions {
   readonly threads?: number;
 }
 
+/** Options of every command that computes; those that `command` requires are missed only after unknown ones are reported. */
 export function withCommon(command: Command): Command {
-  return command
+  return unknownFirst(command)
     .addOption(
       new Option('--device <name>', 'where to compute: cpu, webgpu, or another ONNX Runtime provider').default('cpu'),
     )
@@ -21,6 +22,16 @@ export function withCommon(command: Command): Command {
     )
     .option('--json', 'print one JSON document on stdout')
     .option('--debug', 'show stack traces');
+}
+
+/** Report `--modle` as unknown, with the nearest name, rather than `--model` as missing. */
+export function unknownFirst(command: Command): Command {
+  const required = command.options.filter(({ mandatory }) => mandatory);
+  for (const option of required) option.mandatory = false;
+  return command.hook('preAction', (_, called) => {
+    const missing = required.find((option) => called.getOptionValue(option.attributeName()) === undefined);
+    if (missing) called.error(`error: required option '${missing.flags}' not specified`);
+  });
 }
 
 /** Sizes of the diffusion model whose steps are timed. */
@@ -83,9 +94,9 @@ export function assignment(text: string, previous: Readonly<Record<string, strin
   return { ...previous, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
-/** An option for a setting of a schema: the schema describes it and says what it may be. */
-export function settingOption(flags: string, schema: z.ZodType, unsaid: string): Option {
-  const option = new Option(flags, `${schema.description} (default: ${unsaid})`);
+/** An option for a setting of a schema: the schema describes it and says what it may be. `note` follows the description in brackets. */
+export function settingOption(flags: string, schema: z.ZodType, note: string): Option {
+  const option = new Option(flags, `${schema.description} (${note})`);
   const choices = choicesOf(schema);
   return choices ? option.choices(choices) : option.argParser(settingValue(schema));
 }
@@ -99,12 +110,13 @@ export function settingListOption(flags: string, schema: z.ZodType, what: string
   ]);
 }
 
-function choicesOf(schema: z.ZodType): readonly string[] | undefined {
+/** The values of a setting that is one of several words. */
+export function choicesOf(schema: z.ZodType): readonly string[] | undefined {
   const inner = schema instanceof z.ZodDefault ? schema.unwrap() : schema;
   return inner instanceof z.ZodEnum ? inner.options.map(String) : undefined;
 }
 
-/** Reads one value; what the schema has against it is said of the option. */
+/** Reads one value; the option's message says what the schema has against it. */
 function settingValue(schema: z.ZodType): (text: string) => unknown {
   const isWord = choicesOf(schema) !== undefined;
   return (text) => {

@@ -1,7 +1,6 @@
 /** What the command line says: results on stdout, everything else on stderr. */
 
-import { messageOf, UserError } from '../base/errors.ts';
-import { Interrupted } from '../training/trainer.ts';
+import { Interrupted, messageOf, UserError } from '../base/errors.ts';
 
 /** One JSON document with `--json`, else readable lines. */
 export function printResult(json: boolean, result: unknown, lines: () => readonly string[]): void {

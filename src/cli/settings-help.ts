@@ -1,23 +1,21 @@
-/** The list of settings in `clipvq train --help`, read from the schema. */
+/** The list of settings in `clipvq train --help`, read from the schema, with the values of the preset that is named. */
 
-import { z } from 'zod';
-import { presets, recipeSchema } from '../recipe/schema.ts';
+import type { AddHelpTextContext } from 'commander';
+import { type Changes, makeRecipe } from '../recipe/recipe.ts';
+import { settingSchemas } from '../recipe/schema.ts';
 
-export function settingsHelp(): string {
-  const lines = ['', 'Settings for --set, with their values in preset nano:'];
-  for (const [name, field] of Object.entries(recipeSchema.shape)) {
-    if (name === 'preset') continue;
-    const section = field instanceof z.ZodDefault ? field.unwrap() : field;
-    if ('shape' in section)
-      for (const [key, inner] of Object.entries(section.shape)) lines.push(line(`${name}.${key}`, inner));
-    else lines.push(line(name, field));
-  }
-  return lines.join('\n');
+/** Wrapped at the width of the terminal, as the rest of the help. */
+export function settingsHelp({ command }: Pick<AddHelpTextContext, 'command'>): string {
+  const { preset = 'nano', set } = command.opts<{ preset?: string; set?: Changes }>();
+  const recipe = makeRecipe(preset, set);
+  const help = command.createHelp();
+  help.prepareContext({ helpWidth: command.configureOutput().getOutHelpWidth?.() ?? 80 });
+  const lines = [...settingSchemas].map(([path, schema]) => {
+    const value = path.split('.').reduce<unknown>((at, key) => (at as Readonly<Record<string, unknown>>)[key], recipe);
+    return help.formatItem(`${path}=${JSON.stringify(value)}`, TERM_WIDTH, schema.description ?? '', help);
+  });
+  return ['', `Settings for --set, with their values in preset ${recipe.preset}:`, ...lines].join('\n');
 }
 
-function line(path: string, field: z.ZodType): string {
-  const value = path
-    .split('.')
-    .reduce<unknown>((at, key) => (at as Readonly<Record<string, unknown>>)[key], presets.nano);
-  return `  ${`${path}=${JSON.stringify(value)}`.padEnd(46)} ${field.description ?? ''}`.trimEnd();
-}
+/** Of the first column; longer settings take what they need. */
+const TERM_WIDTH = 34;

@@ -12,7 +12,7 @@ import type { Recall } from '../clip/retrieval.ts';
 import { isNamedSource } from '../data/sources/open.ts';
 import { hasPairs, isPairsFile } from '../data/sources/pairs.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
-import { changedRecipe, makeRecipe, presets } from '../recipe/schema.ts';
+import { changedRecipe, makeRecipe, presets } from '../recipe/recipe.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
 import { createFrom, settingsFrom } from '../run/origin.ts';
 import type { StageName } from '../stage/stage.ts';

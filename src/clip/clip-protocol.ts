@@ -1,11 +1,11 @@
-/** What the embedder and its worker say to each other. Every request carries an id and is answered once. */
+/** What passes between the embedder and its worker. */
 
 import type { RgbImage } from '../data/pictures/image.ts';
 import type { ClipSource } from './clip-source.ts';
 
 export interface ClipWorkerOptions {
   readonly source: ClipSource;
-  /** Threads inside one operator; 0 lets ONNX Runtime choose. */
+  /** Threads inside one operator; 0 for one on each core. */
   readonly threads: number;
 }
 
@@ -16,26 +16,11 @@ export interface ClipFacts {
   readonly id: string;
 }
 
-export type ClipRequest =
-  | { readonly kind: 'load' }
-  | { readonly kind: 'images'; readonly images: readonly RgbImage[] }
-  | { readonly kind: 'texts'; readonly texts: readonly string[]; readonly truncate: boolean }
-  /** Answered when all calls before it are. */
-  | { readonly kind: 'close' };
-
-export interface ClipCall {
-  readonly id: number;
-  readonly request: ClipRequest;
-}
-
-export type ClipReply =
-  | { readonly kind: 'facts'; readonly facts: ClipFacts }
-  | { readonly kind: 'done' }
-  | { readonly kind: 'embeddings'; readonly embeddings: Float32Array }
-  /** `mistake`: the user can mend it. */
-  | { readonly kind: 'error'; readonly message: string; readonly mistake: boolean };
-
-export interface ClipAnswer {
-  readonly id: number;
-  readonly reply: ClipReply;
+/** What the worker does for the embedder. The model is loaded at the first call of any kind. */
+export interface ClipCalls {
+  facts(request: Readonly<Record<never, never>>): ClipFacts;
+  /** [images, dim] */
+  images(request: { readonly images: readonly RgbImage[] }): Float32Array;
+  /** [texts, dim] */
+  texts(request: { readonly texts: readonly string[]; readonly truncate: boolean }): Float32Array;
 }

@@ -1,6 +1,5 @@
 /** The embedder's worker: the only file that knows @huggingface/transformers. */
 
-import { workerData } from 'node:worker_threads';
 import {
   AutoImageProcessor,
   AutoModel,
@@ -10,13 +9,14 @@ import {
   RawImage,
   type Tensor,
 } from '@huggingface/transformers';
+import { HandedOver } from '../base/calls.ts';
 import { messageOf, UserError } from '../base/errors.ts';
+import { serveThread, threadOptions } from '../base/worker-calls.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
-import type { ThreadData } from '../engine/launcher-protocol.ts';
-import type { ClipAnswer, ClipCall, ClipFacts, ClipReply, ClipRequest, ClipWorkerOptions } from './clip-protocol.ts';
+import type { ClipCalls, ClipFacts, ClipWorkerOptions } from './clip-protocol.ts';
 import { hashClip } from './clip-source.ts';
 
-const { source, threads, port } = workerData as ThreadData<ClipWorkerOptions>;
+const { source, threads } = threadOptions<ClipWorkerOptions>();
 
 interface Clip {
   readonly facts: ClipFacts;
@@ -46,12 +46,7 @@ async function load(): Promise<Clip> {
     device: 'cpu',
     dtype: networks.dtype,
     local_files_only: true,
-    session_options: {
-      intraOpNumThreads: threads,
-      interOpNumThreads: 1,
-      logSeverityLevel: 3,
-      extra: { session: { set_denormal_as_zero: '1' } },
-    },
+    session_options: { intraOpNumThreads: threads, interOpNumThreads: 1, logSeverityLevel: 3 },
   } as const;
   const open = (file: string) => AutoModel.from_pretrained(folder, { ...options, model_file_name: file });
   const towers = networks.kind === 'towers' ? (['text_model', 'vision_model'] as const) : (['model', 'model'] as const);
@@ -176,30 +171,11 @@ function open(): Promise<Clip> {
   return opened;
 }
 
-async function answer(request: ClipRequest): Promise<ClipReply> {
-  switch (request.kind) {
-    case 'load':
-      return { kind: 'facts', facts: (await open()).facts };
-    case 'images':
-      return { kind: 'embeddings', embeddings: await (await open()).embedImages(request.images) };
-    case 'texts':
-      return { kind: 'embeddings', embeddings: await (await open()).embedTexts(request.texts, request.truncate) };
-    case 'close':
-      return { kind: 'done' };
-  }
-}
+const handedOver = (rows: Float32Array): HandedOver<Float32Array> => new HandedOver(rows, [rows.buffer as ArrayBuffer]);
 
 // One at a time: the models share the threads anyway.
-let queue = Promise.resolve();
-port.on('message', ({ id, request }: ClipCall) => {
-  queue = queue.then(async () => {
-    const reply = await answer(request).catch(
-      (error: unknown): ClipReply => ({
-        kind: 'error',
-        message: messageOf(error),
-        mistake: error instanceof UserError,
-      }),
-    );
-    port.postMessage({ id, reply } satisfies ClipAnswer);
-  });
+serveThread<ClipCalls>({
+  facts: async () => (await open()).facts,
+  images: async ({ images }) => handedOver(await (await open()).embedImages(images)),
+  texts: async ({ texts, truncate }) => handedOver(await (await open()).embedTexts(texts, truncate)),
 });

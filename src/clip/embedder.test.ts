@@ -7,7 +7,7 @@ import { readSafetensors } from '../checkpoint/safetensors.ts';
 import { Engine } from '../engine/engine.ts';
 import * as g from '../graph/index.ts';
 import { adopt } from '../nn/parameters.ts';
-import { makeRecipe } from '../recipe/schema.ts';
+import { makeRecipe } from '../recipe/recipe.ts';
 import type { Stage } from '../stage/stage.ts';
 import { type CaptionedPictures, planes, tokenIds } from './batches.ts';
 import { trainBpe } from './bpe.ts';

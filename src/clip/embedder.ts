@@ -3,13 +3,14 @@
  * @huggingface/transformers in a worker thread, so the caller's event loop stays free.
  */
 
-import { UserError } from '../base/errors.ts';
+import { startThread, ThreadCaller } from '../base/worker-calls.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
-import { NativeThread } from '../engine/native-thread.ts';
-import type { ClipAnswer, ClipReply, ClipRequest, ClipWorkerOptions } from './clip-protocol.ts';
+import { engineThreadsReady } from '../engine/thread-host.ts';
+import type { ClipCalls, ClipWorkerOptions } from './clip-protocol.ts';
 import { resolveClip } from './clip-source.ts';
 import type { HubOptions } from './hub.ts';
 
+/** It keeps the process alive only while it loads or embeds. */
 export interface ClipEmbedder {
   /** Width of the embeddings. */
   readonly dim: number;
@@ -26,10 +27,12 @@ export interface ClipEmbedder {
   embedTexts(texts: readonly string[], options?: { readonly truncate?: boolean }): Promise<Float32Array>;
   /** Stop the worker once the calls that are under way are answered; later calls are rejected. */
   close(): Promise<void>;
+  /** `close`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 export interface EmbedderOptions extends HubOptions {
-  /** Threads inside one operator; 0 lets ONNX Runtime choose. */
+  /** Threads inside one operator; 0 for one on each core. */
   readonly threads?: number;
 }
 
@@ -43,23 +46,26 @@ const BATCH = 64;
  */
 export async function openEmbedder(model: string, options: EmbedderOptions = {}): Promise<ClipEmbedder> {
   const source = await resolveClip(model, options);
-  const worker = new ClipWorker({ source, threads: options.threads ?? 0 });
+  const workerOptions: ClipWorkerOptions = { source, threads: options.threads ?? 0 };
+  await engineThreadsReady();
+  const label = 'the CLIP';
+  const thread = startThread({ file: 'clip-vqdiffusion/workers/clip', label, options: workerOptions });
+  const worker = new ThreadCaller<ClipCalls>(thread, label);
+  const close = () => worker.close('answer');
   try {
-    const reply = await worker.call({ kind: 'load' });
-    if (reply.kind !== 'facts') throw new Error(`the CLIP worker answered ${reply.kind} to load`);
-    const { dim, contextLength, id } = reply.facts;
+    const { dim, contextLength, id } = await worker.call('facts', {});
     return {
       dim,
       contextLength,
       id,
-      embedImages: (images) =>
-        inBatches(images, dim, (some) => worker.embed({ kind: 'images', images: some.map(detached) })),
+      embedImages: (images) => inBatches(images, dim, (some) => worker.call('images', { images: some.map(detached) })),
       embedTexts: (texts, { truncate = false } = {}) =>
-        inBatches(texts, dim, (some) => worker.embed({ kind: 'texts', texts: some, truncate })),
-      close: () => worker.close(),
+        inBatches(texts, dim, (some) => worker.call('texts', { texts: some, truncate })),
+      close,
+      [Symbol.asyncDispose]: close,
     };
   } catch (error) {
-    await worker.close();
+    await close();
     throw error;
   }
 }
@@ -89,62 +95,4 @@ async function inBatches<T>(
     rows.set(await embed(items.slice(start, start + BATCH)), start * dim);
   }
   return rows;
-}
-
-interface Pending {
-  readonly resolve: (reply: ClipReply) => void;
-  readonly reject: (error: Error) => void;
-}
-
-/** The worker as a function from requests to replies. */
-class ClipWorker {
-  readonly #worker: NativeThread<ClipAnswer>;
-  readonly #pending = new Map<number, Pending>();
-  #calls = 0;
-  #failure: Error | undefined;
-
-  constructor(options: ClipWorkerOptions) {
-    this.#worker = new NativeThread<ClipAnswer>('clip', options, {
-      message: ({ id, reply }) => this.#settle(id, reply),
-      error: (error) => this.#fail(error),
-      exit: () => this.#fail(new Error('the CLIP was closed')),
-    });
-  }
-
-  call(request: ClipRequest): Promise<ClipReply> {
-    if (this.#failure) return Promise.reject(this.#failure);
-    const id = this.#calls++;
-    return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, request });
-    });
-  }
-
-  async embed(request: ClipRequest): Promise<Float32Array> {
-    const reply = await this.call(request);
-    if (reply.kind !== 'embeddings') throw new Error(`the CLIP worker answered ${reply.kind} to ${request.kind}`);
-    return reply.embeddings;
-  }
-
-  /** A thread may only be ended while it is idle: native code that returns into a dead thread ends the whole process. */
-  async close(): Promise<void> {
-    if (this.#failure) return;
-    const idle = this.call({ kind: 'close' });
-    this.#failure = new Error('the CLIP was closed');
-    await idle.catch(() => {});
-    await this.#worker.terminate();
-  }
-
-  #settle(id: number, reply: ClipReply): void {
-    const waiting = this.#pending.get(id);
-    this.#pending.delete(id);
-    if (reply.kind !== 'error') waiting?.resolve(reply);
-    else waiting?.reject(reply.mistake ? new UserError(reply.message) : new Error(reply.message));
-  }
-
-  #fail(error: Error): void {
-    this.#failure ??= error;
-    for (const waiting of this.#pending.values()) waiting.reject(this.#failure);
-    this.#pending.clear();
-  }
 }

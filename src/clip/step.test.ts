@@ -8,7 +8,7 @@ import { blank, initialize } from '../nn/parameters.ts';
 import { adamState } from '../optim/adamw.ts';
 import { GRADIENTS } from '../optim/micro-batches.ts';
 import { integers, normalBatch } from '../random/noise.ts';
-import { makeRecipe } from '../recipe/schema.ts';
+import { makeRecipe } from '../recipe/recipe.ts';
 import { type ClipStepOptions, stepOf, stepPrograms } from './step.ts';
 import { clipParameters } from './towers.ts';
 

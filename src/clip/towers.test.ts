@@ -3,7 +3,7 @@ import { float32, int32 } from '../base/ndarray.ts';
 import { Engine } from '../engine/engine.ts';
 import * as g from '../graph/index.ts';
 import { initialize } from '../nn/parameters.ts';
-import { makeRecipe } from '../recipe/schema.ts';
+import { makeRecipe } from '../recipe/recipe.ts';
 import { clipParameters, embedImages, embedTexts } from './towers.ts';
 
 const settings = { ...makeRecipe('nano').clip, dim: 8, imageSize: 32, imageChannels: 8, textWidth: 6, textHidden: 10 };

@@ -6,7 +6,7 @@
 import fs from 'node:fs';
 import { float32, type NDArray } from '../base/ndarray.ts';
 import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
-import type { Schedule } from '../diffusion/schedule.ts';
+import type { Schedule } from '../diffusion/process/schedule.ts';
 import { fingerprint, type RunDirectory } from '../run/directory.ts';
 
 type Arrays = Readonly<Record<string, NDArray>>;

@@ -19,7 +19,7 @@ import { diffusionParameters } from '../diffusion/transformer.ts';
 import { Engine } from '../engine/engine.ts';
 import { adopt } from '../nn/parameters.ts';
 import type { RunDirectory } from '../run/directory.ts';
-import { compileCodec } from '../vqgan/codec.ts';
+import { makeDecoder } from '../vqgan/codec.ts';
 import { referenceBuffers } from './buffers.ts';
 import { exportDiffusion, exportTokenizer } from './export.ts';
 import { type ImportOptions, importCheckpoints } from './import.ts';
@@ -253,16 +253,15 @@ onFixture(
         console.warn('SKIPPED: pictures of the imported model, because its checkpoint has no tokenizer');
         skip();
       }
-      const codec = await compileCodec(
+      const decoder = makeDecoder(
         engine,
         run.readModel('tokenizer').tensors,
         run.settings.recipe,
-        2,
         'the imported model',
       );
       for (const name of batches) {
         const { data } = int32(file.ints(`${name}.tokens`), [file.ints(`${name}.tokens`).length]);
-        const planes = await codec.decode(data);
+        const planes = await decoder.decode(data);
         const painted = planes.map((value) => ((Math.min(1, Math.max(-1, value)) + 1) / 2) * 255);
         const quantity = `${name.replace(/\d+/, 'n')}, imported: images`;
         compare('end_to_end', quantity, painted, file.floats(`${name}.images`), NETWORK);

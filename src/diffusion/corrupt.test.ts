@@ -4,7 +4,7 @@ import { chiSquareZ } from '../../test/support/chi-square.ts';
 import { UserError } from '../base/errors.ts';
 import { uniforms } from '../random/noise.ts';
 import { corrupt } from './corrupt.ts';
-import { maskReplaceSchedule, type Schedule } from './schedule.ts';
+import { maskReplaceSchedule, type Schedule } from './process/schedule.ts';
 
 /** A schedule with all three outcomes in sight. */
 const schedule = maskReplaceSchedule({ steps: 6, codes: 5, alphaBarEnd: 0.1, gammaBarEnd: 0.6 });

@@ -1,6 +1,6 @@
 /** The forward process: draws noisy tokens x_t from clean ones. */
 import { UserError } from '../base/errors.ts';
-import { marginal, type Schedule } from './schedule.ts';
+import { marginal, type Schedule } from './process/schedule.ts';
 
 /**
  * Draws x_t ~ q(x_t | x_0): keep with probability alphaBar + betaBar, any other code betaBar each, mask (index K)

@@ -5,7 +5,7 @@ import { Engine } from '../engine/engine.ts';
 import * as g from '../graph/index.ts';
 import { initialize, type Parameter } from '../nn/parameters.ts';
 import { integers, normals } from '../random/noise.ts';
-import { makeRecipe } from '../recipe/schema.ts';
+import { makeRecipe } from '../recipe/recipe.ts';
 import { embedFolded, unfold } from './fold.ts';
 import { denoise, diffusionParameters, type TransformerConfig } from './transformer.ts';
 

@@ -3,8 +3,8 @@
 import { expect, it } from 'vitest';
 import { float32, sizeOf } from '../base/ndarray.ts';
 import { leaves } from '../base/tree.ts';
+import { fromKernelLayout, toEngineLayout } from '../nn/kernel-layout.ts';
 import { initializeEach } from '../nn/parameters.ts';
-import { arrange, restore } from '../nn/taps.ts';
 import { samplingArrays, samplingParameters } from './layout.ts';
 import { diffusionParameters, type TransformerConfig } from './transformer.ts';
 
@@ -37,7 +37,7 @@ it.each([
   { layer: 'conv2', axis: 1 },
 ])('loses and mixes up nothing of $layer', ({ layer, axis }) => {
   const [path, whole] = weights.find(([name]) => name.endsWith(`mlp.${layer}.weight`))!;
-  const parts = Object.values(samplingArrays(path, whole)).map(restore);
+  const parts = Object.values(samplingArrays(path, whole)).map(fromKernelLayout);
   expect(parts.length).toBe(2);
   // As files have them, [out, in, 3, 3]: conv1 is cut along what comes out, conv2 along what goes in.
   const rebuilt = new Float32Array(whole.data.length);
@@ -52,7 +52,7 @@ it.each([
   expect(rebuilt).toEqual(whole.data);
 });
 
-it('leaves other arrays alone, convolutions but arranged', () => {
+it('leaves other arrays alone, but for the layout of convolutions', () => {
   const bias = float32(Float32Array.of(1, 2), [2]);
   expect(samplingArrays('transformer.blocks.0.mlp.conv1.bias', bias)).toEqual({
     'transformer.blocks.0.mlp.conv1.bias': bias,
@@ -61,5 +61,5 @@ it('leaves other arrays alone, convolutions but arranged', () => {
     Float32Array.from({ length: 54 }, (_, i) => i),
     [3, 2, 3, 3],
   );
-  expect(samplingArrays('down.conv.weight', other)).toEqual({ 'down.conv.weight': arrange(other) });
+  expect(samplingArrays('down.conv.weight', other)).toEqual({ 'down.conv.weight': toEngineLayout(other) });
 });

@@ -1,12 +1,12 @@
-/** How the engine holds weights for sampling: 3x3 convolutions taps first (`nn/taps.ts`), those of convolutional MLPs in parts. */
+/** How the engine holds weights for sampling: 3x3 convolutions in the kernel layout (`nn/kernel-layout.ts`), those of convolutional MLPs in parts. */
 
 import { copyOf, float32, type NDArray, sizeOf, type Tree } from '../base/ndarray.ts';
 import { leaves, unflatten } from '../base/tree.ts';
+import { engineParameters, toEngineLayout } from '../nn/kernel-layout.ts';
 import type { Parameter } from '../nn/parameters.ts';
-import { arrange, arrangedParameters } from '../nn/taps.ts';
 import { hiddenParts } from '../nn/winograd.ts';
 
-/** The axis of arranged weights along which the channels between the two convolutions of an MLP lie. */
+/** The axis of weights in the kernel layout along which the channels between the two convolutions of an MLP lie. */
 function hiddenAxis(path: string): number | undefined {
   const [, layer] = /\.mlp\.(conv[12])\.weight$/.exec(path) ?? [];
   return layer === undefined ? undefined : { conv1: 3, conv2: 2 }[layer];
@@ -19,7 +19,7 @@ interface Part {
   readonly start: number;
 }
 
-/** What becomes of arranged weights for sampling: those of a convolutional MLP are held in parts (`conv3x3Twice`), others whole. */
+/** What becomes of weights in the kernel layout for sampling: those of a convolutional MLP are held in parts (`conv3x3Twice`), others whole. */
 function partsOf(path: string, shape: readonly number[]): readonly Part[] {
   const axis = hiddenAxis(path);
   if (axis === undefined) return [{ path, shape, start: 0 }];
@@ -33,10 +33,10 @@ function partsOf(path: string, shape: readonly number[]): readonly Part[] {
   }));
 }
 
-/** The shapes of parameters as sampling has them in the engine: arranged, and convolutional MLPs in parts. */
+/** The shapes of parameters as sampling has them in the engine: in the kernel layout, and convolutional MLPs in parts. */
 export function samplingParameters<P extends Tree<Parameter>>(parameters: P): P;
 export function samplingParameters(parameters: Tree<Parameter>): Tree<Parameter> {
-  const parted = leaves<Parameter>(arrangedParameters(parameters)).flatMap(([path, p]) =>
+  const parted = leaves<Parameter>(engineParameters(parameters)).flatMap(([path, p]) =>
     partsOf(path, p.shape).map((part) => [part.path, { ...p, shape: part.shape }] as const),
   );
   return unflatten<Parameter>(Object.fromEntries(parted));
@@ -44,19 +44,19 @@ export function samplingParameters(parameters: Tree<Parameter>): Tree<Parameter>
 
 /** Copies of an array from a file as sampling has it, by path. */
 export function samplingArrays(path: string, array: NDArray): Readonly<Record<string, NDArray>> {
-  const arranged = arrange(array);
+  const whole = toEngineLayout(array);
   const axis = hiddenAxis(path);
-  if (axis === undefined) return { [path]: arranged === array ? copyOf(array) : arranged };
-  const [outer, inner] = [sizeOf(arranged.shape.slice(0, axis)), sizeOf(arranged.shape.slice(axis + 1))];
-  const row = arranged.shape[axis]! * inner;
+  if (axis === undefined) return { [path]: whole === array ? copyOf(array) : whole };
+  const [outer, inner] = [sizeOf(whole.shape.slice(0, axis)), sizeOf(whole.shape.slice(axis + 1))];
+  const row = whole.shape[axis]! * inner;
   const cut = ({ shape, start }: Part) => {
     const width = shape[axis]! * inner;
     const data = new Float32Array(outer * width);
     for (let o = 0; o < outer; o++) {
       const from = o * row + start * inner;
-      data.set((arranged.data as Float32Array).subarray(from, from + width), o * width);
+      data.set((whole.data as Float32Array).subarray(from, from + width), o * width);
     }
     return float32(data, shape);
   };
-  return Object.fromEntries(partsOf(path, arranged.shape).map((part) => [part.path, cut(part)]));
+  return Object.fromEntries(partsOf(path, whole.shape).map((part) => [part.path, cut(part)]));
 }

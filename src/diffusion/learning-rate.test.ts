@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { initialPlateau, nextPlateau } from '../optim/plateau.ts';
 import { warmupCosine } from '../optim/schedule.ts';
-import { type DiffusionSettings, makeRecipe } from '../recipe/schema.ts';
+import { makeRecipe } from '../recipe/recipe.ts';
+import type { DiffusionSettings } from '../recipe/schema.ts';
 import { LearningRate, plateauSettings } from './learning-rate.ts';
 
 const settings = (changes: Partial<DiffusionSettings>): DiffusionSettings => ({

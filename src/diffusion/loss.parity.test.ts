@@ -8,7 +8,7 @@ import { float32, int32 } from '../base/ndarray.ts';
 import { Engine } from '../engine/engine.ts';
 import * as g from '../graph/index.ts';
 import { diffusionLoss, logPrediction } from './loss.ts';
-import { maskReplaceSchedule } from './schedule.ts';
+import { maskReplaceSchedule } from './process/schedule.ts';
 
 const engine = Engine.start({ threads: 1 });
 afterAll(() => engine.close());

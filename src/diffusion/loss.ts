@@ -3,9 +3,9 @@
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
 import { logSoftmax } from '../nn/layers.ts';
-import { LOG_ZERO } from './log-space.ts';
 import { noisyTokens, posterior } from './posterior.ts';
-import type { Schedule } from './schedule.ts';
+import { LOG_ZERO } from './process/log-space.ts';
+import type { Schedule } from './process/schedule.ts';
 
 export interface DiffusionLossInputs {
   /** Network output, [batch, tokens, codes]. */

@@ -1,16 +1,17 @@
 /** Putting the denoiser to work: the sizes a recipe gives it, and a compiled, guided denoiser for samplers. */
 
-import { float32, int32, type NDArray } from '../base/ndarray.ts';
+import { float32, int32, type NDArray, type Tree } from '../base/ndarray.ts';
 import { unflatten } from '../base/tree.ts';
-import type { Engine, Executable } from '../engine/engine.ts';
+import { CompiledPrograms } from '../engine/compiled.ts';
+import type { Executor } from '../engine/executor.ts';
 import * as g from '../graph/index.ts';
 import { normalize } from '../nn/layers.ts';
 import { gridSize, type Recipe } from '../recipe/schema.ts';
-import { isGuided } from './guidance.ts';
+import { guided, isGuided } from './guidance.ts';
 import { samplingArrays, samplingParameters } from './layout.ts';
 import { logPrediction } from './loss.ts';
+import { maskReplaceSchedule, type Schedule } from './process/schedule.ts';
 import type { Denoiser } from './samplers/sampler.ts';
-import { maskReplaceSchedule, type Schedule } from './schedule.ts';
 import { type DiffusionModel, denoise, diffusionParameters, type TransformerConfig } from './transformer.ts';
 
 /** The part of a recipe that shapes the diffusion model. */
@@ -40,57 +41,65 @@ const MOST_POSITIONS = 1024;
 /** The state path under which a denoiser finds its weights. */
 export const DENOISER = 'denoiser';
 
-/** Denoisers of one model for any prompts: programs are compiled once for each batch size and kept. */
+/** Programs that a pool keeps: for some batch sizes, with guidance and without. */
+const MOST_PROGRAMS = 8;
+
+/** Denoisers of one model for any prompts: programs are compiled when a batch size is first needed, and those used last are kept. */
 export class DenoiserPool {
-  private readonly compiled = new Map<string, Promise<Executable>>();
+  private readonly programs: CompiledPrograms;
 
   private constructor(
-    private readonly engine: Engine,
+    private readonly executor: Executor,
     private readonly config: TransformerConfig,
     private readonly nullEmbedding: NullEmbedding,
-  ) {}
+  ) {
+    this.programs = new CompiledPrograms(executor, MOST_PROGRAMS);
+  }
 
-  /** Load weights into the engine, by path, one at a time: an iterator that makes or reads them need not hold them all. */
+  /** Load weights into the executor's state, by path, one at a time: an iterator that makes or reads them need not hold them all. */
   static async create(
-    engine: Engine,
+    executor: Executor,
     config: TransformerConfig,
     weights: Iterable<readonly [path: string, array: NDArray]>,
     nullEmbedding: NullEmbedding = 'normalized',
   ): Promise<DenoiserPool> {
-    await loadArranged(engine, weights);
-    return new DenoiserPool(engine, config, nullEmbedding);
+    await loadArranged(executor, weights);
+    return new DenoiserPool(executor, config, nullEmbedding);
   }
 
   /**
    * A denoiser for one batch of conditions: log p(x_0), guided as log p ∝ ℓ_null + s (ℓ_cond − ℓ_null).
    * @param conditions unit rows, [batch, conditionDim].
    * @param guidance s, or s at each time; within 0.001 of 1 the unconditional half is not computed at all.
-   * @param onPass hears of every pass of the network once it is done, and whether it had an unconditional half.
+   * @param onPass called after every pass of the network, with whether it had an unconditional half.
+   * @param negative a unit row [conditionDim] that takes the place of the null condition, for all pictures alike.
    */
   async denoiser(
     conditions: Float32Array,
     guidance: number | ((t: number) => number),
     onPass?: (guided: boolean) => void,
+    negative?: Float32Array,
   ): Promise<Denoiser> {
     const { conditionDim, grid, codes } = this.config;
     const [batch, tokenCount] = [conditions.length / conditionDim, grid * grid];
     const positions = tokenCount / (this.config.fold ?? 1) ** 2;
-    const most = this.engine.device === 'cpu' ? Math.max(1, Math.floor(MOST_POSITIONS / positions)) : batch;
+    const most = this.executor.device === 'cpu' ? Math.max(1, Math.floor(MOST_POSITIONS / positions)) : batch;
     const parts = evenParts(batch, most);
     return async (tokens, t) => {
       const scale = typeof guidance === 'number' ? guidance : guidance(t);
-      const guided = isGuided(scale);
+      const withNull = isGuided(scale);
       const part = async (from: number, count: number) => {
         const cut = <A extends Float32Array | Int32Array>(rows: A, width: number) =>
           rows.slice(from * width, (from + count) * width) as A;
         const feeds = {
           condition: float32(cut(conditions, conditionDim), [count, conditionDim]),
-          ...(guided && { scale: float32([scale], []) }),
+          ...(withNull && { scale: float32([scale], []) }),
+          ...(withNull && negative && { negative: float32(negative, [1, conditionDim]) }),
           tokens: int32(cut(tokens, tokenCount), [count, tokenCount]),
           t: int32(new Int32Array(count).fill(t), [count]),
         };
-        const program = await this.program(count, guided);
-        return (await program.run(feeds)).logProbs!.data as Float32Array;
+        return (await this.run(count, !withNull ? 'plain' : negative ? 'negative' : 'guided', feeds)).logProbs!
+          .data as Float32Array;
       };
       const joined = async () => {
         const all = new Float32Array(batch * tokenCount * codes);
@@ -98,27 +107,26 @@ export class DenoiserPool {
         return all;
       };
       const logProbs = await (parts.length === 1 ? part(0, batch) : joined());
-      onPass?.(guided);
+      onPass?.(withNull);
       return logProbs;
     };
   }
 
   /** Replace the weights; denoisers already given out use the new ones. */
   async update(weights: Iterable<readonly [path: string, array: NDArray]>): Promise<void> {
-    await loadArranged(this.engine, weights);
+    await loadArranged(this.executor, weights);
   }
 
-  private program(batch: number, guided: boolean): Promise<Executable> {
-    const key = `${batch}${guided ? ' guided' : ''}`;
-    let program = this.compiled.get(key);
-    if (!program) {
-      program = this.engine.compile(
-        guided ? guidedProgram(this.config, batch, this.nullEmbedding) : plainProgram(this.config, batch),
-        { name: `denoiser ${key}` },
-      );
-      this.compiled.set(key, program);
-    }
-    return program;
+  private run(
+    batch: number,
+    kind: 'plain' | 'guided' | 'negative',
+    feeds: Tree<NDArray>,
+  ): Promise<Record<string, NDArray>> {
+    const write = () => {
+      if (kind === 'plain') return plainProgram(this.config, batch);
+      return guidedProgram(this.config, batch, kind === 'negative' ? 'given' : this.nullEmbedding);
+    };
+    return this.programs.run(`denoiser ${batch}${kind === 'plain' ? '' : ` ${kind}`}`, write, feeds);
   }
 }
 
@@ -130,9 +138,9 @@ function evenParts(total: number, most: number): { readonly from: number; readon
 }
 
 /** One array at a time: a large model need not be there once more in another order. */
-async function loadArranged(engine: Engine, weights: Iterable<readonly [string, NDArray]>): Promise<void> {
-  for (const [path, array] of weights) await engine.give({ [DENOISER]: unflatten(samplingArrays(path, array)) });
-  await engine.upload(DENOISER);
+async function loadArranged(executor: Executor, weights: Iterable<readonly [string, NDArray]>): Promise<void> {
+  for (const [path, array] of weights) await executor.give({ [DENOISER]: unflatten(samplingArrays(path, array)) });
+  await executor.upload(DENOISER);
 }
 
 function denoiserInputs(config: TransformerConfig, batch: number) {
@@ -152,23 +160,29 @@ export function plainProgram(config: TransformerConfig, batch: number): g.Progra
   }));
 }
 
-/** Both halves in one batch: the conditional and the unconditional pass share every matrix product. */
+/**
+ * Both halves in one batch: the conditional and the unconditional pass share every matrix product.
+ * @param nullEmbedding how the model's own null condition enters, or `given`: an input `negative` [1, conditionDim] in its place.
+ */
 export function guidedProgram(
   config: TransformerConfig,
   batch: number,
-  nullEmbedding: NullEmbedding = 'normalized',
+  nullEmbedding: NullEmbedding | 'given' = 'normalized',
 ): g.Program {
-  const inputs = { ...denoiserInputs(config, batch), scale: g.f32() };
-  return g.trace(inputs, ({ state, tokens, t, condition, scale }) => {
+  const inputs = {
+    ...denoiserInputs(config, batch),
+    scale: g.f32(),
+    ...(nullEmbedding === 'given' && { negative: g.f32(1, config.conditionDim) }),
+  };
+  return g.trace(inputs, ({ state, tokens, t, condition, scale, negative }) => {
     const { transformer, empty_text_embed } = state.denoiser as DiffusionModel<g.Tensor>;
-    const n = nullEmbedding === 'raw' ? empty_text_embed : normalize(empty_text_embed);
+    const n = negative ?? (nullEmbedding === 'raw' ? empty_text_embed : normalize(empty_text_embed));
     const nothing = g.expand(n, [batch, config.conditionDim]);
     const twice = (x: g.Tensor) => g.concat([x, x], 0);
     const both = logPrediction(
       denoise(transformer, twice(tokens), twice(t), g.concat([condition, nothing], 0), config.heads),
     );
     const [conditional, unconditional] = [g.slice(both, 0, 0, batch), g.slice(both, 0, batch)];
-    const mixed = g.add(unconditional, g.mul(scale, g.sub(conditional, unconditional)));
-    return { logProbs: logPrediction(mixed) };
+    return { logProbs: guided(conditional, unconditional, scale) };
   });
 }

@@ -13,7 +13,7 @@
 import { float32 } from '../base/ndarray.ts';
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
-import { marginal, type Schedule } from './schedule.ts';
+import { marginal, type Schedule } from './process/schedule.ts';
 
 /** What the formula needs of x_t and t; computed once, used for the prediction and for the truth. */
 export interface NoisyTokens {

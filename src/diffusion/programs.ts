@@ -5,16 +5,16 @@ import { flatten, unflatten } from '../base/tree.ts';
 import type { Engine, Executable } from '../engine/engine.ts';
 import type { PlannedProgram } from '../engine/memory/footprint.ts';
 import * as g from '../graph/index.ts';
+import { engineParameters, fromEngineLayout, toEngineLayout } from '../nn/kernel-layout.ts';
 import { normalize } from '../nn/layers.ts';
 import type { Parameter } from '../nn/parameters.ts';
-import { arrange, arrangedParameters, restored } from '../nn/taps.ts';
 import { adamw, clipByGlobalNorm, globalNorm, optimized } from '../optim/adamw.ts';
 import { updateEma } from '../optim/ema.ts';
 import { addGradients, GRADIENTS, microBatch, split } from '../optim/micro-batches.ts';
 import type { DiffusionSettings } from '../recipe/schema.ts';
 import { joinResults } from './accumulate.ts';
 import { diffusionLoss } from './loss.ts';
-import type { Schedule } from './schedule.ts';
+import type { Schedule } from './process/schedule.ts';
 import { type DiffusionModel, denoise, diffusionParameters, type TransformerConfig } from './transformer.ts';
 
 /**
@@ -84,7 +84,7 @@ export async function loadTraining(
   accumulate = 1,
 ): Promise<void> {
   for (const [path, given] of weights) {
-    const array = arrange(given);
+    const array = toEngineLayout(given);
     const blank = zeros(array.shape);
     const sums = accumulate > 1 ? { [GRADIENTS]: blank } : {};
     const pieces = { params: array, ema: array, 'adam.mean': blank, 'adam.square': blank, ...sums };
@@ -98,11 +98,11 @@ export const readTraining = async (
   engine: Engine,
   config: TransformerConfig,
   part: 'params' | 'ema',
-): Promise<Tree<NDArray>> => restored(await engine.read(part), diffusionParameters(config));
+): Promise<Tree<NDArray>> => fromEngineLayout(await engine.read(part), diffusionParameters(config));
 
-/** The parameters in the order in which the programs below hold them (`nn/taps.ts`). */
+/** The parameters in the order in which the programs below hold them (`nn/kernel-layout.ts`). */
 export const trainedParameters = (config: TransformerConfig): DiffusionModel<Parameter> =>
-  arrangedParameters(diffusionParameters(config));
+  engineParameters(diffusionParameters(config));
 
 /** Loss, backward pass, clipping, AdamW and EMA as one graph. */
 export function trainingProgram(config: TransformerConfig, schedule: Schedule, settings: DiffusionSettings): g.Program {

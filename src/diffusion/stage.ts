@@ -17,8 +17,8 @@ import { corrupt } from './corrupt.ts';
 import type { Latents } from './latents.ts';
 import { LearningRate } from './learning-rate.ts';
 import { type DiffusionRecipe, scheduleOf, transformerConfig } from './model.ts';
+import type { Schedule } from './process/schedule.ts';
 import { compileTraining, loadTraining, readTraining, type TrainingStep } from './programs.ts';
-import type { Schedule } from './schedule.ts';
 import { drawTimesteps, initialTimesteps, type TimestepState, updateHistory } from './timesteps.ts';
 import { diffusionParameters } from './transformer.ts';
 

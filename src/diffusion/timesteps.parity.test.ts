@@ -1,6 +1,6 @@
 /** Importance-sampled times against the reference's probabilities and history updates. */
 import { expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { onFixture, onJsonFixture } from '../../test/support/fixtures.ts';
 import { compare, EXACT } from '../../test/support/parity.ts';
 import { probabilities, type TimestepState, updateHistory } from './timesteps.ts';

@@ -2,6 +2,7 @@
 
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
+import { kernelLayout } from '../nn/kernel-layout.ts';
 import {
   type Attention,
   attention,
@@ -19,7 +20,6 @@ import {
   normParameters,
 } from '../nn/layers.ts';
 import { normal, type Parameter } from '../nn/parameters.ts';
-import { tapsFirst } from '../nn/taps.ts';
 import { conv3x3Twice, conv3x3Winograd } from '../nn/winograd.ts';
 import type { DiffusionSettings } from '../recipe/schema.ts';
 import { embedFolded, foldedCodes, unfold } from './fold.ts';
@@ -160,8 +160,8 @@ function partedMlp({ conv1, conv2 }: PartedMlp<Tensor>, x: Tensor): Tensor {
   return g.add(conv3x3Twice(Object.values(conv1.weight), Object.values(conv2.weight), x, activate), conv2.bias);
 }
 
-/** Weights come as the engine holds them, [3, 3, in, out] (`nn/taps.ts`), or as files have them, [out, in, 3, 3]. */
+/** Weights come as the engine holds them, [3, 3, in, out] (`nn/kernel-layout.ts`), or as files have them, [out, in, 3, 3]. */
 const convolve = (weight: Tensor, x: Tensor): Tensor =>
-  conv3x3Winograd(weight.shape[2] === 3 && weight.shape[3] === 3 ? tapsFirst(weight) : weight, x);
+  conv3x3Winograd(weight.shape[2] === 3 && weight.shape[3] === 3 ? kernelLayout(weight) : weight, x);
 
 const fcMlp = (p: FcMlp<Tensor>, x: Tensor): Tensor => linear(p['2'], g.swish(linear(p['0'], x), GELU2));

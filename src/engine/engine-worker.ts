@@ -1,34 +1,31 @@
 /** The engine's worker: the only file that knows ONNX Runtime's sessions and tensors. */
 
-import { availableParallelism } from 'node:os';
-import { workerData } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
-import { messageOf } from '../base/errors.ts';
+import { HandedOver } from '../base/calls.ts';
 import { type NDArray, overBuffer } from '../base/ndarray.ts';
+import { serveThread, threadOptions } from '../base/worker-calls.ts';
 import { bytes, type Spec } from '../graph/index.ts';
+import { failureOf } from './failures.ts';
 import { isCut } from './fusion/fuse.ts';
 import { type FusedProgram, loadFused } from './fusion/fused.ts';
-import { UpdateThreads } from './fusion/update-threads.ts';
 import { HeldState } from './held-state.ts';
-import type { ThreadData } from './launcher-protocol.ts';
+import { runInto } from './ort/scheduling.ts';
 import { now } from './profile/profiler.ts';
 import {
-  type Answer,
   type Arrays,
-  type Call,
-  isState,
+  type CompileRequest,
+  type EngineCalls,
   type OutputSpec,
-  outputName,
   PROFILED_RUNS,
-  type Request,
-  type RunTimes,
+  type RunReply,
   type Transfers,
   type WorkerOptions,
 } from './protocol.ts';
-import { runInto } from './run-into.ts';
-import { fromTensor, reshaped, toTensor, withData } from './tensors.ts';
+import { isState, outputName } from './state-paths.ts';
+import { fromTensor, reshaped, toTensor } from './tensors.ts';
 
 interface Session {
+  readonly name: string;
   readonly session: ort.InferenceSession;
   readonly stateInputs: readonly string[];
   readonly outputs: Readonly<Record<string, OutputSpec>>;
@@ -40,23 +37,25 @@ interface Session {
   profiled: number;
 }
 
-const { device = 'cpu', threads = 0, spin = false, profile, port } = workerData as ThreadData<WorkerOptions>;
+const { device = 'cpu', threads = 0, spin = false, profile } = threadOptions<WorkerOptions>();
 const onDevice = device !== 'cpu';
+// What goes wrong is thrown; printed as well it would be said twice.
+ort.env.logLevel = 'fatal';
 const programs = new Map<number, Session>();
 const fusedPrograms = new Map<number, FusedProgram>();
 const state = new HeldState(onDevice);
-const updateThreads = new UpdateThreads(threads === 0 ? availableParallelism() : threads);
 /** Sessions that were given back. */
 const leaving = new Set<ort.InferenceSession>();
 
-async function compile(request: Extract<Request, { kind: 'compile' }>): Promise<void> {
+async function compile(request: CompileRequest): Promise<void> {
   const stateOutputs = Object.keys(request.outputs).filter(isState);
-  const session = await ort.InferenceSession.create(request.model, {
+  const create = ort.InferenceSession.create(request.model, {
     executionProviders: [device],
     intraOpNumThreads: threads,
     // Fused operators of the higher levels have crashed the WebGPU provider; see docs/decisions.md.
     graphOptimizationLevel: device === 'webgpu' ? 'basic' : 'all',
-    // Subnormal numbers can slow a training run fivefold. This is for the session's own threads; this thread inherits it.
+    logSeverityLevel: 4,
+    // Subnormal numbers can slow a training run fivefold.
     extra: { session: { set_denormal_as_zero: '1', intra_op: waiting } },
     // Without it, what an operator has used goes back to the system at once, not into a pool: for models that just fit.
     enableCpuMemArena: request.arena,
@@ -69,11 +68,14 @@ async function compile(request: Extract<Request, { kind: 'compile' }>): Promise<
       ),
     }),
   });
-  const { outputs, inPlace } = request;
-  const update = request.update && loadFused(request.update, updateThreads);
+  const { name, outputs, inPlace } = request;
+  const session = await create.catch((error: unknown) => {
+    throw failureOf(error, device, `compile ${name}`);
+  });
+  const update = request.update && loadFused(request.update);
   const stateInputs = request.inputs.filter(isState);
   const profiled = profile === undefined ? 0 : PROFILED_RUNS;
-  programs.set(request.program, { session, stateInputs, outputs, inPlace, update, cuts: new Map(), profiled });
+  programs.set(request.program, { name, session, stateInputs, outputs, inPlace, update, cuts: new Map(), profiled });
 }
 
 /** Gives back what a program holds, its arena included: as soon as none of the state lies in it. */
@@ -100,16 +102,11 @@ async function releaseEmpty(): Promise<void> {
  */
 const waiting = { allow_spinning: '1', ...(!spin && { spin_duration_us: '20' }) };
 
-interface RunResult {
-  readonly arrays: Arrays;
-  readonly ran: RunTimes;
-}
-
-async function run({ program: id, feeds }: Extract<Request, { kind: 'run' }>): Promise<RunResult> {
+async function run(id: number, feeds: Arrays): Promise<Omit<RunReply, 'feeds'>> {
   const fused = fusedPrograms.get(id);
   if (fused) {
     const begun = now();
-    await runFused(fused, feeds);
+    runFused(fused, feeds);
     return { arrays: {}, ran: { begun, ended: begun, updated: now() } };
   }
   const program = programs.get(id)!;
@@ -119,7 +116,10 @@ async function run({ program: id, feeds }: Extract<Request, { kind: 'run' }>): P
   for (const name of stateInputs) inputs[name] = state.at(name);
   for (const [name, tensor] of Object.entries(inputs)) crossed(isState(name) ? 'stateIn' : 'feeds', tensor);
   const begun = now();
-  const results = onDevice ? await runOnDevice(program, inputs) : await runOnCpu(program, inputs);
+  const running = onDevice ? runOnDevice(program, inputs) : runOnCpu(program, inputs);
+  const results = await running.catch((error: unknown) => {
+    throw failureOf(error, device, `run ${program.name}`);
+  });
   const ended = now();
   if (program.profiled > 0 && --program.profiled === 0) session.endProfiling();
   const arrays: Record<string, NDArray> = {};
@@ -128,7 +128,7 @@ async function run({ program: id, feeds }: Extract<Request, { kind: 'run' }>): P
     if (isState(name)) state.replace(name, result, session);
     else if (!isCut(name)) arrays[name] = fromTensor(result);
   }
-  if (update) await runFused(update, {}, cuts);
+  if (update) runFused(update, {}, cuts);
   return { arrays, ran: { begun, ended, updated: now() } };
 }
 
@@ -160,14 +160,9 @@ function endProfiles(): void {
   }
 }
 
-async function runFused(fused: FusedProgram, feeds: Arrays, cuts?: Map<string, ort.Tensor>): Promise<void> {
+function runFused(fused: FusedProgram, feeds: Arrays, cuts?: Map<string, ort.Tensor>): void {
   const array = (path: string) => (cuts?.get(path) ?? state.at(path)).data as Float32Array;
-  const moved = (path: string, data: Float32Array) => {
-    const cut = cuts?.get(path);
-    if (cut) cuts?.set(path, withData(cut, data));
-    else state.moved(path, data);
-  };
-  await fused.run((path) => (feeds[path] ? Number(feeds[path].data[0]) : array(path)[0]!), { array, moved });
+  fused.run((path) => (feeds[path] ? Number(feeds[path].data[0]) : array(path)[0]!), array);
 }
 
 type Tensors = Readonly<Record<string, ort.Tensor>>;
@@ -202,59 +197,35 @@ function bufferFor({ inPlace, cuts }: Session, name: string, spec: Spec): ort.Te
 
 const blankOf = (spec: Spec): ort.Tensor => toTensor(overBuffer(new ArrayBuffer(bytes(spec)), spec));
 
-async function answer(id: number, request: Request): Promise<Answer> {
-  switch (request.kind) {
-    case 'compile':
-      await compile(request);
-      return { id, arrays: {} };
-    case 'fuse':
-      fusedPrograms.set(request.program, loadFused(request.plan, updateThreads));
-      return { id, arrays: {} };
-    case 'release':
-      release(request.program);
-      return { id, arrays: {} };
-    case 'run':
-      return { id, ...(await run(request)), feeds: buffersOf(request.feeds) };
-    case 'load':
-      state.load(request.name, request.array);
-      return { id, arrays: {} };
-    case 'read':
-      return { id, arrays: state.read(request.prefix) };
-    case 'drop':
-      state.drop(request.prefix);
-      return { id, arrays: {} };
-    case 'describe':
-      return { id, state: state.describe(request.prefix) };
-    case 'transfers':
-      return { id, transfers: takeTransfers() };
-    case 'endProfiles':
-      endProfiles();
-      return { id, arrays: {} };
-  }
-}
-
 const buffersOf = (arrays: Arrays): ArrayBuffer[] =>
   Object.values(arrays).map(({ data }) => data.buffer as ArrayBuffer);
 
-/** Memory that is handed over instead of copied: the buffers of feeds, and those of results, which on the CPU were made for the caller. */
-const handedOver = (answer: Answer): ArrayBuffer[] =>
-  'ran' in answer ? [...answer.feeds, ...(onDevice ? [] : buffersOf(answer.arrays))] : [];
-
-async function served(id: number, request: Request): Promise<Answer> {
-  try {
-    const reply = await answer(id, request);
-    await releaseEmpty();
-    return reply;
-  } catch (error) {
-    return { id, error: messageOf(error) };
-  }
-}
-
 // One at a time: ONNX Runtime blocks this thread anyway, and state must not change under a run.
-let queue = Promise.resolve();
-port.on('message', ({ id, request }: Call) => {
-  queue = queue.then(async () => {
-    const reply = await served(id, request);
-    port.postMessage(reply, handedOver(reply));
-  });
+serveThread<EngineCalls>({
+  compile,
+  fuse({ program, plan }) {
+    fusedPrograms.set(program, loadFused(plan));
+  },
+  async release({ program }) {
+    release(program);
+    await releaseEmpty();
+  },
+  async run({ program, feeds }) {
+    const reply = { ...(await run(program, feeds)), feeds: buffersOf(feeds) };
+    await releaseEmpty();
+    // The buffers of feeds, and those of results, which on the CPU were made for the caller.
+    return new HandedOver(reply, [...reply.feeds, ...(onDevice ? [] : buffersOf(reply.arrays))]);
+  },
+  load({ name, array }) {
+    state.load(name, array);
+    return releaseEmpty();
+  },
+  read: ({ prefix }) => state.read(prefix),
+  drop({ prefix }) {
+    state.drop(prefix);
+    return releaseEmpty();
+  },
+  describe: ({ prefix }) => state.describe(prefix),
+  transfers: takeTransfers,
+  endProfiles,
 });

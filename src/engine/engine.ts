@@ -3,77 +3,37 @@
  * State (parameters, optimiser moments) lives in the worker, on the device, between runs.
  */
 
-import { UserError } from '../base/errors.ts';
 import { copyOf, type NDArray, type Tree } from '../base/ndarray.ts';
 import { flatten, unflatten } from '../base/tree.ts';
+import { ThreadCaller } from '../base/worker-calls.ts';
 import type { Program } from '../graph/index.ts';
+import type { CompileOptions, Device, Executable, Executor } from './executor.ts';
 import { FeedBuffers } from './feeds.ts';
 import { type Footprint, footprint, needsOf, type ProgramNeeds } from './memory/footprint.ts';
-import { NativeThread } from './native-thread.ts';
-import { type Division, divide, modelOf } from './partition.ts';
+import { modelOf } from './ort/scheduling.ts';
+import { type Partition, partition } from './partition.ts';
 import { now } from './profile/profiler.ts';
 import { Recorder } from './profile/recorder.ts';
-import {
-  type Answer,
-  type Arrays,
-  type CompileOptions,
-  type Device,
-  type EngineOptions,
-  isState,
-  type Request,
-  STATE,
-  type StateTensor,
-  type Transfers,
-  type WorkerOptions,
-} from './protocol.ts';
+import type { Arrays, EngineCalls, EngineOptions, StateTensor, Transfers, WorkerOptions } from './protocol.ts';
 import { StateCopies } from './state-copies.ts';
+import { isState, STATE, statePath } from './state-paths.ts';
+import { startEngineThread } from './thread-host.ts';
 
-export type { CompileOptions, Device, EngineOptions } from './protocol.ts';
+export type { CompileOptions, Device, Executable, Executor } from './executor.ts';
+export type { EngineOptions } from './protocol.ts';
 
-/** A compiled program. */
-export interface Executable {
-  /**
-   * Run once. `feeds` are the inputs outside `state`; the result holds the outputs outside `state`, by dotted path.
-   * @throws Error if a feed is missing, unknown, or of another shape or type than traced.
-   */
-  run(feeds: Tree<NDArray>): Promise<Record<string, NDArray>>;
-  /** Give back the memory that the program holds. It cannot run any more. */
-  release(): Promise<void>;
-}
-
-interface Pending {
-  readonly resolve: (answer: Answer) => void;
-  readonly reject: (error: Error) => void;
-}
-
-export class Engine {
-  private readonly pending = new Map<number, Pending>();
+export class Engine implements Executor {
   private readonly copies = new StateCopies((program, name) => this.compile(program, { name }));
   /** What each program needs in memory, as long as it is there. */
   private readonly needs = new Map<number, ProgramNeeds>();
   private readonly feeds = new FeedBuffers();
-  private calls = 0;
   private programs = 0;
-  private failure: Error | undefined;
-  /** The last request, whose answer `close` waits for. */
-  private closing: { readonly id: number; readonly resolve: () => void } | undefined;
-
-  private readonly worker: NativeThread<Answer>;
 
   private constructor(
-    workerData: WorkerOptions,
+    private readonly worker: ThreadCaller<EngineCalls>,
     readonly device: Device,
     private readonly recorder: Recorder | undefined,
-  ) {
-    this.worker = new NativeThread<Answer>('engine', workerData, {
-      message: (answer) => this.settle(answer),
-      error: (error) => this.fail(error),
-      exit: () => {
-        this.closing?.resolve();
-        this.fail(new Error('The engine was closed'));
-      },
-    });
-  }
+  ) {}
 
   private static started = false;
   /** Whether this process has loaded ONNX Runtime before: an engine that follows needs less memory. */
@@ -81,43 +41,42 @@ export class Engine {
     return Engine.started;
   }
 
-  /** Start a worker for a device. One engine may hold many programs; they share its state. */
+  /**
+   * Start a worker for a device. One engine may hold many programs; they share its state. It keeps the process alive only while it
+   * computes.
+   */
   static start(options: EngineOptions = {}): Engine {
     Engine.started = true;
     const { profiler, ...rest } = options;
     const recorder = profiler && new Recorder(profiler);
-    const workerData: WorkerOptions = { ...rest, profile: recorder?.prefix };
-    return new Engine(workerData, options.device ?? 'cpu', recorder);
+    const workerOptions: WorkerOptions = { ...rest, profile: recorder?.prefix };
+    const label = 'The engine';
+    const thread = startEngineThread({ file: 'clip-vqdiffusion/workers/engine', label, options: workerOptions });
+    return new Engine(new ThreadCaller<EngineCalls>(thread, label), options.device ?? 'cpu', recorder);
   }
 
-  /** Turn a traced program into something that runs. One long-lived session a program: compiling again and again leaks. */
+  /**
+   * Turn a traced program into something that runs. One long-lived session a program: compiling again and again leaks.
+   * @throws UserError if there is no such device here, or not enough memory.
+   */
   async compile(program: Program, options: CompileOptions = {}): Promise<Executable> {
     const id = this.programs++;
     const name = options.name ?? `program ${id}`;
-    const { core, update, whole }: Division = this.device === 'cpu' ? divide(program, options) : { core: program };
+    const { core, update, whole }: Partition = partition(program, this.device, options);
     const needs = needsOf(program, core, options);
     this.needs.set(id, needs);
-    if (whole) await this.call({ kind: 'fuse', program: id, plan: whole });
+    if (whole) await this.worker.call('fuse', { program: id, plan: whole });
     else {
       const { model, outputs } = modelOf(core, this.device);
       const inputs = Object.keys(core.inputs);
       const { inPlace = false } = options;
-      const request = {
-        kind: 'compile',
-        program: id,
-        model,
-        inputs,
-        outputs,
-        inPlace,
-        arena: needs.arena,
-        update,
-      } as const;
-      await this.call(request, [model.buffer as ArrayBuffer]);
+      const request = { program: id, name, model, inputs, outputs, inPlace, arena: needs.arena, update };
+      await this.worker.call('compile', request, [model.buffer as ArrayBuffer]);
     }
     const fed = new Map(Object.entries(program.inputs).filter(([name]) => !isState(name)));
     return {
       run: async (tree) => {
-        const asked = now();
+        const called = now();
         if (!this.needs.has(id)) throw new Error(`${name} was released: it cannot run any more`);
         const feeds = flatten(tree);
         for (const [name, spec] of fed) {
@@ -131,15 +90,15 @@ export class Engine {
         const unknown = Object.keys(feeds).find((name) => !fed.has(name));
         if (unknown !== undefined) throw new Error(`The program has no input ${unknown}`);
         const packed = this.feeds.pack(feeds);
-        const answer = await this.call({ kind: 'run', program: id, feeds: packed.arrays }, packed.buffers);
-        if (!('ran' in answer)) throw new Error('The worker did not say that it has run');
-        this.feeds.takeBack(answer.feeds);
-        this.recorder?.run(id, name, asked, answer.ran);
-        return answer.arrays;
+        const request = { program: id, feeds: packed.arrays };
+        const { arrays, ran, feeds: buffers } = await this.worker.call('run', request, packed.buffers);
+        this.feeds.takeBack(buffers);
+        this.recorder?.run(id, name, called, ran);
+        return arrays;
       },
       release: async () => {
         this.needs.delete(id);
-        await this.call({ kind: 'release', program: id });
+        await this.worker.call('release', { program: id });
       },
     };
   }
@@ -199,7 +158,7 @@ export class Engine {
 
   /** Forget a part of the state; all of it under the empty path. */
   async drop(path: string): Promise<void> {
-    await this.call({ kind: 'drop', prefix: statePath(path) });
+    await this.worker.call('drop', { prefix: statePath(path) });
   }
 
   /** What the state holds under a path, by dotted path from the root of the state, without fetching it. */
@@ -215,83 +174,39 @@ export class Engine {
   }
 
   /** What programs have moved between host and device since the last call; on the CPU nothing moves. */
-  async transfers(): Promise<Transfers> {
-    const answer = await this.call({ kind: 'transfers' });
-    if ('transfers' in answer) return answer.transfers;
-    throw new Error('The worker did not say what it has moved');
+  transfers(): Promise<Transfers> {
+    return this.worker.call('transfers', {});
   }
 
-  /**
-   * Reject what is under way and end the worker. It is left to finish the operation it is in: ending a thread inside ONNX
-   * Runtime has brought the whole process down.
-   */
+  /** Reject what is under way and end the worker. It is left to finish the operation it is in (`base/worker-calls.ts`). */
   async close(): Promise<void> {
-    if (!this.failure && this.recorder) {
-      const ended = await this.call({ kind: 'endProfiles' }).catch(() => undefined);
-      if (ended) this.recorder.collect();
+    if (this.worker.isOpen && this.recorder) {
+      const { recorder } = this;
+      await this.worker.call('endProfiles', {}).then(
+        () => recorder.collect(),
+        () => {},
+      );
     }
-    if (!this.failure) {
-      const drained = this.drained();
-      this.fail(new Error('The engine was closed'));
-      await drained;
-    }
-    await this.worker.terminate();
+    await this.worker.close('reject');
+  }
+
+  /** `close`, for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 
   /** State on the host, one array at a time: a message of all of it would be in memory twice on its way. */
   private async copy(names: readonly string[]): Promise<Arrays> {
     const arrays: Record<string, NDArray> = {};
-    for (const name of names) Object.assign(arrays, arraysOf(await this.call({ kind: 'read', prefix: name })));
+    for (const name of names) Object.assign(arrays, await this.worker.call('read', { prefix: name }));
     return arrays;
   }
 
-  private put(name: string, array: NDArray): Promise<Answer> {
-    return this.call({ kind: 'load', name, array }, [array.data.buffer as ArrayBuffer]);
+  private put(name: string, array: NDArray): Promise<void> {
+    return this.worker.call('load', { name, array }, [array.data.buffer as ArrayBuffer]);
   }
 
-  private async tensorsUnder(prefix: string): Promise<Readonly<Record<string, StateTensor>>> {
-    const answer = await this.call({ kind: 'describe', prefix });
-    return 'state' in answer ? answer.state : {};
-  }
-
-  private call(request: Request, transfer: ArrayBuffer[] = []): Promise<Answer> {
-    if (this.failure) return Promise.reject(this.failure);
-    const id = this.calls++;
-    return new Promise((resolve, reject) => {
-      this.pending.set(id, { resolve, reject });
-      this.worker.postMessage({ id, request }, transfer);
-    });
-  }
-
-  /** Settles when the worker has answered everything before and this, or is gone. */
-  private drained(): Promise<void> {
-    return new Promise((resolve) => {
-      this.closing = { id: this.calls++, resolve };
-      this.worker.postMessage({ id: this.closing.id, request: { kind: 'drop', prefix: STATE } satisfies Request });
-    });
-  }
-
-  private settle(answer: Answer): void {
-    if (answer.id === this.closing?.id) this.closing.resolve();
-    const waiting = this.pending.get(answer.id);
-    this.pending.delete(answer.id);
-    if ('error' in answer) waiting?.reject(failureOf(answer.error));
-    else waiting?.resolve(answer);
-  }
-
-  private fail(error: Error): void {
-    this.failure ??= error;
-    for (const waiting of this.pending.values()) waiting.reject(this.failure);
-    this.pending.clear();
+  private tensorsUnder(prefix: string): Promise<Readonly<Record<string, StateTensor>>> {
+    return this.worker.call('describe', { prefix });
   }
 }
-
-/** What ONNX Runtime says, or what the user can do about it. */
-const failureOf = (message: string): Error =>
-  /Failed to get a WebGPU adapter/.test(message)
-    ? new UserError('No GPU was found for --device webgpu: install a Vulkan driver, or compute with --device cpu')
-    : new Error(message);
-
-const statePath = (path: string): string => (path === '' ? STATE : `${STATE}.${path}`);
-
-const arraysOf = (answer: Answer): Record<string, NDArray> => ('arrays' in answer ? answer.arrays : {});

@@ -3,7 +3,7 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { DType, NDArray } from '../base/ndarray.ts';
 import type { Arrays, StateTensor } from './protocol.ts';
-import { fromTensor, toTensor, withData } from './tensors.ts';
+import { fromTensor, toTensor } from './tensors.ts';
 
 export class HeldState {
   private readonly tensors = new Map<string, Tensor>();
@@ -34,11 +34,6 @@ export class HeldState {
     if (!old || old === next) return;
     if (this.onDevice) this.dispose(old);
     else this.spare.set(name, old);
-  }
-
-  /** The same memory, which has come back from another thread under a new array. */
-  moved(name: string, data: Float32Array): void {
-    this.tensors.set(name, withData(this.at(name), data));
   }
 
   load(name: string, array: NDArray): void {

@@ -1,12 +1,10 @@
-/** What the engine and its worker say to each other. Every request carries an id and is answered once. */
+/** What passes between the engine and its worker. */
 
 import type { DType, NDArray } from '../base/ndarray.ts';
 import type { Spec } from '../graph/index.ts';
+import type { Device } from './executor.ts';
 import type { FusedPlan } from './fusion/fuse.ts';
 import type { Profiler } from './profile/profiler.ts';
-
-/** An ONNX Runtime execution provider. `cpu` and `webgpu` are tested here; other names are passed through. */
-export type Device = string;
 
 export interface EngineOptions {
   readonly device?: Device;
@@ -27,30 +25,6 @@ export interface WorkerOptions extends Omit<EngineOptions, 'profiler'> {
 /** Runs of a program that are recorded operator by operator; a trace of more would be hard to open. */
 export const PROFILED_RUNS = 20;
 
-export interface CompileOptions {
-  /** What a profile calls it. */
-  readonly name?: string;
-  /**
-   * Write new state over the old one instead of into a second buffer. Only for programs in which whatever reads a piece of
-   * state has done so before its successor is written: elementwise updates, and state that is written and not read.
-   * Memory on a device is managed by its provider, which this leaves alone. On the CPU a program of nothing but elementwise
-   * arithmetic becomes one loop for each group of arrays (`fuse.ts`).
-   */
-  readonly inPlace?: boolean;
-  /**
-   * Keep the memory of intermediate values for the next run, which is faster, instead of giving it back to the system. By default
-   * only programs that do not work in place do.
-   */
-  readonly arena?: boolean;
-  /**
-   * Programs of different phases are not there at the same time: whoever compiles them releases those of one phase before those of the next
-   * run. Told for the sake of `footprint`; a program of no phase is there from beginning to end.
-   */
-  readonly phase?: string;
-  /** On the CPU, run elementwise updates of state as fused loops; true unless told, which tests do. */
-  readonly fuse?: boolean;
-}
-
 export type Arrays = Readonly<Record<string, NDArray>>;
 
 /** An output as its reader knows it. */
@@ -59,34 +33,45 @@ export interface OutputSpec extends Spec {
   readonly computed?: readonly number[];
 }
 
-export type Request =
-  | {
-      readonly kind: 'compile';
-      readonly program: number;
-      readonly model: Uint8Array;
-      readonly inputs: readonly string[];
-      readonly outputs: Readonly<Record<string, OutputSpec>>;
-      readonly inPlace: boolean;
-      readonly arena: boolean;
-      /** What to do with the state once the program has run. */
-      readonly update?: FusedPlan | undefined;
-    }
-  | { readonly kind: 'fuse'; readonly program: number; readonly plan: FusedPlan }
-  | { readonly kind: 'release'; readonly program: number }
-  | { readonly kind: 'run'; readonly program: number; readonly feeds: Arrays }
-  | { readonly kind: 'load'; readonly name: string; readonly array: NDArray }
-  | { readonly kind: 'read'; readonly prefix: string }
-  | { readonly kind: 'drop'; readonly prefix: string }
-  | { readonly kind: 'describe'; readonly prefix: string }
-  /** What has crossed between host and device since the last time somebody asked. */
-  | { readonly kind: 'transfers' }
-  /** Finish the profiles of all programs. */
-  | { readonly kind: 'endProfiles' };
-
-export interface Call {
-  readonly id: number;
-  readonly request: Request;
+/** A program for the runtime, as the worker needs it. */
+export interface CompileRequest {
+  readonly program: number;
+  /** What error messages call it. */
+  readonly name: string;
+  readonly model: Uint8Array;
+  readonly inputs: readonly string[];
+  readonly outputs: Readonly<Record<string, OutputSpec>>;
+  readonly inPlace: boolean;
+  readonly arena: boolean;
+  /** What to do with the state once the program has run. */
+  readonly update?: FusedPlan | undefined;
 }
+
+export interface RunReply {
+  readonly arrays: Arrays;
+  readonly ran: RunTimes;
+  /** The buffers that the feeds came in. */
+  readonly feeds: readonly ArrayBuffer[];
+}
+
+/** What the worker does for the engine. State goes by its full path; a prefix means all of the state under it. */
+export interface EngineCalls {
+  compile(request: CompileRequest): void;
+  /** A program that is nothing but a fused update. */
+  fuse(request: { readonly program: number; readonly plan: FusedPlan }): void;
+  release(request: { readonly program: number }): void;
+  run(request: { readonly program: number; readonly feeds: Arrays }): RunReply;
+  load(request: { readonly name: string; readonly array: NDArray }): void;
+  read(request: { readonly prefix: string }): Arrays;
+  drop(request: { readonly prefix: string }): void;
+  describe(request: { readonly prefix: string }): Readonly<Record<string, StateTensor>>;
+  /** What has crossed between host and device since the last call. */
+  transfers(request: Nothing): Transfers;
+  /** Finish the profiles of all programs. */
+  endProfiles(request: Nothing): void;
+}
+
+export type Nothing = Readonly<Record<never, never>>;
 
 /** Tensors that lay on the host when a program began or ended, and their bytes: on another device than the CPU they crossed to it or from it. */
 export interface Crossing {
@@ -116,22 +101,3 @@ export interface RunTimes {
   readonly ended: number;
   readonly updated: number;
 }
-
-export type Answer =
-  | { readonly id: number; readonly arrays: Arrays }
-  /** `feeds` are the buffers that the feeds came in. */
-  | { readonly id: number; readonly arrays: Arrays; readonly ran: RunTimes; readonly feeds: readonly ArrayBuffer[] }
-  | { readonly id: number; readonly state: Readonly<Record<string, StateTensor>> }
-  | { readonly id: number; readonly transfers: Transfers }
-  | { readonly id: number; readonly error: string };
-
-/**
- * Inputs and outputs under this name are state: the worker keeps them between runs, shared by all programs of an engine.
- * A program that returns `state.x` replaces what the next run reads as `state.x`.
- */
-export const STATE = 'state';
-
-export const isState = (name: string): boolean => name.startsWith(`${STATE}.`);
-
-/** ONNX wants the names of inputs and outputs apart, while `state.x` is both. */
-export const outputName = (path: string): string => `next:${path}`;

@@ -1,10 +1,10 @@
 /**
  * Copies of state between host and device. ONNX Runtime in Node has no call for that, but what a program reads comes from wherever it lies,
- * and what it computes lies where it is told to: programs that only copy.
+ * and what it computes lies where its output belongs: programs that only copy.
  */
 
 import { input, type Program } from '../graph/index.ts';
-import type { Executable } from './engine.ts';
+import type { Executable } from './executor.ts';
 import type { Arrays, StateTensor } from './protocol.ts';
 
 /** State by name. */

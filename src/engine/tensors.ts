@@ -1,7 +1,7 @@
 /** Arrays as ONNX Runtime's tensors on the host, over the same memory, and back. */
 
 import * as ort from 'onnxruntime-node';
-import { float32, type NDArray } from '../base/ndarray.ts';
+import type { NDArray } from '../base/ndarray.ts';
 
 export const toTensor = (array: NDArray): ort.Tensor => new ort.Tensor(array.dtype, array.data, array.shape);
 
@@ -11,6 +11,3 @@ export const fromTensor = (tensor: ort.Tensor): NDArray =>
 /** The same memory under another shape. */
 export const reshaped = ({ type, data }: ort.Tensor, shape: readonly number[]): ort.Tensor =>
   toTensor({ dtype: type, shape, data } as NDArray);
-
-/** The same shape over another array. */
-export const withData = ({ dims }: ort.Tensor, data: Float32Array): ort.Tensor => toTensor(float32(data, dims));

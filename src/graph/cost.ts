@@ -1,22 +1,11 @@
-/** What a program costs, read off its graph: arithmetic of its contractions, and memory while it runs. */
+/** What a program costs, read off its graph. */
 
 import { sizeOf } from '../base/ndarray.ts';
-import { bufferPeak } from './buffers.ts';
 import type { Node, Spec } from './tensor.ts';
 import { type Program, schedule } from './trace.ts';
 
-export interface ProgramCost {
-  /** Floating-point operations of matrix products and convolutions, a multiply-add counting two, as they are executed. */
-  readonly flop: number;
-  /** The most that the values between inputs and outputs hold at once, in bytes, as ONNX Runtime lays them out (`buffers.ts`). */
-  readonly workingBytes: number;
-}
-
-export function programCost(program: Program): ProgramCost {
-  const nodes = schedule(program);
-  const flop = nodes.reduce((sum, node) => sum + flopOf(node), 0);
-  return { flop, workingBytes: bufferPeak(program) };
-}
+/** Floating-point operations of matrix products and convolutions, a multiply-add counting two, as they are executed. */
+export const countFlop = (program: Program): number => schedule(program).reduce((sum, node) => sum + flopOf(node), 0);
 
 function flopOf({ op, inputs, outputs }: Node): number {
   const [a, b] = inputs;

@@ -1,4 +1,4 @@
-/** Errors found while tracing: they name the primitive, the shapes, and the line of the caller's code that asked for it. */
+/** Errors found while tracing: they name the primitive, the shapes, and the line of the caller's code that combined them. */
 
 import type { Spec } from './tensor.ts';
 
@@ -14,14 +14,21 @@ export class ShapeError extends Error {
   }
 }
 
-const here = new URL('.', import.meta.url).pathname;
+/** This folder, read off a stack: bundlers take `new URL('.', import.meta.url)` for a file that they should add. */
+const here = placesOf(new Error().stack ?? '')[0]?.replace(/[^/\\]*$/, '');
 
 /** The innermost stack frame outside this folder: the line a user of the graph would want to see. */
 function callSite(stack: string): string | undefined {
-  for (const line of stack.split('\n').slice(1)) {
-    const place = /\(?((?:file:\/\/)?[^\s()]+:\d+:\d+)\)?$/.exec(line.trim())?.[1]?.replace('file://', '');
-    const ownFolder = place?.includes(here) && !/\.test\.ts:/.test(place);
-    if (place && !ownFolder && !place.startsWith('node:')) return place;
-  }
-  return undefined;
+  return placesOf(stack).find((place) => {
+    const isOwn = here !== undefined && place.startsWith(here) && !/\.test\.ts:/.test(place);
+    return !isOwn && !place.startsWith('node:');
+  });
+}
+
+/** The places (file, line and column) that a stack names, innermost first. */
+function placesOf(stack: string): string[] {
+  return stack.split('\n').flatMap((line) => {
+    const place = /\(?((?:file:\/\/)?[^\s()]+:\d+:\d+)\)?$/.exec(line.trim())?.[1];
+    return place === undefined ? [] : [place.replace('file://', '')];
+  });
 }

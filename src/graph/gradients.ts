@@ -134,6 +134,7 @@ const gradientRules: { readonly [P in Primitive]: GradientRule<P> } = {
     if (y !== first) throw new ShapeError('standardize', inputs, 'its second output is not differentiable');
     return [o.mul(r!, o.sub(o.sub(g, o.mean(g, -1, true)), o.mul(y, o.mean(o.mul(g, y), -1, true))))];
   },
+  after: (g) => [g],
   withGradient: (g, { attributes: { vjp } }) => vjp(g),
 };
 

@@ -1,4 +1,4 @@
-/** The lowering table: how each primitive is said in ONNX. */
+/** The lowering table: how each primitive is expressed in ONNX. */
 
 import type { DType, NDArray } from '../base/ndarray.ts';
 import type { Conv2dAttributes, Node, Primitive } from './tensor.ts';
@@ -23,7 +23,7 @@ export interface Emitter {
   temporary(): string;
   /** Whether int64 is to be avoided. */
   readonly narrow: boolean;
-  /** The shape a Reshape should ask for: the leading axis may be the open batch axis. */
+  /** The shape of a Reshape: the leading axis may be the open batch axis. */
   openShape(shape: readonly number[]): number[];
 }
 
@@ -57,7 +57,7 @@ export const lowerings: { readonly [P in Primitive]: Lowering<P> } = {
   abs: plain('Abs'),
   tanh: plain('Tanh'),
   sigmoid: plain('Sigmoid'),
-  // QuickGelu is a contributed operator of ONNX Runtime, for float32 alone.
+  // QuickGelu is a contributed operator, for float32 alone.
   swish: (node, e) => {
     const [x] = e.inputs(node) as [string];
     const { alpha } = node.attributes;
@@ -135,6 +135,8 @@ export const lowerings: { readonly [P in Primitive]: Lowering<P> } = {
       epsilon: { float: node.attributes.eps },
     });
   },
+  // ONNX cannot say it: whoever needs the order sees to it before the program is written.
+  after: (node, e) => e.emit('Identity', e.inputs(node).slice(0, 1), [e.output(node)]),
   withGradient: (node, e) => e.emit('Identity', e.inputs(node).slice(0, 1), [e.output(node)]),
 };
 

@@ -21,18 +21,17 @@ export interface WriteOptions {
    * leading throughout: a reshape to [1, ...] is then written as [-1, ...].
    */
   readonly openBatch?: boolean;
-  /** Say nothing that computes in int64: WebGPU would leave it to the CPU. */
+  /** Avoid arithmetic in int64, for devices that do not have it. */
   readonly narrow?: boolean;
-  /**
-   * An output before all others, of this name, that is an empty sequence and no tensor: ONNX Runtime for Node cannot hand that over, and
-   * stops before it copies what it has computed (`engine/run-into.ts`).
-   */
-  readonly barrier?: string;
+  /** The name of an output before all others that is an empty sequence of tensors, and no tensor. */
+  readonly emptySequence?: string;
+  /** The order in which the file lists the nodes: each after its operands. By default that in which they were made. */
+  readonly order?: (nodes: readonly Node[]) => readonly Node[];
   /** Inputs declared as int64, as other programs feed them. */
   readonly int64Inputs?: readonly string[];
 }
 
-/** Encode a program as an ONNX model (opset 20, plus ONNX Runtime's `com.microsoft` operators). */
+/** Encode a program as an ONNX model: opset 20, and QuickGelu of the domain `com.microsoft`. */
 export function writeOnnx(program: Program, options: WriteOptions = {}): Uint8Array {
   return new Writer(program, options).model().encode();
 }
@@ -43,6 +42,7 @@ class Writer implements Emitter {
   private readonly initializers = new Map<string, Message>();
   private readonly declared: Message[] = [];
   private temporaries = 0;
+  private values = 0;
 
   constructor(
     private readonly program: Program,
@@ -55,16 +55,16 @@ class Writer implements Emitter {
 
   model(): Message {
     for (const [path, tensor] of Object.entries(this.program.inputs)) this.declareInput(path, tensor);
-    const nodes = schedule(this.program);
+    const { order = (nodes) => nodes, emptySequence } = this.options;
+    const nodes = order(schedule(this.program));
     const copied = this.nameOutputs(nodes);
     for (const node of nodes) lower(node, this);
     const graph = new Message();
     for (const node of this.nodes) graph.message(1, node);
     graph.string(2, 'clip-vqdiffusion');
-    const { barrier } = this.options;
-    if (barrier !== undefined) {
-      graph.message(1, operator('SequenceEmpty', [], [barrier], { dtype: onnxTypes.float32 }));
-      graph.message(12, sequenceInfo(barrier));
+    if (emptySequence !== undefined) {
+      graph.message(1, operator('SequenceEmpty', [], [emptySequence], { dtype: onnxTypes.float32 }));
+      graph.message(12, sequenceInfo(emptySequence));
     }
     for (const [path, tensor] of Object.entries(this.program.outputs)) {
       const name = this.nameOfOutput(path);
@@ -163,14 +163,14 @@ class Writer implements Emitter {
     }
   }
 
-  /** Names the writer makes up start with a sign that keeps them apart from those of inputs and outputs. */
+  /** Names that the writer makes up are counted, so that a program gives the same bytes whatever was traced before it. They start with a sign that keeps them apart from those of inputs and outputs. */
   private nameOf(tensor: Tensor): string {
     const known = this.names.get(tensor);
     if (known !== undefined) return known;
     const name =
       tensor.node.op === 'constant'
         ? this.literal((tensor.node as Node<'constant'>).attributes.value)
-        : `%${tensor.id}`;
+        : `%${this.values++}`;
     this.names.set(tensor, name);
     return name;
   }

@@ -205,6 +205,14 @@ export const softmax = (x: Tensor): Tensor => one('softmax', [x], {});
 /** (x − mean)/√(variance + eps) along the last axis: layer norm without its affine part. */
 export const standardize = (x: Tensor, eps: number): Tensor => one('standardize', [x], { eps });
 
+// Order.
+
+/**
+ * x, computed only once `first` is there: for values that take much memory and could be computed long before they are read. How that is
+ * brought about, if at all, is up to whoever runs the program.
+ */
+export const after = (x: Tensor, first: Tensor): Tensor => one('after', [x, first], {});
+
 // Gradients by hand.
 
 /** `y` as it stands, but with the gradient of `args` given by `vjp` instead of by the rules that computed y. */
@@ -225,7 +233,7 @@ export function sumTo(x: Tensor, shape: readonly number[]): Tensor {
   return reshape(sum(x, axes, true), shape);
 }
 
-/** The sum over all axes but the last, as a product with ones: ONNX Runtime's sum of columns takes several times as long. */
+/** The sum over all axes but the last, as a product with ones: products are fast everywhere, sums of columns often are not. */
 function sumOfRows(x: Tensor): Tensor {
   const width = x.shape.at(-1)!;
   const count = sizeOf(x.shape) / width;

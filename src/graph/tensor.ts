@@ -62,6 +62,8 @@ export interface Attributes {
   softmax: Nothing;
   /** Two outputs: (x − mean)/√(var + eps), and 1/√(var + eps) with the last axis kept as size 1 (not differentiable by itself). */
   standardize: { readonly eps: number };
+  /** The first input, not to be computed before the second. */
+  after: Nothing;
   /** The first input, with the gradient of the others given by hand: the first receives none. */
   withGradient: { readonly vjp: VectorJacobian };
 }

@@ -28,22 +28,14 @@ export const i32 = (...shape: number[]): Spec => ({ shape, dtype: 'int32' });
 export const operandsOf = ({ op, inputs }: Tensor['node']): readonly Tensor[] =>
   op === 'withGradient' ? inputs.slice(0, 1) : inputs;
 
-/**
- * The nodes a program needs, each after its operands; those that nothing reads come last, the first of them at the very end. ONNX Runtime
- * begins with the node at the end and with what it needs, and works its way forward: so a weight's gradient is computed when the
- * backward pass comes by, and what it is made from does not wait for the end of it.
- */
+/** The nodes a program needs, each after its operands, in the order in which they were made. */
 export function schedule(program: Program): readonly Tensor['node'][] {
   const places = new Map<Tensor['node'], number>();
-  const isRead = new Set<Tensor['node']>();
   const stack = Object.values(program.outputs);
   for (let t = stack.pop(); t; t = stack.pop()) {
     if (places.has(t.node)) continue;
     places.set(t.node, t.id);
-    const operands = operandsOf(t.node);
-    for (const { node } of operands) isRead.add(node);
-    stack.push(...operands);
+    stack.push(...operandsOf(t.node));
   }
-  const nodes = [...places].sort((a, b) => a[1] - b[1]).map(([node]) => node);
-  return [...nodes.filter((node) => isRead.has(node)), ...nodes.filter((node) => !isRead.has(node)).reverse()];
+  return [...places].sort((a, b) => a[1] - b[1]).map(([node]) => node);
 }

@@ -6,8 +6,8 @@
 
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
+import { KERNEL, TAPS } from './kernel-layout.ts';
 import { rowsAt } from './layers.ts';
-import { KERNEL, TAPS } from './taps.ts';
 
 const STRIDE = 2;
 /** As many patches at most hold one input: two along each axis. */
@@ -15,7 +15,7 @@ const SHARED = 4;
 
 /**
  * Convolution of stride 2 of `x` [batch, side·side, in], with a row and a column of zeros behind the last, by `taps` [3, 3, in, out]
- * (`taps.ts`): [batch, (side/2)², out]. The side must be even.
+ * (`kernel-layout.ts`): [batch, (side/2)², out]. The side must be even.
  */
 export function conv3x3Stride2(taps: Tensor, x: Tensor): Tensor {
   const [batch, tokens] = x.shape as readonly [number, number];

@@ -11,8 +11,8 @@
 import { float32, int32 } from '../base/ndarray.ts';
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
+import { TAPS } from './kernel-layout.ts';
 import { rowsAt } from './layers.ts';
-import { TAPS } from './taps.ts';
 
 const B = [
   [4, 0, -5, 0, 1, 0],
@@ -41,7 +41,7 @@ const TILE = 6;
 const POINTS = TILE * TILE;
 
 /**
- * Zero-padded 3x3 convolution of `x` [batch, side·side, in] with `taps` [3, 3, in, out] (`taps.ts`): [batch, side·side, out].
+ * Zero-padded 3x3 convolution of `x` [batch, side·side, in] with `taps` [3, 3, in, out] (`kernel-layout.ts`): [batch, side·side, out].
  * Equal to the definition up to about 3e-6 of the largest value.
  */
 export function conv3x3Winograd(taps: Tensor, x: Tensor): Tensor {
@@ -194,14 +194,11 @@ function addUp(products: Tensor, { batch, side, tilesPerSide }: Tiling): Tensor 
 }
 
 /**
- * G ⊗ G, but not before `tiles` [36, n, channels] are there: a zero made of them is added. The runtime would compute the transformed
- * weights of all layers at once and hold them. Small ones it may, and constant ones are transformed when the program is compiled.
+ * G ⊗ G, but not before `tiles` [36, n, channels] are there: the transformed weights of all layers could be computed at once, and would
+ * all be held. Small ones may be, and constant ones are transformed when the program is compiled.
  */
-function kroneckerAfter(tiles: Tensor, taps: Tensor): Tensor {
-  if (isConstant(taps) || isSmall(taps)) return literal(KRONECKER);
-  const corner = g.slice(g.slice(tiles, 1, 0, 1), 2, 0, 1);
-  return g.add(literal(KRONECKER), g.mul(g.reshape(corner, [POINTS, 1]), 0));
-}
+const kroneckerAfter = (tiles: Tensor, taps: Tensor): Tensor =>
+  isConstant(taps) || isSmall(taps) ? literal(KRONECKER) : g.after(literal(KRONECKER), tiles);
 
 /** Up to 64 x 64 channels, 0.6 MB once transformed: keeping them costs less than the operators that put it off. */
 const isSmall = ({ shape }: Tensor): boolean => shape[2]! * shape[3]! <= 64 * 64;

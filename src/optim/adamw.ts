@@ -68,8 +68,8 @@ export function adamw(
 }
 
 /**
- * ‖g‖ over all gradients together. They are added up in the order in which the backward pass makes them: ONNX Runtime computes them in
- * that order, each as soon as it can, and what the first ones are made from does not wait for the last.
+ * ‖g‖ over all gradients together. They are added up in the order in which the backward pass makes them: so each can
+ * be squared and summed as soon as it is there, and what the first ones are made from does not wait for the last.
  */
 export function globalNorm(gradients: Tree<Tensor>): Tensor {
   const inOrder = Object.values(flatten(gradients)).sort((a, b) => a.id - b.id);

@@ -10,7 +10,7 @@ export interface PlateauSettings {
   readonly minRate: number;
   /** What a plateau multiplies the rate by. */
   readonly factor: number;
-  /** Metrics without improvement that are borne before the rate falls. */
+  /** Metrics without improvement that are tolerated before the rate falls. */
   readonly patience: number;
   /** Metrics after a fall during which none counts as bad. */
   readonly cooldown: number;

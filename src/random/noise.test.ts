@@ -123,13 +123,18 @@ describe('purity', () => {
     );
   });
 
+  it('draws other numbers for samples that differ above 32 bits only', () => {
+    const samples = [7, 7 + 2 ** 32, 7 + 2 ** 33, 7 + 2 ** 52, Number.MAX_SAFE_INTEGER];
+    expect(new Set(samples.map((sample) => uniforms(KEY, sample, 4).join())).size).toBe(samples.length);
+    for (const bad of [-1, 0.5, 2 ** 53, Number.NaN]) expect(() => uniforms(KEY, bad, 1)).toThrow(RangeError);
+  });
+
   it('refuses keys outside the counter', () => {
     for (const seed of [-1, 0.5, 2 ** 53, Number.NaN]) {
       expect(() => uniforms({ ...KEY, seed }, 0, 1)).toThrow(UserError);
     }
     for (const bad of [-1, 0.5, 2 ** 32, Number.NaN]) {
       expect(() => uniforms({ ...KEY, step: bad }, 0, 1)).toThrow(RangeError);
-      expect(() => uniforms(KEY, bad, 1)).toThrow(RangeError);
       expect(() => integers(KEY, 0, 1, bad)).toThrow(RangeError);
     }
   });

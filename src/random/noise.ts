@@ -155,10 +155,16 @@ class Blocks {
     this.#stream = fnv1a(`${kind}/${key.stream}`);
   }
 
-  /** Computes block `block` of sample `sample` into `words`. */
+  /**
+   * Computes block `block` of sample `sample`, any safe integer from 0, into `words`. What a sample index has above 32 bits goes into
+   * the word of the stream, times an odd number: no two samples of a stream share a counter.
+   */
   load(sample: number, block: number): void {
-    requireWord('sample index', sample);
-    philox4x32(this.words, block, sample, this.#step, this.#stream, this.#seedLow, this.#seedHigh);
+    if (!Number.isSafeInteger(sample) || sample < 0)
+      throw new RangeError(`sample index ${sample} is not a whole number from 0 to 2^53 − 1`);
+    const high = Math.floor(sample / 2 ** 32);
+    const stream = (this.#stream ^ Math.imul(high, 0x9e3779b1)) >>> 0;
+    philox4x32(this.words, block, sample >>> 0, this.#step, stream, this.#seedLow, this.#seedHigh);
   }
 }
 

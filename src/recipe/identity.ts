@@ -9,6 +9,7 @@ import type { Recipe } from './schema.ts';
 const ADDED = {
   clip: { gapWeight: 0 },
   diffusion: { fold: 1 },
+  sampling: { correction: 'none' },
 } as const;
 
 /** A part of a recipe as JSON, for fingerprints. */

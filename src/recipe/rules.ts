@@ -1,6 +1,7 @@
 /** What settings of a recipe demand of each other: rules that no single setting of the schema can say. */
 
 import { UserError } from '../base/errors.ts';
+import { type SamplerName, stepRange } from '../diffusion/samplers/index.ts';
 import { gridSize, type Recipe, type SamplingSettings } from './schema.ts';
 
 /** @throws UserError where guidance would end before it begins. */
@@ -40,7 +41,7 @@ export function refuseUnfit(recipe: Recipe, where: string): void {
     );
   if (discriminatorWeight > 0 && recipe.imageSize < 3 * 2 ** discriminatorLayers)
     throw new UserError(
-      `${where}: tokenizer.discriminatorLayers ${discriminatorLayers} are too many for ${recipe.imageSize} pixels: nothing is left to judge`,
+      `${where}: tokenizer.discriminatorLayers ${discriminatorLayers} are too many for ${recipe.imageSize} pixels: nothing is left to tell apart`,
     );
   const { crop, flip, views } = recipe.pictures;
   if (views > 1 && crop === 'centre' && !flip)
@@ -55,4 +56,38 @@ export function refuseUnfit(recipe: Recipe, where: string): void {
     throw new UserError(`${where}: diffusion.dim ${diffusion.dim} does not divide into ${diffusion.heads} heads`);
   if (diffusion.alphaBarEnd + diffusion.gammaBarEnd > 1 || diffusion.alphaBarStart + diffusion.gammaBarStart > 1)
     throw new UserError(`${where}: diffusion: alphaBar + gammaBar may not exceed 1`);
+}
+
+/**
+ * The recipe of a new run: what could not be used in the end, or would have no effect, is refused before it is trained. A run that
+ * exists already may have such settings and is useful all the same, with others named for sampling.
+ * @throws UserError naming the settings, and what to do.
+ */
+export function refuseWithoutEffect(recipe: Recipe, where: string): void {
+  const { diffusion, sampling, tokenizer } = recipe;
+  refuseSteps(sampling, { times: diffusion.timesteps, tokens: gridSize(recipe) ** 2 }, `${where}: sampling`);
+  const sides = tokenizer.channelMultipliers.map((_, level) => recipe.imageSize / tokenizer.patchSize / 2 ** level);
+  const absent = tokenizer.attentionResolutions.find((side) => !sides.includes(side));
+  if (absent !== undefined)
+    throw new UserError(
+      `${where}: tokenizer.attentionResolutions: no level has a grid of ${absent}: there are ${sides.join(', ')}`,
+    );
+}
+
+/**
+ * Refuse a number of steps that the sampler cannot take.
+ * @param where the section that the settings are of.
+ * @throws UserError naming the range.
+ */
+export function refuseSteps(
+  { sampler, steps }: { readonly sampler: SamplerName; readonly steps: number },
+  chain: { readonly times: number; readonly tokens: number },
+  where: string,
+): void {
+  const { least, most } = stepRange(sampler, chain);
+  if (steps >= least && steps <= most) return;
+  const why = most < chain.times ? `${chain.tokens} tokens` : `diffusion.timesteps ${chain.times}`;
+  throw new UserError(
+    `${where}.steps ${steps} does not go with ${why}: the sampler ${sampler} takes ${least} to ${most}`,
+  );
 }

@@ -10,9 +10,11 @@ import { flatten } from '../base/tree.ts';
 import { sweepTemporaries, writeFileAtomic } from '../checkpoint/atomic.ts';
 import { fileError } from '../checkpoint/file-errors.ts';
 import { hashFile } from '../checkpoint/hash-file.ts';
-import { readSafetensors, type Safetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
+import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
+import type { Safetensors } from '../checkpoint/safetensors-bytes.ts';
 import { recipeIdentity } from '../recipe/identity.ts';
-import { parseRecipe, type Recipe } from '../recipe/schema.ts';
+import { parseRecipe } from '../recipe/recipe.ts';
+import type { Recipe } from '../recipe/schema.ts';
 import type { StageName } from '../stage/stage.ts';
 
 const FORMAT = 'clip-vqdiffusion run';

@@ -1,28 +1,33 @@
 /** The models of a run directory, opened: its CLIP, and the tokenizer it has trained. */
 
-import { type ClipEmbedder, openEmbedder } from '../clip/embedder.ts';
-import type { Engine, EngineOptions } from '../engine/engine.ts';
-import { type Codec, compileCodec } from '../vqgan/codec.ts';
+import { type ClipEmbedder, type EmbedderOptions, openEmbedder } from '../clip/embedder.ts';
+import type { Executor } from '../engine/executor.ts';
+import { codecBatch, compileEncoder, type Decoder, type Encoder, makeDecoder } from '../vqgan/codec.ts';
 import type { RunDirectory } from './directory.ts';
 
-/** Pictures of 64 pixels a side that go through the tokenizer together. */
-const BATCH = 16;
-
-/** Pictures that go through the tokenizer together: as many pixels at any size of pictures. */
-export const codecBatch = (imageSize: number): number => Math.max(1, Math.floor(BATCH * (64 / imageSize) ** 2));
-
-/** The CLIP a run was trained with. It computes on the CPU whatever the device, with as many threads as the engine. */
-export function openRunClip(run: RunDirectory, { threads = 0 }: EngineOptions = {}): Promise<ClipEmbedder> {
-  return openEmbedder(run.settings.clip === 'compact' ? run.clipFolder : run.settings.clip, { threads });
+export interface RunClipOptions extends EmbedderOptions {
+  /** A folder or hub name to use in the place of what the run names. */
+  readonly clip?: string | undefined;
 }
 
-/** The tokenizer a run has trained, for `batch` pictures at a time. */
-export function openRunCodec(
+/** The CLIP a run was trained with. It computes on the CPU whatever the device, with as many threads as the engine. */
+export function openRunClip(run: RunDirectory, { clip, ...options }: RunClipOptions = {}): Promise<ClipEmbedder> {
+  return openEmbedder(clip ?? (run.settings.clip === 'compact' ? run.clipFolder : run.settings.clip), options);
+}
+
+/** The encoder of the tokenizer that a run has trained, for `batch` pictures at a time. */
+export function openRunEncoder(
   run: RunDirectory,
-  engine: Engine,
+  executor: Executor,
   batch = codecBatch(run.settings.recipe.imageSize),
-): Promise<Codec> {
+): Promise<Encoder> {
   const { tensors } = run.readModel('tokenizer');
   const { recipe, seed } = run.settings;
-  return compileCodec(engine, tensors, recipe, batch, run.file('tokenizer', 'model.safetensors'), seed);
+  return compileEncoder(executor, tensors, recipe, batch, run.file('tokenizer', 'model.safetensors'), seed);
+}
+
+/** Its decoder, for any number of pictures. */
+export function openRunDecoder(run: RunDirectory, executor: Executor): Decoder {
+  const { tensors } = run.readModel('tokenizer');
+  return makeDecoder(executor, tensors, run.settings.recipe, run.file('tokenizer', 'model.safetensors'));
 }

@@ -5,7 +5,7 @@ import { afterAll, expect, it } from 'vitest';
 import { UserError } from '../base/errors.ts';
 import { momentsOf } from '../clip/correction.ts';
 import { normals } from '../random/noise.ts';
-import { makeRecipe } from '../recipe/schema.ts';
+import { makeRecipe } from '../recipe/recipe.ts';
 import { RunDirectory } from './directory.ts';
 import { hasStatistics, readStatistics, saveStatistics } from './statistics.ts';
 

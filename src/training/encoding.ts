@@ -17,8 +17,8 @@ import type { Latents } from '../diffusion/latents.ts';
 import { Engine, type EngineOptions } from '../engine/engine.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
 import { fingerprint, type RunDirectory } from '../run/directory.ts';
-import { codecBatch, openRunClip, openRunCodec } from '../run/models.ts';
-import type { Codec } from '../vqgan/codec.ts';
+import { openRunClip, openRunEncoder } from '../run/models.ts';
+import { codecBatch, type Encoder } from '../vqgan/codec.ts';
 import { MemoryWatch, planUnder, present } from './memory.ts';
 import type { Watch } from './pictures.ts';
 import { encodingMemory } from './planned-stages.ts';
@@ -66,7 +66,7 @@ export async function encodePictures(
     if (limit !== undefined) await clip.embedImages(imageViews(new Uint8Array(BATCH * 3 * 32 ** 2), 32));
     const batch = codecBatch(recipe.imageSize);
     const parts = limit === undefined ? 1 : planUnder(encodingMemory(recipe, batch), 1, limit, present()).parts;
-    const codec = await openRunCodec(run, engine, batch / parts);
+    const codec = await openRunEncoder(run, engine, batch / parts);
     const { views, ...variation } = recipe.pictures;
     const cache = openLatentCache(run.file('cache'), {
       pictures: JSON.stringify([recipe.imageSize, variation, isFixed(variation) ? 0 : seed]),
@@ -138,7 +138,7 @@ export function dropDamaged({ codes, embeddings }: LatentCache, { display }: Pic
 }
 
 export interface Encoders {
-  readonly codec: Pick<Codec, 'encode'>;
+  readonly codec: Pick<Encoder, 'encode'>;
   readonly clip: Pick<ClipEmbedder, 'embedImages'>;
   readonly imageSize: number;
 }

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../base/errors.ts';
 import type { Footprint } from '../engine/memory/footprint.ts';
-import { makeRecipe } from '../recipe/schema.ts';
+import { makeRecipe } from '../recipe/recipe.ts';
 import { type PlannedStage, peakBytes, planFor, planLine, planUnder } from './memory.ts';
 import { plannedStage } from './planned-stages.ts';
 

@@ -9,7 +9,7 @@ import { plannedFootprint } from '../engine/memory/footprint.ts';
 import { blank } from '../nn/parameters.ts';
 import type { ClipSettings, Recipe, TokenizerRecipe } from '../recipe/schema.ts';
 import type { StageName } from '../stage/stage.ts';
-import { codecPrograms } from '../vqgan/codec.ts';
+import { plannedEncoder } from '../vqgan/codec.ts';
 import { lpipsParameters } from '../vqgan/lpips.ts';
 import { heldParameters } from '../vqgan/model.ts';
 import { lpipsDistance, type PerceptualDistance } from '../vqgan/perceptual.ts';
@@ -61,7 +61,7 @@ export function encodingMemory(recipe: TokenizerRecipe, batch: number): PlannedS
   return {
     name: 'encoding',
     batch,
-    footprint: (parts) => plannedFootprint(codecPrograms(params, recipe, batch / parts)),
+    footprint: (parts) => plannedFootprint([plannedEncoder(params, recipe, batch / parts)]),
     smaller: { state: 'tokenizer.channels', activations: 'tokenizer.channels or imageSize' },
   };
 }

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { UserError } from '../base/errors.ts';
 import { scalar } from '../base/ndarray.ts';
-import { makeRecipe } from '../recipe/schema.ts';
+import { makeRecipe } from '../recipe/recipe.ts';
 import { RunDirectory } from '../run/directory.ts';
 import type { Stage } from '../stage/stage.ts';
 import type { PlannedStage } from './memory.ts';

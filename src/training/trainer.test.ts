@@ -4,15 +4,16 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { Interrupted } from '../base/errors.ts';
 import { readMetadata, readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import { latentsOf } from '../diffusion/latents.ts';
 import { diffusionStage } from '../diffusion/stage.ts';
 import { Engine } from '../engine/engine.ts';
 import { integers, normals } from '../random/noise.ts';
-import { makeRecipe } from '../recipe/schema.ts';
+import { makeRecipe } from '../recipe/recipe.ts';
 import { RunDirectory } from '../run/directory.ts';
 import type { Metrics, Stage } from '../stage/stage.ts';
-import { Interrupted, type TrainOptions, trainStage } from './trainer.ts';
+import { type TrainOptions, trainStage } from './trainer.ts';
 
 const recipe = makeRecipe('nano', {
   'diffusion.layers': '1',

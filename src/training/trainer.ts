@@ -1,7 +1,7 @@
 /** The trainer: one loop for all stages. It steps, reports, keeps checkpoints, stops when asked, and picks up where it stopped. */
 
 import fs from 'node:fs';
-import { UserError } from '../base/errors.ts';
+import { Interrupted, UserError } from '../base/errors.ts';
 import type { Engine } from '../engine/engine.ts';
 import { sizeText } from '../engine/memory/resident.ts';
 import type { RunDirectory } from '../run/directory.ts';
@@ -23,11 +23,6 @@ export interface TrainOptions {
   readonly isTooLarge?: (() => boolean) | undefined;
   /** Hears in one sentence what is worth saying beside progress. */
   readonly onNote?: ((note: string) => void) | undefined;
-}
-
-/** Thrown when training was asked to stop; everything done so far is in the checkpoint. */
-export class Interrupted extends Error {
-  override readonly name = 'Interrupted';
 }
 
 /** Thrown when the process has grown beyond its limit; everything done so far is in the checkpoint. */

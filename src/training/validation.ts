@@ -8,12 +8,12 @@ import { fromPlanar } from '../data/pictures/image.ts';
 import { guidanceAt } from '../diffusion/guidance.ts';
 import { type Latents, takeRows } from '../diffusion/latents.ts';
 import { DenoiserPool, scheduleOf, transformerConfig } from '../diffusion/model.ts';
-import { samplers } from '../diffusion/samplers/index.ts';
+import { drawTokens } from '../diffusion/samplers/index.ts';
 import { Engine, type EngineOptions } from '../engine/engine.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import type { RunDirectory } from '../run/directory.ts';
-import { openRunClip, openRunCodec } from '../run/models.ts';
-import type { Codec } from '../vqgan/codec.ts';
+import { openRunClip, openRunDecoder } from '../run/models.ts';
+import type { Decoder } from '../vqgan/codec.ts';
 
 export interface ValidationOptions {
   readonly run: RunDirectory;
@@ -38,11 +38,12 @@ export class Validation {
     const { recipe, run, latents } = this.options;
     const { sampling, diffusion, imageSize } = recipe;
     this.opened ??= open(this.options, weights);
-    const { clip, codec, denoisers, conditions } = await this.opened;
+    const { clip, decoder, denoisers, conditions } = await this.opened;
     await denoisers.update(leaves(weights));
     const schedule = scheduleOf(recipe);
     const batch = diffusion.validationPictures;
-    const codes = await samplers[sampling.sampler](
+    const codes = await drawTokens(
+      sampling,
       // A model that has never gone without its condition cannot be guided.
       await denoisers.denoiser(
         conditions,
@@ -50,8 +51,6 @@ export class Validation {
       ),
       {
         schedule,
-        placement: sampling.placement,
-        remasking: sampling.remasking,
         batch,
         tokens: latents.tokens,
         steps: sampling.steps,
@@ -59,7 +58,7 @@ export class Validation {
         noise: { seed: run.settings.seed, samples: Array.from({ length: batch }, (_, i) => i) },
       },
     );
-    const images = fromPlanar(await codec.decode(codes), batch, imageSize, imageSize);
+    const images = fromPlanar(await decoder.decode(codes), batch, imageSize, imageSize);
     const own = images.map((_, i) => i);
     const scores = ownScores(await clip.embedImages(images), conditions, own, clip.dim);
     return scores.reduce((sum, score) => sum + score, 0) / batch;
@@ -74,7 +73,7 @@ export class Validation {
 interface Opened {
   readonly engine: Engine;
   readonly clip: ClipEmbedder;
-  readonly codec: Codec;
+  readonly decoder: Decoder;
   readonly denoisers: DenoiserPool;
   /** Unit rows, [validationPictures, dim]. */
   readonly conditions: Float32Array;
@@ -85,7 +84,7 @@ async function open({ run, recipe, latents, engine: options }: ValidationOptions
   const engine = Engine.start(options);
   try {
     const { diffusion, sampling } = recipe;
-    const codec = await openRunCodec(run, engine);
+    const decoder = openRunDecoder(run, engine);
     const config = transformerConfig(recipe, latents.dim);
     const denoisers = await DenoiserPool.create(engine, config, leaves(weights), sampling.nullEmbedding);
     const prompts = diffusion.validationPrompts.map((prompt) => sampling.promptPrefix + prompt);
@@ -95,7 +94,7 @@ async function open({ run, recipe, latents, engine: options }: ValidationOptions
       prompts.length > 0
         ? takeRows(await clip.embedTexts(prompts), clip.dim, rows)
         : latents.gather(rows, new Int32Array(count)).embeddings;
-    return { engine, clip, codec, denoisers, conditions };
+    return { engine, clip, decoder, denoisers, conditions };
   } catch (error) {
     await Promise.all([clip.close(), engine.close()]);
     throw error;

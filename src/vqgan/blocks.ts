@@ -3,10 +3,10 @@
 import { int32 } from '../base/ndarray.ts';
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
+import { fileLayout } from '../nn/kernel-layout.ts';
 import { type Conv, conv, convParameters, groupNorm, type Norm, normParameters } from '../nn/layers.ts';
 import type { Parameter } from '../nn/parameters.ts';
 import { conv3x3Stride2 } from '../nn/patches.ts';
-import { tapsLast } from '../nn/taps.ts';
 import { conv3x3Winograd } from '../nn/winograd.ts';
 
 export type ResidualBlock<T> = {
@@ -69,9 +69,9 @@ export function conv3x3(p: Conv<Tensor>, x: Tensor): Tensor {
   return g.reshape(y, [batch, side, side, p.weight.shape[3]!]);
 }
 
-/** A convolution by its definition; the weight is taps first (`nn/taps.ts`). */
+/** A convolution by its definition; the weight is taps first (`nn/kernel-layout.ts`). */
 const direct = ({ weight, bias }: Conv<Tensor>, x: Tensor, options: Parameters<typeof conv>[2]): Tensor =>
-  channelsLast(conv({ weight: tapsLast(weight), bias }, channelsFirst(x), options));
+  channelsLast(conv({ weight: fileLayout(weight), bias }, channelsFirst(x), options));
 
 /** x + conv(act(conv(act(x)))): [batch, from, height, width] to [batch, to, height, width]. */
 export function residual(p: ResidualBlock<Tensor>, x: Tensor, groups: number): Tensor {

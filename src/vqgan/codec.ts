@@ -1,53 +1,73 @@
 /** The trained tokenizer at work: pictures to codes and back. */
 
-import { float32, int32, type NDArray } from '../base/ndarray.ts';
-import type { Engine } from '../engine/engine.ts';
+import { float32, int32, type NDArray, type Tree } from '../base/ndarray.ts';
+import { flatten, type Mapped } from '../base/tree.ts';
+import { CompiledPrograms } from '../engine/compiled.ts';
+import type { Executor } from '../engine/executor.ts';
 import type { PlannedProgram } from '../engine/memory/footprint.ts';
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
+import { toEngineLayout } from '../nn/kernel-layout.ts';
 import { embed } from '../nn/layers.ts';
-import { adopt, literals } from '../nn/parameters.ts';
-import { arranged } from '../nn/taps.ts';
+import { adopt, literals, type Parameter } from '../nn/parameters.ts';
 import { gumbelBatch } from '../random/noise.ts';
 import { gridSize, type TokenizerRecipe, type TokenizerSettings } from '../recipe/schema.ts';
 import { decode, encode, type Tokenizer, tokenizerParameters } from './model.ts';
 import { planesOf } from './pixels.ts';
 import { codeLogits, decoderInput, latentRows } from './quantizer.ts';
 
-export interface Codec {
+export interface Encoder {
   /** Codes a picture, in row-major order of the grid. */
   readonly tokens: number;
   /**
    * Any number of pictures, bytes [n, imageSize, imageSize, 3], to codes [n, tokens]: the most likely ones or, with `encode: sample`,
-   * drawn, by noise that belongs to the picture's number: 0, 1, … unless told.
+   * drawn, by noise that belongs to the picture's number: by default 0, 1, …
    */
   encode(images: Uint8Array, numbers?: ArrayLike<number>): Promise<Int32Array>;
+}
+
+export interface Decoder {
+  /** Codes a picture, in row-major order of the grid. */
+  readonly tokens: number;
   /** Any number of codes [n, tokens] to planes [n, 3, imageSize, imageSize], about [-1, 1] (not clamped). */
   decode(codes: Int32Array): Promise<Float32Array>;
 }
 
+export interface Codec extends Encoder, Decoder {}
+
+/** Pictures of 64 pixels a side that go through the tokenizer together. */
+const BATCH = 16;
+
+/** Pictures that go through the tokenizer together: as many pixels at any size of pictures. */
+export const codecBatch = (imageSize: number): number => Math.max(1, Math.floor(BATCH * (64 / imageSize) ** 2));
+
+/** Sizes of batches for the decoder: 1, 4, 16, … up to as many pictures as go through the tokenizer together. */
+export function decoderSizes(imageSize: number): number[] {
+  const sizes = [1];
+  for (let size = 4; size <= codecBatch(imageSize); size *= 4) sizes.push(size);
+  return sizes;
+}
+
 /**
- * Compile encoder and decoder for `batch` pictures at a time. The parameters, under their dotted paths, become constants of
- * the programs, which lets the runtime lay them out for speed and leaves the engine's state alone. `seed` is that of drawn codes.
+ * Compile an encoder for `batch` pictures at a time. The parameters, under their dotted paths, become constants of
+ * the program, which lets the runtime lay them out for speed and leaves the executor's state alone. `seed` is that of drawn codes.
  * @throws UserError naming `label` if the parameters are not those of this recipe.
  */
-export async function compileCodec(
-  engine: Engine,
+export async function compileEncoder(
+  executor: Executor,
   arrays: Readonly<Record<string, NDArray>>,
   recipe: TokenizerRecipe,
   batch: number,
   label: string,
   seed = 0,
-): Promise<Codec> {
+): Promise<Encoder> {
   const { imageSize, tokenizer: settings } = recipe;
   const tokens = gridSize(recipe) ** 2;
   const pixels = 3 * imageSize ** 2;
-  const params = arranged(adopt(tokenizerParameters(settings, imageSize), arrays, label));
+  const params = half(recipe, arrays, encoderHalf, label);
   const isDrawn = settings.encode === 'sample';
   const shape = [batch, 3, imageSize, imageSize];
-  const [encoding, decoding] = codecPrograms(params, recipe, batch);
-  const encoder = await engine.compile(encoding.write());
-  const decoder = await engine.compile(decoding.write());
+  const encoder = await executor.compile(encoderProgram(params, recipe, batch), { name: 'encoder' });
 
   const drawNoise = (samples: readonly number[]) => {
     const key = { seed, stream: 'tokenizer/encode', step: 0 };
@@ -70,43 +90,97 @@ export async function compileCodec(
       }
       return codes;
     },
+  };
+}
+
+/**
+ * A decoder for batches of the sizes of `decoderSizes`, each compiled when it is first needed and kept: one picture costs no more than
+ * one. The parameters become constants, as those of the encoder.
+ * @throws UserError naming `label` if the parameters are not those of this recipe.
+ */
+export function makeDecoder(
+  executor: Executor,
+  arrays: Readonly<Record<string, NDArray>>,
+  recipe: TokenizerRecipe,
+  label: string,
+): Decoder {
+  const { imageSize } = recipe;
+  const tokens = gridSize(recipe) ** 2;
+  const pixels = 3 * imageSize ** 2;
+  const params = half(recipe, arrays, decoderHalf, label);
+  const sizes = decoderSizes(imageSize);
+  const programs = new CompiledPrograms(executor, sizes.length);
+  return {
+    tokens,
     async decode(codes) {
       const count = codes.length / tokens;
       const planes = new Float32Array(count * pixels);
-      for (let start = 0; start < count; start += batch) {
-        const rows = batchFrom(start, batch, count).flatMap((row) => [
-          ...codes.subarray(row * tokens, (row + 1) * tokens),
-        ]);
-        const out = await decoder.run({ codes: int32(rows, [batch, tokens]) });
-        planes.set((out.x!.data as Float32Array).subarray(0, (count - start) * pixels), start * pixels);
+      for (let start = 0; start < count; ) {
+        const batch = sizes.findLast((size) => size <= count - start)!;
+        const rows = codes.slice(start * tokens, (start + batch) * tokens);
+        const write = () => decoderProgram(params, recipe, batch);
+        const out = await programs.run(`decoder ${batch}`, write, { codes: int32(rows, [batch, tokens]) });
+        planes.set(out.x!.data as Float32Array, start * pixels);
+        start += batch;
       }
       return planes;
     },
   };
 }
 
-/** The encoder and the decoder for `batch` pictures at a time, as `compileCodec` compiles them. */
-export function codecPrograms(
-  params: Tokenizer<NDArray<'float32'>>,
-  recipe: TokenizerRecipe,
-  batch: number,
-): readonly [encoder: PlannedProgram, decoder: PlannedProgram] {
+/** What turns pictures into codes. */
+const encoderHalf = <T>({ encoder, quant_conv, quantize: { proj } }: Tokenizer<T>) => ({
+  encoder,
+  quant_conv,
+  quantize: { proj },
+});
+type EncoderHalf<T> = ReturnType<typeof encoderHalf<T>>;
+
+/** What turns codes into pictures. */
+const decoderHalf = <T>({ decoder, post_quant_conv, quantize: { embed } }: Tokenizer<T>) => ({
+  decoder,
+  post_quant_conv,
+  quantize: { embed },
+});
+type DecoderHalf<T> = ReturnType<typeof decoderHalf<T>>;
+
+/** The parameters of one half, as the engine holds them. Those of the other half may be missing. */
+function half<P extends Tree<Parameter>>(
+  { tokenizer, imageSize }: TokenizerRecipe,
+  arrays: Readonly<Record<string, NDArray>>,
+  of: (all: Tokenizer<Parameter>) => P,
+  label: string,
+): Mapped<P, NDArray<'float32'>> {
+  const all = tokenizerParameters(tokenizer, imageSize);
+  const wanted = flatten<Parameter>(of(all));
+  const others = Object.keys(flatten<Parameter>(all)).filter((name) => !(name in wanted));
+  const own = Object.fromEntries(Object.entries(arrays).filter(([name]) => !others.includes(name)));
+  return toEngineLayout(adopt(of(all), own, label));
+}
+
+/** Codes, int32 [batch, tokens], of pictures x [batch, 3, size, size]; with `encode: sample` of Gumbel noise, too. */
+function encoderProgram(params: EncoderHalf<NDArray<'float32'>>, recipe: TokenizerRecipe, batch: number): g.Program {
   const { imageSize, tokenizer: settings } = recipe;
   const tokens = gridSize(recipe) ** 2;
   const noise = settings.encode === 'sample' ? { gumbel: g.f32(batch, tokens, settings.codes) } : {};
-  const encoder = () =>
-    g.trace({ x: g.f32(batch, 3, imageSize, imageSize), ...noise }, ({ x, gumbel }) => ({
-      codes: encodeCodes(literals(params), x, settings, gumbel),
-    }));
-  const decoder = () =>
-    g.trace({ codes: g.i32(batch, tokens) }, ({ codes }) => ({
-      x: decodeCodes(literals(params), codes, settings.normGroups),
-    }));
-  return [
-    { name: 'encoder', write: encoder },
-    { name: 'decoder', write: decoder },
-  ];
+  return g.trace({ x: g.f32(batch, 3, imageSize, imageSize), ...noise }, ({ x, gumbel }) => ({
+    codes: encodeCodes(literals(params), x, settings, gumbel),
+  }));
 }
+
+/** Pictures x [batch, 3, size, size] of codes, int32 [batch, tokens]. */
+function decoderProgram(params: DecoderHalf<NDArray<'float32'>>, recipe: TokenizerRecipe, batch: number): g.Program {
+  return g.trace({ codes: g.i32(batch, gridSize(recipe) ** 2) }, ({ codes }) => ({
+    x: decodeCodes(literals(params), codes, recipe.tokenizer.normGroups),
+  }));
+}
+
+/** The program of `compileEncoder`, for planning. */
+export const plannedEncoder = (
+  params: EncoderHalf<NDArray<'float32'>>,
+  recipe: TokenizerRecipe,
+  batch: number,
+): PlannedProgram => ({ name: 'encoder', write: () => encoderProgram(params, recipe, batch) });
 
 /** Row numbers of one batch; an incomplete one is filled up with the last row, and its surplus cut off afterwards. */
 const batchFrom = (start: number, batch: number, count: number): number[] =>
@@ -117,7 +191,7 @@ const batchFrom = (start: number, batch: number, count: number): number[] =>
  * [batch, tokens, codes] drawn with the probabilities of the logits.
  */
 export function encodeCodes(
-  p: Tokenizer<Tensor>,
+  p: EncoderHalf<Tensor>,
   x: Tensor,
   settings: Pick<TokenizerSettings, 'normGroups' | 'normalizeLatents'>,
   gumbel?: Tensor,
@@ -128,5 +202,5 @@ export function encodeCodes(
 }
 
 /** Pictures [batch, 3, size, size] from int32 codes [batch, tokens]. */
-export const decodeCodes = (p: Tokenizer<Tensor>, codes: Tensor, normGroups: number): Tensor =>
+export const decodeCodes = (p: DecoderHalf<Tensor>, codes: Tensor, normGroups: number): Tensor =>
   decode(p.decoder, decoderInput(p, embed(p.quantize.embed, codes)), normGroups);

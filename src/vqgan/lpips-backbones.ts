@@ -2,10 +2,10 @@
 
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
+import { kernelLayout } from '../nn/kernel-layout.ts';
 import { type Conv, conv } from '../nn/layers.ts';
 import { constant, type Parameter } from '../nn/parameters.ts';
 import { maxPool, type Pooling } from '../nn/pooling.ts';
-import { tapsFirst } from '../nn/taps.ts';
 import { channelsFirst, channelsLast, conv3x3 } from './blocks.ts';
 
 export type PerceptualNet = 'vgg' | 'alex' | 'squeeze';
@@ -144,6 +144,6 @@ function apply(layer: Layer, p: Features<Tensor>, x: Tensor, convolve: Convoluti
 }
 
 const fastest: Convolution = ({ weight, bias }, x) =>
-  channelsFirst(conv3x3({ weight: tapsFirst(weight), bias }, channelsLast(x)));
+  channelsFirst(conv3x3({ weight: kernelLayout(weight), bias }, channelsLast(x)));
 
 const relu = (x: Tensor): Tensor => g.maximum(x, 0);

@@ -9,9 +9,9 @@ import { mapTree } from '../base/tree.ts';
 import { Engine } from '../engine/engine.ts';
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
+import { kernelLayout } from '../nn/kernel-layout.ts';
 import { embed } from '../nn/layers.ts';
 import { adopt } from '../nn/parameters.ts';
-import { tapsFirst } from '../nn/taps.ts';
 import { decodeCodes, encodeCodes } from './codec.ts';
 import { absoluteError, plainLoss, reconstruct } from './loss.ts';
 import { decode, encode, type Tokenizer, type TokenizerShape, tokenizerParameters } from './model.ts';
@@ -48,7 +48,7 @@ function referenceTokenizer(file: Fixture) {
 
 /** Weights as files have them, as the network reads them. */
 const held = (params: Tokenizer<Tensor>): Tokenizer<Tensor> =>
-  mapTree<Tensor, Tensor>(params, (t) => (t.shape[2] === 3 ? tapsFirst(t) : t)) as Tokenizer<Tensor>;
+  mapTree<Tensor, Tensor>(params, (t) => (t.shape[2] === 3 ? kernelLayout(t) : t)) as Tokenizer<Tensor>;
 
 /** [batch, n, h, w] to rows [batch, h·w, n], and back on the grid of `like`. */
 const toRows = (x: Tensor): Tensor => g.transpose(g.reshape(x, [x.shape[0]!, x.shape[1]!, -1]), [0, 2, 1]);

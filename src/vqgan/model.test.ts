@@ -6,7 +6,7 @@ import { weights } from '../../test/support/numeric.ts';
 import { flatten } from '../base/tree.ts';
 import * as g from '../graph/index.ts';
 import { countParameters } from '../nn/parameters.ts';
-import { makeRecipe } from '../recipe/schema.ts';
+import { makeRecipe } from '../recipe/recipe.ts';
 import { fromPatches, toPatches } from './blocks.ts';
 import { decode, encode, heldParameters, tokenizerParameters } from './model.ts';
 import { planesOf } from './pixels.ts';

@@ -1,6 +1,7 @@
 /** Encoder and decoder of the tokenizer. The tree of parameters carries the structure; the functions walk it. */
 
 import type { Tensor } from '../graph/index.ts';
+import { engineParameters } from '../nn/kernel-layout.ts';
 import {
   type Conv,
   convParameters,
@@ -10,7 +11,6 @@ import {
   normParameters,
 } from '../nn/layers.ts';
 import type { Parameter } from '../nn/parameters.ts';
-import { arrangedParameters } from '../nn/taps.ts';
 import type { TokenizerRecipe, TokenizerSettings } from '../recipe/schema.ts';
 import {
   type AttentionBlock,
@@ -134,11 +134,11 @@ export function tokenizerParameters(shape: TokenizerShape, imageSize: number): T
   };
 }
 
-/** The same in the shapes that the engine holds and every program reads (`nn/taps.ts`). */
+/** The same in the shapes that the engine holds and every program reads (`nn/kernel-layout.ts`). */
 export const heldParameters = ({ imageSize, tokenizer }: TokenizerRecipe): Tokenizer<Parameter> =>
-  arrangedParameters(tokenizerParameters(tokenizer, imageSize));
+  engineParameters(tokenizerParameters(tokenizer, imageSize));
 
-/** Pictures [batch, 3, size, size] in [-1, 1] to latents [batch, latentChannels, grid, grid]; 3x3 weights are taps first (`nn/taps.ts`). */
+/** Pictures [batch, 3, size, size] in [-1, 1] to latents [batch, latentChannels, grid, grid]; 3x3 weights are taps first (`nn/kernel-layout.ts`). */
 export function encode(p: Tokenizer<Tensor>['encoder'], x: Tensor, groups: number): Tensor {
   const patchSize = Math.sqrt(p.conv_in.weight.shape[2]! / 3);
   let h = channelsFirst(conv3x3(p.conv_in, toPatches(x, patchSize)));

@@ -6,9 +6,11 @@ import { UserError } from '../base/errors.ts';
 import { float32, type NDArray, type Tree } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
 import { Engine } from '../engine/engine.ts';
-import { makeRecipe, type TokenizerRecipe } from '../recipe/schema.ts';
+import type { Executor } from '../engine/executor.ts';
+import { makeRecipe } from '../recipe/recipe.ts';
+import type { TokenizerRecipe } from '../recipe/schema.ts';
 import type { Metrics } from '../stage/stage.ts';
-import { compileCodec } from './codec.ts';
+import { compileEncoder, decoderSizes, makeDecoder } from './codec.ts';
 import { firstQuantizedStep } from './schedule.ts';
 import { tokenizerStage } from './stage.ts';
 
@@ -124,21 +126,46 @@ describe('tokenizer stage', () => {
 });
 
 describe('codec', () => {
-  it('keeps pictures, whatever the batch', async () => {
+  it('gives the same codes whatever the batch of the encoder', async () => {
     const arrays = flatten(whole.params);
     const some = images.subarray(0, 5 * 3 * SIZE * SIZE);
     const [one, three] = [
-      await compileCodec(engine, arrays, recipe, 1, 'test'),
-      await compileCodec(engine, arrays, recipe, 3, 'test'),
+      await compileEncoder(engine, arrays, recipe, 1, 'test'),
+      await compileEncoder(engine, arrays, recipe, 3, 'test'),
     ];
     const codes = await three.encode(some);
     expect(codes).toHaveLength(5 * three.tokens);
     expect(codes).toEqual(await one.encode(some));
-    const [back, again] = [await three.decode(codes), await one.decode(codes)];
-    expect(back).toHaveLength(some.length);
-    back.forEach((x, i) => {
-      expect(Math.abs(x - again[i]!)).toBeLessThan(1e-4);
-    });
+  });
+
+  it('decodes many pictures as it decodes each, with programs of a few sizes that are compiled when they are needed', async () => {
+    const compiled: (string | undefined)[] = [];
+    const counting: Executor = {
+      device: engine.device,
+      give: (state) => engine.give(state),
+      upload: (path) => engine.upload(path),
+      compile(program, options) {
+        compiled.push(options?.name);
+        return engine.compile(program, options);
+      },
+    };
+    expect(decoderSizes(64)).toEqual([1, 4, 16]);
+    expect(decoderSizes(256)).toEqual([1]);
+    const decoder = makeDecoder(counting, flatten(whole.params), recipe, 'test');
+    const { tokens } = decoder;
+    const codes = Int32Array.from({ length: 22 * tokens }, (_, i) => (7 * i) % recipe.tokenizer.codes);
+    expect(compiled).toEqual([]);
+    const alone = [];
+    for (let i = 0; i < 22; i++) alone.push(await decoder.decode(codes.subarray(i * tokens, (i + 1) * tokens)));
+    expect(compiled).toEqual(['decoder 1']);
+    const together = await decoder.decode(codes);
+    expect(compiled).toEqual(['decoder 1', 'decoder 16', 'decoder 4']);
+    expect(together).toHaveLength(22 * alone[0]!.length);
+    const worst = alone.map((planes, i) =>
+      Math.max(...planes.map((x, k) => Math.abs(x - together[i * planes.length + k]!))),
+    );
+    expect(Math.max(...worst)).toBeLessThan(1e-5);
+    expect(Math.max(...together)).toBeGreaterThan(0);
   });
 
   it('draws codes by the number of the picture where that is wanted, and the most likely ones otherwise', async () => {
@@ -156,10 +183,10 @@ describe('codec', () => {
     );
     const drawing = { ...recipe, tokenizer: { ...recipe.tokenizer, encode: 'sample' as const } };
     const [three, two, other, likely] = [
-      await compileCodec(engine, arrays, drawing, 3, 'test', 7),
-      await compileCodec(engine, arrays, drawing, 2, 'test', 7),
-      await compileCodec(engine, arrays, drawing, 3, 'test', 8),
-      await compileCodec(engine, arrays, recipe, 3, 'test', 7),
+      await compileEncoder(engine, arrays, drawing, 3, 'test', 7),
+      await compileEncoder(engine, arrays, drawing, 2, 'test', 7),
+      await compileEncoder(engine, arrays, drawing, 3, 'test', 8),
+      await compileEncoder(engine, arrays, recipe, 3, 'test', 7),
     ];
     const codes = await three.encode(images);
     const stride = 3 * SIZE * SIZE;
@@ -173,9 +200,26 @@ describe('codec', () => {
 
   it('names the file that does not fit', async () => {
     const { 'quant_conv.weight': _, ...rest } = flatten(whole.params);
-    await expect(compileCodec(engine, rest, recipe, 1, 'model.safetensors')).rejects.toThrow(UserError);
-    await expect(compileCodec(engine, rest, recipe, 1, 'model.safetensors')).rejects.toThrow(
+    await expect(compileEncoder(engine, rest, recipe, 1, 'model.safetensors')).rejects.toThrow(UserError);
+    await expect(compileEncoder(engine, rest, recipe, 1, 'model.safetensors')).rejects.toThrow(
       /model\.safetensors.*quant_conv\.weight/,
     );
+    const { 'post_quant_conv.weight': kernel, ...others } = flatten(whole.params);
+    expect(() => makeDecoder(engine, others, recipe, 'model.safetensors')).toThrow(
+      /model\.safetensors.*post_quant_conv\.weight/,
+    );
+    expect(() => makeDecoder(engine, { ...flatten(whole.params), foreign: kernel! }, recipe, 'file')).toThrow(
+      /file holds foreign/,
+    );
+  });
+
+  it('decodes with nothing but the weights of the decoder', async () => {
+    const arrays = flatten(whole.params);
+    const ends = ['decoder.', 'post_quant_conv.', 'quantize.embed.'];
+    const own = Object.fromEntries(Object.entries(arrays).filter(([name]) => ends.some((end) => name.startsWith(end))));
+    expect(Object.keys(own).length).toBeLessThan(Object.keys(arrays).length);
+    const [entire, half] = [makeDecoder(engine, arrays, recipe, 'test'), makeDecoder(engine, own, recipe, 'test')];
+    const codes = Int32Array.from({ length: half.tokens }, (_, i) => i % recipe.tokenizer.codes);
+    expect(await half.decode(codes)).toEqual(await entire.decode(codes));
   });
 });

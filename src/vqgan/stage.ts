@@ -7,8 +7,8 @@ import { type PictureReader, ReadAhead, type View } from '../data/cache/reader.t
 import type { Engine, Executable } from '../engine/engine.ts';
 import type { PlannedProgram } from '../engine/memory/footprint.ts';
 import type { Spec } from '../graph/index.ts';
+import { fromEngineLayout, toEngineLayout } from '../nn/kernel-layout.ts';
 import { initialize } from '../nn/parameters.ts';
-import { arranged, restored } from '../nn/taps.ts';
 import { adamState } from '../optim/adamw.ts';
 import { microBatch, split } from '../optim/micro-batches.ts';
 import { gumbelBatch, normalBatch } from '../random/noise.ts';
@@ -221,7 +221,7 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
         params: (await engine.read('discriminator.params')) as TrainedDiscriminator['params'],
         buffers: (await engine.read('discriminator.buffers')) as TrainedDiscriminator['buffers'],
       };
-      const params = restored(await engine.read('params'), tokenizerParameters(settings, imageSize));
+      const params = fromEngineLayout(await engine.read('params'), tokenizerParameters(settings, imageSize));
       await options.onExport(params, judge || undefined);
     },
   };
@@ -235,7 +235,7 @@ function initialState(
   discriminator?: TrainedDiscriminator,
 ): { readonly [key: string]: Tree<NDArray> } {
   const { codes, reviveAfter, discriminatorWeight } = settings;
-  const params = arranged(initial);
+  const params = toEngineLayout(initial);
   const state = { params, adam: adamState(params), usage: float32(new Float32Array(codes).fill(1 / codes), [codes]) };
   const idle = { idle: float32(new Float32Array(codes), [codes]) };
   const judge = discriminator?.params ?? initialize(discriminatorParameters(settings), seed);

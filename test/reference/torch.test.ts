@@ -10,9 +10,10 @@ import { scheduleOf, transformerConfig } from '../../src/diffusion/model.ts';
 import { denoise, diffusionParameters } from '../../src/diffusion/transformer.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import * as g from '../../src/graph/index.ts';
+import { toEngineLayout } from '../../src/nn/kernel-layout.ts';
 import { initialize } from '../../src/nn/parameters.ts';
-import { arranged } from '../../src/nn/taps.ts';
-import { parseRecipe, type Recipe } from '../../src/recipe/schema.ts';
+import { parseRecipe } from '../../src/recipe/recipe.ts';
+import type { Recipe } from '../../src/recipe/schema.ts';
 import { RunDirectory } from '../../src/run/directory.ts';
 import { decodeCodes, encodeCodes } from '../../src/vqgan/codec.ts';
 import { tokenizerParameters } from '../../src/vqgan/model.ts';
@@ -62,9 +63,9 @@ describe.skipIf(python === undefined).each(['conv', 'fc'] as const)('with the %s
     const theirs = inPython({ ...sizesOf(recipe), tokenizerFile, diffusionFile, ...listed(feeds) });
 
     const { normGroups } = tokenizer;
-    await engine.load({ codec: arranged(codec), model });
+    await engine.load({ codec: toEngineLayout(codec), model });
     const program = g.trace(
-      { state: { codec: arranged(codec), model }, feeds },
+      { state: { codec: toEngineLayout(codec), model }, feeds },
       ({ state, feeds: { x, tokens, t, condition } }) => {
         const codes = encodeCodes(state.codec, x, { normGroups, normalizeLatents: false });
         return {

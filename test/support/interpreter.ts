@@ -252,6 +252,7 @@ const meanings: { readonly [P in Primitive]: Meaning<P> } = {
     });
     return [y, scales];
   },
+  after: ([x]) => [x!],
   withGradient: ([x]) => [x!],
 };
 

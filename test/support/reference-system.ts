@@ -10,9 +10,9 @@ import type { Value } from '../../src/checkpoint/torch/values.ts';
 import { type DiffusionModel, diffusionParameters, type TransformerConfig } from '../../src/diffusion/transformer.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import * as g from '../../src/graph/index.ts';
+import { toEngineLayout } from '../../src/nn/kernel-layout.ts';
 import { normalize } from '../../src/nn/layers.ts';
 import { adopt } from '../../src/nn/parameters.ts';
-import { arranged } from '../../src/nn/taps.ts';
 import { decodeCodes } from '../../src/vqgan/codec.ts';
 import { encode, type Tokenizer, tokenizerParameters } from '../../src/vqgan/model.ts';
 import { codeLogits, latentRows } from '../../src/vqgan/quantizer.ts';
@@ -149,7 +149,7 @@ export class ReferenceSystem {
     const weights = Object.fromEntries(Object.entries(codec).filter(([, { dtype }]) => dtype === 'float32'));
     if (Object.keys(weights).length === 0) return;
     this.#state = {
-      tokenizer: arranged(adopt(tokenizerParameters(shape, dd.resolution), weights, name)),
+      tokenizer: toEngineLayout(adopt(tokenizerParameters(shape, dd.resolution), weights, name)),
       clip: adopt(vitClipParameters(this.#clip), this.checkpoint.tensors('model', 'condition_codec.clip.'), name),
     };
   }

@@ -7,7 +7,7 @@ import { exportClip } from '../../src/clip/export.ts';
 import { clipParameters, embedImages, embedTexts } from '../../src/clip/towers.ts';
 import * as g from '../../src/graph/index.ts';
 import { initialize, literals } from '../../src/nn/parameters.ts';
-import { makeRecipe } from '../../src/recipe/schema.ts';
+import { makeRecipe } from '../../src/recipe/recipe.ts';
 
 export const TINY_CLIP = {
   ...makeRecipe('nano').clip,

@@ -1,14 +1,16 @@
 /** A whole model in the smallest sizes that the reference could have too, with random weights: for imports, exports and the command line. */
 
 import { int32, type NDArray } from '../../src/base/ndarray.ts';
-import { flatten } from '../../src/base/tree.ts';
+import { flatten, unflatten } from '../../src/base/tree.ts';
 import { Bpe } from '../../src/clip/bpe.ts';
 import { exportClip } from '../../src/clip/export.ts';
 import { clipParameters } from '../../src/clip/towers.ts';
 import { transformerConfig } from '../../src/diffusion/model.ts';
 import { diffusionParameters } from '../../src/diffusion/transformer.ts';
 import { initialize } from '../../src/nn/parameters.ts';
-import { makeRecipe, parseRecipe, type Recipe } from '../../src/recipe/schema.ts';
+import { makeRecipe, parseRecipe } from '../../src/recipe/recipe.ts';
+import type { Recipe } from '../../src/recipe/schema.ts';
+import { RunDirectory } from '../../src/run/directory.ts';
 import { discriminatorBuffers, discriminatorParameters } from '../../src/vqgan/discriminator.ts';
 import { tokenizerParameters } from '../../src/vqgan/model.ts';
 
@@ -38,6 +40,7 @@ export const tinyRecipe: Recipe = parseRecipe(
       discriminatorWeight: 0,
     },
     diffusion: { ...nano.diffusion, layers: 2, dim: 64, heads: 2, timesteps: 7, mlpRatio: 2, gammaBarEnd: 0.99999 },
+    sampling: { ...nano.sampling, steps: 7 },
   },
   'test',
 );
@@ -62,11 +65,20 @@ export const discriminatorOf = (): Flat =>
     ]),
   );
 
-/** Writes an untrained compact CLIP of the right width into a folder. */
-export function exportTinyClip(folder: string): void {
-  const sizes = { dim: CONDITION, imageSize: 16, imageChannels: 8, textWidth: 8, textHidden: 8, vocabulary: 600 };
+/** Writes an untrained compact CLIP into a folder, by default of the right width. */
+export function exportTinyClip(folder: string, dim = CONDITION): void {
+  const sizes = { dim, imageSize: 16, imageChannels: 8, textWidth: 8, textHidden: 8, vocabulary: 600 };
   const settings = { ...nano.clip, ...sizes };
   const bpe = new Bpe([]);
   const { rows, known } = bpe.rowsOf(['a red face']);
   exportClip(folder, { settings, bpe, rows, params: initialize(clipParameters(settings, known), 3) });
+}
+
+/** Makes a run directory of the tiny model, its CLIP included, as if it had been trained. */
+export function writeTinyRun(folder: string, recipe = tinyRecipe): RunDirectory {
+  const run = RunDirectory.create(folder, { seed: 1, data: 'faces', clip: 'compact', recipe });
+  exportTinyClip(run.clipFolder);
+  run.saveModel('tokenizer', unflatten(tokenizerOf(recipe)), {});
+  run.saveModel('diffusion', unflatten(diffusionOf(recipe)), {});
+  return run;
 }

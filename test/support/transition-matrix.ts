@@ -1,6 +1,6 @@
 /** The diffusion as plain Markov chain matrices: a second implementation to hold the closed forms against. */
 import fc from 'fast-check';
-import { maskReplaceSchedule, type Schedule } from '../../src/diffusion/schedule.ts';
+import { maskReplaceSchedule, type Schedule } from '../../src/diffusion/process/schedule.ts';
 
 export type Matrix = number[][];
 

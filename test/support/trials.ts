@@ -289,7 +289,8 @@ export const trials: { readonly [P in Primitive]: fc.Arbitrary<Trial> } = {
     .tuple(shapes(0, 2), fc.integer({ min: 2, max: 5 }), fc.constantFrom(1e-5, 0.1))
     .chain(([leading, width, eps]) => fc.tuple(zigzag([...leading, width]), fc.constant(eps)))
     .map(([x, eps]) => ({ operands: [x], apply: (t) => g.apply('standardize', [t!], { eps }) })),
-  // Two ways to say tanh: the rule by hand must be the rule of the table.
+  after: unary((x) => g.after(x, g.greater(x, 0))),
+  // Two ways to write tanh: the rule by hand must be the rule of the table.
   withGradient: unary((x) => {
     const y = g.tanh(x);
     return g.withGradient(y, [x], (gradient) => [g.mul(gradient, g.sub(1, g.square(y)))]);

@@ -85,14 +85,14 @@ export async function compare(row: Row, options: CompareOptions): Promise<Compar
     sides.push(ours, pytorch);
     const { threads, spin, device } = options;
     const where = { device, pytorch: device === 'cpu' ? 'cpu' : 'gpu' } as const;
-    const prepare = { kind: 'prepare', job: row.job, file, threads, spin, ...where } as const;
+    const request = { job: row.job, file, threads, spin, ...where };
     const ready = async (side: Side) => {
       const before = await meter?.used();
       const start = performance.now();
-      const told = await side.ask(prepare);
-      const { values } = await side.ask({ kind: 'check' });
+      const prepared = await side.call('prepare', request);
+      const values = await side.call('check', {});
       const seconds = (performance.now() - start) / 1000;
-      return { ...told, values, seconds, peakMB: ((await meter?.since(start))?.peakMB ?? 0) - (before ?? 0) };
+      return { ...prepared, values, seconds, peakMB: ((await meter?.since(start))?.peakMB ?? 0) - (before ?? 0) };
     };
     const mine = await ready(ours);
     const theirs = await ready(pytorch);
@@ -120,10 +120,7 @@ export async function compare(row: Row, options: CompareOptions): Promise<Compar
       ...(tf32 && { pytorch: await use(pytorch, theirs.peakMB) }),
     };
     const [oursMs, pytorchMs] = [median(times.ours), median(times.pytorch)];
-    const [{ peakMB: oursMB }, { peakMB: pytorchMB }] = [
-      await ours.ask({ kind: 'peak' }),
-      await pytorch.ask({ kind: 'peak' }),
-    ];
+    const [oursMB, pytorchMB] = [await ours.call('peak', {}), await pytorch.call('peak', {})];
     return {
       name: row.name,
       what: row.what,
@@ -177,8 +174,7 @@ function disagreement(row: Row, a: readonly number[], b: readonly number[]): num
 }
 
 /** Mean milliseconds of a step, over as many as fill a round. */
-const timeRound = async (side: Side, leastMs: number, tf32 = false): Promise<number> =>
-  (await side.ask({ kind: 'round', leastMs, tf32 })).ms;
+const timeRound = (side: Side, leastMs: number, tf32 = false): Promise<number> => side.call('round', { leastMs, tf32 });
 
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);

@@ -4,11 +4,12 @@ import { float32, int32, type NDArray, sizeOf, type Tree } from '../../base/ndar
 import { flatten, mapTree } from '../../base/tree.ts';
 import { pseudoText } from '../../diffusion/condition.ts';
 import { corrupt } from '../../diffusion/corrupt.ts';
-import { maskReplaceSchedule, type Schedule } from '../../diffusion/schedule.ts';
+import { maskReplaceSchedule, type Schedule } from '../../diffusion/process/schedule.ts';
 import { diffusionParameters, type TransformerConfig } from '../../diffusion/transformer.ts';
 import { initializeEach, type Parameter } from '../../nn/parameters.ts';
 import { gumbelBatch, integers, normalBatch, uniforms } from '../../random/noise.ts';
-import { type DiffusionSettings, gridSize, presets, type TokenizerSettings } from '../../recipe/schema.ts';
+import { presets } from '../../recipe/recipe.ts';
+import { type DiffusionSettings, gridSize, type TokenizerSettings } from '../../recipe/schema.ts';
 import { tokenizerParameters } from '../../vqgan/model.ts';
 
 export interface Optimizer {
@@ -88,7 +89,7 @@ export const jobSettings = ({
     updateInPlace: inPlace,
   }) satisfies DiffusionSettings;
 
-/** Weights of a job by prefix: what `jobWeights` draws anew each time it is asked. */
+/** Weights of a job by prefix: what `jobWeights` draws anew at each call. */
 export function jobParameters(job: Job): Readonly<Record<string, Tree<Parameter>>> {
   const tokenizer = 'tokenizer' in job ? tokenizerParameters(job.tokenizer, job.imageSize) : undefined;
   if (job.kind === 'tokenizer') return { model: tokenizer! };

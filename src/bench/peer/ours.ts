@@ -1,10 +1,10 @@
 /** Our side of the comparison, as a process of its own: it does one job and nothing else, so that its memory is the job's. */
 
 import { createRequire } from 'node:module';
-import { messageOf } from '../../base/errors.ts';
+import { serve } from '../../base/calls.ts';
 import { Engine } from '../../engine/engine.ts';
 import { peakResidentBytes } from '../../engine/memory/resident.ts';
-import type { Answer, Request } from './protocol.ts';
+import type { PeerCalls } from './protocol.ts';
 import { prepareWork, type Work } from './work.ts';
 
 async function checked(work: Work): Promise<readonly number[]> {
@@ -16,18 +16,10 @@ async function checked(work: Work): Promise<readonly number[]> {
 
 let work: Work | undefined;
 
-async function answer(request: Request): Promise<Answer> {
-  if (request.kind === 'prepare') {
-    const { job, threads, spin, device } = request;
-    work = await prepareWork(job, Engine.start({ threads, spin, device }));
-    const ort = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
-    return { versions: { node: process.versions.node, 'onnxruntime-node': ort.version }, threads, device };
-  }
-  if (request.kind === 'peak') return { peakMB: peakResidentBytes() / 2 ** 20 };
+const prepared = (): Work => {
   if (!work) throw new Error('Nothing was prepared');
-  if (request.kind === 'check') return { values: await checked(work) };
-  return { ms: await timed(work, request.leastMs) };
-}
+  return work;
+};
 
 /** Mean milliseconds of steps that follow each other for so long. */
 async function timed(work: Work, leastMs: number): Promise<number> {
@@ -39,10 +31,17 @@ async function timed(work: Work, leastMs: number): Promise<number> {
   }
 }
 
-process.on('message', (request: Request) => {
-  answer(request).then(
-    (reply) => process.send?.(reply),
-    (error: unknown) => process.send?.({ error: messageOf(error) } satisfies Answer),
-  );
-});
+serve<PeerCalls>(
+  { send: (message) => process.send?.(message), listen: (receive) => process.on('message', receive) },
+  {
+    async prepare({ job, threads, spin, device }) {
+      work = await prepareWork(job, Engine.start({ threads, spin, device }));
+      const ort = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
+      return { versions: { node: process.versions.node, 'onnxruntime-node': ort.version }, threads, device };
+    },
+    check: () => checked(prepared()),
+    round: ({ leastMs }) => timed(prepared(), leastMs),
+    peak: () => peakResidentBytes() / 2 ** 20,
+  },
+);
 process.on('disconnect', () => process.exit());

@@ -8,7 +8,7 @@ const PACKAGES = ['python3-torch', 'python3-numpy', 'libopenblas0-pthread'];
 const CANDIDATES = ['python3', '/usr/bin/python3', 'python'];
 
 /**
- * @param say hears what takes long.
+ * @param say called before what takes long.
  * @throws UserError that says what to install.
  */
 export function findPyTorch(say: (message: string) => void): string {

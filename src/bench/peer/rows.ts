@@ -3,7 +3,8 @@
 import { transformerConfig } from '../../diffusion/model.ts';
 import { exactPlan } from '../../diffusion/samplers/chain.ts';
 import type { TransformerConfig } from '../../diffusion/transformer.ts';
-import { presets, type Recipe } from '../../recipe/schema.ts';
+import { presets } from '../../recipe/recipe.ts';
+import type { Recipe } from '../../recipe/schema.ts';
 import { type Job, TIMESTEPS } from './jobs.ts';
 
 export interface Row {

@@ -6,12 +6,13 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import readline from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { UserError } from '../../base/errors.ts';
-import type { Answer, Answers, Request } from './protocol.ts';
+import { Caller, type Channel } from '../../base/calls.ts';
+import { messageOf, UserError } from '../../base/errors.ts';
+import type { PeerCalls } from './protocol.ts';
 
 export interface Side {
   /** @throws Error with what went wrong on the other side. */
-  ask<R extends Request>(request: R): Promise<Answers[R['kind']]>;
+  readonly call: Caller<PeerCalls>['call'];
   close(): void;
 }
 
@@ -21,8 +22,8 @@ export function startOurs(): Side {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   return side('ours', child, {
-    send: (request) => child.send(request),
-    listen: (hear) => child.on('message', (message) => hear(message as Answer)),
+    send: (message) => child.send(message),
+    listen: (receive) => child.on('message', receive),
   });
 }
 
@@ -41,8 +42,8 @@ export function startPyTorch(python: string, threads: number): Side {
   });
   const lines = readline.createInterface({ input: child.stdout });
   return side('PyTorch', child, {
-    send: (request) => child.stdin.write(`${JSON.stringify(request)}\n`),
-    listen: (hear) => lines.on('line', (line) => hear(JSON.parse(line) as Answer)),
+    send: (message) => child.stdin.write(`${JSON.stringify(message)}\n`),
+    listen: (receive) => lines.on('line', (line) => receive(JSON.parse(line))),
   });
 }
 
@@ -55,34 +56,17 @@ function script(): string {
   return file;
 }
 
-interface Channel {
-  send(request: Request): void;
-  listen(hear: (answer: Answer) => void): void;
-}
-
-function side(name: string, child: ChildProcess, { send, listen }: Channel): Side {
-  let settle: { resolve(answer: Answer): void; reject(error: Error): void } | undefined;
-  let failure: Error | undefined;
-  const fail = (error: Error) => {
-    failure ??= error;
-    settle?.reject(failure);
-  };
-  listen((answer) => settle?.resolve(answer));
-  child.on('error', fail);
-  child.on('exit', (code, signal) => fail(new Error(`${name} ended unexpectedly (${signal ?? `code ${code}`})`)));
-
-  const ask = (request: Request) =>
-    new Promise<Answer>((resolve, reject) => {
-      settle = { resolve, reject };
-      if (failure) reject(failure);
-      else send(request);
-    });
+function side(name: string, child: ChildProcess, channel: Channel): Side {
+  const caller = new Caller<PeerCalls>(channel);
+  child.on('error', (error) => caller.lose(error));
+  child.on('exit', (code, signal) =>
+    caller.lose(new Error(`${name} ended unexpectedly (${signal ?? `code ${code}`})`)),
+  );
   return {
-    async ask<R extends Request>(request: R): Promise<Answers[R['kind']]> {
-      const answer = await ask(request);
-      if ('error' in answer) throw new Error(`${name}: ${answer.error}`);
-      return answer as Answers[R['kind']];
-    },
+    call: (kind, request) =>
+      caller.call(kind, request).catch((error: unknown) => {
+        throw new Error(`${name}: ${messageOf(error)}`);
+      }),
     close() {
       child.removeAllListeners('exit');
       child.kill('SIGKILL');

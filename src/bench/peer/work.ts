@@ -8,10 +8,10 @@ import { ancestral, exactDraw } from '../../diffusion/samplers/ancestral.ts';
 import { reverseChain } from '../../diffusion/samplers/chain.ts';
 import type { SamplerOptions } from '../../diffusion/samplers/sampler.ts';
 import type { Engine } from '../../engine/engine.ts';
+import { toEngineLayout } from '../../nn/kernel-layout.ts';
 import type { Parameter } from '../../nn/parameters.ts';
-import { arranged } from '../../nn/taps.ts';
 import { adamState } from '../../optim/adamw.ts';
-import { compileCodec } from '../../vqgan/codec.ts';
+import { makeDecoder } from '../../vqgan/codec.ts';
 import { trainingProgram } from '../../vqgan/programs.ts';
 import { drawWeights, type Job, jobFeeds, jobParameters, jobSchedule, jobSettings } from './jobs.ts';
 
@@ -37,7 +37,7 @@ async function tokenizer(job: JobOf<'tokenizer'>, engine: Engine): Promise<Work>
   const variant = { phase: 'soft', adversary: 'absent', perceptual: false } as const;
   const settings = { ...job.tokenizer, ...job.optimizer };
   const step = await engine.compile(trainingProgram({ imageSize: job.imageSize, tokenizer: settings }, variant));
-  const params = arranged(weights(jobParameters(job).model!));
+  const params = toEngineLayout(weights(jobParameters(job).model!));
   const usage = float32(new Float32Array(settings.codes), [settings.codes]);
   await engine.load({ params, adam: adamState(params), usage });
   const { temperature, klWeight, optimizer } = job;
@@ -63,17 +63,17 @@ async function image(job: JobOf<'image'>, engine: Engine): Promise<Work> {
   const parameters = jobParameters(job);
   const pool = await DenoiserPool.create(engine, job.transformer, drawWeights(parameters.model!));
   const arrays = Object.fromEntries(drawWeights(parameters.tokenizer!));
-  const codec = await compileCodec(engine, arrays, job, 1, 'the benchmark');
+  const decoder = makeDecoder(engine, arrays, job, 'the benchmark');
   const feeds = jobFeeds(job);
   const condition = Float32Array.from(feeds.condition!.data);
   const options = samplerOptions(job, 1, job.times.length - 1);
   return {
     run: async () => {
       const denoise = await pool.denoiser(condition, job.guidanceScale);
-      const picture = await codec.decode(await ancestral(denoise, options));
+      const picture = await decoder.decode(await ancestral(denoise, options));
       return [picture[0]!];
     },
-    check: async () => every(job.stride, await codec.decode(Int32Array.from(feeds.codes!.data))),
+    check: async () => every(job.stride, await decoder.decode(Int32Array.from(feeds.codes!.data))),
   };
 }
 

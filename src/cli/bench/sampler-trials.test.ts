@@ -1,8 +1,8 @@
-/** What the options of `clipvq bench samplers` ask for. */
+/** The trials that the options of `clipvq bench samplers` name. */
 
 import { expect, it } from 'vitest';
 import { UserError } from '../../base/errors.ts';
-import { makeRecipe } from '../../recipe/schema.ts';
+import { makeRecipe } from '../../recipe/recipe.ts';
 import { type TrialOptions, trialsOf } from './sampler-trials.ts';
 
 const model = { recipe: makeRecipe('nano'), tokens: 16 };
@@ -44,7 +44,7 @@ it('leaves out, and says so, what halton has no codes for', () => {
   const leftOut: string[] = [];
   const names = trials({ only: ['halton', 'strided'], steps: [16, 17] }, leftOut).map(({ name }) => name);
   expect(names).toEqual(['ancestral', 'halton', 'strided', 'strided']);
-  expect(leftOut).toEqual([expect.stringMatching(/at most 16 steps.*17 left out/)]);
+  expect(leftOut).toEqual([expect.stringMatching(/halton takes 1 to 16 steps here: 17 left out/)]);
 });
 
 it('refuses what no model of this length can do, before anything is made', () => {

@@ -1,23 +1,22 @@
 /** What `clipvq bench samplers` tries: a reference, and samplers at numbers of steps and ways of guidance. */
 
 import { type Command, Option } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../../base/errors.ts';
 import type { Trial } from '../../bench/sampler-bench.ts';
+import { type SamplerName, samplerNames, samplers, stepRange } from '../../diffusion/samplers/index.ts';
 import type { SamplingChoice } from '../../generation/generator.ts';
-import { checkSampling, type Recipe, samplingSchema } from '../../recipe/schema.ts';
+import { checkSampling } from '../../recipe/recipe.ts';
+import { type Recipe, samplingSchema } from '../../recipe/schema.ts';
 import { settingListOption } from '../options.ts';
 
-/** The samplers compared: the library's, each as it is meant to be used. */
-const COMPARED = {
-  strided: { sampler: 'strided', placement: 'even' },
-  'strided-cosine': { sampler: 'strided', placement: 'cosine' },
-  purity: { sampler: 'purity' },
-  halton: { sampler: 'halton' },
-  remask: { sampler: 'remask', placement: 'even' },
-} as const satisfies Record<string, Partial<SamplingChoice>>;
-type Compared = keyof typeof COMPARED;
-const compared = Object.keys(COMPARED) as Compared[];
+/** The samplers compared, by the names of their trials: each as its definition says. */
+const COMPARED = new Map(
+  samplerNames.flatMap((sampler): [string, Partial<SamplingChoice> & { readonly sampler: SamplerName }][] =>
+    Object.entries(samplers[sampler].trials ?? {}).map(([name, own]) => [name, { sampler, ...own }]),
+  ),
+);
+const compared = [...COMPARED.keys()];
 
 interface Swept {
   readonly setting: keyof SamplingChoice;
@@ -38,7 +37,7 @@ const GUIDANCE = {
 export interface TrialOptions extends Partial<Record<keyof typeof GUIDANCE, readonly unknown[]>> {
   readonly reference: 'ancestral' | 'recipe';
   readonly steps?: readonly number[];
-  readonly only?: readonly Compared[];
+  readonly only?: readonly string[];
 }
 
 const STEPS = [4, 8, 12, 16, 25];
@@ -61,9 +60,9 @@ export function withTrials(command: Command): Command {
 }
 
 /**
- * The reference, then every sampler at every number of steps and every guidance that was asked for.
+ * The reference, then every sampler at every number of steps and every guidance that is named.
  * @param model its recipe, and how many codes a picture has.
- * @param onLeftOut hears of what is not tried, because `halton` has no more steps than codes.
+ * @param onLeftOut called with what is not tried, because the sampler cannot take so many steps.
  * @throws UserError if the model has fewer steps, or guidance would end before it begins.
  */
 export function trialsOf(
@@ -79,9 +78,10 @@ export function trialsOf(
   for (const name of options.only ?? compared)
     for (const { said, guidance } of guidances(options))
       for (const steps of allSteps) {
-        if (name === 'halton' && steps > tokens)
-          onLeftOut(`halton has at most ${tokens} steps, one for each code: ${steps} left out`);
-        else trials.push({ name: name + said, sampling: { ...COMPARED[name], ...guidance, steps } });
+        const trial = COMPARED.get(name)!;
+        const { least, most } = stepRange(trial.sampler, { times: total, tokens });
+        if (steps < least || steps > most) onLeftOut(`${name} takes ${least} to ${most} steps here: ${steps} left out`);
+        else trials.push({ name: name + said, sampling: { ...trial, ...guidance, steps } });
       }
   for (const { name, sampling } of trials) checkSampling({ ...recipe.sampling, ...sampling }, name);
   return trials;

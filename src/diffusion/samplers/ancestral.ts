@@ -1,9 +1,9 @@
 /** Ancestral sampling, the paper's: every token is drawn from the exact posterior by inverse CDF in float64. */
 import { uniforms } from '../../random/noise.ts';
-import { drawReverse } from '../reverse.ts';
-import { marginal } from '../schedule.ts';
+import { drawReverse } from '../process/reverse.ts';
+import { marginal } from '../process/schedule.ts';
 import { type DrawRule, reverseChain } from './chain.ts';
-import type { Sampler, SamplerOptions } from './sampler.ts';
+import { defineSampler, type Sampler, type SamplerOptions } from './sampler.ts';
 
 /**
  * Draws x_0 over `steps` exact reverse steps, evenly spaced (all T in the paper), from the prior, one uniform per token and step from stream 'sample'.
@@ -11,6 +11,14 @@ import type { Sampler, SamplerOptions } from './sampler.ts';
  */
 export const ancestral: Sampler = (denoise, options) =>
   reverseChain(denoise, options, exactDraw(options.noise), { start: drawPrior(options) });
+
+export const sampler = defineSampler({
+  name: 'ancestral',
+  description: "the paper's: all T steps of the posterior; fewer are strided evenly",
+  exact: 'yes, up to tokens of one step being drawn independently',
+  settings: {},
+  draw: ancestral,
+});
 
 /**
  * x at T - 1 as the forward process leaves it once the picture is forgotten: masks, and where a schedule also replaces,

@@ -1,7 +1,7 @@
 /** Whole chains through the engine against recorded ones: plain, guided and truncated, and with the official shortcut. */
 
 import { afterAll, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { fixture, onFixture, onJsonFixture } from '../../../test/support/fixtures.ts';
 import { compare, EXACT } from '../../../test/support/parity.ts';
 import { referenceConfig, referenceModel } from '../../../test/support/reference-transformer.ts';
@@ -9,7 +9,7 @@ import type { NDArray } from '../../base/ndarray.ts';
 import { leaves } from '../../base/tree.ts';
 import { Engine } from '../../engine/engine.ts';
 import { DenoiserPool } from '../model.ts';
-import { maskReplaceSchedule } from '../schedule.ts';
+import { maskReplaceSchedule } from '../process/schedule.ts';
 import { type ChainStep, exactPlan, reverseChain } from './chain.ts';
 import { fastPlan } from './fast.ts';
 import { referenceDraw } from './reference.ts';

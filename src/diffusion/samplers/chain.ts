@@ -1,7 +1,7 @@
 /** The walk from noise to clean tokens that ancestral samplers share; they differ in how a step is drawn. */
 import { UserError } from '../../base/errors.ts';
-import { type ReverseStep, reverseStep } from '../reverse.ts';
-import { truncateProbabilities } from '../truncation.ts';
+import { type ReverseStep, reverseStep } from '../process/reverse.ts';
+import { truncateProbabilities } from '../process/truncation.ts';
 import type { Denoiser, SamplerOptions } from './sampler.ts';
 
 /** What a rule needs to draw x_s from x_t. */
@@ -56,9 +56,10 @@ export async function reverseChain(
   let tokens = chain.start ?? new Int32Array(batch * options.tokens).fill(schedule.codes);
   for (const [index, { time, from, to }] of plan.entries()) {
     signal?.throwIfAborted();
-    const predict = predictor(await denoise(tokens, time), tokens.length, options);
+    const prediction = await denoise(tokens, time);
+    const predict = predictor(prediction, tokens.length, options);
     tokens = draw({ index, steps: plan.length, step: reverseStep(schedule, to, from), tokens, predict });
-    options.onStep?.({ step: index + 1, steps: plan.length, time: to, tokens });
+    await options.onStep?.({ step: index + 1, steps: plan.length, time: to, tokens, prediction });
   }
   return tokens;
 }

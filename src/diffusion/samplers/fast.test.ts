@@ -1,7 +1,7 @@
 /** The official shortcut as a sampler: it ends clean, in as many steps as asked for. */
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../base/errors.ts';
-import { maskReplaceSchedule } from '../schedule.ts';
+import { maskReplaceSchedule } from '../process/schedule.ts';
 import { fast, fastPlan } from './fast.ts';
 import type { Denoiser, SamplerOptions } from './sampler.ts';
 

@@ -5,13 +5,23 @@
 import { UserError } from '../../base/errors.ts';
 import { type ChainStep, reverseChain } from './chain.ts';
 import { gumbelDraw } from './reference.ts';
-import type { Sampler } from './sampler.ts';
+import { defineSampler, type Sampler } from './sampler.ts';
 
 /** As `reference`, over the plan of the smallest skip that has at most `options.steps` steps. */
 export const fast: Sampler = async (denoise, options) => {
   const plan = fastPlan(options.schedule.steps, skipFor(options.schedule.steps, options.steps));
   return reverseChain(denoise, options, gumbelDraw(options), { plan });
 };
+
+export const sampler = defineSampler({
+  name: 'fast',
+  description: 'as the official program draws with few steps, for comparison',
+  exact: 'no',
+  settings: {},
+  // However long the stride, the first and the last time are visited.
+  steps: ({ times }) => ({ least: 2, most: times }),
+  draw: fast,
+});
 
 /**
  * The network is told T-1, T-2-skip, ... and at last 0; the posterior is the one-step one at `skip` earlier, or at the
@@ -31,7 +41,6 @@ export function fastPlan(total: number, skip: number): ChainStep[] {
 }
 
 function skipFor(total: number, steps: number): number {
-  // However long the stride, the first and the last time are visited.
   if (!Number.isInteger(steps) || steps < 2 || steps > total) {
     throw new UserError(`fast sampling steps is ${steps}; this model takes a whole number from 2 to ${total}`);
   }

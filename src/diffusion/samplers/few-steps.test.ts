@@ -4,10 +4,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { chiSquareZ } from '../../../test/support/chi-square.ts';
 import { guidanceAt } from '../guidance.ts';
-import { marginal, maskReplaceSchedule } from '../schedule.ts';
+import { marginal, maskReplaceSchedule } from '../process/schedule.ts';
 import { cosineCounts, halton, haltonOrder, radicalInverse } from './halton.ts';
 import { remask, remasking, revealedAt } from './remask.ts';
-import type { Denoiser, SamplerOptions } from './sampler.ts';
+import type { Denoiser, SamplerProgress } from './sampler.ts';
 import { placedPlan, strided, timeOf } from './strided.ts';
 
 const K = 2;
@@ -43,14 +43,14 @@ const exact: Denoiser = async (tokens) => {
 };
 
 const BATCH = 6000;
-const options = (steps: number, more: Partial<SamplerOptions> = {}): SamplerOptions => ({
+const options = <More extends object>(steps: number, more?: More) => ({
   schedule,
   batch: BATCH,
   tokens: N,
   steps,
   truncation: undefined,
   noise: { seed: 3, samples: Array.from({ length: BATCH }, (_, i) => i) },
-  ...more,
+  ...(more as More),
 });
 const counted = (tokens: Int32Array): number[] => {
   const counts = new Array<number>(K ** N).fill(0);
@@ -114,7 +114,7 @@ describe('remask', () => {
       const steps = 8;
       await remask(exact, {
         ...options(steps, { remasking: cap }),
-        onStep: ({ tokens, time }) => {
+        onStep: ({ tokens, time }: SamplerProgress) => {
           const masked = tokens.filter((token) => token === K).length;
           const expected = time < 0 ? 0 : tokens.length * (1 - revealedAt(schedule, time));
           // Binomial: five standard deviations.

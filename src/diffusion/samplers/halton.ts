@@ -6,7 +6,7 @@ import { UserError } from '../../base/errors.ts';
 import { uniforms } from '../../random/noise.ts';
 import type { DrawRule } from './chain.ts';
 import { inverseCdfOf, reverseChain } from './chain.ts';
-import type { Sampler, SamplerOptions } from './sampler.ts';
+import { defineSampler, type Sampler, type SamplerOptions } from './sampler.ts';
 import { placedPlan, timeOf } from './strided.ts';
 
 /** As many tokens a step as the cosine schedule says; each revealed once, drawn from the prediction, and then kept. */
@@ -22,6 +22,16 @@ export const halton: Sampler = (denoise, options) => {
   });
   return reverseChain(denoise, options, haltonDraw(options, counts), { plan });
 };
+
+export const sampler = defineSampler({
+  name: 'halton',
+  description: 'reveals tokens in a low-discrepancy order, those drawn at once far apart (2503.17076)',
+  exact: 'with one token a step',
+  settings: {},
+  steps: ({ times, tokens }) => ({ least: 1, most: Math.min(times, tokens) }),
+  trials: { halton: {} },
+  draw: halton,
+});
 
 /**
  * Tokens that each of `steps` steps reveals, at least one: so many that ⌈N cos(π i / 2 steps)⌉ are masked after step i.

@@ -1,11 +1,11 @@
 /** Purity-prior steps and the official tables of counts against the reference. */
 import { expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { codesOf, eachToken } from '../../../test/support/class-rows.ts';
 import { fixture, onFixture, onJsonFixture } from '../../../test/support/fixtures.ts';
 import { compare, EXACT } from '../../../test/support/parity.ts';
 import { uniforms } from '../../random/noise.ts';
-import { gumbelArgmax } from '../reference-draw.ts';
+import { gumbelArgmax } from '../process/reference-draw.ts';
 import { drawPositions, purityScores, referenceTable, revealCounts, selectableScores, sharpened } from './purity.ts';
 
 onFixture('sampling', (file) => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { chiSquareZ } from '../../../test/support/chi-square.ts';
 import { UserError } from '../../base/errors.ts';
 import { uniforms } from '../../random/noise.ts';
-import { maskReplaceSchedule } from '../schedule.ts';
+import { maskReplaceSchedule } from '../process/schedule.ts';
 import { drawPositions, type PuritySettings, purity, revealCounts, selectableScores, sharpened } from './purity.ts';
 import type { Denoiser, SamplerOptions } from './sampler.ts';
 

@@ -4,10 +4,10 @@
  */
 import { UserError } from '../../base/errors.ts';
 import { uniforms } from '../../random/noise.ts';
-import { clampLog, LOG_ZERO, logSumExp } from '../log-space.ts';
-import { drawReverse } from '../reverse.ts';
+import { clampLog, LOG_ZERO, logSumExp } from '../process/log-space.ts';
+import { drawReverse } from '../process/reverse.ts';
 import { type DrawRule, inverseCdfOf, reverseChain, type StepContext } from './chain.ts';
-import type { Sampler, SamplerOptions } from './sampler.ts';
+import { defineSampler, type Sampler, type SamplerOptions } from './sampler.ts';
 
 export interface PuritySettings {
   /** Where tokens are revealed: anywhere alike (the official rule 1) or in proportion to their purity (rule 2). */
@@ -22,6 +22,16 @@ export interface PuritySettings {
 export function purity(settings: PuritySettings): Sampler {
   return (denoise, options) => reverseChain(denoise, options, purityDraw(settings, options));
 }
+
+export const sampler = defineSampler({
+  name: 'purity',
+  description: 'reveals the surest tokens first, and sharpens them (Improved VQ-Diffusion, 2205.16007)',
+  exact: 'no: it trades variety for sureness',
+  settings: {},
+  trials: { purity: {} },
+  // Rule 2 with weight 1; counts are spread over any number of tokens.
+  draw: purity({ order: 'purity', weight: 1, counts: 'even' }),
+});
 
 /**
  * How many tokens each step reveals, first step first, `[steps]`.

@@ -3,12 +3,20 @@
  * pictures.
  */
 import { uniforms } from '../../random/noise.ts';
-import { gumbelArgmax, reverseLogProbabilities } from '../reference-draw.ts';
+import { gumbelArgmax, reverseLogProbabilities } from '../process/reference-draw.ts';
 import { type DrawRule, reverseChain } from './chain.ts';
-import type { Sampler, SamplerOptions } from './sampler.ts';
+import { defineSampler, type Sampler, type SamplerOptions } from './sampler.ts';
 
 /** Draws from the same distribution as `ancestral`, at K + 1 uniforms per token and step (stream 'sample.gumbel'). */
 export const reference: Sampler = (denoise, options) => reverseChain(denoise, options, gumbelDraw(options));
+
+export const sampler = defineSampler({
+  name: 'reference',
+  description: 'as the official program draws with all steps, for comparison',
+  exact: 'no',
+  settings: {},
+  draw: reference,
+});
 
 /** The official draw with uniforms of the options' seed and samples. */
 export function gumbelDraw({ tokens, schedule, noise }: SamplerOptions): DrawRule {

@@ -2,20 +2,43 @@
  * A corrector (ReMDM, Wang et al., arXiv 2503.00307): revealed tokens are masked again with a small probability σ, and so drawn
  * anew in the light of the others; as many more are revealed, so that the share of masks at each time stays what it was.
  */
+import * as z from 'zod';
 import { uniforms } from '../../random/noise.ts';
-import { marginal, type Schedule } from '../schedule.ts';
+import { marginal, type Schedule } from '../process/schedule.ts';
 import { type DrawRule, inverseCdfOf, reverseChain } from './chain.ts';
-import type { Sampler, SamplerOptions } from './sampler.ts';
-import { placedPlan } from './strided.ts';
+import { defineSampler, type Sampler, type SamplerOptions } from './sampler.ts';
+import { type Placement, placedPlan, placement } from './strided.ts';
 
-/** σ never exceeds this, unless `options.remasking` says otherwise. */
-export const REMASKING = 0.05;
+interface RemaskSettings {
+  readonly placement?: Placement;
+  /** σ never exceeds this. */
+  readonly remasking?: number;
+}
+
+const REMASKING = 0.05;
 
 /** Starts from masks alone; tokens are masks or drawn codes, never replaced ones. */
-export const remask: Sampler = (denoise, options) =>
+export const remask: Sampler<RemaskSettings> = (denoise, options) =>
   reverseChain(denoise, options, remaskDraw(options), {
     plan: placedPlan(options.schedule, options.steps, options.placement),
   });
+
+export const sampler = defineSampler({
+  name: 'remask',
+  description: 'masks a revealed token again with a small probability σ and draws it anew (ReMDM, 2503.00307)',
+  exact: 'σ ≤ (1 − a_s)/a_t keeps the share of masks exact',
+  settings: {
+    placement,
+    remasking: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(REMASKING)
+      .describe('the largest probability σ with which a revealed code is masked again, each step'),
+  },
+  trials: { remask: { placement: 'even' } },
+  draw: remask,
+});
 
 /** Probabilities of one step, from time t to s. With a_t the share of tokens that are revealed at t: */
 export interface Remasking {
@@ -46,7 +69,7 @@ function remaskDraw({
   placement,
   steps,
   remasking: cap = REMASKING,
-}: SamplerOptions): DrawRule {
+}: SamplerOptions & RemaskSettings): DrawRule {
   const plan = placedPlan(schedule, steps, placement);
   return ({ index, tokens, predict }) => {
     const { from, to } = plan[index]!;

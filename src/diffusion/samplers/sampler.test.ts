@@ -3,10 +3,10 @@
  */
 import { describe, expect, it } from 'vitest';
 import { chiSquareZ } from '../../../test/support/chi-square.ts';
+import { truncatedRow } from '../../../test/support/prediction-rows.ts';
 import { UserError } from '../../base/errors.ts';
-import { reverseProbabilities, reverseStep } from '../reverse.ts';
-import { maskReplaceSchedule } from '../schedule.ts';
-import { truncateTopR } from '../truncation.ts';
+import { reverseProbabilities, reverseStep } from '../process/reverse.ts';
+import { maskReplaceSchedule } from '../process/schedule.ts';
 import { ancestral } from './ancestral.ts';
 import { reverseChain, reverseTimes } from './chain.ts';
 import { reference, referenceDraw } from './reference.ts';
@@ -172,7 +172,7 @@ function enumerate(steps: number, truncation: number | undefined, start: readonl
     const step = reverseStep(schedule, times[i + 1]!, times[i]!);
     state.forEach((mass, token) => {
       const row = Float32Array.from(tableRow(token, times[i]!), Math.log);
-      const kept = truncation === undefined ? row : truncateTopR(row, truncation);
+      const kept = truncation === undefined ? row : truncatedRow(row, truncation);
       reverseProbabilities(step, token, kept.map(Math.exp)).forEach((p, k) => {
         next[k] = next[k]! + mass * p;
       });

@@ -1,15 +1,32 @@
 /** Few exact steps: from any time to any earlier one by the closed-form posterior, at times that are chosen well. */
-import { marginal, type Schedule } from '../schedule.ts';
+import * as z from 'zod';
+import { marginal, type Schedule } from '../process/schedule.ts';
 import { drawPrior, exactDraw } from './ancestral.ts';
 import { type ChainStep, exactPlan, planOver, reverseChain } from './chain.ts';
-import type { Placement, Sampler } from './sampler.ts';
+import { defineSampler, type Sampler } from './sampler.ts';
+
+/** Where the times of a chain lie: evenly spaced, or so that few tokens are revealed first and many later. */
+export const placement = z
+  .enum(['even', 'cosine'])
+  .default('even')
+  .describe('times of a chain: evenly spaced, or few codes revealed first and many later');
+export type Placement = z.infer<typeof placement>;
 
 /** Draws x_0 over `steps` exact reverse steps from the prior, the times placed as `options.placement` says. */
-export const strided: Sampler = (denoise, options) =>
+export const strided: Sampler<{ readonly placement?: Placement }> = (denoise, options) =>
   reverseChain(denoise, options, exactDraw(options.noise), {
     start: drawPrior(options),
     plan: placedPlan(options.schedule, options.steps, options.placement),
   });
+
+export const sampler = defineSampler({
+  name: 'strided',
+  description: 'the exact posterior from any time to any earlier one; few steps, at chosen times',
+  exact: 'as `ancestral`',
+  settings: { placement },
+  trials: { strided: { placement: 'even' }, 'strided-cosine': { placement: 'cosine' } },
+  draw: strided,
+});
 
 /**
  * Exact steps at chosen times: evenly spaced, or so that the share of masks falls as cos(π i / 2 steps) from the prior's to 0, as in

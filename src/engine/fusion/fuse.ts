@@ -7,7 +7,7 @@
 import { sizeOf } from '../../base/ndarray.ts';
 import type { Node, Primitive, Program, Tensor } from '../../graph/index.ts';
 import { schedule } from '../../graph/index.ts';
-import { isState } from '../protocol.ts';
+import { isState } from '../state-paths.ts';
 
 /** A fused program as data: what the engine sends to its worker. */
 export interface FusedPlan {
@@ -53,7 +53,7 @@ const loopOps = ['neg', 'sqrt', 'abs', 'add', 'sub', 'mul', 'div', 'maximum', 'm
 export type LoopOp = (typeof loopOps)[number];
 const isLoopOp = (op: Primitive): op is LoopOp => (loopOps as readonly Primitive[]).includes(op);
 
-/** How a primitive of one or two numbers is said in JavaScript. */
+/** A primitive of one or two numbers in JavaScript. */
 const expressions: { readonly [P in Primitive]?: (a: string, b: string) => string } = {
   neg: (a) => `-${a}`,
   exp: (a) => `Math.exp(${a})`,

@@ -3,10 +3,12 @@
  * compiles; training computes it for programs that it may compile.
  */
 
-import { bytes, type Program, programCost, schedule } from '../../graph/index.ts';
+import { bytes, type Program, schedule } from '../../graph/index.ts';
+import type { CompileOptions } from '../executor.ts';
 import { isCut } from '../fusion/fuse.ts';
-import { divide } from '../partition.ts';
-import { type CompileOptions, isState, STATE } from '../protocol.ts';
+import { bufferPeak } from '../ort/scheduling.ts';
+import { partition } from '../partition.ts';
+import { isState, STATE } from '../state-paths.ts';
 
 /** What one program needs, in bytes. */
 export interface ProgramNeeds {
@@ -37,7 +39,7 @@ export interface Footprint {
   readonly programs: number;
 }
 
-/** What a program needs of which the runtime computes `core`, and the rest is a fused update. */
+/** The needs of a program of which the runtime computes `core`, while the rest is a fused update. */
 export function needsOf(
   program: Program,
   core: Program,
@@ -53,7 +55,7 @@ export function needsOf(
   const nodes = schedule(core);
   return {
     state,
-    activations: programCost(core).workingBytes,
+    activations: bufferPeak(core),
     arena,
     phase,
     feeds: sum(core.inputs, (path) => !isState(path)),
@@ -74,12 +76,12 @@ export const plannedFootprint = (programs: readonly PlannedProgram[]): Footprint
   footprint(
     programs.map(({ write, ...options }) => {
       const program = write();
-      return needsOf(program, divide(program, options).core, options);
+      return needsOf(program, partition(program, 'cpu', options).core, options);
     }),
   );
 
-/** The worker with ONNX Runtime loaded, as measured (docs/performance.md). */
-const ENGINE = 45e6;
+/** The worker with ONNX Runtime loaded (docs/performance.md), and the thread that starts it (`thread-host.ts`), as measured. */
+const ENGINE = 45e6 + 12e6;
 /** A node in a session, with its trace, as measured. */
 const NODE = 8e3;
 /** Constants: in the file that is handed over, in the session, and laid out for its kernels. */

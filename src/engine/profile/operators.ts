@@ -26,7 +26,7 @@ export interface Operand {
 export interface OperatorTime {
   readonly operator: string;
   readonly provider: string;
-  /** The shapes of its operands, where executions are told apart by them. */
+  /** The shapes of its operands, where executions are counted by them. */
   readonly shapes?: string;
   readonly calls: number;
   readonly ms: number;
@@ -88,8 +88,8 @@ export function readProfile(text: string): SessionProfile {
 }
 
 /** `inputs[0] = {64,16} inputs[1] = {1} outputs[0] = {64,16} ` as `[64,16]·[1] → [64,16]`. */
-function wordsOf(told: string): string {
-  const of = (side: string) => [...told.matchAll(new RegExp(`${side}\\[\\d+\\] = \\{([\\d,]*)\\}`, 'g'))];
+function wordsOf(text: string): string {
+  const of = (side: string) => [...text.matchAll(new RegExp(`${side}\\[\\d+\\] = \\{([\\d,]*)\\}`, 'g'))];
   const words = (side: string) =>
     of(side)
       .map(([, shape]) => `[${shape}]`)

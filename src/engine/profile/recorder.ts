@@ -14,10 +14,10 @@ export class Recorder {
     this.prefix = prefix;
   }
 
-  /** A run that was asked for at `asked` and whose results are here now. */
-  run(program: number, name: string, asked: number, { begun, ended, updated }: RunTimes): void {
+  /** A run that was called at `called` and whose results are here now. */
+  run(program: number, name: string, called: number, { begun, ended, updated }: RunTimes): void {
     if (!this.firstRuns.has(program)) this.firstRuns.set(program, begun);
-    this.profiler.span(this.engine, 'engine', `feed ${name}`, asked, begun);
+    this.profiler.span(this.engine, 'engine', `feed ${name}`, called, begun);
     this.profiler.span(this.engine, 'engine', `run ${name}`, begun, ended);
     this.profiler.span(this.engine, 'engine', `fused update and results of ${name}`, ended, updated);
     this.profiler.span(this.engine, 'engine', `fetch ${name}`, updated, now());

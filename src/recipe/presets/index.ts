@@ -1,14 +1,18 @@
-/** The presets by name. */
+/** The presets by name, with the schema's defaults filled in. */
 
-import type { Recipe } from '../schema.ts';
+import { type Recipe, type RecipeInput, recipeSchema } from '../schema.ts';
 import { base, fashion, nano, small } from './ours.ts';
 import { coco256, ffhq256 } from './paper.ts';
 
-export const presets: Readonly<Record<'nano' | 'small' | 'base' | 'fashion' | 'ffhq-256' | 'coco-256', Recipe>> = {
-  nano,
-  small,
-  base,
-  fashion,
-  'ffhq-256': ffhq256,
-  'coco-256': coco256,
+export type PresetName = 'nano' | 'small' | 'base' | 'fashion' | 'ffhq-256' | 'coco-256';
+
+const resolved = (preset: RecipeInput): Recipe => recipeSchema.parse(preset);
+
+export const presets: Readonly<Record<PresetName, Recipe>> = {
+  nano: resolved(nano),
+  small: resolved(small),
+  base: resolved(base),
+  fashion: resolved(fashion),
+  'ffhq-256': resolved(ffhq256),
+  'coco-256': resolved(coco256),
 };

@@ -1,17 +1,18 @@
 /** The paper's presets are the paper's: sizes, schedules, and the learning-rate regimes of the published configuration. */
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { onJsonFixture } from '../../../test/support/fixtures.ts';
 import { flatten } from '../../base/tree.ts';
 import { isValidated, plateauSettings } from '../../diffusion/learning-rate.ts';
 import { scheduleOf, transformerConfig } from '../../diffusion/model.ts';
-import { marginal } from '../../diffusion/schedule.ts';
+import { marginal } from '../../diffusion/process/schedule.ts';
 import { emaDecay } from '../../diffusion/stage.ts';
 import { diffusionParameters } from '../../diffusion/transformer.ts';
 import { countParameters } from '../../nn/parameters.ts';
 import { tokenizerParameters } from '../../vqgan/model.ts';
 import { rateAt, temperatureAt } from '../../vqgan/schedule.ts';
-import { gridSize, makeRecipe, parseRecipe, presets, type Recipe } from '../schema.ts';
+import { makeRecipe, parseRecipe, presets } from '../recipe.ts';
+import { gridSize, type Recipe } from '../schema.ts';
 
 /** ViT-B/32. */
 const CLIP_DIM = 512;

@@ -1,0 +1,15 @@
+/** How programs name what the engine keeps between runs. */
+
+/**
+ * Inputs and outputs under this name are state: the worker keeps them between runs, shared by all programs of an engine.
+ * A program that returns `state.x` replaces what the next run reads as `state.x`.
+ */
+export const STATE = 'state';
+
+export const isState = (name: string): boolean => name.startsWith(`${STATE}.`);
+
+/** The full path of a part of the state; all of it under the empty path. */
+export const statePath = (path: string): string => (path === '' ? STATE : `${STATE}.${path}`);
+
+/** ONNX wants the names of inputs and outputs apart, while `state.x` is both. */
+export const outputName = (path: string): string => `next:${path}`;

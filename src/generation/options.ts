@@ -1,0 +1,184 @@
+/** What callers may ask of a generator, checked before any work, in the words of pictures and prompts. */
+
+import { UserError } from '../base/errors.ts';
+import type { RgbImage } from '../data/pictures/image.ts';
+import { isGuided } from '../diffusion/guidance.ts';
+import { refuseUnused } from '../diffusion/samplers/index.ts';
+import { checkSampling } from '../recipe/recipe.ts';
+import { refuseSteps } from '../recipe/rules.ts';
+import { gridSize, type Recipe, type SamplingSettings } from '../recipe/schema.ts';
+
+/** How pictures are drawn: the sampling settings of a recipe, but for those that belong to the model. */
+export type SamplingChoice = Omit<SamplingSettings, 'promptPrefix' | 'nullEmbedding'>;
+
+type Optional<T> = { readonly [K in keyof T]?: T[K] | undefined };
+
+/** Sampling settings that are left out are those of the model's recipe. */
+export interface GenerateOptions extends Optional<SamplingChoice> {
+  /** Pictures a prompt; 1 by default. */
+  readonly count?: number | undefined;
+  /**
+   * Seed of a prompt's first picture, or of each prompt's; picture i has seed + i. The same seed, prompt and settings give the
+   * same picture.
+   */
+  readonly seed?: number | readonly number[] | undefined;
+  /** A text that pictures are guided away from: it takes the place of the null condition, and so needs guidance. */
+  readonly negative?: string | undefined;
+  /**
+   * Draw so many candidates for each picture and keep the one that its prompt fits best, by the CLIP that conditions; 1 by default.
+   * Picture i has the best of the seeds from seed + i · bestOf on. A score after choosing measures the choice, too: each picture
+   * brings the mean of its candidates.
+   */
+  readonly bestOf?: number | undefined;
+  /** Checked before every sampling step. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called after every sampling step with the steps done and their total, over all batches. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/** A picture that is wanted: the index of its prompt, and its seed. */
+export interface Wanted {
+  readonly prompt: number;
+  readonly seed: number;
+}
+
+/** What is to be drawn, and how. */
+export interface Request {
+  readonly prompts: readonly string[];
+  readonly negative: string | undefined;
+  /** Candidates for each picture that is kept. */
+  readonly bestOf: number;
+  /** Pictures to draw, prompts · count · bestOf; the candidates of one picture follow each other. */
+  readonly total: number;
+  /** Those from `start` on, prompt by prompt, `most` of them or as many as are left. */
+  readonly batch: (start: number, most: number) => readonly Wanted[];
+  readonly settings: SamplingChoice;
+}
+
+const LARGEST_SEED = Number.MAX_SAFE_INTEGER;
+const OWN_OPTIONS = ['count', 'seed', 'negative', 'signal', 'onProgress'];
+
+/**
+ * Prompts and options as a request, with the recipe's settings for those that are left out.
+ * @param further options that the caller knows beside those of `GenerateOptions`.
+ * @throws UserError if a prompt is empty or no text, an option is unknown, out of its range, or none of the sampler's.
+ */
+export function requestOf(
+  prompts: string | readonly string[],
+  options: GenerateOptions,
+  recipe: Recipe,
+  further: readonly string[] = [],
+): Request {
+  const texts = promptsOf(prompts);
+  const { promptPrefix, nullEmbedding, ...defaults } = recipe.sampling;
+  checkNames(options, [...OWN_OPTIONS, ...further, ...Object.keys(defaults)]);
+  const { count = 1, seed = 0, bestOf = 1 } = options;
+  checkCount('count', count, 'pictures a prompt');
+  checkCount('bestOf', bestOf, 'candidates a picture');
+  const drawn = count * bestOf;
+  const seeds = seedsOf(seed, texts.length, drawn);
+  const chosen = Object.fromEntries(
+    Object.entries(options).filter(([name, value]) => name in defaults && value !== undefined),
+  );
+  const settings: SamplingChoice = { ...defaults, ...chosen };
+  checkSampling({ ...recipe.sampling, ...settings }, 'sampling');
+  refuseUnused(settings.sampler, chosen);
+  refuseSteps(settings, { times: recipe.diffusion.timesteps, tokens: gridSize(recipe) ** 2 }, 'sampling');
+  const negative = negativeOf(options.negative, texts, settings);
+  const total = texts.length * drawn;
+  const wantedAt = (index: number): Wanted => {
+    const prompt = Math.floor(index / drawn);
+    return { prompt, seed: seeds[prompt]! + (index % drawn) };
+  };
+  const batch = (start: number, most: number) =>
+    Array.from({ length: Math.min(most, total - start) }, (_, i) => wantedAt(start + i));
+  return { prompts: texts, negative, bestOf, total, batch, settings };
+}
+
+function checkCount(name: string, value: number, what: string): void {
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new UserError(`${name} is ${shown(value)}: give a whole number of ${what}, from 1`);
+}
+
+/** The negative text, which must make a difference. */
+function negativeOf(
+  negative: string | undefined,
+  prompts: readonly string[],
+  { guidanceScale }: SamplingChoice,
+): string | undefined {
+  if (negative === undefined) return undefined;
+  if (typeof negative !== 'string') throw new UserError(`negative is ${shown(negative)}: give a text`);
+  const text = negative.trim();
+  if (text === '') throw new UserError('The negative prompt is empty: say what to avoid, or leave it out');
+  if (prompts.some((prompt) => prompt.trim() === text))
+    throw new UserError(
+      `The negative prompt "${shown(text)}" is also a prompt: they would cancel each other; change one`,
+    );
+  if (!isGuided(guidanceScale))
+    throw new UserError('A negative prompt has no effect without guidance: give a guidance scale other than 1');
+  return text;
+}
+
+function promptsOf(prompts: string | readonly string[]): readonly string[] {
+  const texts = typeof prompts === 'string' ? [prompts] : prompts;
+  if (!Array.isArray(texts)) throw new UserError(`prompts are ${shown(texts)}: give a text or a list of texts`);
+  for (const [i, text] of texts.entries()) {
+    if (typeof text !== 'string') throw new UserError(`Prompt ${i + 1} is ${shown(text)}: give a text`);
+    if (text.trim() === '') throw new UserError(`Prompt ${i + 1} is empty: say what to make`);
+  }
+  return texts;
+}
+
+function checkNames(options: GenerateOptions, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw new UserError(`options are ${shown(options)}: give an object such as { count: 4, seed: 1 }`);
+  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  if (unknown !== undefined)
+    throw new UserError(`There is no option ${shown(unknown)}: choose among ${known.join(', ')}`);
+}
+
+/** The seed of each prompt's first picture. */
+function seedsOf(seed: number | readonly number[], prompts: number, count: number): readonly number[] {
+  const seeds = typeof seed === 'number' ? Array.from({ length: prompts }, () => seed) : seed;
+  if (!Array.isArray(seeds)) throw new UserError(`seed is ${shown(seed)}: give a whole number, or one for each prompt`);
+  if (seeds.length !== prompts)
+    throw new UserError(`${seeds.length} seeds for ${prompts} prompts: give one for each, or one for all`);
+  const wrong = seeds.find((first) => !Number.isSafeInteger(first) || first < 0 || first > LARGEST_SEED - (count - 1));
+  if (wrong !== undefined)
+    throw new UserError(
+      `seed ${shown(wrong)} with ${count} pictures: seeds are whole numbers, and those of all pictures lie in 0 to ${LARGEST_SEED}`,
+    );
+  return seeds;
+}
+
+/** @throws UserError unless each of them is a picture of `size` by `size` pixels. */
+export function checkPictures(images: readonly RgbImage[], size: number): void {
+  if (!Array.isArray(images)) throw new UserError(`pictures are ${shown(images)}: give a list of them`);
+  for (const [i, { width, height, data }] of images.entries()) {
+    if (width !== size || height !== size)
+      throw new UserError(`Picture ${i + 1} is ${width}x${height}; this model takes ${size}x${size}: scale it first`);
+    if (!(data instanceof Uint8Array) || data.length !== 3 * size * size)
+      throw new UserError(
+        `Picture ${i + 1} does not hold ${3 * size * size} bytes (Uint8Array): give red, green and blue of every pixel`,
+      );
+  }
+}
+
+/** @throws UserError unless the codes are those of whole pictures: `tokens` a picture, each in 0 .. codes − 1. */
+export function checkCodes(given: Int32Array, tokens: number, codes: number): void {
+  if (!(given instanceof Int32Array)) throw new UserError(`codes are ${shown(given)}: give an Int32Array`);
+  if (given.length % tokens !== 0)
+    throw new UserError(`${given.length} codes are no whole number of pictures: this model has ${tokens} a picture`);
+  const at = given.findIndex((code) => code < 0 || code >= codes);
+  if (at >= 0)
+    throw new UserError(
+      `Code ${(at % tokens) + 1} of picture ${Math.floor(at / tokens) + 1} is ${given[at]}: this model's codes are 0 to ${codes - 1}`,
+    );
+}
+
+/** A value as it appears in messages: on one line, of bounded length. */
+function shown(value: unknown): string {
+  const text = typeof value === 'object' && value !== null ? `a ${value.constructor?.name ?? 'object'}` : String(value);
+  const line = text.replaceAll(/[\s\p{C}]+/gu, ' ');
+  return line.length > 60 ? `${line.slice(0, 60)}…` : line;
+}
