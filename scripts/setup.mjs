@@ -6,13 +6,11 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const options = new Set(process.argv.slice(2));
-const quiet = options.has('--quiet');
 
 const inRoot = (...parts) => path.join(root, ...parts);
 const say = (message) => console.error(message);
@@ -22,31 +20,34 @@ const modified = (file) => (existsSync(file) ? statSync(file).mtimeMs : 0);
 function run(command, args, env = {}) {
   // On Windows npm is a script, which only a shell can start.
   const shell = process.platform === 'win32';
-  const result = spawnSync(command, args, { cwd: root, shell, encoding: 'utf8', env: { ...process.env, ...env } });
+  // `npm pack --dry-run` packs nothing, but what it packs has to be installed and built.
+  const { npm_config_dry_run: _, ...inherited } = process.env;
+  const result = spawnSync(command, args, { cwd: root, shell, encoding: 'utf8', env: { ...inherited, ...env } });
   return {
     ok: result.status === 0,
     output: `${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}`.trim(),
   };
 }
 
-function fail(message, output) {
+function fail(message, output, code = 1) {
   if (output) say(output);
   say(message);
-  process.exit(1);
+  process.exit(code);
 }
 
 function install() {
   // npm writes this file at the end of every install.
   if (modified(inRoot('node_modules', '.package-lock.json')) >= modified(inRoot('package-lock.json'))) return;
   say('Installing packages (npm ci) …');
-  // The package's own download of CUDA libraries is not wanted here; .npmrc says so too, but not to every npm to come.
+  // onnxruntime-node's own download of CUDA libraries is not wanted. package-lock.json and package.json (allowScripts) say so
+  // too, each to some versions of npm.
   const { ok, output } = run('npm', ['ci', '--loglevel=error'], { ONNXRUNTIME_NODE_INSTALL: 'skip' });
   if (!ok)
     fail('npm ci failed: is the npm registry reachable, and do package.json and package-lock.json agree?', output);
 }
 
 /** Always: the compiler knows best what is stale, and takes a moment when nothing is. */
-function build() {
+function build(quiet) {
   if (!quiet) say('Building …');
   const compiler = inRoot('node_modules', 'typescript', 'bin', 'tsc');
   const { ok, output } = run(process.execPath, [compiler, '-p', 'tsconfig.build.json']);
@@ -66,6 +67,22 @@ function browser() {
   if (!installed()) say('WARNING: there is no chromium here, so the browser and WebGPU tests will be SKIPPED.');
 }
 
-install();
-build();
-if (options.has('--browser')) browser();
+function checkNode() {
+  const [least, own] = ['20.9', process.versions.node];
+  const [major, minor] = own.split('.').map(Number);
+  if (major > 20 || (major === 20 && minor >= 9)) return;
+  fail(`clipvq: Node.js ${least} or newer is needed, and this is ${own}: see https://nodejs.org`, undefined, 2);
+}
+
+/** Everything that is missing for the commands, and with `browser` for the tests. */
+export function setUp({ quiet = false, withBrowser = false }) {
+  checkNode();
+  install();
+  build(quiet);
+  if (withBrowser) browser();
+}
+
+if (realpathSync(process.argv[1] ?? '') === fileURLToPath(import.meta.url)) {
+  const options = new Set(process.argv.slice(2));
+  setUp({ quiet: options.has('--quiet'), withBrowser: options.has('--browser') });
+}

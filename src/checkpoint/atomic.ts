@@ -99,9 +99,22 @@ class Replacement {
  */
 export function makeFolder(folder: string): void {
   try {
-    fs.mkdirSync(folder, { recursive: true });
+    makeWithParents(folder);
   } catch (error) {
     throw fileError('create', folder, error);
+  }
+}
+
+/** From the top down: where a file system makes no folders (/proc), Node's own recursion does not end. */
+function makeWithParents(folder: string): void {
+  if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+  const parent = dirname(folder);
+  if (parent !== folder) makeWithParents(parent);
+  try {
+    fs.mkdirSync(folder);
+  } catch (error) {
+    // Another process may have made it a moment ago.
+    if (systemCode(error) !== 'EEXIST' || !fs.statSync(folder).isDirectory()) throw error;
   }
 }
 

@@ -1,4 +1,5 @@
 /** What the operating system refused, as one line a user can act on. */
+import os from 'node:os';
 import { messageOf, UserError } from '../base/errors.ts';
 
 const CAUSES: Readonly<Record<string, string>> = {
@@ -12,13 +13,29 @@ const CAUSES: Readonly<Record<string, string>> = {
   EDQUOT: 'the disk quota is used up; free some and run again',
   EFBIG: 'the file is too large for this file system or limit; give another path',
   ENAMETOOLONG: 'the name is too long; give a shorter one',
-  EMFILE: 'too many files are open; close some and run again',
+  EMFILE: 'too many files are open; close some, or allow more with ulimit -n, and run again',
+  ENFILE: 'too many files are open on this machine; close some and run again',
+  EIO: 'the disk reports an error; check it, or copy the file to another one',
+  ELOOP: 'symbolic links that lead in a circle; check the path',
+  ESTALE: 'the network drive has lost this file; mount it again',
+  EBUSY: 'it is in use by another program; close that and run again',
+  ETXTBSY: 'it is in use by another program; close that and run again',
+  EINVAL: 'the file system does not allow it; give another path',
+  ENXIO: 'this is not a file; give a regular file',
+  ENODEV: 'this is not a file; give a regular file',
+};
+
+/** Errors that Node knows by their number only ("Unknown system error -122"). */
+const UNNAMED: Readonly<Record<number, string>> = {
+  [os.constants.errno.EDQUOT]: 'EDQUOT',
+  [os.constants.errno.ESTALE]: 'ESTALE',
 };
 
 /** The `code` of an error of the operating system ("ENOENT"), or undefined for anything else. */
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error && 'syscall' in error && 'code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
+  const named = 'errno' in error && typeof error.errno === 'number' ? UNNAMED[-error.errno] : undefined;
+  return named ?? (typeof error.code === 'string' ? error.code : undefined);
 }
 
 /** "cannot read PATH: cause; remedy" for a failed file operation. `action` is what was tried: "read", "write". */

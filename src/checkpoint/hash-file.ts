@@ -2,7 +2,9 @@
 
 import type { Hash } from 'node:crypto';
 import fs from 'node:fs';
+import { UserError } from '../base/errors.ts';
 import { fileError } from './file-errors.ts';
+import { openRegular } from './regular-file.ts';
 
 const CHUNK = 2 ** 20;
 
@@ -13,7 +15,7 @@ const CHUNK = 2 ** 20;
 export function hashFile(hash: Hash, file: string): void {
   const chunk = new Uint8Array(CHUNK);
   try {
-    const descriptor = fs.openSync(file, 'r');
+    const descriptor = openRegular(file);
     try {
       for (let read = CHUNK; read > 0; ) {
         read = fs.readSync(descriptor, chunk);
@@ -23,6 +25,6 @@ export function hashFile(hash: Hash, file: string): void {
       fs.closeSync(descriptor);
     }
   } catch (error) {
-    throw fileError('read', file, error);
+    throw error instanceof UserError ? error : fileError('read', file, error);
   }
 }

@@ -1,16 +1,16 @@
 /** Requests as the user's environment wants them: through HTTP_PROXY, HTTPS_PROXY and NO_PROXY where they are set. */
 
 import { getProxyForUrl } from 'proxy-from-env';
-import { ProxyAgent, type RequestInit, type Response, fetch as undiciFetch } from 'undici';
+import type { ProxyAgent, RequestInit, Response } from 'undici';
 import { messageOf, UserError } from '../base/errors.ts';
 
 const agents = new Map<string, ProxyAgent>();
 
 /** The way to an address: a proxy, or undefined for the straight one. */
-function agentFor(url: string): ProxyAgent | undefined {
+function agentFor(url: string, Agent: typeof ProxyAgent): ProxyAgent | undefined {
   const proxy = getProxyForUrl(url);
   if (proxy === '') return undefined;
-  const agent = agents.get(proxy) ?? new ProxyAgent(proxy);
+  const agent = agents.get(proxy) ?? new Agent(proxy);
   agents.set(proxy, agent);
   return agent;
 }
@@ -21,8 +21,10 @@ function agentFor(url: string): ProxyAgent | undefined {
  */
 export async function request(url: string, init: RequestInit = {}): Promise<Response> {
   try {
-    const agent = agentFor(url);
-    return await undiciFetch(url, { ...init, ...(agent && { dispatcher: agent }) });
+    // Loaded with the first request.
+    const { fetch, ProxyAgent } = await import('undici');
+    const agent = agentFor(url, ProxyAgent);
+    return await fetch(url, { ...init, ...(agent && { dispatcher: agent }) });
   } catch (error) {
     init.signal?.throwIfAborted();
     throw unreachable(url, error);

@@ -5,6 +5,7 @@ import type { NDArray } from '../base/ndarray.ts';
 import type { Spec } from '../graph/index.ts';
 import { writeFileAtomic, writeStreamAtomic } from './atomic.ts';
 import { fileError, systemCode } from './file-errors.ts';
+import { openRegular } from './regular-file.ts';
 import {
   type ByteSource,
   bytesOf,
@@ -56,7 +57,7 @@ export async function eachTensor(path: string, use: (name: string, array: NDArra
 function withFile<T>(path: string, use: (source: ByteSource) => T): T {
   let file: number | undefined;
   try {
-    file = fs.openSync(path, 'r');
+    file = openRegular(path);
     return use(fileSource(file, path));
   } catch (error) {
     throw systemCode(error) === undefined ? error : fileError('read', path, error);

@@ -7,6 +7,8 @@ import { estimateTraining } from '../bench/estimate.ts';
 import { machineSpeed } from '../bench/speed.ts';
 import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
 import { NEAR_BITS, NEAR_LEVELS } from '../data/pictures/duplicates.ts';
+import { NOT_A_PICTURE } from '../data/pictures/identify.ts';
+import { otherFiles, totalsByReason } from '../data/pictures/reasons.ts';
 import { type PictureReport, reportPictures } from '../data/pictures/report.ts';
 import { isNamedSource } from '../data/sources/open.ts';
 import type { ImageSource } from '../data/sources/source.ts';
@@ -14,10 +16,12 @@ import { presets } from '../recipe/recipe.ts';
 import { contactSheet } from '../render/sheet.ts';
 import { between, whole } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
+import { readNames } from './picture-options.ts';
 import { duration, ProgressDisplay } from './progress.ts';
 
 interface CheckOptions {
   readonly maxPixels: number;
+  readonly exclude?: string;
   readonly minSide: number;
   readonly out?: string;
   readonly estimate: boolean;
@@ -28,7 +32,8 @@ export function dataCheckCommand(): Command {
   return new Command('check')
     .description('decode every picture once, and say what training would find and leave out')
     .argument('<pictures>', 'a folder, a .zip or .tar archive, or a Parquet file')
-    .option('--max-pixels <megapixels>', 'refuse larger pictures before decoding them', between(0.01, 100), 100)
+    .option('--max-pixels <megapixels>', 'refuse larger pictures before decoding them', between(0.01, 1000), 100)
+    .option('--exclude <file>', 'leave out the pictures that this file names, one a line; * stands for anything')
     .option('--min-side <pixels>', 'count pictures with a shorter side as tiny', whole(1), presets.nano.imageSize)
     .option('--out <dir>', 'write rejected.jsonl, duplicates.jsonl and a contact sheet, sheet.png, there')
     .option('--no-estimate', 'do not measure this machine for the time of training')
@@ -37,20 +42,25 @@ export function dataCheckCommand(): Command {
     .action(check);
 }
 
-async function check(where: string, { maxPixels, minSide, out, estimate, json = false }: CheckOptions): Promise<void> {
+async function check(
+  where: string,
+  { maxPixels, exclude, minSide, out, estimate, json = false }: CheckOptions,
+): Promise<void> {
   if (isNamedSource(where))
     throw new UserError(`${where} is built in and needs no check: name a folder, an archive or a Parquet file`);
   const display = new ProgressDisplay();
   const { report, source } = await reportPictures(where, {
     side: minSide,
     maxPixels: maxPixels * 1e6,
+    exclude: exclude === undefined ? [] : readNames(exclude),
     onProgress: display.count('checking'),
     signal: interruptSignal(),
   });
   display.end();
   if (out !== undefined) await writeFiles(out, report, source);
   const training = estimate && source.size > 0 ? await estimates() : [];
-  printResult(json, { pictures: where, ...report, training }, () => [
+  const reasons = totalsByReason(report.rejected);
+  printResult(json, { pictures: where, reasons, ...report, training }, () => [
     ...lines(where, report),
     ...(training.length > 0
       ? ['', 'Training would take on this machine (tokenizer and diffusion; train --estimate says more):']
@@ -80,7 +90,10 @@ const SHOWN = 20;
 
 function lines(where: string, report: PictureReport): string[] {
   const { accepted, rejected, bytes, width, height, tiny, animated, exactDuplicates, nearDuplicates } = report;
-  const head = `${where}: ${accepted} pictures can be used, ${rejected.length} cannot`;
+  // Files that claim to be no picture are one line: a folder may hold more of them than pictures.
+  const unusable = rejected.filter(({ reason }) => reason !== NOT_A_PICTURE);
+  const others = otherFiles(rejected);
+  const head = `${where}: ${accepted} pictures can be used, ${unusable.length} cannot`;
   const formats = Object.entries(report.formats).map(([format, count]) => `${count} ${format}`);
   const copies = exactDuplicates.reduce((sum, group) => sum + group.length - 1, 0);
   return [
@@ -96,9 +109,14 @@ function lines(where: string, report: PictureReport): string[] {
           `  duplicates   ${copies} byte for byte; ${nearDuplicates.length} groups that look the same (difference hash within ${NEAR_BITS} of 64 bits, colours within ${NEAR_LEVELS} of 255)`,
         ]
       : []),
+    ...advice(report),
+    ...(others === undefined ? [] : ['', `Besides: ${others}`]),
+    ...(unusable.length > 0
+      ? ['', 'Left out, by reason:', ...totalsByReason(unusable).map(({ kind, count }) => `  ${count} ${kind}`)]
+      : []),
     ...listed(
       'Left out:',
-      rejected.map(({ path: name, reason }) => `${name}: ${reason}`),
+      unusable.map(({ path: name, reason }) => `${name}: ${reason}`),
     ),
     ...listed(
       'The same byte for byte:',
@@ -110,6 +128,32 @@ function lines(where: string, report: PictureReport): string[] {
     ),
     ...listed('Tiny:', tiny.names),
   ];
+}
+
+/** Below so many pictures, mirrored ones are worth having. */
+const FEW = 5000;
+
+/** What the pictures suggest for training. */
+function advice({ accepted, notSquare, exactDuplicates }: PictureReport): string[] {
+  const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
+  const lines = [
+    ...(notSquare.count > 0
+      ? [
+          `${percent(notSquare.count / accepted)} of the pictures are not square: training sees their middle square, without ${percent(notSquare.cut)} of their area on average. All of it: --set pictures.crop=pad (on the background), =cover (squares from end to end in turn) or =random (near the middle)`,
+        ]
+      : []),
+    ...(accepted > 0 && accepted < FEW
+      ? [
+          `${accepted} pictures are few: --set pictures.flip=true trains on their mirror images too (not where they hold text or only one side is right)`,
+        ]
+      : []),
+    ...(exactDuplicates.length > 0
+      ? [
+          'Pictures that are the same byte for byte are trained on once (--set pictures.duplicates=all: as often as they are there)',
+        ]
+      : []),
+  ];
+  return lines.length > 0 ? ['', 'Advice:', ...lines.map((line) => `  ${line}`)] : [];
 }
 
 function listed(title: string, items: readonly string[]): string[] {

@@ -62,7 +62,7 @@ async function demo(options: DemoOptions): Promise<void> {
     run,
     pictures: await openPictures(run.settings, { signal, display }, run),
     stages: ['clip', 'tokenizer', 'diffusion'],
-    engine: engineOptions(options),
+    engineOptions: engineOptions(options),
     memory: options.memory,
     resume,
     checkpointEvery: 250,

@@ -1,35 +1,50 @@
-/** What the command line says: results on stdout, everything else on stderr. */
+/** What the command line prints: results on stdout, everything else on stderr. */
 
 import { Interrupted, messageOf, UserError } from '../base/errors.ts';
+import { printable } from '../base/text.ts';
+import { typeable } from './invocation.ts';
+import { writeTo } from './streams.ts';
+
+export { interruptSignal } from './interrupt.ts';
+export { watchStreams } from './streams.ts';
 
 /** One JSON document with `--json`, else readable lines. */
 export function printResult(json: boolean, result: unknown, lines: () => readonly string[]): void {
-  process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${lines().join('\n')}\n`);
+  // Names and prompts come from anywhere: what they hold cannot steer the terminal.
+  writeTo(
+    process.stdout,
+    json
+      ? `${JSON.stringify(result)}\n`
+      : `${lines()
+          .map((line) => printable(typeable(line)))
+          .join('\n')}\n`,
+  );
 }
 
+/** A line for people. */
 export function note(text: string): void {
-  process.stderr.write(`${text}\n`);
+  writeTo(process.stderr, `${typeable(text)}\n`);
 }
 
-/** Report a failure in one line and choose the exit code: 2 for what the user can mend, 130 for an interruption, 1 for a fault of ours. */
-export function reportFailure(error: unknown, debug: boolean): number {
-  if (debug && error instanceof Error) note(error.stack ?? error.message);
-  else note(error instanceof Interrupted ? messageOf(error) : `clipvq: ${messageOf(error)}`);
-  if (error instanceof UserError) return 2;
-  return error instanceof Interrupted ? 130 : 1;
+/** What the options of a failing command ask for. */
+export interface FailureFlags {
+  readonly json: boolean;
+  readonly debug: boolean;
 }
 
-/** A signal that fires on Ctrl-C; a second Ctrl-C ends the process at once. */
-export function interruptSignal(): AbortSignal {
-  const controller = new AbortController();
-  let asked = false;
-  const stop = () => {
-    if (asked) process.exit(130);
-    asked = true;
-    note('\nStopping after this step (Ctrl-C again to stop at once)');
-    controller.abort(new Interrupted('Stopped'));
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
-  return controller.signal;
+/**
+ * Report a failure in one line on stderr, and with `--json` also as a document `{ error, exitCode }` on stdout.
+ * @returns the exit code: 2 for what the user can mend, 130 for an interruption, 1 for a fault of ours.
+ */
+export function reportFailure(error: unknown, flags: FailureFlags): number {
+  const code = error instanceof UserError ? 2 : error instanceof Interrupted ? 130 : 1;
+  if (flags.debug && error instanceof Error) note(error.stack ?? error.message);
+  return printError(messageOf(error), code, flags);
+}
+
+/** The line and the document of a failure. */
+export function printError(message: string, exitCode: number, { json, debug }: FailureFlags): number {
+  if (!debug || exitCode === 2) note(printable(exitCode === 130 ? message : `clipvq: ${message}`));
+  if (json) writeTo(process.stdout, `${JSON.stringify({ error: typeable(message), exitCode })}\n`);
+  return exitCode;
 }

@@ -1,26 +1,39 @@
 /** The progress display: one line on a terminal, now and then a line elsewhere. */
 
+import { printable } from '../base/text.ts';
 import type { Progress } from '../stage/display.ts';
+import { writeTo } from './streams.ts';
 
 const TERMINAL_INTERVAL = 100;
 const LOG_INTERVAL = 10_000;
 const BRIEF = 2000;
+/** Steps over which the numbers of a progress line are averaged, about. */
+const SMOOTHING = 20;
 
-/** A display that writes to stderr. Call `done` when a stage ends, so that its last line stays. */
+/** Names of numbers where the line has others than the log. `clipvq train --help` explains them. */
+export const labels: Readonly<Record<string, string>> = { gradientNorm: '|g|', psnr: 'PSNR' };
+
+/**
+ * A display that writes to stderr. Steps, rate and time left come first and fit into 60 columns; measured numbers follow, as
+ * running averages. Call `end` when a stage ends, so that its last line stays.
+ */
 export class ProgressDisplay {
   private last = performance.now();
   private open = '';
+  private readonly averages = new Map<string, number>();
   private readonly terminal = process.stderr.isTTY === true;
 
   /** A training step. */
   readonly step = (progress: Progress): void => {
-    const { stage, step, steps, metrics, rate, secondsLeft, waiting } = progress;
-    const values = Object.entries(metrics).map(([name, value]) => `${labels[name] ?? name} ${number(value)}`);
-    const waits = waiting === undefined ? '' : `  waits for pictures ${(100 * waiting).toFixed(0)} %`;
-    this.show(
-      `${stage.padEnd(9)} ${bar(step / steps)} step ${step}/${steps}  ${values.join('  ')}${waits}  ${number(rate)} steps/s  ${duration(secondsLeft)} left`,
-      step === steps,
-    );
+    const { stage, step, steps, metrics } = progress;
+    for (const [name, value] of Object.entries(metrics)) {
+      const key = `${stage} ${name}`;
+      const before = this.averages.get(key);
+      const isUsual = before !== undefined && Number.isFinite(before) && Number.isFinite(value);
+      this.averages.set(key, isUsual ? before + (value - before) / SMOOTHING : value);
+    }
+    const smoothed = Object.keys(metrics).map((name) => [name, this.averages.get(`${stage} ${name}`)!] as const);
+    this.show(stepLine(progress, Object.fromEntries(smoothed)), step === steps);
   };
 
   /** Work that counts things: drawing, encoding, sampling. */
@@ -30,22 +43,20 @@ export class ProgressDisplay {
       // What is over at once needs no line in a log.
       if (!this.terminal && performance.now() - start < BRIEF) return;
       const rate = (done * 1000) / Math.max(1, performance.now() - start);
-      this.show(
-        `${what.padEnd(9)} ${bar(done / total)} ${done}/${total}  ${number(rate)}/s  ${duration((total - done) / rate)} left`,
-        done === total,
-      );
+      const left = duration((total - done) / rate);
+      this.show(`${what.padEnd(9)} ${done}/${total}  ${number(rate)}/s  ${left} left`, done === total);
     };
   }
 
   /** A sentence on a line of its own. */
   readonly note = (text: string): void => {
     this.end();
-    process.stderr.write(`${text}\n`);
+    writeTo(process.stderr, `${printable(text)}\n`);
   };
 
   /** Leave the current line standing. */
   end(): void {
-    if (this.terminal && this.open) process.stderr.write('\n');
+    if (this.terminal && this.open) writeTo(process.stderr, '\n');
     this.open = '';
   }
 
@@ -53,27 +64,23 @@ export class ProgressDisplay {
     const now = performance.now();
     if (!final && now - this.last < (this.terminal ? TERMINAL_INTERVAL : LOG_INTERVAL)) return;
     this.last = now;
-    if (!this.terminal) process.stderr.write(`${line}\n`);
+    if (!this.terminal) writeTo(process.stderr, `${line}\n`);
     else {
-      const width = (process.stderr.columns ?? 120) - 1;
-      process.stderr.write(`\r\x1b[2K${line.slice(0, width)}`);
+      const width = (process.stderr.columns || 120) - 1;
+      writeTo(process.stderr, `\r\x1b[2K${line.slice(0, width)}`);
       this.open = line;
       if (final) this.end();
     }
   }
 }
 
-const labels: Readonly<Record<string, string>> = {
-  crossEntropy: 'guess',
-  gradientNorm: '|g|',
-  perplexity: 'perplexity',
-  psnr: 'PSNR',
-};
-
-function bar(fraction: number): string {
-  const width = 20;
-  const filled = Math.round(Math.min(1, fraction) * width);
-  return `[${'='.repeat(filled)}${' '.repeat(width - filled)}]`;
+/** One line of training: stage, steps, rate and time left in at most 60 columns, then the numbers. */
+export function stepLine(progress: Progress, metrics: Readonly<Record<string, number>>): string {
+  const { stage, step, steps, rate, secondsLeft, waiting } = progress;
+  const values = Object.entries(metrics).map(([name, value]) => `${labels[name] ?? name} ${number(value)}`);
+  const waits = waiting === undefined ? [] : [`waits for pictures ${(100 * waiting).toFixed(0)} %`];
+  const place = `${stage.padEnd(9)} ${step}/${steps}`;
+  return [place, `${number(rate)} steps/s`, `${duration(secondsLeft)} left`, ...values, ...waits].join('  ');
 }
 
 function number(value: number): string {

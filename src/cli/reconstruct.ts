@@ -5,11 +5,12 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { UserError } from '../base/errors.ts';
 import { writeFileAtomic } from '../checkpoint/atomic.ts';
-import { fileError } from '../checkpoint/file-errors.ts';
-import { toSquare } from '../data/pictures/decode.ts';
 import { psnr } from '../data/pictures/image.ts';
+import { wholePicture } from '../data/pictures/square.ts';
 import { openSource } from '../data/sources/open.ts';
+import { readPictures } from '../data/sources/picture-files.ts';
 import { Generator } from '../generation/generator.ts';
+import type { PictureSettings } from '../recipe/schema.ts';
 import { contactSheet } from '../render/sheet.ts';
 import { HELD_OUT_FACES_OFFSET } from '../training/pictures.ts';
 import { type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
@@ -34,7 +35,8 @@ export function reconstructCommand(): Command {
 async function reconstruct(pictures: string[], options: ReconstructOptions): Promise<void> {
   const generator = await Generator.load(options.model, engineOptions(options));
   try {
-    const originals = await read(pictures, options.count, generator.recipe.imageSize);
+    const { imageSize, pictures: settings } = generator.recipe;
+    const originals = await read(pictures, options.count, imageSize, settings);
     const images = originals.map(({ image }) => image);
     const back = await generator.decode(await generator.encode(images));
     const results = originals.map(({ name, image }, i) => ({ picture: name, psnr: psnr(image, back[i]!) }));
@@ -55,27 +57,27 @@ async function reconstruct(pictures: string[], options: ReconstructOptions): Pro
   }
 }
 
-async function read(pictures: readonly string[], count: number, size: number) {
+async function read(
+  pictures: readonly string[],
+  count: number,
+  size: number,
+  { background, crop, maxPixels }: PictureSettings,
+) {
   const [first] = pictures as readonly [string, ...string[]];
+  const limits = { background, maxPixels: 1e6 * maxPixels };
+  // What training has seen of a picture, where that is the same each time.
+  const kept = crop === 'pad' ? wholePicture : undefined;
   const isFolder = first === 'faces' || (fs.existsSync(first) && fs.statSync(first).isDirectory());
-  if (isFolder) {
-    if (pictures.length > 1) throw new UserError('Name picture files, or one folder, not both');
-    const source = await openSource(first, {
-      faces: { seed: 0, count, offset: HELD_OUT_FACES_OFFSET },
-      onRejected: ({ path: file, reason }) => note(`left out: ${file}: ${reason}`),
-    });
-    const indices = Array.from({ length: Math.min(count, source.size) }, (_, i) => i);
-    return Promise.all(indices.map(async (i) => ({ name: source.id(i), image: await source.read(i, size) })));
+  if (!isFolder) {
+    const images = await readPictures(pictures, size, { ...limits, crop: kept });
+    return images.map((image, i) => ({ name: path.basename(pictures[i]!), image }));
   }
-  return Promise.all(
-    pictures.map(async (file) => ({ name: path.basename(file), image: await toSquare(bytesOf(file), size) })),
-  );
-}
-
-function bytesOf(file: string): Uint8Array {
-  try {
-    return fs.readFileSync(file);
-  } catch (error) {
-    throw fileError('read', file, error);
-  }
+  if (pictures.length > 1) throw new UserError('Name picture files, or one folder, not both');
+  const source = await openSource(first, {
+    ...limits,
+    faces: { seed: 0, count, offset: HELD_OUT_FACES_OFFSET },
+    onRejected: ({ path: file, reason }) => note(`left out: ${file}: ${reason}`),
+  });
+  const indices = Array.from({ length: Math.min(count, source.size) }, (_, i) => i);
+  return Promise.all(indices.map(async (i) => ({ name: source.id(i), image: await source.read(i, size, kept) })));
 }

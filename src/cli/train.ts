@@ -10,24 +10,25 @@ import { openEmbedder } from '../clip/embedder.ts';
 import type { ClipReport } from '../clip/report.ts';
 import type { Recall } from '../clip/retrieval.ts';
 import { isNamedSource } from '../data/sources/open.ts';
-import { hasPairs, isPairsFile } from '../data/sources/pairs.ts';
+import { hasPairs, isPairsFile, readPairs } from '../data/sources/pairs.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
 import { changedRecipe, makeRecipe, presets } from '../recipe/recipe.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
 import { createFrom, settingsFrom } from '../run/origin.ts';
-import type { StageName } from '../stage/stage.ts';
 import { openPictures } from '../training/pictures.ts';
 import { trainPipeline } from '../training/pipeline.ts';
+import { type StageName, stageNames, stages, stagesOf } from '../training/stages.ts';
 import { filesIn } from '../vqgan/lpips-weights.ts';
 import { estimateLines } from './estimate.ts';
-import { checkLimit, checkParts, type PartsOptions } from './memory.ts';
-import { assignment, type CommonOptions, engineOptions, memorySize, whole, withCommon } from './options.ts';
+import { checkAccumulate, checkLimit, checkMemory, type MemoryOptions } from './memory.ts';
+import { assignment, between, type CommonOptions, engineOptions, memorySize, whole, withCommon } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
+import { pictureSettings } from './picture-options.ts';
 import { type ProfileOptions, profiled, withProfile } from './profile.ts';
 import { duration, ProgressDisplay } from './progress.ts';
 import { settingsHelp } from './settings-help.ts';
 
-interface TrainCommandOptions extends CommonOptions, ProfileOptions, PartsOptions {
+interface TrainCommandOptions extends CommonOptions, ProfileOptions, MemoryOptions {
   readonly data?: string;
   readonly run?: string;
   readonly from?: string;
@@ -35,6 +36,8 @@ interface TrainCommandOptions extends CommonOptions, ProfileOptions, PartsOption
   readonly stage: StageName | 'all';
   readonly clip?: string;
   readonly set?: Readonly<Record<string, string>>;
+  readonly exclude?: string;
+  readonly maxPixels?: number;
   readonly seed?: number;
   readonly maxSteps?: number;
   readonly checkpointEvery: number;
@@ -54,14 +57,16 @@ export function trainCommand(): Command {
     .option('--run <dir>', 'where to keep the run; a run directory is a model')
     .option('--from <dir>', 'start from the weights and settings of this model (trained or converted)')
     .option('--preset <name>', `sizes and lengths to start from: ${Object.keys(presets).join(', ')} (default: nano)`)
-    .addOption(
-      new Option('--stage <name>', 'train one stage only')
-        .choices(['clip', 'tokenizer', 'diffusion', 'finetune', 'all'])
-        .default('all'),
-    )
+    .addOption(new Option('--stage <name>', 'train one stage only').choices([...stageNames, 'all']).default('all'))
     .option(
       '--clip <compact|shipped|folder|hub name>',
       'the CLIP to learn from; shipped is one of drawn faces (default: compact for faces, Xenova/clip-vit-base-patch32 for folders)',
+    )
+    .option('--exclude <file>', 'leave out the pictures that this file names, one a line; * stands for anything')
+    .option(
+      '--max-pixels <megapixels>',
+      'leave out larger pictures; the same as --set pictures.maxPixels',
+      between(0.01, 1000),
     )
     .option('--set <key=value>', 'change a setting; repeatable', assignment)
     .option('--seed <n>', 'seed of everything random (default: 0)', whole(0))
@@ -84,7 +89,8 @@ export function trainCommand(): Command {
   return withProfile(withCommon(command)).addHelpText('after', settingsHelp).action(train);
 }
 
-async function train(options: TrainCommandOptions): Promise<void> {
+async function train(given: TrainCommandOptions): Promise<void> {
+  const options = { ...given, set: { ...given.set, ...pictureSettings(given) } };
   checkLimit(options);
   if (options.estimate) return estimate(options);
   if (options.run === undefined) throw new UserError('Say where to keep the run: --run <dir>');
@@ -102,20 +108,21 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   if (options.lpips !== undefined) checkLpips(options.lpips, settings);
   const dim =
     settings.clip === 'compact' ? settings.recipe.clip.dim : await tryClip(settings.clip, options, signal, display);
-  const stages = stagesOf(options, settings);
-  checkParts(options, settings, stages, dim, resumed);
-  const pictures = stages.some((stage) => stage !== 'clip')
+  const names = chosenStages(options, settings);
+  checkMemory(options, settings, names, dim, resumed);
+  if (isPairsFile(settings.data)) readPairs(settings.data);
+  const pictures = names.some((name) => stages[name].sees !== 'pairs')
     ? await openPictures(settings, { signal, display }, resumed)
     : undefined;
   const run = resumed ?? (source ? createFrom(source, folder, settings) : RunDirectory.create(folder, settings));
 
-  const { seconds, clip } = await profiled(options, (engine) =>
+  const { seconds, clip } = await profiled(options, (engineOptions) =>
     trainPipeline({
       run,
       pictures,
-      stages,
-      engine,
-      accumulate: options.accumulate,
+      stages: names,
+      engineOptions,
+      microBatches: options.accumulate,
       memory: options.memory,
       resume: options.resume ?? false,
       checkpointEvery: options.checkpointEvery,
@@ -130,7 +137,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   printResult(options.json ?? false, { run: run.path, seconds, peakBytes, ...(clip && { clip }) }, () => [
     ...(clip ? clipLines(clip) : []),
     `Trained ${run.path} in ${duration(Object.values(seconds).reduce((a, b) => a + b, 0))}, in at most ${sizeText(peakBytes)} of memory.`,
-    stages.every((stage) => stage === 'clip')
+    names.every((name) => stages[name].sees === 'pairs')
       ? `Use it: clipvq train --data <pictures> --clip ${run.clipFolder} --run <dir>`
       : `Try it: clipvq generate --model ${run.path} "a prompt"`,
   ]);
@@ -156,11 +163,9 @@ async function tryClip(model: string, { offline }: TrainCommandOptions, signal: 
   return clip.dim;
 }
 
-/** The stages that were asked for, in order; a CLIP that exists already and a second stage of no steps are none. */
-function stagesOf({ stage }: Pick<TrainCommandOptions, 'stage'>, { recipe }: RunSettings): StageName[] {
-  if (stage !== 'all') return [stage];
-  return ['clip', 'tokenizer', 'diffusion', ...(recipe.finetune.steps > 0 ? (['finetune'] as const) : [])];
-}
+/** The stage that is named, or all that a run of these settings has. */
+const chosenStages = ({ stage }: Pick<TrainCommandOptions, 'stage'>, settings: RunSettings): StageName[] =>
+  stage === 'all' ? stagesOf(settings) : [stage];
 
 /** `--estimate`: needs no pictures and writes nothing. */
 async function estimate(options: TrainCommandOptions): Promise<void> {
@@ -168,11 +173,18 @@ async function estimate(options: TrainCommandOptions): Promise<void> {
     options.resume && options.run !== undefined
       ? openResumed(options.run, options).settings
       : newSettings({ data: NO_DATA, ...options }, options.from ? openSource(options.from, options) : undefined);
-  const stages = stagesOf(options, settings).filter((stage) => stage !== 'clip' || settings.clip === 'compact');
+  const names = chosenStages(options, settings).filter((name) => stages[name].isPartOf(settings));
   const conditionDim = settings.clip === 'compact' ? settings.recipe.clip.dim : DEFAULT_CLIP_DIM;
   const speed = await machineSpeed(engineOptions(options));
   const { accumulate, memory } = options;
-  const result = estimateTraining(settings.recipe, { stages, speed, conditionDim, accumulate, memory });
+  for (const name of names) checkAccumulate(accumulate, stages[name].plan(settings.recipe, conditionDim).batch);
+  const result = estimateTraining(settings.recipe, {
+    stages: names,
+    speed,
+    conditionDim,
+    microBatches: accumulate,
+    memory,
+  });
   printResult(options.json ?? false, result, () => estimateLines(result));
 }
 

@@ -5,6 +5,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
 import { fileError } from '../checkpoint/file-errors.ts';
+import { hashFile } from '../checkpoint/hash-file.ts';
+import { MOST_TEXT, openRegular } from '../checkpoint/regular-file.ts';
 import { chooseFiles, type Networks, networksAmong } from './clip-files.ts';
 import { fetchFromHub, type HubOptions } from './hub.ts';
 import { SHIPPED, shippedClip } from './shipped.ts';
@@ -48,7 +50,14 @@ function sourceIn(folder: string, model: string): ClipSource {
   const chosen = chooseFiles(files);
   if (typeof chosen === 'string')
     throw new UserError(`${model} is not a CLIP: it ${chosen}; train it again or give another folder`);
+  for (const name of chosen) readable(path.join(folder, name));
   return { model, folder, networks: networksAmong(files)! };
+}
+
+/** Settings and vocabularies are smaller; networks may have any size. */
+function readable(file: string): void {
+  const descriptor = openRegular(file, file.endsWith('.json') ? MOST_TEXT : undefined);
+  fs.closeSync(descriptor);
 }
 
 /** Paths of the files that matter, relative to the folder. */
@@ -69,10 +78,10 @@ export function hashClip({ folder }: ClipSource): string {
   try {
     for (const name of chooseFiles(filesIn(folder))) {
       hash.update(`${name}\0`);
-      hash.update(fs.readFileSync(path.join(folder, name)));
+      hashFile(hash, path.join(folder, name));
     }
   } catch (error) {
-    throw fileError('read', folder, error);
+    throw error instanceof UserError ? error : fileError('read', folder, error);
   }
   return hash.digest('hex').slice(0, 16);
 }

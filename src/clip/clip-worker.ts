@@ -15,6 +15,7 @@ import { serveThread, threadOptions } from '../base/worker-calls.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
 import type { ClipCalls, ClipFacts, ClipWorkerOptions } from './clip-protocol.ts';
 import { hashClip } from './clip-source.ts';
+import { within } from './time-limit.ts';
 
 const { source, threads } = threadOptions<ClipWorkerOptions>();
 
@@ -37,6 +38,8 @@ type Feeds = Readonly<Record<string, unknown>>;
 
 /** Beyond this a tokenizer's limit only says that it has none. */
 const NO_LIMIT = 1e6;
+/** Milliseconds; a batch of texts takes a few. */
+const MOST_TOKENIZING = 10_000;
 
 async function load(): Promise<Clip> {
   env.logLevel = LogLevel.NONE;
@@ -67,7 +70,7 @@ async function load(): Promise<Clip> {
   // texts of full length, and is given them.
   const padding = inputs.includes('attention_mask') ? true : 'max_length';
   const pad = { padding, truncation: true, max_length: contextLength } as const;
-  const words = (texts: readonly string[]): Feeds => tokenizer([...texts], pad);
+  const words = (texts: readonly string[]): Feeds => tokenized(() => tokenizer([...texts], pad));
   const pixels = async (images: readonly RgbImage[]): Promise<Feeds> =>
     processor(images.map(({ data, width, height }) => new RawImage(data, width, height, 3)));
   // A joint network wants something on its other side too.
@@ -99,11 +102,23 @@ async function load(): Promise<Clip> {
       return unitRows(await embed('image', await pixels(images)), dim);
     },
     async embedTexts(texts, truncate) {
-      for (const text of texts) checkText(text, truncate ? 0 : tokenizer.encode(text).length, contextLength);
+      for (const text of texts)
+        checkText(text, truncate ? 0 : tokenized(() => tokenizer.encode(text).length), contextLength);
       return unitRows(await embed('text', words(texts)), dim);
     },
   };
 }
+
+/** A tokenizer's regular expressions come with the model, and some never end on some texts. */
+const tokenized = <T>(job: () => T): T =>
+  within(
+    MOST_TOKENIZING,
+    job,
+    () =>
+      new UserError(
+        `the tokenizer of ${source.model} does not end on such a text: its tokenizer.json has a regular expression that takes too long; use another CLIP`,
+      ),
+  );
 
 /** Tokens that a text may have: the least that tokenizer and network allow. */
 function contextOf(tokenizerLimit: number, config: unknown): number {

@@ -11,6 +11,7 @@ import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
 import { cacheFolder } from '../checkpoint/cache-folder.ts';
 import { download, type GitFile, type RemoteFile } from '../checkpoint/download.ts';
 import { request } from '../checkpoint/network.ts';
+import { readText } from '../checkpoint/regular-file.ts';
 import { chooseFiles } from './clip-files.ts';
 
 export interface HubOptions {
@@ -42,7 +43,7 @@ export async function fetchFromHub(name: string, options: HubOptions = {}): Prom
   const { cacheDir = cacheFolder(), revision = 'main' } = options;
   const root = path.join(path.resolve(cacheDir), 'hub', ...name.split('/'));
   const reference = path.join(root, 'refs', encodeURIComponent(revision));
-  const known = fs.existsSync(reference) ? path.join(root, fs.readFileSync(reference, 'utf8').trim()) : undefined;
+  const known = fs.existsSync(reference) ? path.join(root, readText(reference, 1024).trim()) : undefined;
   if (known && fs.existsSync(path.join(known, COMPLETE))) return known;
   if (options.offline || isSet(process.env.HF_HUB_OFFLINE))
     throw new UserError(

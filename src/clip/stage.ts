@@ -25,8 +25,8 @@ export interface ClipStageOptions {
   /** What `wordsOf` finds in them, where that is known. */
   readonly words?: ClipWords | undefined;
   readonly fingerprint: string;
-  /** Micro-batches that a batch is computed in, to save memory; 1 unless told. Results are those of the whole batch, up to rounding. */
-  readonly accumulate?: number | undefined;
+  /** Micro-batches that a batch is computed in, to save memory; by default 1. Results are those of the whole batch, up to rounding. */
+  readonly microBatches?: number | undefined;
   /** Where `export` writes the trained model. */
   readonly folder: string;
 }
@@ -62,7 +62,7 @@ export function wordsOf(pairs: CaptionedPictures, settings: ClipSettings): ClipW
 
 /** @throws UserError as `wordsOf` does. */
 export function clipStage(options: ClipStageOptions): Stage {
-  const { engine, settings, seed, pairs, accumulate: parts = 1 } = options;
+  const { engine, settings, seed, pairs, microBatches = 1 } = options;
   const { count, bpe, rows, length, known } = options.words ?? wordsOf(pairs, settings);
   const parameters = clipParameters(settings, known);
   const { batch, captions } = settings;
@@ -73,9 +73,9 @@ export function clipStage(options: ClipStageOptions): Stage {
 
   async function compile(step: ClipStepOptions): Promise<ClipStep> {
     const programs: Executable[] = [];
-    for (const { write, ...compile } of stepPrograms(step, parts))
+    for (const { write, ...compile } of stepPrograms(step, microBatches))
       programs.push(await engine.compile(write(), compile));
-    return stepOf(settings, parts, programs);
+    return stepOf(settings, microBatches, programs);
   }
 
   return {
@@ -89,7 +89,7 @@ export function clipStage(options: ClipStageOptions): Stage {
       const params = initialize(parameters, seed);
       train ??= await compile(step);
       await engine.load({ params, adam: adamState(params) });
-      if (parts > 1) await engine.load({ [GRADIENTS]: blank(parameters) });
+      if (microBatches > 1) await engine.load({ [GRADIENTS]: blank(parameters) });
     },
 
     async run(step) {

@@ -10,7 +10,7 @@ import { guidanceAt } from '../diffusion/guidance.ts';
 import { DenoiserPool, scheduleOf, transformerConfig } from '../diffusion/model.ts';
 import type { Schedule } from '../diffusion/process/schedule.ts';
 import { drawTokens } from '../diffusion/samplers/index.ts';
-import type { SamplerProgress } from '../diffusion/samplers/sampler.ts';
+import type { Sampler, SamplerProgress } from '../diffusion/samplers/sampler.ts';
 import { diffusionParameters } from '../diffusion/transformer.ts';
 import type { Executor } from '../engine/executor.ts';
 import { adopt } from '../nn/parameters.ts';
@@ -42,6 +42,8 @@ export interface DrawOptions {
   readonly settings: SamplingChoice;
   /** The seed of each picture; as many as there are conditions. */
   readonly seeds: readonly number[];
+  /** Draws in the place of the sampler that the settings name. */
+  readonly customSampler?: Sampler | undefined;
   /** A unit row [conditionDim] in the place of the null condition. */
   readonly negative?: Float32Array | undefined;
   /** Checked before every step. */
@@ -119,7 +121,10 @@ export class PictureModel {
   }
 
   /** Draw codes for conditions, unit rows [pictures, conditionDim], all in one batch. */
-  async draw(conditions: Float32Array, { settings, seeds, negative, signal, onStep }: DrawOptions): Promise<Drawn> {
+  async draw(
+    conditions: Float32Array,
+    { settings, seeds, customSampler, negative, signal, onStep }: DrawOptions,
+  ): Promise<Drawn> {
     const { steps, truncation } = settings;
     const total = this.schedule.steps;
     const passes = { conditional: 0, unconditional: 0 };
@@ -132,16 +137,19 @@ export class PictureModel {
       },
       negative,
     );
-    const tokens = await drawTokens(settings, denoise, {
+    const samplerOptions = {
       schedule: this.schedule,
       batch: seeds.length,
       tokens: this.tokens,
       steps,
       truncation: truncation < 1 ? truncation : undefined,
       noise: { seed: this.seed, samples: seeds },
-      ...(onStep && { onStep: (progress) => onStep({ ...progress, passes: { ...passes } }) }),
+      ...(onStep && { onStep: (progress: SamplerProgress) => onStep({ ...progress, passes: { ...passes } }) }),
       ...(signal && { signal }),
-    });
+    };
+    const tokens = await (customSampler
+      ? customSampler(denoise, samplerOptions)
+      : drawTokens(settings, denoise, samplerOptions));
     return { tokens, passes };
   }
 

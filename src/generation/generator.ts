@@ -171,6 +171,7 @@ export class Generator {
       const drawn = await this.model.draw(this.conditionsOf(wanted, conditions), {
         settings,
         seeds: wanted.map(({ seed }) => seed),
+        customSampler: options.customSampler,
         negative,
         signal: options.signal,
         onStep: ({ step }) => options.onProgress?.(done + step, total),
@@ -196,6 +197,7 @@ export class Generator {
     for await (const frame of this.model.frames(this.conditionsOf(wanted, conditions), {
       settings,
       seeds,
+      customSampler: options.customSampler,
       negative,
       preview,
       signal,

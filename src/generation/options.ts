@@ -4,6 +4,7 @@ import { UserError } from '../base/errors.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
 import { isGuided } from '../diffusion/guidance.ts';
 import { refuseUnused } from '../diffusion/samplers/index.ts';
+import type { Sampler } from '../diffusion/samplers/sampler.ts';
 import { checkSampling } from '../recipe/recipe.ts';
 import { refuseSteps } from '../recipe/rules.ts';
 import { gridSize, type Recipe, type SamplingSettings } from '../recipe/schema.ts';
@@ -30,6 +31,8 @@ export interface GenerateOptions extends Optional<SamplingChoice> {
    * brings the mean of its candidates.
    */
   readonly bestOf?: number | undefined;
+  /** Draws the codes in the place of the sampler that the settings name. */
+  readonly customSampler?: Sampler | undefined;
   /** Checked before every sampling step. */
   readonly signal?: AbortSignal | undefined;
   /** Called after every sampling step with the steps done and their total, over all batches. */
@@ -56,7 +59,7 @@ export interface Request {
 }
 
 const LARGEST_SEED = Number.MAX_SAFE_INTEGER;
-const OWN_OPTIONS = ['count', 'seed', 'negative', 'signal', 'onProgress'];
+const OWN_OPTIONS = ['count', 'seed', 'negative', 'customSampler', 'signal', 'onProgress'];
 
 /**
  * Prompts and options as a request, with the recipe's settings for those that are left out.

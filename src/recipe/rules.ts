@@ -44,7 +44,7 @@ export function refuseUnfit(recipe: Recipe, where: string): void {
       `${where}: tokenizer.discriminatorLayers ${discriminatorLayers} are too many for ${recipe.imageSize} pixels: nothing is left to tell apart`,
     );
   const { crop, flip, views } = recipe.pictures;
-  if (views > 1 && crop === 'centre' && !flip)
+  if (views > 1 && (crop === 'centre' || crop === 'pad') && !flip)
     throw new UserError(
       `${where}: pictures.views ${views} would all be the same: set pictures.crop=random or pictures.flip=true`,
     );

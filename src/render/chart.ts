@@ -1,5 +1,5 @@
 /** Line charts as PNG: a few panels side by side, one colour a line, labels drawn as paths. */
-import sharp from 'sharp';
+import { sharp } from '../data/pictures/sharp.ts';
 import { type TextStyle, textPath, textWidth } from './lettering.ts';
 
 export interface Series {

@@ -1,7 +1,7 @@
 /** Text as vector paths, in the Inter that ships with the package: a fresh machine may have no fonts at all. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import opentype, { type Font, type Glyph } from 'opentype.js';
+import type { Font, Glyph, default as OpenType } from 'opentype.js';
 
 export type Weight = 400 | 500 | 600;
 
@@ -14,7 +14,7 @@ export interface TextStyle {
 
 /** Inter is split by script; a character is taken from the first part that has it. */
 const scripts = ['latin', 'latin-ext', 'cyrillic', 'greek', 'vietnamese'] as const;
-const locate = createRequire(import.meta.url).resolve;
+const require = createRequire(import.meta.url);
 const fonts = new Map<string, Font>();
 
 /** Width of one line in pixels. */
@@ -94,7 +94,9 @@ function loadFont(script: (typeof scripts)[number], weight: Weight): Font {
   const file = `@fontsource/inter/files/inter-${script}-${weight}-normal.woff`;
   let font = fonts.get(file);
   if (!font) {
-    font = opentype.parse(new Uint8Array(readFileSync(locate(file))).buffer);
+    // Loaded with the first letter.
+    const opentype = require('opentype.js') as typeof OpenType;
+    font = opentype.parse(new Uint8Array(readFileSync(require.resolve(file))).buffer);
     fonts.set(file, font);
   }
   return font;

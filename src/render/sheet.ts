@@ -1,6 +1,8 @@
 /** Contact sheets: labelled rows of pictures as one PNG, the first thing anyone sees of a model. */
-import sharp from 'sharp';
+
 import type { RgbImage } from '../data/pictures/image.ts';
+import { withText } from '../data/pictures/png-text.ts';
+import { sharp } from '../data/pictures/sharp.ts';
 import { type TextStyle, textPath, textWidth, wrapText } from './lettering.ts';
 
 export interface SheetRow {
@@ -59,11 +61,13 @@ export async function contactSheet(sheet: Sheet): Promise<Buffer> {
   }
   const height = Math.ceil(top - gap + margin);
   const overlay = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${vectors.join('')}</svg>`;
-  return sharp({ create: { width, height, channels: 3, background: paper } })
+  const png = await sharp({ create: { width, height, channels: 3, background: paper } })
     .composite([...tiles, { input: Buffer.from(overlay), left: 0, top: 0 }])
     .removeAlpha()
     .png({ compressionLevel: 9 })
     .toBuffer();
+  // A sheet that lies among pictures is not trained on.
+  return Buffer.from(withText(png, { Software: 'clip-vqdiffusion' }));
 }
 
 function headingWidth({ title = '', subtitle = '' }: Sheet): number {

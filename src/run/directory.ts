@@ -7,18 +7,22 @@ import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
 import type { NDArray, Tree } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
-import { sweepTemporaries, writeFileAtomic } from '../checkpoint/atomic.ts';
-import { fileError } from '../checkpoint/file-errors.ts';
+import { makeFolder, sweepTemporaries, writeFileAtomic } from '../checkpoint/atomic.ts';
 import { hashFile } from '../checkpoint/hash-file.ts';
+import { appendRegular, readText } from '../checkpoint/regular-file.ts';
 import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import type { Safetensors } from '../checkpoint/safetensors-bytes.ts';
 import { recipeIdentity } from '../recipe/identity.ts';
 import { parseRecipe } from '../recipe/recipe.ts';
-import type { Recipe } from '../recipe/schema.ts';
-import type { StageName } from '../stage/stage.ts';
+import type { RunSettings } from '../stage/context.ts';
+import { fingerprint } from '../stage/fingerprint.ts';
+
+export type { RunSettings } from '../stage/context.ts';
 
 const FORMAT = 'clip-vqdiffusion run';
 const VERSION = 1;
+/** No settings fill more, in bytes. */
+const MOST_SETTINGS = 2 ** 24;
 
 const runSchema = z.object({
   format: z.literal(FORMAT),
@@ -28,16 +32,6 @@ const runSchema = z.object({
   clip: z.string(),
   recipe: z.unknown(),
 });
-
-/** What a run was started with. */
-export interface RunSettings {
-  readonly seed: number;
-  /** A folder of pictures, or `faces`. */
-  readonly data: string;
-  /** `compact` for the CLIP trained in this run, else a folder or hub name that @huggingface/transformers loads. */
-  readonly clip: string;
-  readonly recipe: Recipe;
-}
 
 export class RunDirectory {
   private constructor(
@@ -54,12 +48,8 @@ export class RunDirectory {
   /** @throws UserError if the folder already holds a run, or cannot be made. */
   static create(folder: string, settings: RunSettings): RunDirectory {
     RunDirectory.assertFree(folder);
-    try {
-      for (const sub of ['', 'tokenizer', 'diffusion', 'finetune', 'checkpoints', 'cache'])
-        fs.mkdirSync(path.join(folder, sub), { recursive: true });
-    } catch (error) {
-      throw fileError('create', folder, error);
-    }
+    for (const sub of ['', 'tokenizer', 'diffusion', 'finetune', 'checkpoints', 'cache'])
+      makeFolder(path.join(folder, sub));
     const run = new RunDirectory(folder, settings);
     run.writeJson('run.json', { format: FORMAT, version: VERSION, ...settings });
     return run;
@@ -100,20 +90,9 @@ export class RunDirectory {
     writeFileAtomic(this.file(name), values.map((value) => `${JSON.stringify(value)}\n`).join(''));
   }
 
-  /** What `writeLines` wrote; nothing where there is no such file. */
-  readLines(name: string): unknown[] {
-    if (!fs.existsSync(this.file(name))) return [];
-    const lines = fs.readFileSync(this.file(name), 'utf8').split('\n');
-    return lines.filter((line) => line !== '').map((line) => JSON.parse(line));
-  }
-
   /** One line of the training log. */
   log(entry: Readonly<Record<string, unknown>>): void {
-    try {
-      fs.appendFileSync(this.file('log.jsonl'), `${JSON.stringify(entry)}\n`);
-    } catch (error) {
-      throw fileError('write', this.file('log.jsonl'), error);
-    }
+    appendRegular(this.file('log.jsonl'), `${JSON.stringify(entry)}\n`);
   }
 
   /** Where the compact CLIP of this run lies. */
@@ -122,7 +101,7 @@ export class RunDirectory {
   }
 
   /** Write a stage's trained parameters. */
-  saveModel(stage: StageName, params: Tree<NDArray>, metadata: Readonly<Record<string, string>>): void {
+  saveModel(stage: string, params: Tree<NDArray>, metadata: Readonly<Record<string, string>>): void {
     writeSafetensors(this.file(stage, 'model.safetensors'), flatten(params), {
       format: `${FORMAT} ${stage}`,
       version: `${VERSION}`,
@@ -131,7 +110,7 @@ export class RunDirectory {
   }
 
   /** @throws UserError if the stage has not been trained yet, or its file is damaged or foreign. */
-  readModel(stage: StageName): Safetensors {
+  readModel(stage: string): Safetensors {
     const file = this.file(stage, 'model.safetensors');
     if (!fs.existsSync(file))
       throw new UserError(
@@ -153,11 +132,11 @@ export class RunDirectory {
   }
 
   /** Forget a stage's model, because what it was made from is no more. */
-  forgetModel(stage: StageName): void {
+  forgetModel(stage: string): void {
     fs.rmSync(this.file(stage, 'model.safetensors'), { force: true });
   }
 
-  hasModel(stage: StageName): boolean {
+  hasModel(stage: string): boolean {
     return fs.existsSync(stage === 'clip' ? this.file('clip', 'config.json') : this.file(stage, 'model.safetensors'));
   }
 
@@ -171,25 +150,18 @@ export class RunDirectory {
   }
 
   /** SHA-256 of a stage's trained weights, in hex; read in pieces, since they may be larger than memory holds at once. */
-  stageHash(stage: StageName): string {
+  stageHash(stage: string): string {
     const hash = createHash('sha256');
     hashFile(hash, this.file(stage, 'model.safetensors'));
     return hash.digest('hex');
   }
 }
 
-/** SHA-256 of texts and arrays, 16 hex digits: the identity of a stage's inputs. */
-export function fingerprint(...parts: readonly (string | Uint8Array)[]): string {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(part).update('\0');
-  return hash.digest('hex').slice(0, 16);
-}
-
 function readJson(file: string): unknown {
   try {
-    return JSON.parse(fs.readFileSync(file, 'utf8'));
+    return JSON.parse(readText(file, MOST_SETTINGS));
   } catch (error) {
     if (error instanceof SyntaxError) throw new UserError(`${file} is not valid JSON: ${error.message}`);
-    throw fileError('read', file, error);
+    throw error;
   }
 }

@@ -1,5 +1,6 @@
 /** The models of a run directory, opened: its CLIP, and the tokenizer it has trained. */
 
+import { hashClip, resolveClip } from '../clip/clip-source.ts';
 import { type ClipEmbedder, type EmbedderOptions, openEmbedder } from '../clip/embedder.ts';
 import type { Executor } from '../engine/executor.ts';
 import { codecBatch, compileEncoder, type Decoder, type Encoder, makeDecoder } from '../vqgan/codec.ts';
@@ -12,8 +13,14 @@ export interface RunClipOptions extends EmbedderOptions {
 
 /** The CLIP a run was trained with. It computes on the CPU whatever the device, with as many threads as the engine. */
 export function openRunClip(run: RunDirectory, { clip, ...options }: RunClipOptions = {}): Promise<ClipEmbedder> {
-  return openEmbedder(clip ?? (run.settings.clip === 'compact' ? run.clipFolder : run.settings.clip), options);
+  return openEmbedder(clip ?? clipOf(run), options);
 }
+
+/** Identity of that CLIP: the `id` that the embedder will have. It is read off the files; nothing is loaded. */
+export const runClipId = async (run: RunDirectory): Promise<string> => hashClip(await resolveClip(clipOf(run)));
+
+const clipOf = ({ settings, clipFolder }: RunDirectory): string =>
+  settings.clip === 'compact' ? clipFolder : settings.clip;
 
 /** The encoder of the tokenizer that a run has trained, for `batch` pictures at a time. */
 export function openRunEncoder(

@@ -2,13 +2,11 @@
 
 import type { NDArray } from '../base/ndarray.ts';
 
-export type StageName = 'clip' | 'tokenizer' | 'diffusion' | 'finetune';
-
 /** Numbers of one step, for the log and the progress line; `loss` is always among them. */
 export type Metrics = { readonly loss: number; readonly [name: string]: number };
 
 export interface Stage {
-  readonly name: StageName;
+  readonly name: string;
   readonly steps: number;
   /** Pictures a step. */
   readonly batch: number;

@@ -1,23 +1,20 @@
 /** The pictures a run learns from: opened and checked, then read by number. */
 
-import { openReader, type PictureReader, picturesId } from '../data/cache/reader.ts';
+import fs from 'node:fs';
+import path from 'node:path';
+import { readText } from '../checkpoint/regular-file.ts';
+import { decodedId, openReader, type PictureReader, picturesId } from '../data/cache/reader.ts';
+import { leftOutLines } from '../data/pictures/reasons.ts';
 import type { Rejected } from '../data/sources/containers/container.ts';
 import { type InventoryLine, inventoryLine } from '../data/sources/inventory.ts';
 import { openSource } from '../data/sources/open.ts';
 import type { ImageSource } from '../data/sources/source.ts';
-import { fingerprint, type RunDirectory, type RunSettings } from '../run/directory.ts';
-import type { TrainingDisplay } from '../stage/display.ts';
+import type { PictureSettings } from '../recipe/schema.ts';
+import type { RunDirectory } from '../run/directory.ts';
+import type { RunSettings, Watch } from '../stage/context.ts';
 
-/** Where the CLIP's captioned faces begin: far from any face the generator learns from, so that the two never share a picture. */
-export const CLIP_FACES_OFFSET = 1_000_000_000;
-/** And where faces begin that no stage learns from, for measuring. */
+/** Where faces begin that no stage learns from, for measuring. */
 export const HELD_OUT_FACES_OFFSET = 2_000_000_000;
-
-/** Who watches, and who may stop it. */
-export interface Watch {
-  readonly signal: AbortSignal;
-  readonly display: TrainingDisplay;
-}
 
 /** Pictures to learn from, and those that were left out. */
 export interface Pictures {
@@ -41,14 +38,37 @@ export async function openPictures(
   const inventory: InventoryLine[] = [];
   const source = await openSource(data, {
     faces: { seed, count: recipe.images, offset: 0 },
-    background: recipe.pictures.background,
-    known: resumed?.readLines(INVENTORY).flatMap((line) => inventoryLine(line) ?? []),
+    ...pictureOptions(recipe.pictures),
+    known: resumed && knownLines(resumed),
     onLine: (line) => inventory.push(line),
     signal,
     onProgress: display.count('checking'),
     onRejected: (file) => rejected.push(file),
   });
   return { source, rejected, inventory };
+}
+
+/** What the settings say of opening pictures. */
+const pictureOptions = ({ background, duplicates, exclude, maxPixels }: PictureSettings) => ({
+  background,
+  duplicates,
+  exclude,
+  maxPixels: 1e6 * maxPixels,
+});
+
+/** The inventory of a run. It saves time only: what of it cannot be read is looked at anew. */
+function knownLines(run: RunDirectory): InventoryLine[] {
+  const file = run.file(INVENTORY);
+  if (!fs.existsSync(file)) return [];
+  return readText(file)
+    .split('\n')
+    .flatMap((line) => {
+      try {
+        return inventoryLine(JSON.parse(line)) ?? [];
+      } catch {
+        return [];
+      }
+    });
 }
 
 const INVENTORY = 'cache/inventory.jsonl';
@@ -61,6 +81,12 @@ export interface RunPictures {
   readonly id: string;
 }
 
+/** Decoded pictures of other settings, or of an earlier version of this program, are of no use any more. */
+function removeOthers(folder: string, name: string): void {
+  for (const file of fs.existsSync(folder) ? fs.readdirSync(folder) : [])
+    if (file.startsWith('pixels-') && !file.startsWith(`${name}.`)) fs.rmSync(path.join(folder, file), { force: true });
+}
+
 /** Make the pictures ready for the stages. What was left out is listed in the run directory, and said. */
 export function readyPictures(
   run: RunDirectory,
@@ -69,14 +95,13 @@ export function readyPictures(
 ): RunPictures {
   const { recipe, seed } = run.settings;
   if (inventory.length > 0) run.writeLines(INVENTORY, inventory);
-  if (rejected.length > 0) {
-    run.writeLines('rejected.jsonl', rejected);
-    display.note(
-      `${rejected.length} of ${source.size + rejected.length} files are not usable pictures and are left out: see ${run.file('rejected.jsonl')}`,
-    );
-  }
+  // A list of an earlier look would outlive its causes.
+  if (rejected.length > 0) run.writeLines('rejected.jsonl', rejected);
+  else fs.rmSync(run.file('rejected.jsonl'), { force: true });
+  for (const line of leftOutLines(source.size, rejected, run.file('rejected.jsonl'))) display.note(line);
   const options = { source, side: recipe.imageSize, seed, pictures: recipe.pictures };
-  const kept = fingerprint(`${recipe.imageSize}`, recipe.pictures.background);
+  const kept = decodedId(recipe.imageSize, recipe.pictures, source);
+  removeOthers(run.file('cache'), `pixels-${kept}`);
   const onDamage = () => display.note('The cache of decoded pictures was damaged: what is damaged is decoded again');
   const reader = openReader({ ...options, file: run.file('cache', `pixels-${kept}`), signal, onDamage });
   return { source, reader, id: picturesId(options) };

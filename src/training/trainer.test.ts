@@ -53,7 +53,7 @@ beforeEach(() => {
   run = RunDirectory.create(path.join(folder, `run-${runs++}`), { seed: 7, data: 'faces', clip: 'compact', recipe });
 });
 
-function stage(fingerprint = 'a', accumulate = 1): Stage {
+function stage(fingerprint = 'a', microBatches = 1): Stage {
   return diffusionStage({
     name: 'diffusion',
     engine,
@@ -61,7 +61,7 @@ function stage(fingerprint = 'a', accumulate = 1): Stage {
     seed: 7,
     latents,
     fingerprint,
-    accumulate,
+    microBatches,
     onExport: (params) => run.saveModel('diffusion', params, {}),
   });
 }

@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import { UserError } from '../../base/errors.ts';
 import { fileError, systemCode } from '../file-errors.ts';
+import { openRegular } from '../regular-file.ts';
 
 /** Bytes that are fetched on demand. */
 export interface ByteSource {
@@ -25,7 +26,7 @@ export function fileBytes(path: string): ByteSource {
   if (!isFile) throw new UserError(`cannot read ${path}: it is not a file; give a checkpoint file`);
   const read = (begin: number, end: number) =>
     refusals(path, () => {
-      const file = fs.openSync(path, 'r');
+      const file = openRegular(path);
       try {
         const now = fs.fstatSync(file);
         if (now.size !== size || now.mtimeMs !== mtimeMs) throw changed(path);

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { mapConcurrently } from '../../base/concurrency.ts';
 import type { PictureSettings } from '../../recipe/schema.ts';
-import { augmentation, isFixed, mirror } from '../pictures/augment.ts';
+import { augmentation, isFixed, mirror, variationOf } from '../pictures/augment.ts';
 import type { ImageSource } from '../sources/source.ts';
 import { RecordStore } from './record-store.ts';
 
@@ -84,6 +84,17 @@ export function openReader(options: ReaderOptions): PictureReader & { close(): v
   };
 }
 
+/** What decoded pictures are kept under: everything that decides on their pixels, where they are not varied. */
+export const decodedId = (
+  side: number,
+  { background, crop }: PictureSettings,
+  { decoding }: Pick<ImageSource, 'decoding'>,
+): string =>
+  createHash('sha256')
+    .update(JSON.stringify([side, background, crop, decoding ?? '']))
+    .digest('hex')
+    .slice(0, 16);
+
 /**
  * Identity of the pictures of a source, in order, and of what is done to them, however many views there are: 16 hex digits. No
  * picture is decoded for it.
@@ -92,9 +103,10 @@ export function picturesId({
   source,
   side,
   seed,
-  pictures: { views: _, ...variation },
+  pictures,
 }: Pick<ReaderOptions, 'source' | 'side' | 'seed' | 'pictures'>): string {
-  const hash = createHash('sha256').update(JSON.stringify([side, variation, isFixed(variation) ? 0 : seed]));
+  const hash = createHash('sha256').update(JSON.stringify([side, variationOf(pictures), isFixed(pictures) ? 0 : seed]));
+  if (source.decoding !== undefined) hash.update(`decoding ${source.decoding}`);
   for (let row = 0; row < source.size; row++) hash.update(source.contentId(row));
   return hash.digest('hex').slice(0, 16);
 }

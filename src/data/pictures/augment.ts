@@ -2,7 +2,7 @@
 
 import { uniforms } from '../../random/noise.ts';
 import type { PictureSettings } from '../../recipe/schema.ts';
-import type { Crop } from './decode.ts';
+import { type Crop, wholePicture } from './square.ts';
 
 /** What is done to a picture: `crop` of it is kept (the middle square if undefined), then it is mirrored or not. */
 export interface Augmentation {
@@ -11,7 +11,11 @@ export interface Augmentation {
 }
 
 /** Whether all views of a picture are the same. */
-export const isFixed = ({ crop, flip }: Pick<PictureSettings, 'crop' | 'flip'>): boolean => crop === 'centre' && !flip;
+export const isFixed = ({ crop, flip }: Pick<PictureSettings, 'crop' | 'flip'>): boolean =>
+  (crop === 'centre' || crop === 'pad') && !flip;
+
+/** The settings that change what is seen of a picture; the others only choose among pictures. */
+export const variationOf = ({ background, crop, flip }: PictureSettings) => ({ background, crop, flip });
 
 /**
  * View number `view` (an epoch, say) of the picture whose content is `contentId`: a pure function of these and the seed, and
@@ -27,16 +31,36 @@ export function augmentation(
   contentId: string,
   imageSize: number,
 ): Augmentation {
-  if (isFixed(settings)) return { flip: false };
+  const whole = settings.crop === 'pad' ? { crop: wholePicture } : {};
+  if (isFixed(settings)) return { ...whole, flip: false };
   const sample = Number.parseInt(contentId.slice(0, 7), 16);
   const [along, down, size, x, y, mirror] = uniforms({ seed, stream: 'pictures/view', step: view }, sample, 6);
   return {
+    ...whole,
+    ...(settings.crop === 'cover' && { crop: coverCrop(view) }),
     ...(settings.crop === 'random' && {
       crop: randomCrop(imageSize, { along: along!, down: down!, size: size!, x: x!, y: y! }),
     }),
     flip: settings.flip && mirror! < 0.5,
   };
 }
+
+/**
+ * Squares as wide as the short side, evenly from one end of the picture to the other, so many that they cover it, and one of them
+ * the middle: view 0 is that one, the next views take the others in turn.
+ */
+const coverCrop =
+  (view: number): Crop =>
+  (width, height) => {
+    const [short, long] = [Math.min(width, height), Math.max(width, height)];
+    const half = Math.ceil(Math.ceil(long / short - 1) / 2);
+    const squares = 2 * half + 1;
+    const place = half === 0 ? 0 : ((half + view) % squares) / (squares - 1);
+    const at = place === 0.5 || half === 0 ? (long - short) / 2 : Math.round(place * (long - short));
+    return width >= height
+      ? { left: at, top: 0, width: short, height: short }
+      : { left: 0, top: at, width: short, height: short };
+  };
 
 /** Uniform numbers in [0, 1): two for the square, one for its size, two for the crop of it. */
 interface Draws {

@@ -1,28 +1,31 @@
 /** From an encoded picture to the square of 8-bit sRGB that the networks see. */
 
-import sharp, { type Sharp } from 'sharp';
+import type { Sharp } from 'sharp';
 import { messageOf } from '../../base/errors.ts';
+import { firstFrame } from './gif-frame.ts';
+import { identify, type PictureFormat } from './identify.ts';
 import type { RgbImage } from './image.ts';
+import { withOrientationInFront } from './png-orientation.ts';
+import { sharp } from './sharp.ts';
+import { type Crop, middleSquare, resizedSquare } from './square.ts';
+import { tiffTrouble } from './tiff.ts';
 
-/** Larger pictures are refused from their header, before any pixel is decoded. */
+/** Larger pictures are refused from their header, before any pixel is decoded, by default. */
 export const MAX_PIXELS = 100e6;
 
-/** A rectangle of a picture, in whole pixels. */
-export interface Rectangle {
-  readonly left: number;
-  readonly top: number;
-  readonly width: number;
-  readonly height: number;
-}
+/** And so are longer ones: a square of a panorama of a million pixels shows nothing, and resizing does not get along with it. */
+const MAX_SIDE = 100_000;
 
-/** Chooses what to keep of a picture of that size, its orientation already applied. */
-export type Crop = (width: number, height: number) => Rectangle;
+/** Changes when the same file becomes other pixels than before: what was computed from those is not used any more. */
+export const DECODING = '2';
 
 export interface SquareOptions {
   /** What to keep; without it the middle square. */
   readonly crop?: Crop | undefined;
   /** What transparent pixels lie on, as a CSS colour. */
   readonly background?: string | undefined;
+  /** Pictures of more pixels are refused. */
+  readonly maxPixels?: number | undefined;
 }
 
 /**
@@ -32,92 +35,161 @@ export interface SquareOptions {
 export async function toSquare(
   encoded: Uint8Array,
   imageSize: number,
-  { crop, background = '#ffffff' }: SquareOptions = {},
+  { crop = middleSquare, background = '#ffffff', maxPixels = MAX_PIXELS }: SquareOptions = {},
 ): Promise<RgbImage> {
-  let picture = decoder(encoded).autoOrient();
-  if (crop) {
-    const { width, height } = (await sharp(encoded, { limitInputPixels: MAX_PIXELS, pages: 1 }).metadata()).autoOrient;
-    picture = picture.extract(crop(width, height));
-  }
-  const data = await picture
-    .flatten({ background })
-    .resize(imageSize, imageSize, { fit: 'cover', position: 'centre', kernel: 'lanczos3' })
-    .toColourspace('srgb')
-    .raw({ depth: 'uchar' })
-    .toBuffer();
-  return { width: imageSize, height: imageSize, data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) };
+  const format = formatOf(encoded);
+  const bytes = await decodable(encoded, format, maxPixels);
+  const options = { limitInputPixels: maxPixels, failOn: 'error', pages: 1 } as const;
+  let size = (await sharp(bytes, options).metadata()).autoOrient;
+  const density = format === 'svg' ? densityFor(size, imageSize, maxPixels) : undefined;
+  if (density !== undefined) size = (await sharp(bytes, { ...options, density }).metadata()).autoOrient;
+  const picture = sharp(bytes, { ...options, ...(density !== undefined && { density }) }).autoOrient();
+  const box = crop(size.width, size.height);
+  const data = await resizedSquare(picture.flatten({ background }), size, box, imageSize, background);
+  return { width: imageSize, height: imageSize, data };
 }
 
 /** What `crop` keeps of a decoded picture, as a square of `imageSize`. */
 export async function cropSquare({ data, width, height }: RgbImage, imageSize: number, crop: Crop): Promise<RgbImage> {
-  const square = await sharp(data, { raw: { width, height, channels: 3 } })
-    .extract(crop(width, height))
-    .resize(imageSize, imageSize, { fit: 'cover', kernel: 'lanczos3' })
-    .raw()
-    .toBuffer();
-  return { width: imageSize, height: imageSize, data: new Uint8Array(square) };
+  const picture = sharp(data, { raw: { width, height, channels: 3 } });
+  const square = await resizedSquare(picture, { width, height }, crop(width, height), imageSize, '#ffffff');
+  return { width: imageSize, height: imageSize, data: square };
 }
 
 /** Side of the thumbnail that inspection makes. */
 export const THUMBNAIL = 16;
 
-/** What one look at a picture tells. */
-export interface Inspection {
-  /** `jpeg`, `png`, `webp`, `avif`, `gif` or `tiff`. */
+/** What the header of a picture tells. */
+export interface Measured {
+  /** `jpeg`, `png`, `webp`, `avif`, `gif`, `tiff` or `svg`. */
   readonly format: string;
   /** Size in pixels, orientation applied. */
   readonly width: number;
   readonly height: number;
   /** Frames or pages; the first is used. */
   readonly pages: number;
+}
+
+/** What one look at a picture tells. */
+export interface Inspection extends Measured {
   /** The whole picture squeezed into [16, 16, 3] bytes. */
   readonly thumbnail: Uint8Array;
 }
 
-/**
- * Reads the header and decodes every row, so that nothing turns out unreadable later. Returns the reason, one line, where the
- * picture cannot be used.
- */
-export async function inspect(encoded: Uint8Array, maxPixels = MAX_PIXELS): Promise<Inspection | string> {
-  if (encoded.length === 0) return 'empty: 0 bytes';
-  if (!looksLikePicture(encoded)) return 'not a JPEG, PNG, WebP, AVIF, GIF or TIFF file';
+/** A picture whose header has been read. */
+export interface Header extends Measured {
+  /** Bytes that all its pixels take when they are decoded. */
+  readonly decodedBytes: number;
+  /**
+   * Decodes every row, so that nothing turns out unreadable later.
+   * @returns [16, 16, 3] bytes, or the reason, one line, why the picture cannot be used.
+   */
+  thumbnail(): Promise<Uint8Array | string>;
+}
+
+/** Reads the header. Returns the reason, one line, where the picture cannot be used. */
+export async function readHeader(encoded: Uint8Array, maxPixels = MAX_PIXELS): Promise<Header | string> {
+  const identity = identify(encoded.subarray(0, 4096));
+  if ('reason' in identity) return identity.reason;
+  const trouble = identity.format === 'tiff' ? tiffTrouble(encoded) : undefined;
+  if (trouble !== undefined) return trouble;
   try {
-    const { format, pages = 1, autoOrient } = await sharp(encoded, { limitInputPixels: false }).metadata();
-    const { width, height } = autoOrient;
+    const gif = identity.format === 'gif' ? firstFrame(encoded) : undefined;
+    const bytes = identity.format === 'png' ? withOrientationInFront(encoded) : (gif?.file ?? encoded);
+    const metadata = await sharp(bytes, { limitInputPixels: false }).metadata();
+    const { format, pages = 1, depth } = metadata;
+    const { width, height } = gif?.canvas ?? metadata.autoOrient;
     const pixels = width * height;
+    if (Math.max(width, height) > MAX_SIDE)
+      return `${width}x${height} is longer than the limit of ${MAX_SIDE} pixels a side: cut it into pictures`;
     if (pixels > maxPixels)
       return `${width}x${height} is ${Math.ceil(pixels / 1e6)} megapixels, more than the limit of ${maxPixels / 1e6}`;
+    return {
+      format: format === 'heif' ? 'avif' : format,
+      width,
+      height,
+      pages: gif?.frames ?? pages,
+      decodedBytes: pixels * 4 * (depth === 'uchar' ? 1 : 2),
+      thumbnail: () => squeezed(encoded, identity.format, maxPixels),
+    };
+  } catch (error) {
+    return `cannot be read: ${oneLine(error)}`;
+  }
+}
+
+/**
+ * Reads the header and decodes every row. Returns the reason, one line, where the picture cannot be used.
+ */
+export async function inspect(encoded: Uint8Array, maxPixels = MAX_PIXELS): Promise<Inspection | string> {
+  const header = await readHeader(encoded, maxPixels);
+  if (typeof header === 'string') return header;
+  const thumbnail = await header.thumbnail();
+  if (typeof thumbnail === 'string') return thumbnail;
+  const { format, width, height, pages } = header;
+  return { format, width, height, pages, thumbnail };
+}
+
+/** Seconds that drawing an SVG may take: it is a program, and some never end. */
+const MOST_DRAWING = 20;
+
+async function squeezed(encoded: Uint8Array, format: PictureFormat, maxPixels: number): Promise<Uint8Array | string> {
+  try {
+    const bytes = await decodable(encoded, format, maxPixels);
     // A stretch to a thumbnail needs every row; the crop of `toSquare` would not touch, and so not check, the margins.
-    const thumbnail = await sharp(encoded, { limitInputPixels: maxPixels, failOn: 'error', pages: 1 })
+    const thumbnail = await sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error', pages: 1 })
+      .timeout({ seconds: format === 'svg' ? MOST_DRAWING : 0 })
       .autoOrient()
       .flatten({ background: '#ffffff' })
       .resize(THUMBNAIL, THUMBNAIL, { fit: 'fill' })
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
       .toBuffer();
-    return { format: format === 'heif' ? 'avif' : format, width, height, pages, thumbnail: new Uint8Array(thumbnail) };
+    return new Uint8Array(thumbnail);
   } catch (error) {
     return `cannot be read: ${oneLine(error)}`;
   }
 }
 
-const decoder = (encoded: Uint8Array): Sharp =>
-  sharp(encoded, { limitInputPixels: MAX_PIXELS, failOn: 'error', pages: 1 });
-
-/** Goes by content, not by name: cameras, phones and downloads misname files all the time. */
-function looksLikePicture(encoded: Uint8Array): boolean {
-  const head = Buffer.from(encoded.subarray(0, 32));
-  const hex = head.toString('hex');
-  const ascii = head.toString('latin1');
-  return (
-    hex.startsWith('ffd8ff') || // JPEG
-    hex.startsWith('89504e470d0a1a0a') || // PNG
-    (ascii.startsWith('RIFF') && ascii.startsWith('WEBP', 8)) ||
-    (ascii.startsWith('ftyp', 4) && /avi[fs]/.test(ascii.slice(8))) ||
-    /^GIF8[79]a/.test(ascii) ||
-    /^(49492a00|4d4d002a|49492b00|4d4d002b)/.test(hex) // TIFF and BigTIFF, either byte order
-  );
+function formatOf(encoded: Uint8Array): PictureFormat {
+  const identity = identify(encoded.subarray(0, 4096));
+  if ('reason' in identity) throw new Error(identity.reason);
+  return identity.format;
 }
+
+/** The file as the decoder reads it rightly: its orientation where it is looked for, its first frame on its canvas. */
+async function decodable(encoded: Uint8Array, format: PictureFormat, maxPixels: number): Promise<Uint8Array> {
+  if (format === 'png') return withOrientationInFront(encoded);
+  const first = format === 'gif' ? firstFrame(encoded) : undefined;
+  if (!first?.small) return first?.file ?? encoded;
+  const { canvas, small: frame, file } = first;
+  const drawn: Sharp = sharp(file, { limitInputPixels: maxPixels, failOn: 'error', pages: 1 }).ensureAlpha();
+  return drawn
+    .extract(frame)
+    .extend({
+      left: frame.left,
+      top: frame.top,
+      right: canvas.width - frame.left - frame.width,
+      bottom: canvas.height - frame.top - frame.height,
+      background: { r: 0, g: 0, b: 0, alpha: 0 },
+    })
+    .png({ compressionLevel: 1 })
+    .toBuffer();
+}
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Dots per inch at which a drawing that is smaller than its square is drawn large enough; undefined where it is not smaller. */
+function densityFor({ width, height }: Size, imageSize: number, maxPixels: number): number | undefined {
+  const wanted = imageSize / Math.min(width, height);
+  const scale = Math.min(wanted, Math.sqrt(maxPixels / (width * height)), 1000);
+  return scale > 1 ? SVG_DENSITY * scale : undefined;
+}
+
+/** Dots per inch at which one unit of an SVG is one pixel. */
+const SVG_DENSITY = 72;
 
 /** Decoders report several lines, some of them the name of their own routine. */
 export function oneLine(error: unknown): string {

@@ -80,9 +80,13 @@ describe('a folder', () => {
     await put('notes.txt', 'hello');
     await put('drawing.svg', '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>');
     const { accepted, rejected } = await checkFolder(folder);
-    expect(accepted).toEqual(['good.jpg']);
-    expect(rejected.map((file) => file.path)).toEqual(['cut.jpg', 'cut.png', 'drawing.svg', 'empty.png', 'notes.txt']);
-    for (const { reason } of rejected) expect(reason).toMatch(/^(cannot be read: .+|not a JPEG.+|empty: 0 bytes)$/);
+    expect(accepted).toEqual(['drawing.svg', 'good.jpg']);
+    expect(rejected).toEqual([
+      { path: 'cut.jpg', reason: expect.stringMatching(/^cannot be read: ./) },
+      { path: 'cut.png', reason: expect.stringMatching(/^cannot be read: ./) },
+      { path: 'empty.png', reason: 'empty: 0 bytes' },
+      { path: 'notes.txt', reason: 'not a picture' },
+    ]);
   });
 
   it('refuses more than 100 megapixels by the header', async () => {
@@ -255,9 +259,7 @@ describe('openSource', () => {
     await put('b.png', 'not really');
     const source = await openSource(folder, { faces, onRejected });
     expect([source.size, source.id(0)]).toEqual([1, 'a.png']);
-    expect(onRejected.mock.calls).toEqual([
-      [{ path: 'b.png', reason: 'not a JPEG, PNG, WebP, AVIF, GIF or TIFF file' }],
-    ]);
+    expect(onRejected.mock.calls).toEqual([[{ path: 'b.png', reason: 'named .png but text and no picture' }]]);
   });
 
   it('fails in one line when nothing is usable', async () => {
@@ -269,6 +271,6 @@ describe('openSource', () => {
     await put('a.png', await plain('red').png().toBuffer());
     const source = await openSource(folder, { faces, onRejected: () => {} });
     await put('a.png', 'gone bad');
-    await expect(loadAll(source, 8)).rejects.toThrow(/cannot read picture .+a\.png/);
+    await expect(loadAll(source, 8)).rejects.toThrow(/picture .+a\.png has changed since it was looked at/);
   });
 });

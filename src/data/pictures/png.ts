@@ -1,9 +1,9 @@
 /** PNG files with provenance: deterministic bytes, and text chunks. */
 import { inflateSync } from 'node:zlib';
-import sharp from 'sharp';
 import { UserError } from '../../base/errors.ts';
 import type { RgbImage } from './image.ts';
 import { textOf, withText } from './png-text.ts';
+import { sharp } from './sharp.ts';
 
 /**
  * Encodes a picture with its text, sorted by keyword: the same pixels and text give the same bytes.

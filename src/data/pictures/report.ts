@@ -4,6 +4,7 @@ import type { Rejected } from '../sources/containers/container.ts';
 import { openContainer } from '../sources/containers/open.ts';
 import { type InventoryOptions, type Picture, takeInventory } from '../sources/inventory.ts';
 import { picturesSource } from '../sources/pictures-source.ts';
+import { type SelectionOptions, selectPictures } from '../sources/selection.ts';
 import type { ImageSource } from '../sources/source.ts';
 import { groupEqual, groupNear, type Impression, impressionOf } from './duplicates.ts';
 
@@ -25,6 +26,8 @@ export interface PictureReport {
   readonly height: Spread;
   /** Pictures of each shape, from tall to wide. */
   readonly aspects: readonly { readonly shape: string; readonly count: number }[];
+  /** Pictures that are not square, by more than a twentieth, and the share of their area that lies outside the middle square. */
+  readonly notSquare: { readonly count: number; readonly cut: number };
   /** Pictures whose short side is less than `side`: they are enlarged. */
   readonly tiny: { readonly side: number; readonly names: readonly string[] };
   /** Animations and files of several pages: the first is used. */
@@ -34,7 +37,7 @@ export interface PictureReport {
   readonly nearDuplicates: readonly (readonly string[])[];
 }
 
-export interface ReportOptions extends Omit<InventoryOptions, 'onPicture'> {
+export interface ReportOptions extends Omit<InventoryOptions, 'onPicture'>, Pick<SelectionOptions, 'exclude'> {
   /** Pictures with a shorter side are counted as tiny. */
   readonly side: number;
 }
@@ -49,14 +52,16 @@ export async function reportPictures(
 ): Promise<{ readonly report: PictureReport; readonly source: ImageSource }> {
   const container = await openContainer(where);
   const impressions = new Map<number, Impression>();
-  const { pictures, rejected } = await takeInventory(container, {
+  const { pictures: usable, rejected: unusable } = await takeInventory(container, {
     ...options,
     onPicture: ({ index }, thumbnail) => impressions.set(index, impressionOf(thumbnail)),
   });
+  const { pictures, left } = selectPictures(usable, { exclude: options.exclude });
+  const rejected = [...unusable, ...left];
   const seen = pictures.map(({ index }) => impressions.get(index)!);
   return {
     report: { ...summary(pictures, seen, options.side), rejected },
-    source: picturesSource(container, pictures),
+    source: picturesSource(container, pictures, options),
   };
 }
 
@@ -78,10 +83,20 @@ function summary(
     width: spread(pictures.map(({ width }) => width)),
     height: spread(pictures.map(({ height }) => height)),
     aspects: aspects(pictures),
+    notSquare: notSquare(pictures),
     tiny: { side, names: pictures.filter((p) => Math.min(p.width, p.height) < side).map(({ name }) => name) },
     animated: pictures.filter(({ pages }) => pages > 1).map(({ name }) => name),
     exactDuplicates: exact.map(namesIn),
     nearDuplicates: near.map(namesIn),
+  };
+}
+
+function notSquare(pictures: readonly Picture[]): PictureReport['notSquare'] {
+  const sides = pictures.map(({ width, height }) => Math.min(width, height) / Math.max(width, height));
+  const oblong = sides.filter((ratio) => ratio < 0.95);
+  return {
+    count: oblong.length,
+    cut: oblong.length === 0 ? 0 : oblong.reduce((sum, ratio) => sum + 1 - ratio, 0) / oblong.length,
   };
 }
 

@@ -7,8 +7,8 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import sharp from 'sharp';
 import { UserError } from '../../base/errors.ts';
+import { sharp } from '../pictures/sharp.ts';
 import { contentIdOf } from './inventory.ts';
 import type { ImageSource } from './source.ts';
 

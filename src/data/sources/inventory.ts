@@ -4,11 +4,15 @@
  */
 
 import { createHash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { mapConcurrently } from '../../base/concurrency.ts';
 import { messageOf } from '../../base/errors.ts';
-import { type Inspection, inspect, MAX_PIXELS } from '../pictures/decode.ts';
-import type { Container, Rejected } from './containers/container.ts';
+import { type Inspection, MAX_PIXELS, readHeader } from '../pictures/decode.ts';
+import { identify } from '../pictures/identify.ts';
+import { decoding, reading } from '../pictures/memory.ts';
+import { type Container, HEAD, type Rejected } from './containers/container.ts';
+import { isGenerated } from './own-files.ts';
 import type { LoadOptions } from './source.ts';
 
 /** A picture that can be used. */
@@ -68,14 +72,17 @@ export async function takeInventory(container: Container, options: InventoryOpti
   const known = new Map(options.known?.map((one) => [one.name, one]));
   const { names } = container;
   let done = 0;
-  const lines = await mapConcurrently(names.length, signal, async (index): Promise<InventoryLine> => {
+  const look = async (index: number): Promise<InventoryLine> => {
     const name = names[index]!;
     const stamp = await container.stamp(index);
     const before = known.get(name);
-    const found = before?.stamp === stamp ? before : { name, stamp, ...(await lookAt(container, index, options)) };
+    const found = isStill(before, stamp, options)
+      ? before
+      : { name, stamp, ...(await lookAt(container, index, options)) };
     onProgress?.(++done, names.length);
     return found;
-  });
+  };
+  const lines = await mapConcurrently(names.length, signal, look, Math.min(MOST_LOOKS, availableParallelism() + 1));
   for (const one of lines) onLine?.(one);
   return {
     pictures: lines.flatMap((one, index) => ('picture' in one ? [{ index, name: one.name, ...one.picture }] : [])),
@@ -86,22 +93,64 @@ export async function takeInventory(container: Container, options: InventoryOpti
   };
 }
 
-async function lookAt(
-  container: Container,
-  index: number,
-  { maxPixels = MAX_PIXELS, onPicture }: InventoryOptions,
-): Promise<{ picture: Omit<Picture, 'index' | 'name'> } | { reason: string }> {
+/** Pictures looked at at once. */
+const MOST_LOOKS = 8;
+
+/**
+ * Whether a line holds for what is there now. What was left out is looked at again each time: the cause may be gone without a
+ * trace in the file (permissions, a busy disk, a limit that was raised).
+ */
+function isStill(
+  line: InventoryLine | undefined,
+  stamp: string,
+  { maxPixels = MAX_PIXELS }: InventoryOptions,
+): line is InventoryLine {
+  if (line === undefined || !('picture' in line)) return false;
+  return stamp !== '' && line.stamp === stamp && line.picture.width * line.picture.height <= maxPixels;
+}
+
+type Look = { picture: Omit<Picture, 'index' | 'name'> } | { reason: string };
+
+async function lookAt(container: Container, index: number, options: InventoryOptions): Promise<Look> {
   try {
-    const bytes = await container.read(index);
-    const inspection = await inspect(bytes, maxPixels);
-    if (typeof inspection === 'string') return { reason: inspection };
-    const { thumbnail, ...seen } = inspection;
-    const picture = { bytes: bytes.length, contentId: contentIdOf(bytes), ...seen };
-    onPicture?.({ index, name: container.names[index]!, ...picture }, thumbnail);
-    return { picture };
+    const name = container.names[index]!;
+    const size = await container.size(index);
+    const trouble = size > SMALL ? troubleIn(await container.head(index), name) : undefined;
+    if (trouble !== undefined) return { reason: trouble };
+    return await reading.use(size, async () => {
+      const bytes = await container.read(index);
+      const reason = troubleIn(bytes.subarray(0, HEAD), name);
+      return reason === undefined ? lookInto(bytes, index, name, options) : { reason };
+    });
   } catch (error) {
     return { reason: messageOf(error) };
   }
+}
+
+/** Files of more bytes are looked at by their beginning first, and read only if that is a picture's. */
+const SMALL = 1 << 18;
+
+/** What the first bytes of an entry say against it. */
+function troubleIn(head: Uint8Array, name: string): string | undefined {
+  const identity = identify(head, name);
+  if ('reason' in identity) return identity.reason;
+  return isGenerated(head) ? 'made by this program, and not trained on' : undefined;
+}
+
+async function lookInto(
+  bytes: Uint8Array,
+  index: number,
+  name: string,
+  { maxPixels = MAX_PIXELS, onPicture }: InventoryOptions,
+): Promise<Look> {
+  const header = await readHeader(bytes, maxPixels);
+  if (typeof header === 'string') return { reason: header };
+  const thumbnail = await decoding.use(header.decodedBytes, () => header.thumbnail());
+  if (typeof thumbnail === 'string') return { reason: thumbnail };
+  const { format, width, height, pages } = header;
+  const picture = { bytes: bytes.length, contentId: contentIdOf(bytes), format, width, height, pages };
+  onPicture?.({ index, name, ...picture }, thumbnail);
+  return { picture };
 }
 
 /** The first 128 bits of the SHA-256, in hex: pictures of equal bytes have equal ids. */

@@ -1,12 +1,14 @@
 /** Turns what the user typed after `--data` into an image source. */
 
 import { UserError } from '../../base/errors.ts';
+import { printable } from '../../base/text.ts';
 import type { Rejected } from './containers/container.ts';
 import { openContainer } from './containers/open.ts';
 import { type FaceRange, facesSource } from './faces/source.ts';
 import { fashionSource } from './fashion-mnist.ts';
 import { type InventoryOptions, takeInventory } from './inventory.ts';
 import { picturesSource } from './pictures-source.ts';
+import { type SelectionOptions, selectPictures } from './selection.ts';
 import type { ImageSource } from './source.ts';
 
 /** Sources that are names, not paths (write `./faces` for a folder of that name). */
@@ -14,7 +16,7 @@ export const NAMED_SOURCES = ['faces', 'fashion-mnist'] as const;
 
 export const isNamedSource = (spec: string): boolean => NAMED_SOURCES.some((name) => name === spec);
 
-export interface OpenOptions extends InventoryOptions {
+export interface OpenOptions extends InventoryOptions, SelectionOptions {
   /** Which faces `faces` means. */
   readonly faces: FaceRange;
   /** What transparent pixels lie on. */
@@ -31,16 +33,18 @@ export async function openSource(spec: string, options: OpenOptions): Promise<Im
   if (spec === 'faces') return facesSource(options.faces);
   if (spec === 'fashion-mnist') return fashionSource();
   const container = await openContainer(spec);
-  const { pictures, rejected } = await takeInventory(container, options);
+  const { pictures: usable, rejected: unusable } = await takeInventory(container, options);
+  const { pictures, left } = selectPictures(usable, options);
+  const rejected = [...unusable, ...left];
   for (const one of rejected) options.onRejected(one);
   if (pictures.length === 0) {
     const [first] = rejected;
     await container.close();
     throw new UserError(
       first
-        ? `no usable picture in ${spec}: ${rejected.length} rejected, the first (${first.path}) ${first.reason}`
+        ? `no usable picture in ${spec}: ${rejected.length} rejected, the first (${printable(first.path)}): ${first.reason}`
         : `no pictures in ${spec}`,
     );
   }
-  return picturesSource(container, pictures, options.background);
+  return picturesSource(container, pictures, options);
 }

@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const open = async (lines: string, rejected: unknown[] = []) => {
+const open = async (lines: string | Uint8Array, rejected: unknown[] = []) => {
   await writeFile(file(), lines);
   return openPairs(file(), { seed: 0, count: 1, offset: 0, onRejected: (one) => rejected.push(one) });
 };
@@ -40,15 +40,27 @@ it('pairs each picture that can be read with its captions, one after another', a
 it('names the line that is no pair', async () => {
   for (const [line, message] of [
     ['{"image": "a.png", "text": "x"}\n{image}', /pairs\.jsonl, line 2: not JSON/],
-    ['{"image": "a.png"}', /line 1: not a pair/],
-    ['{"image": "a.png", "text": "  "}', /line 1: not a pair/],
-    ['{"image": "a.png", "text": "x", "label": 3}', /line 1: not a pair/],
+    ['{"image": "a.png"}', /line 1: not a pair: the key "text" is missing/],
+    ['{"text": "x"}', /line 1: not a pair: the key "image" is missing/],
+    ['{"image": "a.png", "text": "  "}', /line 1: not a pair: "text" is no text, or empty/],
+    ['{"image": "a.png", "texts": []}', /line 1: not a pair: "texts" is no list of texts/],
+    ['{"image": "a.png", "text": "x", "label": 3}', /line 1: not a pair: the key "label" is too many/],
+    ['{"image": "a.png", "text": "x", "texts": ["y"]}', /line 1: not a pair: it has both/],
+    ['{"file_name": "a.png", "text": "x"}', /the key "file_name" is to be called "image"/],
+    ['{"image": "a.png", "caption": "x"}', /the key "caption" is to be called "text"/],
+    ['["a.png", "x"]', /line 1: not a pair/],
     ['', /holds no pairs/],
   ] as const) {
     const error: unknown = await open(line).catch((e) => e);
     expect(error).toBeInstanceOf(UserError);
     expect(String(error)).toMatch(message);
   }
+});
+
+it('reads files with a byte order mark, and of UTF-16', async () => {
+  const line = '{"image": "a.png", "text": "grün"}\n';
+  for (const bytes of [Buffer.from(`\ufeff${line}`), Buffer.from(`\ufeff${line}`, 'utf16le')])
+    expect((await open(bytes)).caption(0, 0)).toBe('grün');
 });
 
 it('words a class in many ways', () => {

@@ -1,11 +1,20 @@
 /** Pictures with captions. Only a compact CLIP may learn from these; the generator's pictures come from `ImageSource` alone. */
 
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { messageOf, UserError } from '../../base/errors.ts';
+import { readText } from '../../checkpoint/regular-file.ts';
 import { permutation } from '../../random/noise.ts';
-import type { Container, Rejected } from './containers/container.ts';
+import {
+  bytesAt,
+  type Container,
+  fileSize,
+  HEAD,
+  maxEntryBytes,
+  type Rejected,
+  tooLarge,
+  withFile,
+} from './containers/container.ts';
 import { facePairs } from './faces/source.ts';
 import { fashionCaption } from './fashion-captions.ts';
 import { FASHION_CLASSES, fashionLabels, fashionSource } from './fashion-mnist.ts';
@@ -78,13 +87,7 @@ interface Line {
 }
 
 async function filePairs(file: string, options: PairOptions): Promise<PairSource> {
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    throw new UserError(`cannot read ${file}: ${messageOf(error)}`);
-  });
-  const lines = text
-    .split(/\r?\n/)
-    .flatMap((line, i) => (line.trim() === '' ? [] : [parsedLine(line, `${file}, line ${i + 1}`)]));
-  if (lines.length === 0) throw new UserError(`${file} holds no pairs`);
+  const lines = readPairs(file);
   const { pictures, rejected } = await takeInventory(listed(path.dirname(file), lines), options);
   for (const one of rejected) options.onRejected(one);
   const source = picturesSource(listed(path.dirname(file), lines), pictures);
@@ -97,32 +100,82 @@ async function filePairs(file: string, options: PairOptions): Promise<PairSource
   };
 }
 
+/**
+ * The lines of a file of pairs; no picture is looked at.
+ * @throws UserError naming the file and line that cannot be used.
+ */
+export function readPairs(file: string): readonly Line[] {
+  const lines = readText(file, MOST_PAIRS)
+    .split(/\r?\n/)
+    .flatMap((line, i) => (line.trim() === '' ? [] : [parsedLine(line, `${file}, line ${i + 1}`)]));
+  if (lines.length === 0) throw new UserError(`${file} holds no pairs`);
+  return lines;
+}
+
+/** Bytes; a text cannot have more. */
+const MOST_PAIRS = 500 * 2 ** 20;
+
+const FORM = '{"image": "cat.jpg", "text": "a cat"}';
+const KEYS = ['image', 'text', 'texts'];
+/** What other tools call them. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  ...{ file_name: 'image', filename: 'image', file: 'image', path: 'image', image_path: 'image', img: 'image' },
+  ...{ caption: 'text', captions: 'texts', prompt: 'text', description: 'text', txt: 'text', title: 'text' },
+};
+
+/** What keeps a value from being a pair: the key that is missing, renamed, too many, or has no such value. */
+function pairTrouble(value: unknown): string {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'not a pair';
+  const given = new Map(Object.entries(value));
+  const quoted = (key: string) => JSON.stringify(key.slice(0, 60));
+  for (const key of given.keys()) {
+    const meant = OTHER_NAMES[key];
+    if (meant !== undefined && !given.has(meant))
+      return `not a pair: the key ${quoted(key)} is to be called "${meant}"`;
+  }
+  if (!given.has('image')) return 'not a pair: the key "image" is missing';
+  if (!given.has('text') && !given.has('texts')) return 'not a pair: the key "text" is missing';
+  if (given.has('text') && given.has('texts')) return 'not a pair: it has both "text" and "texts"';
+  const extra = [...given.keys()].filter((key) => !KEYS.includes(key));
+  if (extra.length > 0) return `not a pair: the key ${extra.map(quoted).join(', ')} is too many, leave it out`;
+  const wrong = [...given].find(([key, content]) => !isFilled(key, content))?.[0] ?? 'text';
+  return `not a pair: "${wrong}" is ${wrong === 'texts' ? 'no list of texts' : 'no text, or empty'}`;
+}
+
+const isFilled = (key: string, content: unknown): boolean =>
+  key === 'texts'
+    ? Array.isArray(content) && content.length > 0 && content.every((text) => isFilled('text', text))
+    : typeof content === 'string' && content.trim() !== '';
+
 function parsedLine(line: string, where: string): Line {
   let value: unknown;
   try {
     value = JSON.parse(line);
   } catch {
-    throw new UserError(`${where}: not JSON; write one object a line: {"image": "cat.jpg", "text": "a cat"}`);
+    throw new UserError(`${where}: not JSON; write one object a line: ${FORM}`);
   }
   const { data } = lineSchema.safeParse(value);
-  if (!data)
-    throw new UserError(`${where}: not a pair; write {"image": "cat.jpg", "text": "a cat"}, or "texts" with a list`);
+  if (!data) throw new UserError(`${where}: ${pairTrouble(value)}; write ${FORM}, or "texts" with a list`);
   return 'text' in data ? { image: data.image, texts: [data.text] } : data;
 }
 
 /** The pictures that the lines name, in the order of the lines. */
 function listed(folder: string, lines: readonly Line[]): Container {
+  const read = (index: number, most = maxEntryBytes): Promise<Uint8Array> =>
+    withFile(path.resolve(folder, lines[index]!.image), async (handle) => {
+      const { size } = await handle.stat();
+      if (most >= maxEntryBytes && size > maxEntryBytes) throw new UserError(tooLarge(size));
+      return bytesAt(handle, 0, Math.min(size, most));
+    }).catch((error: unknown) => {
+      throw new UserError(`cannot be read: ${messageOf(error)}`);
+    });
   return {
     path: folder,
     names: lines.map(({ image }) => image),
     rejected: [],
-    async read(index) {
-      try {
-        return await readFile(path.resolve(folder, lines[index]!.image));
-      } catch (error) {
-        throw new UserError(`cannot be read: ${messageOf(error)}`);
-      }
-    },
+    read,
+    head: (index) => read(index, HEAD),
+    size: (index) => fileSize(path.resolve(folder, lines[index]!.image)),
     stamp: async () => '',
     close: async () => {},
   };

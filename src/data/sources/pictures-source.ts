@@ -2,13 +2,25 @@
 
 import path from 'node:path';
 import { messageOf, UserError } from '../../base/errors.ts';
-import { oneLine, toSquare } from '../pictures/decode.ts';
+import { DECODING, oneLine, toSquare } from '../pictures/decode.ts';
+import { decoding, reading } from '../pictures/memory.ts';
 import type { Container } from './containers/container.ts';
-import type { Picture } from './inventory.ts';
+import { contentIdOf, type Picture } from './inventory.ts';
 import type { ImageSource } from './source.ts';
 
-/** Pictures `pictures` of `container`; transparent ones lie on `background`, a CSS colour. */
-export function picturesSource(container: Container, pictures: readonly Picture[], background?: string): ImageSource {
+export interface PicturesOptions {
+  /** What transparent pixels lie on, as a CSS colour. */
+  readonly background?: string | undefined;
+  /** Pixels that a picture may have, as when it was looked at. */
+  readonly maxPixels?: number | undefined;
+}
+
+/** Pictures `pictures` of `container`, as they were when they were looked at: one that has changed since is an error. */
+export function picturesSource(
+  container: Container,
+  pictures: readonly Picture[],
+  { background, maxPixels }: PicturesOptions = {},
+): ImageSource {
   const pictureAt = (index: number): Picture => {
     const picture = pictures[index];
     if (picture === undefined)
@@ -18,19 +30,28 @@ export function picturesSource(container: Container, pictures: readonly Picture[
   return {
     name: path.basename(path.resolve(container.path)),
     size: pictures.length,
+    decoding: DECODING,
     id: (index) => pictureAt(index).name,
     contentId: (index) => pictureAt(index).contentId,
     async read(index, imageSize, crop) {
       const picture = pictureAt(index);
       const where = () => path.join(container.path, picture.name);
-      const encoded = await container.read(picture.index).catch((error: unknown) => {
-        throw new UserError(`cannot read picture ${where()}: ${messageOf(error)}; mend or remove it`);
+      return reading.use(picture.bytes, async () => {
+        const encoded = await container.read(picture.index).catch((error: unknown) => {
+          throw new UserError(`cannot read picture ${where()}: ${messageOf(error)}; mend or remove it`);
+        });
+        // What is computed from it is kept under the hash of what was looked at.
+        if (contentIdOf(encoded) !== picture.contentId)
+          throw new UserError(
+            `picture ${where()} has changed since it was looked at: run again (with --resume, what is done is kept)`,
+          );
+        try {
+          const decode = () => toSquare(encoded, imageSize, { crop, background, maxPixels });
+          return await decoding.use(4 * picture.width * picture.height, decode);
+        } catch (error) {
+          throw new UserError(`cannot read picture ${where()}: ${oneLine(error)}; mend or remove it`);
+        }
       });
-      try {
-        return await toSquare(encoded, imageSize, { crop, background });
-      } catch (error) {
-        throw new UserError(`cannot read picture ${where()}: ${oneLine(error)}; mend or remove it`);
-      }
     },
   };
 }

@@ -1,14 +1,16 @@
 /** Where training pictures come from. A source yields pixels and nothing else: captions do not exist in this type. */
 
 import { mapConcurrently } from '../../base/concurrency.ts';
-import type { Crop } from '../pictures/decode.ts';
 import type { RgbImage } from '../pictures/image.ts';
+import type { Crop } from '../pictures/square.ts';
 
 /** A finite, ordered, random-access set of pictures. */
 export interface ImageSource {
   readonly name: string;
   /** Number of pictures; indices run from 0 to size − 1. */
   readonly size: number;
+  /** Version of the way from files to pixels, for sources of files: other versions give other pixels. */
+  readonly decoding?: string;
   /** A stable name for one picture: its path in the folder, or its number. */
   id(index: number): string;
   /**

@@ -1,6 +1,7 @@
 /** Encoded pictures where they lie: files of a folder, entries of an archive, rows of a table. All are read by number. */
 
-import { stat } from 'node:fs/promises';
+import { type FileHandle, stat } from 'node:fs/promises';
+import { openRegularHandle } from '../../../checkpoint/regular-file.ts';
 
 /** Something that will not be learned from, and why. */
 export interface Rejected {
@@ -22,15 +23,51 @@ export interface Container {
    * @throws UserError if it cannot be read any more, or is larger than `maxEntryBytes`.
    */
   read(index: number): Promise<Uint8Array>;
+  /**
+   * The first `HEAD` bytes of entry `index`, or all where it is shorter: enough to tell what it is, without reading the rest.
+   * @throws UserError as `read` does.
+   */
+  head(index: number): Promise<Uint8Array>;
+  /** Bytes that reading entry `index` takes, as far as that is known without reading it. */
+  size(index: number): Promise<number>;
   /** Something that changes when entry `index` changes, without reading it: size and time, mostly. */
   stamp(index: number): Promise<string>;
   close(): Promise<void>;
 }
 
-/** Size and time of a file: what a stamp is made of. Empty if it is gone, which reading it will tell. */
-export async function fileStamp(file: string): Promise<string> {
+/** Bytes that `head` gives. */
+export const HEAD = 4096;
+
+/** Size and times of a file: what a stamp is made of. Empty if it is gone, which reading it will tell. */
+export async function fileStamp(file: string | Buffer): Promise<string> {
   const found = await stat(file).catch(() => undefined);
-  return found ? `${found.size} ${found.mtimeMs}` : '';
+  return found ? `${found.size} ${found.mtimeMs} ${found.ctimeMs}` : '';
+}
+
+/** Size of a file, 0 if it is gone. */
+export const fileSize = async (file: string | Buffer): Promise<number> =>
+  (await stat(file).catch(() => undefined))?.size ?? 0;
+
+/** Bytes [at, at + size) of a file; fewer where it ends before. */
+export async function bytesAt(handle: FileHandle, at: number, size: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(size);
+  let read = 0;
+  while (read < size) {
+    const { bytesRead } = await handle.read(bytes, read, Math.min(size - read, 1 << 30), at + read);
+    if (bytesRead === 0) return bytes.subarray(0, read);
+    read += bytesRead;
+  }
+  return bytes;
+}
+
+/** Opens a file for as long as `use` takes, so that thousands of archives do not hold thousands of files open. */
+export async function withFile<T>(file: string | Buffer, use: (handle: FileHandle) => Promise<T>): Promise<T> {
+  const handle = await openRegularHandle(file);
+  try {
+    return await use(handle);
+  } finally {
+    await handle.close();
+  }
 }
 
 /** No encoded picture is larger; what claims to be is refused before memory is reserved for it. */
@@ -38,6 +75,19 @@ export const maxEntryBytes = 1 << 30;
 
 export const tooLarge = (bytes: number): string =>
   `${(bytes / 2 ** 30).toFixed(1)} GiB is more than the limit of ${maxEntryBytes / 2 ** 30} GiB`;
+
+/**
+ * Entries by name, in code unit order, of each name the last: that is what unpacking would leave. The others are listed.
+ */
+export function distinct<T extends { readonly name: string }>(
+  entries: readonly T[],
+): { readonly entries: readonly T[]; readonly rejected: readonly Rejected[] } {
+  const last = new Map(entries.map((entry) => [entry.name, entry]));
+  const rejected = entries
+    .filter((entry) => last.get(entry.name) !== entry)
+    .map(({ name }) => ({ path: name, reason: 'the archive has another entry of this name behind it, which is used' }));
+  return { entries: byName([...last.values()]), rejected };
+}
 
 /** Names in code unit order, so that no locale changes which picture has which number. */
 export const byName = <T extends { readonly name: string }>(entries: readonly T[]): T[] =>

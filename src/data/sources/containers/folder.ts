@@ -1,10 +1,8 @@
 /** A folder, with all folders in it. */
 
-import { readFile, stat } from 'node:fs/promises';
-import path from 'node:path';
 import { messageOf, UserError } from '../../../base/errors.ts';
 import { walkFolder } from '../walk.ts';
-import { type Container, fileStamp, maxEntryBytes, tooLarge } from './container.ts';
+import { bytesAt, type Container, fileSize, fileStamp, HEAD, maxEntryBytes, tooLarge, withFile } from './container.ts';
 
 /**
  * Open a folder. Published layouts (FFHQ's numbered folders, COCO's `train2017`, …) are folders like any other; what
@@ -15,23 +13,28 @@ export async function openFolder(folder: string): Promise<Container> {
   const { files, rejected } = await walkFolder(folder);
   if (files.length + rejected.length === 0)
     throw new UserError(
-      `no pictures in ${folder}: the folder is empty, put JPEG, PNG, WebP, AVIF, GIF or TIFF files into it`,
+      `no pictures in ${folder}: the folder is empty, put JPEG, PNG, WebP, AVIF, GIF, TIFF or SVG files into it`,
     );
+  /** The first `most` bytes of a file, or all. */
+  const read = async (index: number, most = Number.POSITIVE_INFINITY): Promise<Uint8Array> => {
+    try {
+      return await withFile(files[index]!.file, async (handle) => {
+        const { size } = await handle.stat();
+        if (most > size && size > maxEntryBytes) throw new UserError(tooLarge(size));
+        return bytesAt(handle, 0, Math.min(size, most));
+      });
+    } catch (error) {
+      throw new UserError(`cannot be read: ${messageOf(error)}`);
+    }
+  };
   return {
     path: folder,
-    names: files,
+    names: files.map(({ name }) => name),
     rejected,
-    async read(index) {
-      const file = path.join(folder, files[index]!);
-      try {
-        const { size } = await stat(file);
-        if (size > maxEntryBytes) throw new UserError(tooLarge(size));
-        return await readFile(file);
-      } catch (error) {
-        throw new UserError(`cannot be read: ${messageOf(error)}`);
-      }
-    },
-    stamp: (index) => fileStamp(path.join(folder, files[index]!)),
+    read,
+    head: (index) => read(index, HEAD),
+    size: (index) => fileSize(files[index]!.file),
+    stamp: (index) => fileStamp(files[index]!.file),
     close: async () => {},
   };
 }

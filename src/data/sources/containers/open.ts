@@ -1,13 +1,13 @@
 /** Tells by content what a path holds, and opens it. */
 
-import { open, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, UserError } from '../../../base/errors.ts';
-import type { Container, Rejected } from './container.ts';
+import { identify, NOT_A_PICTURE } from '../../pictures/identify.ts';
+import { bytesAt, type Container, HEAD, type Rejected, withFile } from './container.ts';
 import { openFolder } from './folder.ts';
-import { openParquet } from './parquet.ts';
-import { looksLikeTar, openTar } from './tar.ts';
-import { openZip } from './zip.ts';
+import { openTar } from './tar.ts';
+import { looksLikeTar } from './tar-header.ts';
 
 /**
  * Open a folder, a zip or tar archive, or a Parquet file. Archives and tables inside a folder (shards) are opened too; their
@@ -25,12 +25,17 @@ export async function openContainer(where: string): Promise<Container> {
   if (found.isDirectory()) return withShards(await openFolder(where));
   const archive = await openArchive(where);
   if (archive) return archive;
-  const packed = /\.(tgz|gz|bz2|xz|zst|7z|rar)$/i.exec(where)?.[1];
-  throw new UserError(
-    packed === undefined
-      ? `${where} is not a folder, a zip or tar archive, or a Parquet file: give one of these`
-      : `${where} is packed with ${packed}, which cannot be read in place: unpack it and give the folder or the .tar`,
-  );
+  throw new UserError(`${where} is ${otherThan(await headOf(where))}`);
+}
+
+/** What a file is that cannot be opened, and what to give. */
+function otherThan(head: Uint8Array): string {
+  const identity = identify(head);
+  if ('format' in identity) return `one ${identity.format.toUpperCase()} picture: give the folder that it lies in`;
+  const { reason } = identity;
+  if (reason.startsWith('packed'))
+    return `${reason.replace(/:.*/, '')}, which cannot be read in place: unpack it and give the folder or the .tar`;
+  return `${reason === NOT_A_PICTURE ? '' : `${reason.replace(/:.*/, '')}, and `}not a folder, a zip or tar archive, or a Parquet file: give one of these`;
 }
 
 /** How zip archives begin: with an entry, the directory of an empty one, or the mark of a part. */
@@ -39,23 +44,14 @@ const ZIP = new Set(['504b0304', '504b0506', '504b0708']);
 /** The archive at a path, or undefined if it is none. */
 async function openArchive(file: string): Promise<Container | undefined> {
   const head = await headOf(file);
-  if (head.subarray(0, 4).toString('latin1') === 'PAR1') return openParquet(file);
-  if (ZIP.has(head.subarray(0, 4).toString('hex'))) return openZip(file);
+  if (head.subarray(0, 4).toString('latin1') === 'PAR1') return (await import('./parquet.ts')).openParquet(file);
+  if (ZIP.has(head.subarray(0, 4).toString('hex'))) return (await import('./zip.ts')).openZip(file);
   if (looksLikeTar(head)) return openTar(file);
   return undefined;
 }
 
-async function headOf(file: string): Promise<Buffer> {
-  const handle = await open(file, 'r').catch((error: unknown) => {
-    throw new UserError(`cannot read ${file}: ${messageOf(error)}`);
-  });
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(512), 0, 512, 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await handle.close();
-  }
-}
+const headOf = async (file: string): Promise<Buffer> =>
+  withFile(file, async (handle) => Buffer.from(await bytesAt(handle, 0, HEAD)));
 
 const SHARD = /\.(zip|tar|parquet)$/i;
 
@@ -67,7 +63,12 @@ async function withShards(folder: Container): Promise<Container> {
   for (const name of folder.names.filter((file) => SHARD.test(file))) {
     try {
       const shard = await openArchive(path.join(folder.path, name));
-      if (!shard) continue;
+      if (!shard) {
+        const identity = identify(await headOf(path.join(folder.path, name)), name);
+        if ('reason' in identity && identity.reason === NOT_A_PICTURE)
+          rejected.push({ path: name, reason: `named ${path.extname(name)} but no archive by its content` });
+        continue;
+      }
       shards.set(name, shard);
       rejected.push(...shard.rejected.map((one) => ({ ...one, path: `${name}/${one.path}` })));
     } catch (error) {
@@ -85,6 +86,8 @@ async function withShards(folder: Container): Promise<Container> {
     names: entries.map(({ name }) => name),
     rejected,
     read: (index) => entries[index]!.from.read(entries[index]!.index),
+    head: (index) => entries[index]!.from.head(entries[index]!.index),
+    size: (index) => entries[index]!.from.size(entries[index]!.index),
     stamp: (index) => entries[index]!.from.stamp(entries[index]!.index),
     close: async () => void (await Promise.all([folder, ...shards.values()].map((container) => container.close()))),
   };

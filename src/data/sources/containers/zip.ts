@@ -1,12 +1,15 @@
 /** A zip archive, read in place: the directory at its end once, then each entry by its offset. */
 
-import type { Readable } from 'node:stream';
+import fs from 'node:fs';
+import { Readable } from 'node:stream';
 import yauzl, { type Entry, type ZipFile } from 'yauzl';
 import { messageOf, UserError } from '../../../base/errors.ts';
+import { openRegular } from '../../../checkpoint/regular-file.ts';
 import {
-  byName,
   type Container,
+  distinct,
   fileStamp,
+  HEAD,
   isBesidePictures,
   maxEntryBytes,
   type Rejected,
@@ -21,35 +24,94 @@ const MAX_RATIO = 1100;
  * @throws UserError if it is damaged or not a zip archive.
  */
 export async function openZip(file: string): Promise<Container> {
-  const zip = await opened(file);
+  const reader = new ClosingReader(file);
   const stamp = fileStamp(file);
-  const { entries, rejected } = await entriesOf(zip, file);
+  const { zip, entries, rejected } = await reader.whileOpen(async () => {
+    const archive = await opened(file, reader);
+    return { zip: archive, ...(await entriesOf(archive, file)) };
+  });
+  const unpack = async (index: number, most: number): Promise<Uint8Array> => {
+    const { entry } = entries[index]!;
+    try {
+      return await collected(await streamOf(zip, entry), entry.uncompressedSize, most);
+    } catch (error) {
+      throw new UserError(`cannot be unpacked: ${messageOf(error)}`);
+    }
+  };
   return {
     path: file,
     names: entries.map(({ name }) => name),
     rejected,
-    async read(index) {
-      const { entry } = entries[index]!;
-      try {
-        return await collected(await streamOf(zip, entry), entry.uncompressedSize);
-      } catch (error) {
-        throw new UserError(`cannot be unpacked: ${messageOf(error)}`);
-      }
-    },
+    read: (index) => unpack(index, Number.POSITIVE_INFINITY),
+    head: (index) => unpack(index, HEAD),
+    size: async (index) => entries[index]!.entry.uncompressedSize,
     stamp: () => stamp,
-    close: async () => zip.close(),
+    close: async () => {},
   };
 }
 
 const damaged = (file: string, error: unknown): UserError =>
   new UserError(`cannot read the zip archive ${file}: ${messageOf(error)}`);
 
-function opened(file: string): Promise<ZipFile> {
+function opened(file: string, reader: ClosingReader): Promise<ZipFile> {
   // Names are only shown, never used as paths: a strange one is no reason to refuse the archive.
   const options = { lazyEntries: true, autoClose: false, decodeStrings: false, validateEntrySizes: true } as const;
   return new Promise((resolve, reject) =>
-    yauzl.open(file, options, (error, zip) => (error ? reject(damaged(file, error)) : resolve(zip))),
+    yauzl.fromRandomAccessReader(reader, fs.statSync(file).size, options, (error, zip) =>
+      error ? reject(damaged(file, error)) : resolve(zip),
+    ),
   );
+}
+
+/** Reads a file that is open only while it is read: thousands of archives do not hold thousands of files open. */
+class ClosingReader extends yauzl.RandomAccessReader {
+  /** The file, while its directory is read. */
+  #held: number | undefined;
+
+  constructor(private readonly file: string) {
+    super();
+  }
+
+  async whileOpen<T>(use: () => Promise<T>): Promise<T> {
+    const held = openRegular(this.file);
+    this.#held = held;
+    try {
+      return await use();
+    } finally {
+      this.#held = undefined;
+      fs.closeSync(held);
+    }
+  }
+
+  override _readStreamForRange(start: number, end: number): Readable {
+    return start >= end ? Readable.from([]) : fs.createReadStream(this.file, { start, end: end - 1 });
+  }
+
+  override read(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    callback: (error: Error | null) => void,
+  ): void {
+    const own = this.#held === undefined;
+    let error: Error | null = null;
+    try {
+      const fd = this.#held ?? openRegular(this.file);
+      try {
+        for (let at = 0; at < length; ) {
+          const got = fs.readSync(fd, buffer, offset + at, length - at, position + at);
+          if (got === 0) throw new Error('unexpected end of the file');
+          at += got;
+        }
+      } finally {
+        if (own) fs.closeSync(fd);
+      }
+    } catch (reason) {
+      error = reason instanceof Error ? reason : new Error(String(reason));
+    }
+    setImmediate(() => callback(error));
+  }
 }
 
 interface Named {
@@ -57,12 +119,19 @@ interface Named {
   readonly entry: Entry;
 }
 
-function entriesOf(zip: ZipFile, file: string): Promise<{ entries: Named[]; rejected: Rejected[] }> {
+/** Bytes of an entry's local header, without its name. */
+const LOCAL_HEADER = 30;
+
+function entriesOf(zip: ZipFile, file: string): Promise<{ entries: readonly Named[]; rejected: readonly Rejected[] }> {
   const entries: Named[] = [];
   const rejected: Rejected[] = [];
   return new Promise((resolve, reject) => {
     zip.on('error', (error) => reject(damaged(file, error)));
-    zip.on('end', () => resolve({ entries: byName(entries), rejected }));
+    zip.on('end', () => {
+      const apart = withoutOverlaps(entries);
+      const named = distinct(apart.entries);
+      resolve({ entries: named.entries, rejected: [...rejected, ...apart.rejected, ...named.rejected] });
+    });
     zip.on('entry', (entry: Entry) => {
       const name = yauzl.getFileNameLowLevel(entry.generalPurposeBitFlag, entry.fileNameRaw, entry.extraFields, false);
       const reason = reasonToReject(entry);
@@ -74,6 +143,26 @@ function entriesOf(zip: ZipFile, file: string): Promise<{ entries: Named[]; reje
     });
     zip.readEntry();
   });
+}
+
+/** Entries that share bytes are made to unpack to more than the archive holds: of those the first is used. */
+function withoutOverlaps(entries: readonly Named[]): { entries: readonly Named[]; rejected: readonly Rejected[] } {
+  const overlapping = new Set<Named>();
+  let end = 0;
+  for (const named of [...entries].sort(
+    (a, b) => a.entry.relativeOffsetOfLocalHeader - b.entry.relativeOffsetOfLocalHeader,
+  )) {
+    const { relativeOffsetOfLocalHeader: start, compressedSize } = named.entry;
+    if (start < end) overlapping.add(named);
+    else end = start + LOCAL_HEADER + compressedSize;
+  }
+  return {
+    entries: entries.filter((named) => !overlapping.has(named)),
+    rejected: [...overlapping].map(({ name }) => ({
+      path: name,
+      reason: 'overlaps with another entry of the archive: pack it anew',
+    })),
+  };
 }
 
 function reasonToReject(entry: Entry): string | undefined {
@@ -91,12 +180,19 @@ const streamOf = (zip: ZipFile, entry: Entry): Promise<Readable> =>
     zip.openReadStream(entry, (error, stream) => (error ? reject(error) : resolve(stream))),
   );
 
-async function collected(stream: Readable, size: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(size);
+/** The first `most` of the `size` bytes that a stream is to give; it is ended when there are so many. */
+async function collected(stream: Readable, size: number, most: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(Math.min(size, most));
   let at = 0;
   for await (const chunk of stream) {
-    bytes.set(chunk as Uint8Array, at);
-    at += (chunk as Uint8Array).length;
+    const piece = chunk as Uint8Array;
+    if (most < size && at + piece.length >= bytes.length) {
+      bytes.set(piece.subarray(0, bytes.length - at), at);
+      return bytes;
+    }
+    if (at + piece.length > size) throw new Error(`more than the ${size} bytes that are stated`);
+    bytes.set(piece, at);
+    at += piece.length;
   }
   if (at !== size) throw new Error(`${at} bytes where ${size} are stated`);
   return bytes;

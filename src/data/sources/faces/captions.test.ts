@@ -4,8 +4,8 @@
  */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type FaceAttributes, faceAttributes } from './attributes.ts';
+import { avatarOf } from './avatar.ts';
 import { captionOf } from './captions.ts';
-import { avatarOf } from './drawing.ts';
 import { facePairs } from './source.ts';
 
 type Extra = Record<string, unknown>;

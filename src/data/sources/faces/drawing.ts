@@ -1,13 +1,13 @@
-/** Draws a face: our attribute record as DiceBear options with one value each, its SVG as pixels. */
-import { avataaars } from '@dicebear/collection';
-import { createAvatar, type Result } from '@dicebear/core';
-import sharp from 'sharp';
+/** Draws a face: the SVG of its attribute record as pixels. */
 import type { RgbImage } from '../../pictures/image.ts';
+import { sharp } from '../../pictures/sharp.ts';
 import type { FaceAttributes } from './attributes.ts';
-import { backgrounds, fabricColors, hairColors, skins } from './palette.ts';
+import { backgrounds } from './palette.ts';
 
 /** Pixels of a face, a pure function of the record: `imageSize` squared, 8-bit sRGB. */
 export async function drawFace(face: FaceAttributes, imageSize: number): Promise<RgbImage> {
+  // DiceBear is loaded with the first face.
+  const { avatarOf } = await import('./avatar.ts');
   const svg = Buffer.from(avatarOf(face, imageSize).toString());
   const data = await sharp(svg)
     .flatten({ background: `#${backgrounds[face.background]}` })
@@ -15,27 +15,4 @@ export async function drawFace(face: FaceAttributes, imageSize: number): Promise
     .raw()
     .toBuffer();
   return { width: imageSize, height: imageSize, data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) };
-}
-
-/** The DiceBear avatar of a record; its `toJson().extra` names what was drawn. Every choice is ours, none is left to DiceBear's own seed. */
-export function avatarOf(face: FaceAttributes, imageSize: number): Result {
-  const { head, eyewear, facialHair, clothes } = face;
-  return createAvatar(avataaars, {
-    size: imageSize,
-    backgroundColor: [backgrounds[face.background]],
-    topProbability: head.kind === 'bald' ? 0 : 100,
-    ...(head.kind === 'hair' && { top: [head.style], hairColor: [hairColors[head.color]] }),
-    ...(head.kind === 'hat' && { top: [head.style], hatColor: [fabricColors[head.color]] }),
-    accessoriesProbability: eyewear ? 100 : 0,
-    ...(eyewear && { accessories: [eyewear.style], accessoriesColor: [fabricColors[eyewear.color]] }),
-    facialHairProbability: facialHair ? 100 : 0,
-    ...(facialHair && { facialHair: [facialHair.style], facialHairColor: [hairColors[facialHair.color]] }),
-    clothing: [clothes.style],
-    clothesColor: [fabricColors[clothes.color]],
-    ...(clothes.graphic && { clothingGraphic: [clothes.graphic] }),
-    skinColor: [skins[face.skin]],
-    mouth: [face.mouth],
-    eyes: [face.eyes],
-    eyebrows: [face.eyebrows],
-  });
 }

@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { faceAttributes } from './attributes.ts';
-import { avatarOf, drawFace } from './drawing.ts';
+import { avatarOf } from './avatar.ts';
+import { drawFace } from './drawing.ts';
 import { backgrounds, fabricColors, hairColors, skins } from './palette.ts';
 import { facePairs, facesSource } from './source.ts';
 

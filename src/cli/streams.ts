@@ -1,0 +1,32 @@
+/** The two output streams. Either may break while a command works: its reader ends, its terminal closes, its disk is full. */
+
+import type { Writable } from 'node:stream';
+
+const broken = new Set<Writable>();
+const listeners = new Set<() => void>();
+
+function markBroken(stream: Writable): void {
+  if (broken.has(stream)) return;
+  broken.add(stream);
+  for (const listener of listeners) listener();
+}
+
+/** From now on a stream that breaks ends in silence instead of ending the process. Called once, first of all. */
+export function watchStreams(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => markBroken(stream));
+}
+
+/** Call a function as soon as a stream breaks. */
+export function onBrokenStream(listener: () => void): void {
+  listeners.add(listener);
+}
+
+/** Write to a stream, if anybody can still read it. */
+export function writeTo(stream: Writable, text: string): void {
+  if (broken.has(stream)) return;
+  try {
+    stream.write(text);
+  } catch {
+    markBroken(stream);
+  }
+}

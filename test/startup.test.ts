@@ -1,0 +1,32 @@
+/** What is loaded before a command does anything. */
+
+import fs from 'node:fs';
+import { expect, it } from 'vitest';
+import { commands } from '../src/cli/commands.ts';
+import { importClosure } from './support/import-closure.ts';
+
+/** Packages that are large or native: they are loaded by the work, not by `--help`. */
+const HEAVY = [
+  ...['onnxruntime-node', '@huggingface/transformers', 'sharp', 'undici', 'opentype.js'],
+  ...['@dicebear/core', '@dicebear/collection', 'hyparquet', 'yauzl'],
+];
+
+const moduleOf = (name: string): string =>
+  fs.existsSync(`src/cli/${name}.ts`) ? `src/cli/${name}.ts` : `src/cli/${name}/index.ts`;
+
+it('the command line loads nothing but the parser of options before it knows the command', () => {
+  const { packages } = importClosure('src/cli/main.ts');
+  expect(packages.filter((name) => !name.startsWith('node:'))).toEqual(['commander']);
+});
+
+it.each(commands.map(({ name }) => name))('%s loads no heavy package before it works', (name) => {
+  const { packages } = importClosure(moduleOf(name));
+  expect(packages.filter((one) => HEAVY.includes(one))).toEqual([]);
+});
+
+it('the list of commands describes each command as the command does', async () => {
+  const loaded = await Promise.all(commands.map(({ load }) => load()));
+  expect(loaded.map((command) => [command.name(), command.description()])).toEqual(
+    commands.map(({ name, description }) => [name, description]),
+  );
+});
