@@ -49,12 +49,7 @@ async function load(): Promise<Clip> {
     device: 'cpu',
     dtype: networks.dtype,
     local_files_only: true,
-    session_options: {
-      intraOpNumThreads: threads,
-      interOpNumThreads: 1,
-      logSeverityLevel: 3,
-      extra: { session: { set_denormal_as_zero: '1' } },
-    },
+    session_options: { intraOpNumThreads: threads, interOpNumThreads: 1, logSeverityLevel: 3 },
   } as const;
   const open = (file: string) => AutoModel.from_pretrained(folder, { ...options, model_file_name: file });
   const towers = networks.kind === 'towers' ? (['text_model', 'vision_model'] as const) : (['model', 'model'] as const);

@@ -3,8 +3,9 @@
  * the sphere, the modality gap (2203.02053). Statistics of both sides bring a prompt to where pictures lie. All embeddings are unit rows.
  */
 
-export const CORRECTIONS = ['none', 'mean-shift', 'standardised', 'shrink'] as const;
-export type Correction = (typeof CORRECTIONS)[number];
+import type { SamplingSettings } from '../recipe/schema.ts';
+
+export type Correction = SamplingSettings['correction'];
 
 /** Mean and standard deviation of each number of some embeddings, [dim] each. */
 export interface Moments {

@@ -50,7 +50,7 @@ function partsOf(face: FaceAttributes, draws: Draws): Part[] {
   parts.push({
     ...{ question: 'background', fits: classesCalled(ground, backgroundWords) },
     known: { role: 'backdrop', text: ground },
-    other: [`everything behind is ${ground}`, `standing before something ${ground}`],
+    other: [`whose background is ${ground}`, `background all ${ground}`],
   });
   const fabric = draws.pick(fabricColorWords[clothes.color]);
   // A hijab covers the clothes.
@@ -58,7 +58,7 @@ function partsOf(face: FaceAttributes, draws: Draws): Part[] {
     parts.push({
       ...{ question: 'clothesColor', fits: classesCalled(fabric, fabricColorWords) },
       known: { role: 'wearing', text: `${fabric} clothes` },
-      other: [`dressed all in ${fabric}`, `whose clothes are ${fabric}`],
+      other: [`clad in ${fabric}`, `whose clothes are ${fabric}`],
     });
   if (head.kind === 'hair') {
     const color = draws.pick(hairColorWords[head.color]);

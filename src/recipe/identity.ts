@@ -10,6 +10,7 @@ const ADDED = {
   clip: { gapWeight: 0 },
   diffusion: { fold: 1 },
   pictures: { duplicates: 'once', exclude: [], maxPixels: 100 },
+  sampling: { correction: 'none' },
 } as const;
 
 /** A part of a recipe as JSON, for fingerprints. */

@@ -260,6 +260,12 @@ export const samplingSchema = z.strictObject({
     .describe(
       'how the null condition enters guidance: at unit length, as in training, or raw, as the reference samples',
     ),
+  correction: z
+    .enum(['none', 'mean-shift', 'standardised', 'shrink'])
+    .default('none')
+    .describe(
+      'how prompts are brought to where the embeddings of pictures lie: moved by the difference of the means, by mean and deviation of each number, or moved and drawn to the nearest pictures',
+    ),
 });
 
 export const recipeSchema = z.strictObject({

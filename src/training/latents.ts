@@ -1,13 +1,10 @@
 /** The latents of a run's pictures, for the stages of its diffusion model. */
 
-import { genericTexts } from '../data/sources/generic-texts.ts';
 import type { DenoiserData } from '../diffusion/descriptor.ts';
-import type { Latents } from '../diffusion/latents.ts';
-import { openRunClip } from '../run/models.ts';
-import { hasStatistics, saveStatistics } from '../run/statistics.ts';
+import { hasStatistics } from '../run/statistics.ts';
 import type { RunContext } from './context.ts';
 import { type Encodable, type EncodedPictures, encodePictures, latentsId } from './encoding.ts';
-import { statisticsOf } from './statistics.ts';
+import { keepStatistics } from './statistics.ts';
 import { Validation } from './validation.ts';
 
 export class RunLatents {
@@ -36,17 +33,5 @@ export class RunLatents {
   close(): void {
     this.encoded?.close();
     this.encoded = undefined;
-  }
-}
-
-/** Keep what corrections of prompts need to know: moments of these pictures' embeddings, and of texts that nobody wrote for them. */
-async function keepStatistics({ run, engineOptions }: RunContext, latents: Latents, id: string): Promise<void> {
-  const { recipe, data } = run.settings;
-  const clip = await openRunClip(run, engineOptions);
-  try {
-    const texts = genericTexts(data).map((text) => recipe.sampling.promptPrefix + text);
-    saveStatistics(run, statisticsOf(latents, await clip.embedTexts(texts, { truncate: true })), id);
-  } finally {
-    await clip.close();
   }
 }
