@@ -6,6 +6,7 @@ export const descriptions = {
   reconstruct: 'encode pictures into codes and decode them again',
   evaluate: 'measure reconstruction and how well pictures follow prompts',
   data: 'look at pictures before training on them, or draw the built-in faces',
+  export: 'copy what generates out of a run: weights, recipe and CLIP, without pictures, caches and private paths',
   convert: 'turn PyTorch checkpoints of the reference into a model directory, or a model directory into one',
   bench: 'time one step, or compare with PyTorch',
   fashion: 'train on Fashion-MNIST without captions, and let a classifier say what prompts give',

@@ -10,6 +10,7 @@ export const loaders: Readonly<Record<CommandName, () => Promise<Command>>> = {
   reconstruct: async () => (await import('./reconstruct.ts')).reconstructCommand(),
   evaluate: async () => (await import('./evaluate.ts')).evaluateCommand(),
   data: async () => (await import('./data.ts')).dataCommand(),
+  export: async () => (await import('./export.ts')).exportCommand(),
   convert: async () => (await import('./convert.ts')).convertCommand(),
   bench: async () => (await import('./bench/index.ts')).benchCommand(),
   fashion: async () => (await import('./fashion.ts')).fashionCommand(),

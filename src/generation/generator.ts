@@ -12,6 +12,7 @@ import { takeRows } from '../diffusion/latents.ts';
 import { Engine, type EngineOptions } from '../engine/engine.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { RunDirectory } from '../run/directory.ts';
+import { checkMadeFrom } from '../run/lineage.ts';
 import { openRunClip, openRunEncoder } from '../run/models.ts';
 import { readStatistics } from '../run/statistics.ts';
 import type { Encoder } from '../vqgan/codec.ts';
@@ -127,6 +128,7 @@ export class Generator {
       if (model.status === 'rejected') throw model.reason;
       if (clip.status === 'rejected') throw clip.reason;
       signal?.throwIfAborted();
+      checkMadeFrom(run, run.denoiserStage, clip.value.id);
       checkWidths(run, clip.value, model.value.model);
       return new Generator(run, engine, clip.value, model.value.model, model.value.hash);
     } catch (error) {

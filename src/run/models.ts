@@ -1,5 +1,8 @@
 /** The models of a run directory, opened: its CLIP, and the tokenizer it has trained. */
 
+import fs from 'node:fs';
+import path from 'node:path';
+import { UserError } from '../base/errors.ts';
 import { hashClip, resolveClip } from '../clip/clip-source.ts';
 import { type ClipEmbedder, type EmbedderOptions, openEmbedder } from '../clip/embedder.ts';
 import type { Executor } from '../engine/executor.ts';
@@ -12,8 +15,13 @@ export interface RunClipOptions extends EmbedderOptions {
 }
 
 /** The CLIP a run was trained with. It computes on the CPU whatever the device, with as many threads as the engine. */
-export function openRunClip(run: RunDirectory, { clip, ...options }: RunClipOptions = {}): Promise<ClipEmbedder> {
-  return openEmbedder(clip ?? clipOf(run), options);
+export async function openRunClip(run: RunDirectory, { clip, ...options }: RunClipOptions = {}): Promise<ClipEmbedder> {
+  const place = clip ?? clipOf(run);
+  if (path.isAbsolute(place) && !fs.existsSync(place))
+    throw new UserError(
+      `The CLIP of ${run.path} is not in ${place} any more: name its folder with --clip (the same files elsewhere do)`,
+    );
+  return openEmbedder(place, options);
 }
 
 /** Identity of that CLIP: the `id` that the embedder will have. It is read off the files; nothing is loaded. */

@@ -21,6 +21,7 @@ import type { RunDirectory } from '../run/directory.ts';
 import { openRunClip, openRunEncoder, runClipId } from '../run/models.ts';
 import type { Watch } from '../stage/context.ts';
 import { fingerprint } from '../stage/fingerprint.ts';
+import type { Lineage } from '../stage/stage.ts';
 import { codecBatch, type Encoder } from '../vqgan/codec.ts';
 import { encodingPlan } from '../vqgan/descriptor.ts';
 import type { RunContext } from './context.ts';
@@ -51,6 +52,13 @@ export interface EncodedPictures {
 export async function latentsId(run: RunDirectory, pictures: Pick<Encodable, 'id'>): Promise<string> {
   refuseUntrained(run);
   return idOf(run, pictures, await runClipId(run), run.stageHash('tokenizer'));
+}
+
+/** The parts of that identity. */
+export async function latentsMadeFrom(run: RunDirectory, { id }: Pick<Encodable, 'id'>): Promise<Lineage> {
+  refuseUntrained(run);
+  const pictures = fingerprint(id, `${run.settings.recipe.pictures.views}`);
+  return { pictures, clip: await runClipId(run), tokenizer: run.stageHash('tokenizer') };
 }
 
 const idOf = ({ settings }: RunDirectory, { id }: Pick<Encodable, 'id'>, clip: string, tokenizer: string): string =>
