@@ -57,10 +57,12 @@ export async function openPictures(
 }
 
 /** What the settings say of opening pictures. */
-const pictureOptions = (pictures: PictureSettings) => {
-  const { background, duplicates, exclude, maxPixels } = { ...PICTURE_DEFAULTS, ...pictures };
-  return { background, duplicates, exclude, maxPixels: 1e6 * maxPixels };
-};
+const pictureOptions = ({
+  background,
+  duplicates = PICTURE_DEFAULTS.duplicates,
+  exclude,
+  maxPixels = PICTURE_DEFAULTS.maxPixels,
+}: PictureSettings) => ({ background, duplicates, exclude, maxPixels: 1e6 * maxPixels });
 
 /** The inventory of a run. It saves time only: what of it cannot be read is looked at anew. */
 function knownLines(run: RunDirectory): InventoryLine[] {
