@@ -30,7 +30,8 @@ export {
 export { makeRecipe } from './recipe/recipe.ts';
 export type { Recipe, SamplingSettings } from './recipe/schema.ts';
 export type { Progress } from './stage/display.ts';
-export type { Metrics, StageName } from './stage/stage.ts';
+export type { Metrics } from './stage/stage.ts';
+export type { StageName } from './training/stages.ts';
 export {
   type SettingValue,
   type TrainingOptions,

@@ -27,14 +27,14 @@ describe('estimateTraining', () => {
     expect(one[0]!.memoryGB).toBeGreaterThan(one[0]!.stateGB + one[0]!.activationsGB);
   });
 
-  it('plans the parts of a batch that a limit asks for', () => {
+  it('plans the micro-batches that a limit of memory takes', () => {
     const options = { stages: ['diffusion'], speed: 1, conditionDim: 512 } as const;
     const recipe = makeRecipe('base', { 'diffusion.batch': '16' });
     const [whole] = estimateTraining(recipe, options).stages;
     const [split] = estimateTraining(recipe, { ...options, memory: 2e9 }).stages;
-    expect([whole!.parts, whole!.memoryGB > 2]).toEqual([1, true]);
-    expect([split!.parts > 1, split!.memoryGB <= 2]).toEqual([true, true]);
-    expect(estimateTraining(recipe, { ...options, accumulate: 16 }).stages[0]!.parts).toBe(16);
+    expect([whole!.microBatches, whole!.memoryGB > 2]).toEqual([1, true]);
+    expect([split!.microBatches > 1, split!.memoryGB <= 2]).toEqual([true, true]);
+    expect(estimateTraining(recipe, { ...options, microBatches: 16 }).stages[0]!.microBatches).toBe(16);
   });
 
   it('is proportional to steps and to the inverse of the speed', () => {

@@ -1,7 +1,7 @@
 /** What training will cost on this machine, as one call. */
 
 import type { EngineOptions } from '../engine/engine.ts';
-import type { StageName } from '../stage/stage.ts';
+import type { StageName } from '../training/stages.ts';
 import { recipeOf, type TrainingOptions } from '../training/train.ts';
 import { type Estimate, estimateTraining } from './estimate.ts';
 import { machineSpeed } from './speed.ts';

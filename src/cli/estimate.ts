@@ -8,10 +8,10 @@ import { table } from './table.ts';
 /** A table of the stages, with the sum of the times and the largest memory. */
 export function estimateLines({ preset, speed, stages, seconds, memoryGB }: Estimate): string[] {
   const rows = stages.map(
-    ({ stage, parameters, batch, parts, gflopPerStep, stateGB, activationsGB, memoryGB, ...time }) => [
+    ({ stage, parameters, batch, microBatches, gflopPerStep, stateGB, activationsGB, memoryGB, ...time }) => [
       stage,
       `${(parameters / 1e6).toFixed(1)} M`,
-      parts === 1 ? `${batch}` : `${parts} x ${batch / parts}`,
+      microBatches === 1 ? `${batch}` : `${microBatches} x ${batch / microBatches}`,
       `${gflopPerStep.toPrecision(3)}`,
       sizeText(1e9 * stateGB),
       sizeText(1e9 * activationsGB),
@@ -36,7 +36,7 @@ export function estimateLines({ preset, speed, stages, seconds, memoryGB }: Esti
   return [
     `Preset ${preset}, on a machine of ${speed.toFixed(2)} times the reference speed:`,
     ...table([header, ...rows]),
-    ...(stages.some(({ parts }) => parts > 1)
+    ...(stages.some(({ microBatches }) => microBatches > 1)
       ? ['Times and arithmetic are those of batches in one part: parts take longer (docs/performance.md).']
       : []),
     `In all ${duration(seconds)}; memory of the process in the largest stage ${sizeText(1e9 * memoryGB)}: parameters and optimiser state, activations, the runtime, and a margin.`,

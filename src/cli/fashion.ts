@@ -50,7 +50,7 @@ async function fashion(options: Options): Promise<void> {
     run,
     pictures: await openPictures(run.settings, { signal, display }, run),
     stages: ['clip', 'tokenizer', 'diffusion'],
-    engine: engineOptions(options),
+    engineOptions: engineOptions(options),
     resume,
     checkpointEvery: 500,
     signal,

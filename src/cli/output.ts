@@ -10,7 +10,15 @@ export { watchStreams } from './streams.ts';
 
 /** One JSON document with `--json`, else readable lines. */
 export function printResult(json: boolean, result: unknown, lines: () => readonly string[]): void {
-  writeTo(process.stdout, json ? `${JSON.stringify(result)}\n` : `${typeable(lines().map(printable).join('\n'))}\n`);
+  // Names and prompts come from anywhere: what they hold cannot steer the terminal.
+  writeTo(
+    process.stdout,
+    json
+      ? `${JSON.stringify(result)}\n`
+      : `${lines()
+          .map((line) => printable(typeable(line)))
+          .join('\n')}\n`,
+  );
 }
 
 /** A line for people. */
@@ -36,7 +44,7 @@ export function reportFailure(error: unknown, flags: FailureFlags): number {
 
 /** The line and the document of a failure. */
 export function printError(message: string, exitCode: number, { json, debug }: FailureFlags): number {
-  if (!debug || exitCode === 2) note(exitCode === 130 ? message : `clipvq: ${printable(message)}`);
+  if (!debug || exitCode === 2) note(printable(exitCode === 130 ? message : `clipvq: ${message}`));
   if (json) writeTo(process.stdout, `${JSON.stringify({ error: typeable(message), exitCode })}\n`);
   return exitCode;
 }

@@ -27,7 +27,7 @@ export const withProfile = (command: Command): Command =>
 /** Do the work of a command with an engine as its options say; with `--profile`, say afterwards where the time went. */
 export async function profiled<T>(
   options: CommonOptions & ProfileOptions,
-  work: (engine: EngineOptions) => Promise<T>,
+  work: (engineOptions: EngineOptions) => Promise<T>,
 ): Promise<T> {
   if (options.profile === undefined) return work(engineOptions(options));
   const file = options.profile === true ? DEFAULT_FILE : options.profile;

@@ -14,11 +14,12 @@ import { Generator } from '../generation/generator.ts';
 import type { PictureSettings } from '../recipe/schema.ts';
 import { contactSheet } from '../render/sheet.ts';
 import { HELD_OUT_FACES_OFFSET } from '../training/pictures.ts';
-import { type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
+import { type CommonOptions, engineOptions, whole, withClip, withCommon } from './options.ts';
 import { note, printResult } from './output.ts';
 
 interface ReconstructOptions extends CommonOptions {
   readonly model: string;
+  readonly clip?: string;
   readonly out: string;
   readonly count: number;
 }
@@ -30,11 +31,11 @@ export function reconstructCommand(): Command {
     .requiredOption('--model <dir>', 'a run directory')
     .option('--out <file>', 'a sheet of originals above reconstructions', 'reconstructions.png')
     .option('-n, --count <n>', 'at most so many pictures of a folder', whole(1), 16);
-  return withCommon(command).action(reconstruct);
+  return withCommon(withClip(command)).action(reconstruct);
 }
 
 async function reconstruct(pictures: string[], options: ReconstructOptions): Promise<void> {
-  const generator = await Generator.load(options.model, engineOptions(options));
+  const generator = await Generator.load(options.model, { ...engineOptions(options), clip: options.clip });
   try {
     const { imageSize, pictures: settings } = generator.recipe;
     const originals = await read(pictures, options.count, imageSize, settings);

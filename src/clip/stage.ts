@@ -9,7 +9,7 @@ import { adamState } from '../optim/adamw.ts';
 import { GRADIENTS } from '../optim/micro-batches.ts';
 import { warmupCosine } from '../optim/schedule.ts';
 import type { ClipSettings } from '../recipe/schema.ts';
-import type { Stage } from '../stage/stage.ts';
+import type { Lineage, Stage } from '../stage/stage.ts';
 import { type CaptionedPictures, type ClipBatch, ClipBatches } from './batches.ts';
 import { type Bpe, trainBpe } from './bpe.ts';
 import { exportClip } from './export.ts';
@@ -25,8 +25,9 @@ export interface ClipStageOptions {
   /** What `wordsOf` finds in them, where that is known. */
   readonly words?: ClipWords | undefined;
   readonly fingerprint: string;
-  /** Micro-batches that a batch is computed in, to save memory; 1 unless told. Results are those of the whole batch, up to rounding. */
-  readonly accumulate?: number | undefined;
+  readonly madeFrom?: Lineage | undefined;
+  /** Micro-batches that a batch is computed in, to save memory; by default 1. Results are those of the whole batch, up to rounding. */
+  readonly microBatches?: number | undefined;
   /** Where `export` writes the trained model. */
   readonly folder: string;
 }
@@ -62,7 +63,7 @@ export function wordsOf(pairs: CaptionedPictures, settings: ClipSettings): ClipW
 
 /** @throws UserError as `wordsOf` does. */
 export function clipStage(options: ClipStageOptions): Stage {
-  const { engine, settings, seed, pairs, accumulate: parts = 1 } = options;
+  const { engine, settings, seed, pairs, microBatches = 1 } = options;
   const { count, bpe, rows, length, known } = options.words ?? wordsOf(pairs, settings);
   const parameters = clipParameters(settings, known);
   const { batch, captions } = settings;
@@ -73,9 +74,9 @@ export function clipStage(options: ClipStageOptions): Stage {
 
   async function compile(step: ClipStepOptions): Promise<ClipStep> {
     const programs: Executable[] = [];
-    for (const { write, ...compile } of stepPrograms(step, parts))
+    for (const { write, ...compile } of stepPrograms(step, microBatches))
       programs.push(await engine.compile(write(), compile));
-    return stepOf(settings, parts, programs);
+    return stepOf(settings, microBatches, programs);
   }
 
   return {
@@ -83,18 +84,19 @@ export function clipStage(options: ClipStageOptions): Stage {
     steps: settings.steps,
     batch: settings.batch,
     fingerprint: options.fingerprint,
+    madeFrom: options.madeFrom,
     transient: [GRADIENTS],
 
     async prepare() {
       const params = initialize(parameters, seed);
       train ??= await compile(step);
       await engine.load({ params, adam: adamState(params) });
-      if (parts > 1) await engine.load({ [GRADIENTS]: blank(parameters) });
+      if (microBatches > 1) await engine.load({ [GRADIENTS]: blank(parameters) });
     },
 
-    async run(step) {
+    async run(step, rate = 1) {
       const { images, ids } = next?.step === step ? next.batch : batches.draw(step);
-      const running = train!({ images, ids, lr: scalar(warmupCosine(settings, step)) });
+      const running = train!({ images, ids, lr: scalar(rate * warmupCosine(settings, step)) });
       // The engine works in another thread: the next batch is drawn meanwhile.
       next = { step: step + 1, batch: batches.draw(step + 1) };
       const out = await running;
@@ -104,9 +106,9 @@ export function clipStage(options: ClipStageOptions): Stage {
     hostState: () => ({}),
     restore() {},
 
-    async export() {
+    async export(texts = {}) {
       const params = adopt(parameters, flatten(await engine.read('params')), 'the engine');
-      exportClip(options.folder, { settings, bpe, rows, params });
+      exportClip(options.folder, { settings, bpe, rows, params }, texts);
     },
   };
 }

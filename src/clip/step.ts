@@ -1,7 +1,7 @@
 /**
- * A training step of the CLIP, whole or in micro-batches. The loss compares every picture of a batch with every text of it, so parts
- * cannot be learned from one after another as they are: first all parts are embedded, then the loss and its gradient at the embeddings
- * are computed on the whole, then each part is embedded again and takes its gradients back through the towers (2101.06983).
+ * A training step of the CLIP, whole or in micro-batches. The loss compares every picture of a batch with every text of it, so
+ * micro-batches cannot be learned from one after another: first all are embedded, then the loss and its gradient at the embeddings are
+ * computed on the whole, then each is embedded again and takes its gradients back through the towers (2101.06983).
  */
 
 import { type NDArray, scalar } from '../base/ndarray.ts';
@@ -10,7 +10,7 @@ import type { PlannedProgram } from '../engine/memory/footprint.ts';
 import * as g from '../graph/index.ts';
 import type { Parameter } from '../nn/parameters.ts';
 import { adamw, clipByGlobalNorm, globalNorm, optimized } from '../optim/adamw.ts';
-import { addGradients, cut, GRADIENTS, join, microBatch } from '../optim/micro-batches.ts';
+import { addGradients, cut, GRADIENTS, join, microBatchSize } from '../optim/micro-batches.ts';
 import type { ClipSettings } from '../recipe/schema.ts';
 import type { ClipBatch } from './batches.ts';
 import { contrastiveLoss } from './loss.ts';
@@ -37,7 +37,7 @@ export function trainingProgram(options: ClipStepOptions): g.Program {
   const { settings, parameters } = options;
   const inputs = { state: optimized(parameters), ...batchInputs(options, settings.batch), lr: g.f32() };
   return g.trace(inputs, ({ state: { params, adam }, images, ids, lr }) => {
-    const { loss, accuracy } = lossOf(embed(params, images, ids, options), params.logScale);
+    const { loss, accuracy } = lossOf(embed(params, images, ids, options), params.logScale, settings);
     const { gradients } = clipByGlobalNorm(g.grad(loss, params), CLIP_NORM);
     const next = adamw(params, gradients, adam, lr, { ...ADAM, weightDecay: settings.weightDecay });
     return { state: { params: next.params, adam: next.state }, loss, accuracy };
@@ -45,9 +45,9 @@ export function trainingProgram(options: ClipStepOptions): g.Program {
 }
 
 /** The programs of a step, in the order in which it runs them. */
-export function stepPrograms(options: ClipStepOptions, parts: number): PlannedProgram[] {
-  if (parts === 1) return [{ name: 'training step', write: () => trainingProgram(options) }];
-  const batch = microBatch(options.settings.batch, parts);
+export function stepPrograms(options: ClipStepOptions, microBatches: number): PlannedProgram[] {
+  if (microBatches === 1) return [{ name: 'training step', write: () => trainingProgram(options) }];
+  const batch = microBatchSize(options.settings.batch, microBatches);
   return [
     { name: 'embeddings', write: () => embeddingProgram(options, batch) },
     { name: 'loss', write: () => lossProgram(options), inPlace: true, arena: true, fuse: false },
@@ -57,13 +57,13 @@ export function stepPrograms(options: ClipStepOptions, parts: number): PlannedPr
 }
 
 /** The step out of `stepPrograms`, compiled, in their order. */
-export function stepOf({ captions }: ClipSettings, parts: number, programs: readonly Executable[]): ClipStep {
+export function stepOf({ captions }: ClipSettings, microBatches: number, programs: readonly Executable[]): ClipStep {
   const [first, loss, gradients, update] = programs as [Executable, Executable, Executable, Executable];
-  if (parts === 1) return (feeds) => first.run({ ...feeds });
+  if (microBatches === 1) return (feeds) => first.run({ ...feeds });
   return async ({ images, ids, lr }) => {
-    const [pictures, texts] = [cut(images, parts), cut(ids, parts, captions)];
+    const [pictures, texts] = [cut(images, microBatches), cut(ids, microBatches, captions)];
     const embedded: Readonly<Record<string, NDArray>>[] = [];
-    for (const [i, part] of pictures.entries()) embedded.push(await first.run({ images: part, ids: texts[i]! }));
+    for (const [i, some] of pictures.entries()) embedded.push(await first.run({ images: some, ids: texts[i]! }));
     const { toPictures, toTexts, ...results } = await loss.run({
       pictures: join(embedded.map((one) => one.pictures!)),
       texts: join(
@@ -71,45 +71,46 @@ export function stepOf({ captions }: ClipSettings, parts: number, programs: read
         captions,
       ),
     });
-    const [backPictures, backTexts] = [cut(toPictures!, parts), cut(toTexts!, parts, captions)];
+    const [backPictures, backTexts] = [cut(toPictures!, microBatches), cut(toTexts!, microBatches, captions)];
     let norm: NDArray | undefined;
-    for (const [i, part] of pictures.entries()) {
+    for (const [i, some] of pictures.entries()) {
       const back = { toPictures: backPictures[i]!, toTexts: backTexts[i]!, keep: scalar(i === 0 ? 0 : 1) };
-      norm = (await gradients.run({ images: part, ids: texts[i]!, ...back })).norm;
+      norm = (await gradients.run({ images: some, ids: texts[i]!, ...back })).norm;
     }
     await update.run({ lr, norm: norm! });
     return results;
   };
 }
 
-/** Embeddings of one part: `pictures` [part, dim] and `texts` [captions, part, dim]. */
-function embeddingProgram(options: ClipStepOptions, part: number): g.Program {
-  const inputs = { state: { params: options.parameters }, ...batchInputs(options, part) };
+/** Embeddings of a micro-batch: `pictures` [batch, dim] and `texts` [captions, batch, dim]. */
+function embeddingProgram(options: ClipStepOptions, batch: number): g.Program {
+  const inputs = { state: { params: options.parameters }, ...batchInputs(options, batch) };
   return g.trace(inputs, ({ state: { params }, images, ids }) => ({ ...embed(params, images, ids, options) }));
 }
 
 /** The loss of a whole batch from its embeddings, its gradients there, and that of the temperature, which goes into the state. */
-function lossProgram({ settings: { batch, captions, dim }, parameters: { logScale } }: ClipStepOptions): g.Program {
+function lossProgram({ settings, parameters: { logScale } }: ClipStepOptions): g.Program {
+  const { batch, captions, dim } = settings;
   const embeddings = { pictures: g.f32(batch, dim), texts: g.f32(captions, batch, dim) };
   return g.trace({ state: { params: { logScale } }, ...embeddings }, ({ state: { params }, pictures, texts }) => {
-    const { loss, accuracy } = lossOf({ pictures, texts }, params.logScale);
+    const { loss, accuracy } = lossOf({ pictures, texts }, params.logScale, settings);
     const to = g.grad(loss, { pictures, texts, logScale: params.logScale });
     const state = { [GRADIENTS]: { logScale: to.logScale } };
     return { state, loss, accuracy, toPictures: to.pictures, toTexts: to.texts };
   });
 }
 
-/** Adds a part's gradients to `keep` times what the state holds, and gives the `norm` of the sum. */
-function addingProgram(options: ClipStepOptions, part: number): g.Program {
+/** Adds a micro-batch's gradients to `keep` times what the state holds, and gives the `norm` of the sum. */
+function addingProgram(options: ClipStepOptions, batch: number): g.Program {
   const { captions, dim } = options.settings;
   const params = options.parameters;
-  const back = { toPictures: g.f32(part, dim), toTexts: g.f32(captions, part, dim), keep: g.f32() };
-  const inputs = { state: { params, [GRADIENTS]: params }, ...batchInputs(options, part), ...back };
+  const back = { toPictures: g.f32(batch, dim), toTexts: g.f32(captions, batch, dim), keep: g.f32() };
+  const inputs = { state: { params, [GRADIENTS]: params }, ...batchInputs(options, batch), ...back };
   return g.trace(inputs, ({ state, images, ids, toPictures, toTexts, keep }) => {
     const { image, text } = state.params;
     const { pictures, texts } = embed(state.params, images, ids, options);
-    const pulled = g.add(g.sum(g.mul(pictures, toPictures)), g.sum(g.mul(texts, toTexts)));
-    const gradients = addGradients(state[GRADIENTS], keep, g.grad(pulled, { image, text }));
+    const total = g.add(g.sum(g.mul(pictures, toPictures)), g.sum(g.mul(texts, toTexts)));
+    const gradients = addGradients(state[GRADIENTS], keep, g.grad(total, { image, text }));
     const norm = globalNorm({ towers: gradients, logScale: state[GRADIENTS].logScale });
     return { state: { [GRADIENTS]: gradients }, norm };
   });
@@ -146,8 +147,8 @@ function embed(
   };
 }
 
-/** Averages over the wordings. */
-function lossOf({ pictures, texts }: Embeddings, logScale: g.Tensor) {
+/** Averages over the wordings; `gapWeight` times ‖mean picture − mean text‖² is added to the contrastive loss. */
+function lossOf({ pictures, texts }: Embeddings, logScale: g.Tensor, { gapWeight }: Pick<ClipSettings, 'gapWeight'>) {
   const [captions, batch, dim] = texts.shape as readonly [number, number, number];
   const results = Array.from({ length: captions }, (_, k) =>
     contrastiveLoss(pictures, g.reshape(g.slice(texts, 0, k, k + 1), [batch, dim]), logScale),
@@ -157,7 +158,11 @@ function lossOf({ pictures, texts }: Embeddings, logScale: g.Tensor) {
       results.map((result) => result[of]).reduce((a, b) => g.add(a, b)),
       1 / captions,
     );
-  return { loss: average('loss'), accuracy: average('accuracy') };
+  const loss = average('loss');
+  const accuracy = average('accuracy');
+  if (gapWeight === 0) return { loss, accuracy };
+  const gap = g.sub(g.mean(pictures, 0), g.mean(texts, [0, 1]));
+  return { loss: g.add(loss, g.mul(g.sum(g.square(gap)), gapWeight)), accuracy };
 }
 
 const batchInputs = ({ settings: { captions, imageSize }, length }: ClipStepOptions, batch: number) => ({

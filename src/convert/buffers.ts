@@ -7,7 +7,8 @@ import fs from 'node:fs';
 import { float32, type NDArray } from '../base/ndarray.ts';
 import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import type { Schedule } from '../diffusion/process/schedule.ts';
-import { fingerprint, type RunDirectory } from '../run/directory.ts';
+import type { RunDirectory } from '../run/directory.ts';
+import { fingerprint } from '../stage/fingerprint.ts';
 
 type Arrays = Readonly<Record<string, NDArray>>;
 

@@ -11,8 +11,8 @@ import { adopt } from '../nn/parameters.ts';
 import { makeRecipe, parseRecipe } from '../recipe/recipe.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { RunDirectory } from '../run/directory.ts';
-import { saveDiscriminator } from '../run/origin.ts';
 import { type DiscriminatorShape, discriminatorFrom } from '../vqgan/discriminator.ts';
+import { saveDiscriminator } from '../vqgan/discriminator-file.ts';
 import { tokenizerParameters } from '../vqgan/model.ts';
 import {
   type DiffusionFindings,

@@ -33,30 +33,6 @@ export function perturb(
   return unitRows(noise, dim).map((d, i) => features[i]! + alpha * d);
 }
 
-/**
- * Replaces the condition of dropped samples by the null condition n / |n|, which guidance contrasts with at sampling
- * time.
- *
- * @param condition `[batch, dim]`.
- * @param nullEmbedding n, the learned vector `[dim]`, of any length.
- * @param dropped `[batch]`, nonzero where the condition is dropped.
- * @returns a new array `[batch, dim]`.
- */
-export function dropCondition(
-  condition: Float32Array,
-  nullEmbedding: ArrayLike<number>,
-  dropped: ArrayLike<number>,
-): Float32Array<ArrayBuffer> {
-  const dim = nullEmbedding.length;
-  if (condition.length !== dropped.length * dim) {
-    throw new RangeError(`dropCondition: ${condition.length} values are not ${dropped.length} rows of ${dim}`);
-  }
-  const unit = unitRows(nullEmbedding, dim);
-  const result = condition.slice();
-  for (let b = 0; b < dropped.length; b++) if (dropped[b]) result.set(unit, b * dim);
-  return result;
-}
-
 /** Each row of `[rows, dim]` divided by its Euclidean length, in float64. */
 function unitRows(values: ArrayLike<number>, dim: number): Float64Array<ArrayBuffer> {
   const result = Float64Array.from(values);

@@ -10,10 +10,10 @@ import { normalize } from '../nn/layers.ts';
 import type { Parameter } from '../nn/parameters.ts';
 import { adamw, clipByGlobalNorm, globalNorm, optimized } from '../optim/adamw.ts';
 import { updateEma } from '../optim/ema.ts';
-import { addGradients, GRADIENTS, microBatch, split } from '../optim/micro-batches.ts';
+import { addGradients, GRADIENTS, microBatchSize, split } from '../optim/micro-batches.ts';
 import type { DiffusionSettings } from '../recipe/schema.ts';
-import { joinResults } from './accumulate.ts';
-import { diffusionLoss } from './loss.ts';
+import { type DiffusionLoss, type DiffusionLossOptions, diffusionLoss } from './loss.ts';
+import { joinResults } from './micro-batches.ts';
 import type { Schedule } from './process/schedule.ts';
 import { type DiffusionModel, denoise, diffusionParameters, type TransformerConfig } from './transformer.ts';
 
@@ -30,47 +30,47 @@ export interface StepFeeds {
 
 /**
  * The programs of a step, in the order in which it runs them: one, or one for gradients and some for the update that write over the
- * weights, where the batch comes in parts or `updateInPlace` asks for it.
+ * weights, where the batch comes in micro-batches or `updateInPlace` is set.
  */
 export function stepPrograms(
   config: TransformerConfig,
   schedule: Schedule,
   settings: DiffusionSettings,
-  parts = 1,
+  microBatches = 1,
 ): PlannedProgram[] {
   const { updateInPlace, batch } = settings;
-  if (parts === 1 && !updateInPlace)
+  if (microBatches === 1 && !updateInPlace)
     return [{ name: 'training step', write: () => trainingProgram(config, schedule, settings) }];
-  const micro = { ...settings, batch: microBatch(batch, parts) };
+  const micro = { ...settings, batch: microBatchSize(batch, microBatches) };
   const gradients =
-    parts === 1
+    microBatches === 1
       ? { write: () => gradientProgram(config, schedule, settings), arena: true }
-      : { write: () => addingProgram(config, schedule, micro, parts), arena: !updateInPlace, fuse: false };
+      : { write: () => addingProgram(config, schedule, micro, microBatches), arena: !updateInPlace, fuse: false };
   return [
     { name: 'gradients', inPlace: true, ...gradients },
     ...updatePrograms(config, settings).map((program) => ({ name: 'update', inPlace: true, write: () => program })),
   ];
 }
 
-/** Compile the step; with `parts`, the gradients of so many micro-batches are added up in the state; then comes one update. */
+/** Compile the step; the gradients of several micro-batches are added up in the state; then comes one update. */
 export async function compileTraining(
   engine: Engine,
   config: TransformerConfig,
   schedule: Schedule,
   settings: DiffusionSettings,
-  parts = 1,
+  microBatches = 1,
 ): Promise<TrainingStep> {
   const compiled: Executable[] = [];
-  for (const { write, ...options } of stepPrograms(config, schedule, settings, parts))
+  for (const { write, ...options } of stepPrograms(config, schedule, settings, microBatches))
     compiled.push(await engine.compile(write(), options));
   const [gradients, ...updates] = compiled as [Executable, ...Executable[]];
   if (updates.length === 0) return (feeds) => gradients.run(feeds);
   return async ({ lr, emaDecay, ...batch }) => {
     const results: Record<string, NDArray>[] = [];
-    if (parts === 1) results.push(await gradients.run(batch));
+    if (microBatches === 1) results.push(await gradients.run(batch));
     else
-      for (const [i, part] of split(batch, parts).entries())
-        results.push(await gradients.run({ ...part, keep: scalar(i === 0 ? 0 : 1) }));
+      for (const [i, one] of split(batch, microBatches).entries())
+        results.push(await gradients.run({ ...one, keep: scalar(i === 0 ? 0 : 1) }));
     const out = joinResults(results);
     for (const update of updates) await update.run({ lr, emaDecay, norm: out.norm! });
     return out;
@@ -81,12 +81,12 @@ export async function compileTraining(
 export async function loadTraining(
   engine: Engine,
   weights: Iterable<readonly [string, NDArray]>,
-  accumulate = 1,
+  microBatches = 1,
 ): Promise<void> {
   for (const [path, given] of weights) {
     const array = toEngineLayout(given);
     const blank = zeros(array.shape);
-    const sums = accumulate > 1 ? { [GRADIENTS]: blank } : {};
+    const sums = microBatches > 1 ? { [GRADIENTS]: blank } : {};
     const pieces = { params: array, ema: array, 'adam.mean': blank, 'adam.square': blank, ...sums };
     await engine.load(unflatten(Object.fromEntries(Object.entries(pieces).map(([at, p]) => [`${at}.${path}`, p]))));
   }
@@ -108,7 +108,7 @@ export const trainedParameters = (config: TransformerConfig): DiffusionModel<Par
 export function trainingProgram(config: TransformerConfig, schedule: Schedule, settings: DiffusionSettings): g.Program {
   const inputs = { state: optimizerState(config), ...batchInputs(config, settings), ...updateInputs() };
   return g.trace(inputs, ({ state, lr, emaDecay, ...batch }) => {
-    const { loss, kl, crossEntropy } = lossOf(state.params, batch, schedule, settings, config.heads);
+    const { loss, kl, crossEntropy } = trainingLoss(state.params, batch, schedule, settings, config.heads);
     const { gradients, norm } = clipByGlobalNorm(g.grad(loss, state.params), settings.clipNorm);
     const next = adamw(state.params, gradients, state.adam, lr, { ...settings, eps: ADAM_EPS });
     return {
@@ -125,42 +125,42 @@ export function trainingProgram(config: TransformerConfig, schedule: Schedule, s
 export function gradientProgram(config: TransformerConfig, schedule: Schedule, settings: DiffusionSettings): g.Program {
   const inputs = { state: { params: trainedParameters(config) }, ...batchInputs(config, settings) };
   return g.trace(inputs, ({ state: { params }, ...batch }) => {
-    const { loss, kl, crossEntropy } = lossOf(params, batch, schedule, settings, config.heads);
+    const { loss, kl, crossEntropy } = trainingLoss(params, batch, schedule, settings, config.heads);
     const gradients: Tree<g.Tensor> = g.grad(loss, params);
     return { state: { [GRADIENTS]: gradients }, loss, kl, norm: globalNorm(gradients), crossEntropy };
   });
 }
 
-/** The first half for one of `parts` micro-batches: its share of the gradient is added to `keep` times what the state holds. */
+/** The first half for one of several micro-batches: its share of the gradient is added to `keep` times what the state holds. */
 export function addingProgram(
   config: TransformerConfig,
   schedule: Schedule,
   settings: DiffusionSettings,
-  parts: number,
+  microBatches: number,
 ): g.Program {
   const params = trainedParameters(config);
   const inputs = { state: { params, [GRADIENTS]: params }, ...batchInputs(config, settings), keep: g.f32() };
   return g.trace(inputs, ({ state, keep, ...batch }) => {
-    const { loss, kl, crossEntropy } = lossOf(state.params, batch, schedule, settings, config.heads);
-    const added: Tree<g.Tensor> = g.grad(g.div(loss, parts), state.params);
+    const { loss, kl, crossEntropy } = trainingLoss(state.params, batch, schedule, settings, config.heads);
+    const added: Tree<g.Tensor> = g.grad(g.div(loss, microBatches), state.params);
     const gradients = addGradients(state[GRADIENTS]!, keep, added);
     return { state: { [GRADIENTS]: gradients }, loss, kl, norm: globalNorm(gradients), crossEntropy };
   });
 }
 
 /**
- * The second half: clipping, AdamW and EMA. Elementwise, so that it may write over what it reads; in parts, because ONNX
- * Runtime for Node hands back a copy of whatever a program writes. To be run in order: the last one counts the step.
- * @param most numbers in a part, if it has more than one tensor.
+ * The second half: clipping, AdamW and EMA. Elementwise, so that it may write over what it reads; several programs, because the
+ * engine hands back a copy of whatever a program writes. To be run in order: the last one counts the step.
+ * @param most numbers in a program, if it has more than one tensor.
  */
 export function updatePrograms(
   config: TransformerConfig,
   settings: Pick<DiffusionSettings, 'clipNorm' | 'beta1' | 'beta2' | 'weightDecay'>,
   most = 2 ** 24,
 ): g.Program[] {
-  const parts = partition(Object.entries(flatten(trainedParameters(config))), most);
-  return parts.map((part, i) => {
-    const params: Tree<Parameter> = unflatten(Object.fromEntries(part));
+  const groups = grouped(Object.entries(flatten(trainedParameters(config))), most);
+  return groups.map((group, i) => {
+    const params: Tree<Parameter> = unflatten(Object.fromEntries(group));
     const inputs = {
       state: { ...optimized(params), ema: params, [GRADIENTS]: params },
       norm: g.f32(),
@@ -170,7 +170,7 @@ export function updatePrograms(
       const clipped = clipByGlobalNorm(state[GRADIENTS], settings.clipNorm, norm).gradients;
       const next = adamw(state.params, clipped, state.adam, lr, { ...settings, eps: ADAM_EPS });
       const { step, ...moments } = next.state;
-      const counted = i === parts.length - 1 ? { step: step! } : {};
+      const counted = i === groups.length - 1 ? { step: step! } : {};
       const ema = updateEma(state.ema, next.params, emaDecay);
       return { state: { params: next.params, ema, adam: { ...moments, ...counted } } };
     });
@@ -178,16 +178,16 @@ export function updatePrograms(
 }
 
 /** Neighbours together, as long as they are no more than `most` numbers. */
-function partition(parameters: readonly [string, Parameter][], most: number): [string, Parameter][][] {
-  const parts: [string, Parameter][][] = [];
-  let held = 0;
+function grouped(parameters: readonly [string, Parameter][], most: number): [string, Parameter][][] {
+  const groups: [string, Parameter][][] = [];
+  let sum = 0;
   for (const entry of parameters) {
     const size = sizeOf(entry[1].shape);
-    if (parts.length > 0 && held + size <= most) parts.at(-1)!.push(entry);
-    else parts.push([entry]);
-    held = parts.at(-1)!.length === 1 ? size : held + size;
+    if (groups.length > 0 && sum + size <= most) groups.at(-1)!.push(entry);
+    else groups.push([entry]);
+    sum = groups.at(-1)!.length === 1 ? size : sum + size;
   }
-  return parts;
+  return groups;
 }
 
 const ADAM_EPS = 1e-8;
@@ -197,7 +197,8 @@ function optimizerState(config: TransformerConfig) {
   return { ...optimized(params), ema: params };
 }
 
-function batchInputs(config: TransformerConfig, { batch }: DiffusionSettings) {
+/** What a step is fed for a batch: see `Batch`. */
+export function batchInputs(config: TransformerConfig, { batch }: Pick<DiffusionSettings, 'batch'>) {
   const tokens = config.grid ** 2;
   return {
     x0: g.i32(batch, tokens),
@@ -211,17 +212,26 @@ function batchInputs(config: TransformerConfig, { batch }: DiffusionSettings) {
 
 const updateInputs = () => ({ lr: g.f32(), emaDecay: g.f32() });
 
-type Batch = Readonly<Record<'x0' | 'xt' | 't' | 'pt' | 'condition' | 'dropped', g.Tensor>>;
+/**
+ * Codes `x0` and noisy codes `xt`, int32 [batch, tokens]; times `t`, int32 [batch], and the probabilities `pt` [batch] with which they
+ * were drawn; conditions [batch, conditionDim], and 1 where one is `dropped` [batch, 1].
+ */
+export type Batch = Readonly<Record<'x0' | 'xt' | 't' | 'pt' | 'condition' | 'dropped', g.Tensor>>;
 
-function lossOf(
+/** Conditions [batch, conditionDim] as the network sees them: n / |n|, n the null embedding, for those that are `dropped` [batch, 1]. */
+export function seenConditions(nullEmbedding: g.Tensor, condition: g.Tensor, dropped: g.Tensor): g.Tensor {
+  return g.add(condition, g.mul(dropped, g.sub(normalize(nullEmbedding), condition)));
+}
+
+/** The loss of a batch: the null condition takes the place of those that are dropped. */
+export function trainingLoss(
   model: DiffusionModel<g.Tensor>,
   { x0, xt, t, pt, condition, dropped }: Batch,
   schedule: Schedule,
-  settings: DiffusionSettings,
+  settings: DiffusionLossOptions,
   heads: number,
-) {
-  const nothing = normalize(model.empty_text_embed);
-  const seen = g.add(condition, g.mul(dropped, g.sub(nothing, condition)));
+): DiffusionLoss {
+  const seen = seenConditions(model.empty_text_embed, condition, dropped);
   const logits = denoise(model.transformer, xt, t, seen, heads);
   return diffusionLoss({ logits, x0, xt, t, pt }, schedule, settings);
 }

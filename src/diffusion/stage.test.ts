@@ -212,8 +212,8 @@ describe('diffusion stage', () => {
 });
 
 describe('micro-batches', () => {
-  const trained = async (accumulate: number, changes: Partial<DiffusionSettings>): Promise<Trained> => {
-    const { stage, exported } = makeStage(changes, { accumulate });
+  const trained = async (microBatches: number, changes: Partial<DiffusionSettings>): Promise<Trained> => {
+    const { stage, exported } = makeStage(changes, { microBatches });
     await engine.drop('');
     await stage.prepare();
     const metrics: Metrics[] = [];
@@ -248,7 +248,7 @@ describe('micro-batches', () => {
   });
 
   it('must divide the batch', async () => {
-    await expect(makeStage({ batch: 4 }, { accumulate: 3 }).stage.prepare()).rejects.toThrow(/choose one of 1, 2, 4/);
+    await expect(makeStage({ batch: 4 }, { microBatches: 3 }).stage.prepare()).rejects.toThrow(/choose one of 1, 2, 4/);
   });
 });
 

@@ -3,23 +3,20 @@
  * on from a model that was trained before, as the stage `finetune`, the paper's second one, always does.
  */
 
-import { float32, int32, type NDArray, scalar, type Tree } from '../base/ndarray.ts';
+import { type NDArray, scalar, type Tree } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
 import type { Engine } from '../engine/engine.ts';
 import { initializeEach } from '../nn/parameters.ts';
 import { GRADIENTS } from '../optim/micro-batches.ts';
-import { normalBatch, uniformBatch, uniforms } from '../random/noise.ts';
 import { Shuffle } from '../random/shuffle.ts';
 import type { DiffusionSettings } from '../recipe/schema.ts';
-import type { Metrics, Stage } from '../stage/stage.ts';
-import { pseudoText } from './condition.ts';
-import { corrupt } from './corrupt.ts';
+import type { Lineage, Metrics, Stage } from '../stage/stage.ts';
+import { drawBatch } from './batch.ts';
 import type { Latents } from './latents.ts';
 import { LearningRate } from './learning-rate.ts';
 import { type DiffusionRecipe, scheduleOf, transformerConfig } from './model.ts';
-import type { Schedule } from './process/schedule.ts';
 import { compileTraining, loadTraining, readTraining, type TrainingStep } from './programs.ts';
-import { drawTimesteps, initialTimesteps, type TimestepState, updateHistory } from './timesteps.ts';
+import { initialTimesteps, restoredTimesteps, savedTimesteps, updateHistory } from './timesteps.ts';
 import { diffusionParameters } from './transformer.ts';
 
 export interface DiffusionStageOptions {
@@ -28,15 +25,16 @@ export interface DiffusionStageOptions {
   readonly seed: number;
   readonly latents: Latents;
   readonly fingerprint: string;
+  readonly madeFrom?: Lineage | undefined;
   readonly name: 'diffusion' | 'finetune';
-  /** Micro-batches that a batch is computed in, to save memory; 1 unless told. Results are those of the whole batch, up to rounding. */
-  readonly accumulate?: number | undefined;
+  /** Micro-batches that a batch is computed in, to save memory; by default 1. Results are those of the whole batch, up to rounding. */
+  readonly microBatches?: number | undefined;
   /** Weights to go on from; by default random ones. */
   readonly initial?: Tree<NDArray> | undefined;
   /** CLIP score of what the averaged weights make. Needed where it steers the learning rate. */
   readonly validate?: ((ema: Tree<NDArray>) => Promise<number>) | undefined;
-  /** Receives the averaged parameters when the stage is done. */
-  readonly onExport: (params: Tree<NDArray>) => Promise<void> | void;
+  /** Receives the averaged parameters when the stage is done, and what goes into their metadata. */
+  readonly onExport: (params: Tree<NDArray>, texts: Lineage) => Promise<void> | void;
 }
 
 export function diffusionStage(options: DiffusionStageOptions): Stage {
@@ -58,52 +56,44 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
     steps: settings.steps,
     batch: settings.batch,
     fingerprint: options.fingerprint,
+    madeFrom: options.madeFrom,
     transient: [GRADIENTS],
 
     async prepare() {
-      train ??= await compileTraining(engine, config, schedule, settings, options.accumulate);
+      train ??= await compileTraining(engine, config, schedule, settings, options.microBatches);
       const { initial } = options;
       await loadTraining(
         engine,
         initial ? Object.entries(flatten(initial)) : initializeEach(diffusionParameters(config), seed),
-        options.accumulate,
+        options.microBatches,
       );
       times = initialTimesteps(settings.timesteps);
       rate.restore({});
     },
 
-    async run(step) {
-      const lr = rate.at(step);
+    async run(step, slowed = 1) {
+      const lr = slowed * rate.at(step);
       const source = { name, latents, shuffle, schedule, settings, seed, times };
       const feeds = await engine.span('data wait', async () => drawBatch(step, source));
       const out = await train!({ ...feeds, lr: scalar(lr), emaDecay: scalar(emaDecay(settings, step)) });
       times = updateHistory(times, feeds.t.data, out.kl!.data);
-      const loss = out.loss!.data[0]!;
       const metrics: Metrics = {
-        loss,
+        loss: out.loss!.data[0]!,
         crossEntropy: out.crossEntropy!.data[0]!,
         gradientNorm: out.norm!.data[0]!,
         ...(settings.schedule === 'plateau' && { learningRate: lr }),
       };
-      return { ...metrics, ...(await rate.after(step, loss)) };
+      return { ...metrics, ...(await rate.after(step, metrics.loss)) };
     },
 
-    hostState: () => ({
-      'times.history': { dtype: 'float64', shape: [settings.timesteps], data: times.history },
-      'times.count': { dtype: 'float64', shape: [settings.timesteps], data: times.count },
-      ...rate.save(),
-    }),
-
+    hostState: () => ({ ...savedTimesteps(times), ...rate.save() }),
     restore(host) {
-      times = {
-        history: host['times.history']!.data as Float64Array,
-        count: host['times.count']!.data as Float64Array,
-      };
+      times = restoredTimesteps(host);
       rate.restore(host);
     },
 
-    async export() {
-      await options.onExport(await readTraining(engine, config, 'ema'));
+    async export(texts = {}) {
+      await options.onExport(await readTraining(engine, config, 'ema'), texts);
     },
   };
 }
@@ -116,45 +106,4 @@ export function emaDecay(
   if ((step + 1) % emaEvery !== 0) return 1;
   const updates = (step + 1) / emaEvery;
   return emaWarmup ? Math.min(emaDecay, (1 + updates) / (10 + updates)) : emaDecay;
-}
-
-interface BatchSource {
-  readonly name: string;
-  readonly latents: Latents;
-  readonly shuffle: Shuffle;
-  readonly schedule: Schedule;
-  readonly settings: DiffusionSettings;
-  readonly seed: number;
-  readonly times: TimestepState;
-}
-
-/** All that is random about a step, drawn on the host from (seed, stream, step, sample index). */
-function drawBatch(step: number, { name, latents, shuffle, schedule, settings, seed, times }: BatchSource) {
-  const { batch, noiseScale, nullProbability } = settings;
-  const { tokens, dim } = latents;
-  const samples = Array.from({ length: batch }, (_, i) => i);
-  const key = (stream: string) => ({ seed, stream: `${name}/${stream}`, step });
-  const rows = shuffle.batch(step, batch);
-  const views = shuffle.epochs(step, batch).map((epoch) => epoch % latents.views);
-  const { codes: x0, embeddings } = latents.gather(rows, views);
-  const { t, pt } = drawTimesteps(
-    times,
-    samples.map((i) => uniforms(key('time'), i, 1)[0]!),
-  );
-  const xt = corrupt(
-    schedule,
-    x0,
-    t,
-    samples.flatMap((i) => [...uniforms(key('corrupt'), i, tokens)]),
-  );
-  const condition = pseudoText(embeddings, normalBatch(key('condition'), samples, dim), noiseScale, dim);
-  const dropped = uniformBatch(key('drop'), samples, 1).map((u) => (u < nullProbability ? 1 : 0));
-  return {
-    x0: int32(x0, [batch, tokens]),
-    xt: int32(xt, [batch, tokens]),
-    t: int32(t, [batch]),
-    pt: float32(Float32Array.from(pt), [batch]),
-    condition: float32(condition, [batch, dim]),
-    dropped: float32(dropped, [batch, 1]),
-  };
 }

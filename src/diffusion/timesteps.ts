@@ -3,6 +3,8 @@
  * p(t).
  */
 
+import type { NDArray } from '../base/ndarray.ts';
+
 /**
  * What is remembered of past losses, one entry per time `[T]`.
  * `history`: running mean of the squared loss L_t^2; `count`: how many samples were drawn at t. Stored in checkpoints.
@@ -20,6 +22,18 @@ const HISTORY_DECAY = 0.9;
 export function initialTimesteps(steps: number): TimestepState {
   return { history: new Float64Array(steps), count: new Float64Array(steps) };
 }
+
+const [HISTORY, COUNT] = ['times.history', 'times.count'] as const;
+
+/** The state as arrays of a checkpoint, and back. */
+export const savedTimesteps = ({ history, count }: TimestepState): Readonly<Record<string, NDArray>> => ({
+  [HISTORY]: { dtype: 'float64', shape: [history.length], data: history },
+  [COUNT]: { dtype: 'float64', shape: [count.length], data: count },
+});
+export const restoredTimesteps = (arrays: Readonly<Record<string, NDArray>>): TimestepState => ({
+  history: arrays[HISTORY]!.data as Float64Array,
+  count: arrays[COUNT]!.data as Float64Array,
+});
 
 /**
  * p(t) `[T]`: uniform until every time has more than 10 samples, then proportional to sqrt(H_t + 1e-10) + 1e-4, where

@@ -9,7 +9,6 @@ import * as g from '../graph/index.ts';
 import { adamState, adamw, clipByGlobalNorm } from './adamw.ts';
 import { updateEma } from './ema.ts';
 import { initialPlateau, nextPlateau, type PlateauSettings } from './plateau.ts';
-import { cosineRamp } from './schedule.ts';
 
 const engine = Engine.start({ threads: 1 });
 afterAll(() => engine.close());
@@ -144,22 +143,10 @@ const long = z.object({
 });
 const schedules = z.object({
   plateau_small: z.record(z.string(), small),
-  temperature: z.array(
-    z.object({
-      config: z.object({
-        warm_up_steps: z.number(),
-        lr_min: z.number(),
-        lr_max: z.number(),
-        lr_start: z.number(),
-        max_decay_steps: z.number(),
-      }),
-      steps: z.array(z.tuple([z.number(), z.number()])),
-    }),
-  ),
 });
 
 onJsonFixture('optim', (value) => {
-  const { plateau_small, temperature } = schedules.parse(value);
+  const { plateau_small } = schedules.parse(value);
 
   it.each(Object.keys(plateau_small))('plateau_small.%s', (name) => {
     const { config, metrics, lr, state_bad_cooldown_best } = plateau_small[name]!;
@@ -198,23 +185,6 @@ onJsonFixture('optim', (value) => {
   });
 
   it('has published schedules', () => expect(published.length).toBeGreaterThan(0));
-
-  it.each(temperature)('temperature over $config.max_decay_steps steps', ({ config, steps }) => {
-    const ramp = {
-      warmupSteps: config.warm_up_steps,
-      start: config.lr_start,
-      peak: config.lr_max,
-      end: config.lr_min,
-      steps: config.max_decay_steps,
-    };
-    compare(
-      'optim',
-      'temperature',
-      steps.map(([step]) => cosineRamp(ramp, step)),
-      steps.map(([, expected]) => expected),
-      FLOAT64,
-    );
-  });
 });
 
 function settingsOf(config: z.infer<typeof plateauConfig>): PlateauSettings {

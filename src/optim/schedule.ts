@@ -18,19 +18,3 @@ export function warmupConstant(
 ): number {
   return step < warmupSteps ? (learningRate * (step + 1)) / warmupSteps : learningRate;
 }
-
-export interface CosineRamp {
-  readonly warmupSteps: number;
-  /** The value at step 0, after warm-up, and from `steps` on. */
-  readonly start: number;
-  readonly peak: number;
-  readonly end: number;
-  readonly steps: number;
-}
-
-/** The official temperature schedule: a straight line from `start` to `peak`, then a cosine to `end`, where it stays. */
-export function cosineRamp({ warmupSteps, start, peak, end, steps }: CosineRamp, step: number): number {
-  if (step < warmupSteps) return start + ((peak - start) * step) / warmupSteps;
-  const progress = Math.min(1, (step - warmupSteps) / (steps - warmupSteps));
-  return end + 0.5 * (peak - end) * (1 + Math.cos(Math.PI * progress));
-}

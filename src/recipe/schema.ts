@@ -67,6 +67,9 @@ const clip = z.strictObject({
   learningRate: positive().default(3e-3).describe('what the warm-up climbs to'),
   warmupSteps: stepsFrom0().default(30).describe('steps in which the learning rate rises from 0'),
   weightDecay: weight().default(0.05).describe('of AdamW'),
+  gapWeight: weight()
+    .default(0)
+    .describe('weight of the squared distance between the mean picture and the mean text of a batch in the loss'),
 });
 
 const tokenizer = z.strictObject({
@@ -189,6 +192,9 @@ const diffusion = z.strictObject({
   heads: count(MOST.depth).describe('attention heads; must divide dim'),
   mlp: z.enum(['conv', 'fc']).describe('feed-forward part of a block: two 3x3 convolutions or two linear layers'),
   mlpRatio: positive().max(1024).default(4).describe('width of the feed-forward part, as a multiple of dim'),
+  fold: count(2)
+    .default(1)
+    .describe('side of the squares of tokens that the network takes as one position; 2 has a quarter of the positions'),
   noiseScale: weight()
     .default(0.25)
     .describe('α of the pseudo text embedding: how far a CLIP image embedding is pushed in a random direction'),
@@ -257,6 +263,12 @@ export const samplingSchema = z.strictObject({
     .default('normalized')
     .describe(
       'how the null condition enters guidance: at unit length, as in training, or raw, as the reference samples',
+    ),
+  correction: z
+    .enum(['none', 'mean-shift', 'standardised', 'shrink'])
+    .default('none')
+    .describe(
+      'how prompts are brought to where the embeddings of pictures lie: moved by the difference of the means, by mean and deviation of each number, or moved and drawn to the nearest pictures',
     ),
 });
 

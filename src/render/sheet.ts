@@ -67,7 +67,7 @@ export async function contactSheet(sheet: Sheet): Promise<Buffer> {
     .png({ compressionLevel: 9 })
     .toBuffer();
   // A sheet that lies among pictures is not trained on.
-  return Buffer.from(withText(png, { Software: 'clip-vqdiffusion' }).buffer);
+  return Buffer.from(withText(png, { Software: 'clip-vqdiffusion' }));
 }
 
 function headingWidth({ title = '', subtitle = '' }: Sheet): number {

@@ -1,36 +1,24 @@
 /** A run that goes on from another model's weights, on other pictures: its settings, and the copies of the weights it starts from. */
 
-import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
-import type { NDArray } from '../base/ndarray.ts';
-import { flatten, unflatten } from '../base/tree.ts';
+import { unflatten } from '../base/tree.ts';
 import { makeFolder } from '../checkpoint/atomic.ts';
-import { hashFile } from '../checkpoint/hash-file.ts';
 import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import { transformerConfig } from '../diffusion/model.ts';
 import { diffusionParameters } from '../diffusion/transformer.ts';
 import { changedRecipe } from '../recipe/recipe.ts';
 import type { Recipe } from '../recipe/schema.ts';
-import type { TrainedDiscriminator } from '../vqgan/discriminator.ts';
+import { originFile, originFolder } from '../stage/origin.ts';
+import { DISCRIMINATOR_FILE } from '../vqgan/discriminator-file.ts';
 import { tokenizerParameters } from '../vqgan/model.ts';
 import { RunDirectory, type RunSettings } from './directory.ts';
+import { checkMadeFrom } from './lineage.ts';
+import { madeFromTexts } from './provenance.ts';
 
 /** The stages that can start from weights. A second stage starts from the first one's anyway. */
 const PARTS = ['tokenizer', 'diffusion'] as const;
-export type OriginPart = (typeof PARTS)[number];
-
-const FOLDER = 'origin';
-const DISCRIMINATOR = 'discriminator.safetensors';
-
-/** Weights that a stage starts from. */
-export interface Origin {
-  readonly file: string;
-  readonly tensors: Readonly<Record<string, NDArray>>;
-  /** SHA-256 of the file, 16 hex digits. */
-  readonly id: string;
-}
 
 /**
  * The settings of a run that goes on from `source`: those of the source, but the tokenizer goes on where it ended, with codes
@@ -88,36 +76,21 @@ export function createFrom(source: RunDirectory, folder: string, settings: RunSe
   const stages = { tokenizer: 'tokenizer', diffusion: source.denoiserStage } as const;
   const parts = PARTS.filter((part) => source.hasModel(stages[part]));
   if (parts.length === 0) throw new UserError(`${source.path} holds no trained model to start from`);
+  if (parts.includes('diffusion')) checkMadeFrom(source, stages.diffusion);
   // The settings come after the weights: a folder with settings starts from all of them, or is none.
-  makeFolder(path.join(folder, FOLDER));
+  makeFolder(originFolder(folder));
   const models = parts.map((part) => [part, source.readModel(stages[part]).tensors] as const);
   for (const [part, tensors] of models) writeSafetensors(originFile(folder, part), tensors, {});
-  const judgeFile = source.file('tokenizer', DISCRIMINATOR);
-  const judge = fs.existsSync(judgeFile) ? readSafetensors(judgeFile).tensors : undefined;
-  if (judge) writeSafetensors(originFile(folder, 'discriminator'), judge, {});
+  const discriminatorOf = (one: RunDirectory) => one.file(...DISCRIMINATOR_FILE);
+  const kept = discriminatorOf(source);
+  const discriminator = fs.existsSync(kept) ? readSafetensors(kept).tensors : undefined;
+  if (discriminator) writeSafetensors(originFile(folder, 'discriminator'), discriminator, {});
   const run = RunDirectory.create(folder, settings);
-  for (const [part, tensors] of models) run.saveModel(part, unflatten(tensors), {});
-  if (judge) writeSafetensors(run.file('tokenizer', DISCRIMINATOR), judge, {});
+  for (const [part, tensors] of models) {
+    // The copy of the diffusion model speaks the codes of the tokenizer beside it: another one will not do.
+    const isPair = part === 'diffusion' && parts.includes('tokenizer');
+    run.saveModel(part, unflatten(tensors), isPair ? madeFromTexts({ tokenizer: run.stageHash('tokenizer') }) : {});
+  }
+  if (discriminator) writeSafetensors(discriminatorOf(run), discriminator, {});
   return run;
 }
-
-/** Keep the tokenizer's discriminator beside it, for whoever trains it further. */
-export function saveDiscriminator(run: RunDirectory, { params, buffers }: TrainedDiscriminator): void {
-  writeSafetensors(
-    run.file('tokenizer', DISCRIMINATOR),
-    { ...flatten<NDArray>(params), ...flatten<NDArray>(buffers) },
-    {},
-  );
-}
-
-/** What a stage of a run starts from, if it does not start from nothing. */
-export function originOf(run: RunDirectory, part: OriginPart | 'discriminator'): Origin | undefined {
-  const file = originFile(run.path, part);
-  if (!fs.existsSync(file)) return undefined;
-  const hash = createHash('sha256');
-  hashFile(hash, file);
-  return { file, tensors: readSafetensors(file).tensors, id: hash.digest('hex').slice(0, 16) };
-}
-
-const originFile = (folder: string, part: OriginPart | 'discriminator'): string =>
-  path.join(folder, FOLDER, `${part}.safetensors`);

@@ -1,10 +1,10 @@
-/** What training tells while it works; the command line draws it. */
+/** What training reports while it works; the command line draws it. */
 
-import type { Metrics, StageName } from './stage.ts';
+import type { Metrics } from './stage.ts';
 
 /** What a display needs to draw a progress line. */
 export interface Progress {
-  readonly stage: StageName;
+  readonly stage: string;
   /** Steps done, and steps in all. */
   readonly step: number;
   readonly steps: number;

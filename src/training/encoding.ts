@@ -14,14 +14,18 @@ import { RecordStore } from '../data/cache/record-store.ts';
 import { isFixed, variationOf } from '../data/pictures/augment.ts';
 import type { ImageSource } from '../data/sources/source.ts';
 import type { Latents } from '../diffusion/latents.ts';
-import { Engine, type EngineOptions } from '../engine/engine.ts';
+import { Engine } from '../engine/engine.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
-import { fingerprint, type RunDirectory } from '../run/directory.ts';
-import { openRunClip, openRunEncoder } from '../run/models.ts';
+import { identityOf } from '../recipe/identity.ts';
+import type { RunDirectory } from '../run/directory.ts';
+import { openRunClip, openRunEncoder, runClipId } from '../run/models.ts';
+import type { Watch } from '../stage/context.ts';
+import { fingerprint } from '../stage/fingerprint.ts';
+import type { Lineage } from '../stage/stage.ts';
 import { codecBatch, type Encoder } from '../vqgan/codec.ts';
-import { MemoryWatch, planUnder, present } from './memory.ts';
-import type { Watch } from './pictures.ts';
-import { encodingMemory } from './planned-stages.ts';
+import { encodingPlan } from '../vqgan/descriptor.ts';
+import type { RunContext } from './context.ts';
+import { currentBaseline, MemoryWatch, planUnder } from './memory.ts';
 
 /** Pictures encoded together. */
 const BATCH = 64;
@@ -42,21 +46,38 @@ export interface EncodedPictures {
 }
 
 /**
- * The latents of a run's pictures, with the identity of pictures and models. Pixels are read only for what is not in the cache.
- * @param limit bytes that the process may hold.
- * @throws UserError if a model that encodes has not been trained yet, or the limit is too low for it.
+ * Identity of a run's latents: of its pictures, and of the models that encode them. No model is loaded.
+ * @throws UserError if a model that encodes has not been trained yet.
  */
-export async function encodePictures(
-  run: RunDirectory,
-  pictures: Encodable,
-  engineOptions: EngineOptions,
-  watch: Watch,
-  limit?: number,
-): Promise<EncodedPictures> {
+export async function latentsId(run: RunDirectory, pictures: Pick<Encodable, 'id'>): Promise<string> {
+  refuseUntrained(run);
+  return idOf(run, pictures, await runClipId(run), run.stageHash('tokenizer'));
+}
+
+/** The parts of that identity. */
+export async function latentsMadeFrom(run: RunDirectory, { id }: Pick<Encodable, 'id'>): Promise<Lineage> {
+  refuseUntrained(run);
+  const pictures = fingerprint(id, `${run.settings.recipe.pictures.views}`);
+  return { pictures, clip: await runClipId(run), tokenizer: run.stageHash('tokenizer') };
+}
+
+const idOf = ({ settings }: RunDirectory, { id }: Pick<Encodable, 'id'>, clip: string, tokenizer: string): string =>
+  fingerprint(id, `${settings.recipe.pictures.views}`, clip, tokenizer);
+
+function refuseUntrained(run: RunDirectory): void {
   if (run.settings.clip === 'compact' && !run.hasModel('clip'))
     throw new UserError(`${run.path} holds no trained CLIP: train it first with --stage clip`);
   if (!run.hasModel('tokenizer'))
     throw new UserError(`${run.path} holds no trained tokenizer: train it first with --stage tokenizer`);
+}
+
+/**
+ * The latents of a run's pictures, with the identity of pictures and models. Pixels are read only for what is not in the cache.
+ * @throws UserError if a model that encodes has not been trained yet, or the limit of memory is too low for it.
+ */
+export async function encodePictures(context: RunContext, pictures: Encodable): Promise<EncodedPictures> {
+  const { run, engineOptions, memory: limit } = context;
+  refuseUntrained(run);
   const clip = await openRunClip(run, engineOptions);
   const engine = Engine.start(engineOptions);
   try {
@@ -65,25 +86,26 @@ export async function encodePictures(
     // How much the CLIP takes is measured: its graph is not ours to read.
     if (limit !== undefined) await clip.embedImages(imageViews(new Uint8Array(BATCH * 3 * 32 ** 2), 32));
     const batch = codecBatch(recipe.imageSize);
-    const parts = limit === undefined ? 1 : planUnder(encodingMemory(recipe, batch), 1, limit, present()).parts;
-    const codec = await openRunEncoder(run, engine, batch / parts);
+    const microBatches =
+      limit === undefined ? 1 : planUnder(encodingPlan(recipe, batch), 1, limit, currentBaseline()).microBatches;
+    const codec = openRunEncoder(run, engine, batch / microBatches);
     const { views } = recipe.pictures;
     const cache = openLatentCache(run.file('cache'), {
       pictures: JSON.stringify([
         ...[recipe.imageSize, variationOf(recipe.pictures), isFixed(recipe.pictures) ? 0 : seed],
         ...(pictures.source.decoding === undefined ? [] : [pictures.source.decoding]),
       ]),
-      tokenizer: fingerprint(tokenizer, JSON.stringify(recipe.tokenizer), `${seed}`),
+      tokenizer: fingerprint(tokenizer, identityOf('tokenizer', recipe.tokenizer), `${seed}`),
       tokens: codec.tokens,
       clip: clip.id,
       dim: clip.dim,
     });
-    dropDamaged(cache, watch);
+    dropDamaged(cache, context);
     const memory = limit === undefined ? undefined : new MemoryWatch(limit);
-    await encodeMissing(cache, pictures, views, { codec, clip, imageSize: recipe.imageSize }, watch, memory);
+    await encodeMissing(cache, pictures, views, { codec, clip, imageSize: recipe.imageSize }, context, memory);
     return {
       latents: storedLatents(cache, pictures.source, views, codec.tokens, clip.dim),
-      id: fingerprint(pictures.id, `${views}`, clip.id, tokenizer),
+      id: idOf(run, pictures, clip.id, tokenizer),
       close: () => cache.close(),
     };
   } finally {

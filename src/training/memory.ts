@@ -1,54 +1,44 @@
-/** How a stage is kept under a limit of memory: what it will need is read off its programs, and its batch is cut into parts that fit. */
+/** How a stage is kept under a limit of memory: what it will need is read off its programs, and its batch is cut into micro-batches that fit. */
 
 import { UserError } from '../base/errors.ts';
 import { Engine } from '../engine/engine.ts';
 import { type Footprint, totalBytes } from '../engine/memory/footprint.ts';
 import { peakResidentBytes, residentBytes, settledBytes, sizeText } from '../engine/memory/resident.ts';
-import { divisors, partsOf } from '../optim/micro-batches.ts';
-import type { StageName } from '../stage/stage.ts';
-
-/** A stage as it can be planned: its batch, and what it needs when that is computed in parts. */
-export interface PlannedStage {
-  readonly name: StageName | 'encoding';
-  readonly batch: number;
-  footprint(parts: number): Footprint;
-  /** What makes it smaller, beside its batch, if state or activations are what is large. */
-  readonly smaller: { readonly state: string; readonly activations: string };
-}
+import { divisors, microBatchesOf } from '../optim/micro-batches.ts';
+import type { StagePlan } from '../stage/descriptor.ts';
 
 export interface MemoryPlan {
-  readonly parts: number;
+  readonly microBatches: number;
   readonly footprint: Footprint;
   /** Of the process, at the stage's peak, with the margin: what is compared with the limit. */
   readonly bytes: number;
 }
 
-/** What a process is before a stage begins. */
-export interface Before {
-  /** Bytes that it holds. */
-  readonly base: number;
+/** What a process holds before a stage begins. */
+export interface ProcessBaseline {
+  readonly bytes: number;
   /** Whether it has run an engine before: the runtime is in those bytes then. */
-  readonly warm: boolean;
+  readonly hasRuntime: boolean;
 }
 
 /** Before its first stage and before later ones: Node, this program and its libraries, as measured (docs/performance.md). */
-const [FIRST, LATER]: readonly [Before, Before] = [
-  { base: 170e6, warm: false },
-  { base: 380e6, warm: true },
+const [FIRST, LATER]: readonly [ProcessBaseline, ProcessBaseline] = [
+  { bytes: 170e6, hasRuntime: false },
+  { bytes: 380e6, hasRuntime: true },
 ];
 
 /**
- * What a process is likely to be before a stage, number `index` of those that run, where it is not there yet; no less than it is
- * now. Pictures are encoded before any stage of the diffusion model.
+ * What a process is likely to hold before a stage, number `index` of those that run; no less than it does now. Pictures are encoded
+ * before any stage that sees latents.
  */
-export function foreseen(stage: StageName, index: number): Before {
-  const isFirst = index === 0 && (stage === 'clip' || stage === 'tokenizer');
-  const { base, warm } = isFirst ? FIRST : LATER;
-  return { base: Math.max(base, residentBytes()), warm };
+export function expectedBaseline({ sees }: { readonly sees: string }, index: number): ProcessBaseline {
+  const isFirst = index === 0 && sees !== 'latents';
+  const { bytes, hasRuntime } = isFirst ? FIRST : LATER;
+  return { bytes: Math.max(bytes, residentBytes()), hasRuntime };
 }
 
-/** What this process is now. */
-export const present = (): Before => ({ base: settledBytes(), warm: Engine.hasStarted });
+/** What this process holds now. */
+export const currentBaseline = (): ProcessBaseline => ({ bytes: settledBytes(), hasRuntime: Engine.hasStarted });
 
 /** The runtime's libraries, as measured. */
 const RUNTIME = 35e6;
@@ -56,25 +46,30 @@ const RUNTIME = 35e6;
 const [ACTIVATION_MARGIN, FIXED_MARGIN] = [0.2, 60e6];
 
 /** Bytes that the process will hold at the peak of a stage, the safety margin included. */
-export const peakBytes = (footprint: Footprint, { base, warm }: Before): number =>
-  base + totalBytes(footprint) - (warm ? RUNTIME : 0) + ACTIVATION_MARGIN * footprint.activations + FIXED_MARGIN;
+export const peakBytes = (footprint: Footprint, { bytes, hasRuntime }: ProcessBaseline): number =>
+  bytes + totalBytes(footprint) - (hasRuntime ? RUNTIME : 0) + ACTIVATION_MARGIN * footprint.activations + FIXED_MARGIN;
 
 /** A plan without a limit. */
-export function planFor(stage: PlannedStage, asked: number | undefined, before: Before): MemoryPlan {
-  const parts = partsOf(stage.batch, asked);
-  const footprint = stage.footprint(parts);
-  return { parts, footprint, bytes: peakBytes(footprint, before) };
+export function planFor(stage: StagePlan, wanted: number | undefined, baseline: ProcessBaseline): MemoryPlan {
+  const microBatches = microBatchesOf(stage.batch, wanted);
+  const footprint = stage.footprint(microBatches);
+  return { microBatches, footprint, bytes: peakBytes(footprint, baseline) };
 }
 
 /**
- * The fewest parts, `asked` at least, with which a stage stays under `limit` bytes.
+ * The fewest micro-batches, `wanted` at least, with which a stage stays under `limit` bytes.
  * @throws UserError if it does not even picture by picture, with what it needs and what would lower that.
  */
-export function planUnder(stage: PlannedStage, asked: number | undefined, limit: number, before: Before): MemoryPlan {
-  let plan = planFor(stage, asked, before);
-  for (const parts of divisors(stage.batch)) {
+export function planUnder(
+  stage: StagePlan,
+  wanted: number | undefined,
+  limit: number,
+  baseline: ProcessBaseline,
+): MemoryPlan {
+  let plan = planFor(stage, wanted, baseline);
+  for (const microBatches of divisors(stage.batch)) {
     if (plan.bytes <= limit) break;
-    if (parts > plan.parts) plan = planFor(stage, parts, before);
+    if (microBatches > plan.microBatches) plan = planFor(stage, microBatches, baseline);
   }
   if (plan.bytes <= limit) return plan;
   const { state, activations } = plan.footprint;
@@ -88,11 +83,11 @@ export function planUnder(stage: PlannedStage, asked: number | undefined, limit:
   );
 }
 
-/** What is said about a plan that differs from what was asked for. */
-export const planLine = ({ name, batch }: PlannedStage, { parts, bytes }: MemoryPlan, limit: number): string =>
-  `${name}: batch ${batch} in ${parts} parts of ${batch / parts} to stay under ${sizeText(limit)}: about ${sizeText(bytes)}`;
+/** A plan that differs from what was set, in one line. */
+export const planLine = ({ name, batch }: StagePlan, { microBatches, bytes }: MemoryPlan, limit: number): string =>
+  `${name}: batch ${batch} in ${microBatches} parts of ${batch / microBatches} to stay under ${sizeText(limit)}: about ${sizeText(bytes)}`;
 
-/** From this share of the limit on a stage goes on in more parts, if there are more to be had. */
+/** From this share of the limit on a stage goes on in more micro-batches, if there are more to be had. */
 const NEARLY = 0.97;
 
 /** Watches the process while a stage runs. */

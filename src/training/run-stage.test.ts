@@ -6,17 +6,19 @@ import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { UserError } from '../base/errors.ts';
 import { scalar } from '../base/ndarray.ts';
+import type { Engine } from '../engine/engine.ts';
 import { makeRecipe } from '../recipe/recipe.ts';
 import { RunDirectory } from '../run/directory.ts';
+import type { StagePlan } from '../stage/descriptor.ts';
 import type { Stage } from '../stage/stage.ts';
-import type { PlannedStage } from './memory.ts';
-import { type RunStageOptions, runStage } from './run-stage.ts';
+import type { RunContext } from './context.ts';
+import { runStage, type WatchMemory } from './run-stage.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-run-stage-'));
 afterAll(() => fs.rmSync(folder, { recursive: true }));
 const recipe = makeRecipe('nano');
 
-const planned: PlannedStage = {
+const planned: StagePlan = {
   name: 'diffusion',
   batch: 4,
   footprint: () => ({ state: 1, activations: 1, copies: 0, programs: 0 }),
@@ -27,18 +29,22 @@ const planned: PlannedStage = {
 async function walk(name: string, overAt: readonly number[], isNear = false) {
   const run = RunDirectory.create(path.join(folder, name), { seed: 0, data: 'faces', clip: 'compact', recipe });
   const notes: string[] = [];
-  const steps: { step: number; parts: number }[] = [];
-  let asked = 0;
-  const options: RunStageOptions = {
+  const steps: { step: number; microBatches: number }[] = [];
+  let calls = 0;
+  const context: RunContext = {
     run,
-    engine: { threads: 1 },
+    signal: new AbortController().signal,
+    engineOptions: { threads: 1 },
     resume: false,
     checkpointEvery: 100,
     memory: 1e12,
-    watch: () => ({ isOver: () => !isNear && overAt.includes(++asked), isNear: () => isNear }),
     display: { step: () => {}, count: () => () => {}, note: (text) => notes.push(text) },
   };
-  const running = runStage(options, planned, (engine, parts): Stage => {
+  const watchMemory: WatchMemory = () => ({
+    isOver: () => !isNear && overAt.includes(++calls),
+    isNear: () => isNear,
+  });
+  const make = (engine: Engine, microBatches: number): Stage => {
     let done = 0;
     return {
       name: 'diffusion',
@@ -47,7 +53,8 @@ async function walk(name: string, overAt: readonly number[], isNear = false) {
       fingerprint: 'f',
       prepare: () => engine.load({ x: scalar(0) }),
       run: async (step) => {
-        steps.push({ step, parts });
+        // The last step's pictures are looked at once more with the weights that it left.
+        if (done < 6) steps.push({ step, microBatches });
         done++;
         return { loss: step };
       },
@@ -57,8 +64,8 @@ async function walk(name: string, overAt: readonly number[], isNear = false) {
       },
       export: async () => run.writeJson('done.json', done),
     };
-  });
-  const failure = await running.then(
+  };
+  const failure = await runStage(context, planned, make, watchMemory).then(
     () => undefined,
     (error: unknown) => error,
   );
@@ -69,7 +76,7 @@ it('goes on in more parts, from where it was', async () => {
   const { run, notes, steps, failure } = await walk('grows', [2, 4]);
   expect(failure).toBeUndefined();
   expect(steps.map(({ step }) => step)).toEqual([0, 1, 2, 3, 4, 5]);
-  expect(steps.map(({ parts }) => parts)).toEqual([1, 1, 2, 2, 4, 4]);
+  expect(steps.map(({ microBatches }) => microBatches)).toEqual([1, 1, 2, 2, 4, 4]);
   expect(JSON.parse(fs.readFileSync(run.file('done.json'), 'utf8'))).toBe(6);
   expect(
     notes.filter((note) => /the process has come to .* at step [24] of 6; it goes on in more parts/.test(note)),
@@ -79,7 +86,7 @@ it('goes on in more parts, from where it was', async () => {
 
 it('stops with a checkpoint and one line where there are no more parts', async () => {
   const { run, steps, failure } = await walk('stuck', [1, 2, 3]);
-  expect(steps.map(({ parts }) => parts)).toEqual([1, 2, 4]);
+  expect(steps.map(({ microBatches }) => microBatches)).toEqual([1, 2, 4]);
   expect(failure).toBeInstanceOf(UserError);
   expect(`${failure}`).toMatch(
     /at step 3 of 6, one picture at a time, and --memory allows 1000\.0 GB: what is done is kept; go on with --resume/,
@@ -90,5 +97,5 @@ it('stops with a checkpoint and one line where there are no more parts', async (
 it('lets a stage come near its limit where there are no more parts', async () => {
   const { steps, failure } = await walk('near', [], true);
   expect(failure).toBeUndefined();
-  expect(steps.map(({ parts }) => parts)).toEqual([1, 2, 4, 4, 4, 4]);
+  expect(steps.map(({ microBatches }) => microBatches)).toEqual([1, 2, 4, 4, 4, 4]);
 });

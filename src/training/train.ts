@@ -12,9 +12,9 @@ import { changedRecipe, makeRecipe } from '../recipe/recipe.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
 import type { Progress, TrainingDisplay } from '../stage/display.ts';
-import type { StageName } from '../stage/stage.ts';
 import { openPictures } from './pictures.ts';
 import { trainPipeline } from './pipeline.ts';
+import { type StageName, stagesOf } from './stages.ts';
 
 /** The CLIP that pictures without captions are learned with by default. */
 export const DEFAULT_CLIP = 'Xenova/clip-vit-base-patch32';
@@ -83,7 +83,7 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
     const settings = resumed?.settings ?? newSettings(options);
     if (!resumed) RunDirectory.assertFree(options.run);
     signal.throwIfAborted();
-    const chosen = stages ?? allStages(settings);
+    const chosen = stages ?? stagesOf(settings);
     const needsPictures = chosen.some((stage) => stage !== 'clip');
     if (needsPictures && settings.clip !== 'compact') await tryClip(settings.clip, offline, signal, display);
     const pictures = needsPictures ? await openPictures(settings, { signal, display }, resumed) : undefined;
@@ -92,7 +92,7 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
       run,
       pictures,
       stages: chosen,
-      engine: engineOf(options),
+      engineOptions: engineOf(options),
       memory,
       resume: resumed !== undefined,
       checkpointEvery: options.checkpointEvery ?? 500,
@@ -151,13 +151,6 @@ function newSettings(options: TrainingOptions): RunSettings {
 
 /** Folders are remembered by their full path, so that a run can be resumed from anywhere. */
 const absolute = (name: string): string => (!isNamedSource(name) && fs.existsSync(name) ? path.resolve(name) : name);
-
-const allStages = ({ recipe }: RunSettings): StageName[] => [
-  'clip',
-  'tokenizer',
-  'diffusion',
-  ...(recipe.finetune.steps > 0 ? (['finetune'] as const) : []),
-];
 
 /** Fetch the CLIP, if it is not here yet, and see that it opens, before any training. */
 async function tryClip(model: string, offline: boolean | undefined, signal: AbortSignal, display: TrainingDisplay) {

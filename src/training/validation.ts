@@ -5,39 +5,37 @@ import { leaves } from '../base/tree.ts';
 import { ownScores } from '../clip/cosine.ts';
 import type { ClipEmbedder } from '../clip/embedder.ts';
 import { fromPlanar } from '../data/pictures/image.ts';
+import type { Scorer } from '../diffusion/descriptor.ts';
 import { guidanceAt } from '../diffusion/guidance.ts';
 import { type Latents, takeRows } from '../diffusion/latents.ts';
 import { DenoiserPool, scheduleOf, transformerConfig } from '../diffusion/model.ts';
 import { drawTokens } from '../diffusion/samplers/index.ts';
-import { Engine, type EngineOptions } from '../engine/engine.ts';
+import { Engine } from '../engine/engine.ts';
 import type { Recipe } from '../recipe/schema.ts';
-import type { RunDirectory } from '../run/directory.ts';
 import { openRunClip, openRunDecoder } from '../run/models.ts';
 import type { Decoder } from '../vqgan/codec.ts';
+import type { RunContext } from './context.ts';
 
-export interface ValidationOptions {
-  readonly run: RunDirectory;
-  /** The run's recipe with the diffusion settings of the stage that trains. */
-  readonly recipe: Recipe;
-  readonly latents: Latents;
-  readonly engine: EngineOptions;
-}
-
-/** Makes and judges pictures. Nothing is loaded before the first score; an engine of its own leaves the trainer's state alone. */
-export class Validation {
+/** Makes pictures and scores them. Nothing is loaded before the first score; an engine of its own leaves the trainer's state alone. */
+export class Validation implements Scorer {
   private opened: Promise<Opened> | undefined;
 
-  constructor(private readonly options: ValidationOptions) {}
+  constructor(
+    private readonly context: RunContext,
+    /** The run's recipe with the diffusion settings of the stage that trains. */
+    private readonly recipe: Recipe,
+    private readonly latents: Latents,
+  ) {}
 
   /**
-   * Mean cosine of `validationPictures` pictures with what they were asked for: the prompts in turn or, without prompts, the
+   * Mean cosine of `validationPictures` pictures with what they should show: the prompts in turn or, without prompts, the
    * CLIP embeddings of training pictures. The noise is always the same, so that only the weights make a difference.
    * @param weights of the denoiser.
    */
   async score(weights: Tree<NDArray>): Promise<number> {
-    const { recipe, run, latents } = this.options;
+    const { recipe, latents, context } = this;
     const { sampling, diffusion, imageSize } = recipe;
-    this.opened ??= open(this.options, weights);
+    this.opened ??= open(context, recipe, latents, weights);
     const { clip, decoder, denoisers, conditions } = await this.opened;
     await denoisers.update(leaves(weights));
     const schedule = scheduleOf(recipe);
@@ -55,7 +53,7 @@ export class Validation {
         tokens: latents.tokens,
         steps: sampling.steps,
         truncation: sampling.truncation < 1 ? sampling.truncation : undefined,
-        noise: { seed: run.settings.seed, samples: Array.from({ length: batch }, (_, i) => i) },
+        noise: { seed: context.run.settings.seed, samples: Array.from({ length: batch }, (_, i) => i) },
       },
     );
     const images = fromPlanar(await decoder.decode(codes), batch, imageSize, imageSize);
@@ -79,9 +77,14 @@ interface Opened {
   readonly conditions: Float32Array;
 }
 
-async function open({ run, recipe, latents, engine: options }: ValidationOptions, weights: Tree<NDArray>) {
-  const clip = await openRunClip(run, options);
-  const engine = Engine.start(options);
+async function open(
+  { run, engineOptions }: RunContext,
+  recipe: Recipe,
+  latents: Latents,
+  weights: Tree<NDArray>,
+): Promise<Opened> {
+  const clip = await openRunClip(run, engineOptions);
+  const engine = Engine.start(engineOptions);
   try {
     const { diffusion, sampling } = recipe;
     const decoder = openRunDecoder(run, engine);

@@ -1,4 +1,4 @@
-/** The two sides of the adversarial game, and how much of it the tokenizer is made to feel (Esser et al., 2012.09841). */
+/** The losses of discriminator and tokenizer against each other, and the weight of the tokenizer's (Esser et al., 2012.09841). */
 
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
@@ -22,7 +22,7 @@ const MAX_RATIO = 1e4;
 
 /**
  * λ_ad = clamp(‖∂L_nll/∂W‖ / (‖∂L_adv/∂W‖ + 1e-4), 0, 1e4) · λ_disc from the norms of both gradients at the last layer's
- * weight W: the game pulls at the picture as hard as the reconstruction does. A scalar without gradient.
+ * weight W: both gradients are equally large there, but for λ_disc. A scalar without gradient.
  */
 export function adaptiveWeight(reconstructionNorm: Tensor, adversarialNorm: Tensor, weight: number): Tensor {
   const ratio = g.div(reconstructionNorm, g.add(adversarialNorm, 1e-4));

@@ -23,7 +23,7 @@ import {
   LEAKY_SLOPE,
 } from './discriminator.ts';
 import { absoluteError, balancedLoss, plainLoss } from './loss.ts';
-import { adversaryAt } from './schedule.ts';
+import { discriminatorPhaseAt } from './schedule.ts';
 
 interface AdaptiveExample {
   nll_norm: number;
@@ -90,7 +90,7 @@ onFixture('discriminator', (file) => {
     );
   });
 
-  it.each(['hinge', 'vanilla'] as const)('judges in training, %s', async (kind) => {
+  it.each(['hinge', 'vanilla'] as const)('gives logits and losses in training, %s', async (kind) => {
     const out = await evaluate(pictures, ({ params, buffers }, { real, fake }) => {
       const first = discriminate(params, buffers, real);
       const second = discriminate(params, first.buffers, fake);
@@ -115,7 +115,7 @@ onFixture('discriminator', (file) => {
     expect(compared).toBe(gradients.length);
   });
 
-  it('judges after training by the running statistics', async () => {
+  it('gives logits after training by the running statistics', async () => {
     const after = adopt(wanted.buffers, Object.fromEntries(floats(file.under('after.'))), 'fixtures/discriminator');
     const { real } = pictures;
     const program = g.trace({ state: { params }, after, real }, ({ state, after, real }) => ({
@@ -149,8 +149,8 @@ onFixture('discriminator', (file) => {
     it.each(steps)('at step %i', async (step) => {
       const out = await evaluate(feeds, (state, inputs) => wholeLoss(state, inputs, step));
       compareAll(out);
-      // What the discriminator is not asked about costs nothing there.
-      if (adversaryAt(gate, step) === 'absent')
+      // A discriminator that is off has no loss there.
+      if (discriminatorPhaseAt(gate, step) === 'off')
         compare(
           'discriminator',
           stored(`step${step}.loss_opt1`),
@@ -178,7 +178,7 @@ onFixture('discriminator', (file) => {
       const likelihood = absoluteError(real, image);
       const adversarial = generatorLoss(discriminate(params, buffers, image).logits);
       const balanced = balancedLoss(likelihood, reconstruction, { adversarial, lastLayer: W, weight });
-      const counts = adversaryAt(gate, step) === 'counting';
+      const counts = discriminatorPhaseAt(gate, step) === 'active';
       const loss = counts ? balanced.loss : plainLoss(likelihood, reconstruction);
       const first = discriminate(params, buffers, real);
       const second = discriminate(params, first.buffers, image);
@@ -231,7 +231,7 @@ onFixture('discriminator', (file) => {
     const got = examples.map(({ weight, global_step, threshold }) => {
       const steps = 2 * Math.max(1, threshold);
       const gate = { steps, discriminatorWeight: 1, discriminatorStart: threshold / steps, discriminatorWarmup: 0 };
-      return adversaryAt(gate, global_step) === 'counting' ? weight : 0;
+      return discriminatorPhaseAt(gate, global_step) === 'active' ? weight : 0;
     });
     compare(
       'discriminator',

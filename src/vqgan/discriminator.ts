@@ -1,4 +1,4 @@
-/** The PatchGAN discriminator (Isola et al., 1611.07004): a small convolutional network that judges each patch of a picture. */
+/** The PatchGAN discriminator (Isola et al., 1611.07004): a small convolutional network that classifies each patch of a picture. */
 
 import { float32, type NDArray } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';

@@ -1,4 +1,4 @@
-/** What the tokenizer learns from: reconstructions, and the loss made of pixels, perception, the discriminator and the use of codes. */
+/** What the tokenizer learns from: reconstructions, and the loss made of pixels, perception, the discriminator and the usage of codes. */
 
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
@@ -15,7 +15,7 @@ export interface TokenizerLossOptions {
   readonly hard: boolean;
 }
 
-/** A picture that went through the tokenizer, and how far from uniform the use of its codes is. */
+/** A picture that went through the tokenizer, and how far from uniform the usage of its codes is. */
 export interface Reconstruction {
   /** [batch, 3, size, size]. */
   readonly image: Tensor;

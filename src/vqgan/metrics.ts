@@ -17,12 +17,12 @@ export function metricsOf({
     loss: loss!.data[0]!,
     // Pictures span 2, from -1 to 1.
     psnr: 10 * Math.log10(4 / squared!.data[0]!),
-    ...(shares && useOfCodes(shares.data)),
+    ...(shares && codeUsage(shares.data)),
     ...Object.fromEntries(Object.entries(extra).flatMap(([name, value]) => (value ? [[name, value.data[0]!]] : []))),
   };
 }
 
-function useOfCodes(shares: NDArray['data']): { perplexity: number; codesUsed: number } {
+function codeUsage(shares: NDArray['data']): { perplexity: number; codesUsed: number } {
   const used = [...shares].filter((share) => share > 0.01 / shares.length);
   const entropy = used.reduce((sum, share) => sum - share * Math.log(share), 0);
   return { perplexity: Math.exp(entropy), codesUsed: used.length };

@@ -57,14 +57,14 @@ const distanceOfMeans: PerceptualDistance = {
 
 type State = Record<string, NDArray>;
 
-function start(recipe: TokenizerRecipe, accumulate: number) {
+function start(recipe: TokenizerRecipe, microBatches: number) {
   return tokenizerStage({
     engine,
     recipe,
     seed: 3,
     pictures: picturesOf(images, SIZE),
     fingerprint: 'test',
-    accumulate,
+    microBatches,
     loadPerceptual: async () => distanceOfMeans,
     onExport: () => {},
   });
@@ -78,8 +78,8 @@ const stateNow = async (): Promise<State> =>
   );
 
 /** Every step of a run from the state that the unsplit run had before it, so that nothing but the step itself can differ. */
-async function eachStep(recipe: TokenizerRecipe, accumulate: number, from?: readonly State[]) {
-  const stage = start(recipe, accumulate);
+async function eachStep(recipe: TokenizerRecipe, microBatches: number, from?: readonly State[]) {
+  const stage = start(recipe, microBatches);
   await engine.drop('');
   await stage.prepare();
   const steps: { before: State; after: State; metrics: Metrics }[] = [];
@@ -163,5 +163,5 @@ it('go on from a state that another number of parts has left', async () => {
 });
 
 it('must divide the batch', () => {
-  expect(() => start(recipeOf(), 3)).toThrow(/--accumulate 3 does not divide a batch of 8: choose one of 1, 2, 4, 8/);
+  expect(() => start(recipeOf(), 3)).toThrow(/3 micro-batches do not divide a batch of 8: choose one of 1, 2, 4, 8/);
 });

@@ -1,8 +1,8 @@
 /**
  * The programs of a tokenizer step that is computed in micro-batches. All terms of the reconstruction's loss are means over pictures,
- * whose gradients add up exactly. The discriminator is another matter: its batch normalisation and the adaptive weight want the
- * whole batch. It is small, though, beside encoder and decoder, so it is given the whole batch at once, and what it answers, the
- * pull on every pixel, is carried on in parts.
+ * whose gradients add up exactly. The discriminator is another matter: its batch normalisation and the adaptive weight need the
+ * whole batch. It is small, though, beside encoder and decoder, so it runs on the whole batch at once, and the gradient of its
+ * output at every pixel goes on through the decoder in micro-batches.
  */
 
 import * as g from '../graph/index.ts';
@@ -10,57 +10,66 @@ import { optimized } from '../optim/adamw.ts';
 import { addedUp, addGradients, GRADIENTS } from '../optim/micro-batches.ts';
 import type { TokenizerRecipe } from '../recipe/schema.ts';
 import { adaptiveWeight, norm } from './adversarial.ts';
+import {
+  type CodeUsage,
+  codeUsageState,
+  likelihoodOf,
+  pictureInputs,
+  reconstructed,
+  type Step,
+  updatedCodeUsage,
+} from './common.ts';
 import { plainLoss, squaredError } from './loss.ts';
-import { heldParameters } from './model.ts';
-import { likelihoodOf, pictureInputs, reconstructed, type Step, useOfCodes, useState } from './parts.ts';
+import { trainedParameters } from './model.ts';
 import type { PerceptualDistance } from './perceptual.ts';
-import { judge, judgeState, stepBy } from './programs.ts';
+import { discriminatorState, discriminatorStep, stepBy } from './programs.ts';
 import { codeShares } from './quantizer.ts';
 import type { Variant } from './schedule.ts';
 
 /** State paths of what is added up besides gradients: shares of codes, and both sides' gradients at the last layer. */
-export const NOW = 'now';
+export const SHARES = 'now';
 export const LAST_LAYER = 'lastLayer';
 
-/** A micro-batch's recipe and variant, the distance, and in how many parts the batch is computed. */
-export interface Part {
-  /** Its batch is that of one part. */
+/** What a micro-batch is computed for. */
+export interface MicroBatch {
+  /** Its batch is that of one micro-batch. */
   readonly recipe: TokenizerRecipe;
   readonly variant: Variant;
   readonly perceptual: PerceptualDistance | undefined;
-  readonly parts: number;
+  /** Micro-batches in the whole batch. */
+  readonly microBatches: number;
 }
 
 /** x̂ alone: `image` [batch, 3, size, size]. */
-export function imageProgram({ recipe, variant, perceptual }: Part): g.Program {
-  const inputs = { state: { params: heldParameters(recipe) }, ...pictureInputs(recipe, variant) };
+export function imageProgram({ recipe, variant, perceptual }: MicroBatch): g.Program {
+  const inputs = { state: { params: trainedParameters(recipe) }, ...pictureInputs(recipe, variant) };
   return g.trace(inputs, ({ state, x, ...drawn }) => ({
     image: reconstructed(state.params, x, drawn, stepOf(recipe, variant, perceptual)).image,
   }));
 }
 
 /**
- * The discriminator's step on the whole batch, pictures `x` and reconstructions `image`: its loss `discriminator`, and if its verdict
- * counts −mean D(x̂) as `adversarial` and its gradient `pull` at the pictures, [batch, 3, size, size].
+ * The discriminator's step on the whole batch, pictures `x` and reconstructions `image`: its loss `discriminator`, and where it is
+ * active −mean D(x̂) as `adversarial` and the gradient of that, `toImage` [batch, 3, size, size].
  */
-export function judgeProgram({ imageSize, tokenizer: settings }: TokenizerRecipe, counts: boolean): g.Program {
+export function discriminatorProgram({ imageSize, tokenizer: settings }: TokenizerRecipe, active: boolean): g.Program {
   const pictures = g.f32(settings.batch, 3, imageSize, imageSize);
-  const inputs = { state: { discriminator: judgeState(settings) }, x: pictures, image: pictures, lr: g.f32() };
+  const inputs = { state: { discriminator: discriminatorState(settings) }, x: pictures, image: pictures, lr: g.f32() };
   return g.trace(inputs, ({ state, x, image, lr }) => {
-    const { adversarial, loss, next } = judge(state.discriminator, x, image, lr, settings);
-    const verdict = counts ? { adversarial, pull: g.grad(adversarial, image) } : {};
-    return { state: { discriminator: next }, discriminator: loss, ...verdict };
+    const { adversarial, loss, next } = discriminatorStep(state.discriminator, x, image, lr, settings);
+    const feedback = active ? { adversarial, toImage: g.grad(adversarial, image) } : {};
+    return { state: { discriminator: next }, discriminator: loss, ...feedback };
   });
 }
 
 /**
- * Adds a part's gradients of L_nll and of −mean D(x̂) at the last layer to `keep` times what the state holds, and gives the
- * `adaptive` weight of the sums: λ_ad once all parts are in.
+ * Adds a micro-batch's gradients of L_nll and of −mean D(x̂) at the last layer to `keep` times what the state holds, and gives the
+ * `adaptive` weight of the sums: λ_ad once all micro-batches are in.
  */
-export function balanceProgram({ recipe, variant, perceptual, parts }: Part): g.Program {
-  const state = { params: heldParameters(recipe), [LAST_LAYER]: lastLayerOf(recipe) };
-  const inputs = { state, ...pictureInputs(recipe, variant), pull: pictureOf(recipe), keep: g.f32() };
-  return g.trace(inputs, ({ state, x, pull, keep, ...drawn }) => {
+export function balanceProgram({ recipe, variant, perceptual, microBatches }: MicroBatch): g.Program {
+  const state = { params: trainedParameters(recipe), [LAST_LAYER]: lastLayerOf(recipe) };
+  const inputs = { state, ...pictureInputs(recipe, variant), toImage: pictureOf(recipe), keep: g.f32() };
+  return g.trace(inputs, ({ state, x, toImage, keep, ...drawn }) => {
     const step = stepOf(recipe, variant, perceptual);
     const { image } = reconstructed(state.params, x, drawn, step);
     const { likelihood } = likelihoodOf(x, image, step.settings, step.distance);
@@ -68,8 +77,8 @@ export function balanceProgram({ recipe, variant, perceptual, parts }: Part): g.
     const atLastLayer = (gradient: g.Tensor) => g.grad(g.sum(g.mul(image, g.stopGradient(gradient))), weight);
     const before = state[LAST_LAYER];
     const sums = {
-      likelihood: addedUp(before.likelihood, keep, atLastLayer(g.grad(g.div(likelihood, parts), image))),
-      adversarial: addedUp(before.adversarial, keep, atLastLayer(pull)),
+      likelihood: addedUp(before.likelihood, keep, atLastLayer(g.grad(g.div(likelihood, microBatches), image))),
+      adversarial: addedUp(before.adversarial, keep, atLastLayer(toImage)),
     };
     const { discriminatorWeight } = step.settings;
     const adaptive = adaptiveWeight(norm(sums.likelihood), norm(sums.adversarial), discriminatorWeight);
@@ -79,64 +88,64 @@ export function balanceProgram({ recipe, variant, perceptual, parts }: Part): g.
 
 /** Both sides' gradients at the weight whose output is the picture. */
 export function lastLayerOf(recipe: TokenizerRecipe) {
-  const { weight } = heldParameters(recipe).decoder.conv_out;
+  const { weight } = trainedParameters(recipe).decoder.conv_out;
   return { likelihood: weight, adversarial: weight };
 }
 
 /**
- * Adds a part's share of the gradient, and of the use of codes, to `keep` times what the state holds; with the `last` part the
+ * Adds a micro-batch's share of the gradient, and of code usage, to `keep` times what the state holds; with the `last` one the
  * histories of the codes move on. Results: `loss` without the discriminator, `squared`, `shares`, `perceptual`, and x̂ as `image`
- * where a discriminator learns from it. Where its verdict counts, its `pull` is fed, and the `adaptive` weight of it.
+ * where a discriminator warms up on it. Where it is active, its gradient `toImage` and its `adaptive` weight are fed.
  */
-export function addingProgram({ recipe, variant, perceptual, parts }: Part): g.Program {
-  const params = heldParameters(recipe);
+export function addingProgram({ recipe, variant, perceptual, microBatches }: MicroBatch): g.Program {
+  const params = trainedParameters(recipe);
   const { codes } = recipe.tokenizer;
   const hasCodes = variant.phase !== 'autoencoder';
   const state = {
     params,
     [GRADIENTS]: params,
-    ...useState(recipe.tokenizer, variant),
-    ...(hasCodes && { [NOW]: g.f32(codes) }),
+    ...codeUsageState(recipe.tokenizer, variant),
+    ...(hasCodes && { [SHARES]: g.f32(codes) }),
   };
-  const verdict = variant.adversary === 'counting' && { pull: pictureOf(recipe), adaptive: g.f32() };
-  const inputs = { state, ...pictureInputs(recipe, variant), keep: g.f32(), last: g.f32(), ...verdict };
-  return g.trace(inputs, ({ state, x, keep, last, pull, adaptive, ...drawn }) => {
+  const feedback = variant.discriminator === 'active' && { toImage: pictureOf(recipe), adaptive: g.f32() };
+  const inputs = { state, ...pictureInputs(recipe, variant), keep: g.f32(), last: g.f32(), ...feedback };
+  return g.trace(inputs, ({ state, x, keep, last, toImage, adaptive, ...drawn }) => {
     const step = stepOf(recipe, variant, perceptual);
     const reconstruction = reconstructed(state.params, x, drawn, step);
     const { image, index } = reconstruction;
     const { likelihood, perceptual: seen } = likelihoodOf(x, image, step.settings, step.distance);
     const loss = plainLoss(likelihood, reconstruction);
-    const share = g.div(loss, parts);
-    const pulled = pull && adaptive ? g.add(share, g.mul(g.sum(g.mul(image, pull)), adaptive)) : share;
-    const gradients = addGradients(state[GRADIENTS], keep, g.grad(pulled, state.params));
-    const used = index && usedWith(state, g.div(codeShares(index, codes), parts), keep, last);
+    const share = g.div(loss, microBatches);
+    const total = toImage && adaptive ? g.add(share, g.mul(g.sum(g.mul(image, toImage)), adaptive)) : share;
+    const gradients = addGradients(state[GRADIENTS], keep, g.grad(total, state.params));
+    const used = index && usageWith(state, g.div(codeShares(index, codes), microBatches), keep, last);
     return {
       state: { [GRADIENTS]: gradients, ...used },
       loss,
       squared: squaredError(x, image),
       ...(used && { shares: used.usage }),
       ...(seen && { perceptual: seen }),
-      ...(variant.adversary === 'learning' && { image }),
+      ...(variant.discriminator === 'warmup' && { image }),
     };
   });
 }
 
-/** The use of codes with a part's share of it; its histories move when the whole batch is in. */
-function usedWith(
-  state: Parameters<typeof useOfCodes>[0] & { readonly [NOW]?: g.Tensor },
+/** Code usage with a micro-batch's share of it; its histories move when the whole batch is in. */
+function usageWith(
+  state: CodeUsage<g.Tensor> & { readonly [SHARES]?: g.Tensor },
   share: g.Tensor,
   keep: g.Tensor,
   last: g.Tensor,
 ) {
-  const now = addedUp(state[NOW]!, keep, share);
-  const { usage, idle } = useOfCodes(state, now);
+  const shares = addedUp(state[SHARES]!, keep, share);
+  const { usage, idle } = updatedCodeUsage(state, shares);
   const moved = (after: g.Tensor, before: g.Tensor) => g.where(g.greater(last, 0), after, before);
-  return { [NOW]: now, usage: moved(usage, state.usage!), ...(idle && { idle: moved(idle, state.idle!) }) };
+  return { [SHARES]: shares, usage: moved(usage, state.usage!), ...(idle && { idle: moved(idle, state.idle!) }) };
 }
 
 /** Adam on the gradients that were added up. */
 export function updateProgram(recipe: TokenizerRecipe): g.Program {
-  const networks = optimized(heldParameters(recipe));
+  const networks = optimized(trainedParameters(recipe));
   const inputs = { state: { ...networks, [GRADIENTS]: networks.params }, lr: g.f32() };
   return g.trace(inputs, ({ state: { params, adam, [GRADIENTS]: gradients }, lr }) => ({
     state: stepBy(params, gradients, adam, lr, recipe.tokenizer),

@@ -8,7 +8,7 @@ import * as g from '../graph/index.ts';
 import { countParameters } from '../nn/parameters.ts';
 import { makeRecipe } from '../recipe/recipe.ts';
 import { fromPatches, toPatches } from './blocks.ts';
-import { decode, encode, heldParameters, tokenizerParameters } from './model.ts';
+import { decode, encode, tokenizerParameters, trainedParameters } from './model.ts';
 import { planesOf } from './pixels.ts';
 
 describe('patches', () => {
@@ -44,7 +44,7 @@ describe('tokenizerParameters', () => {
     codeDim: 256,
   };
 
-  it('has attention only where it was asked for', () => {
+  it('has attention only where the settings have it', () => {
     const names = Object.keys(flatten(tokenizerParameters(settings, paper.imageSize)));
     const levels = new Set(names.flatMap((name) => /(?:down|up)\.(\d)\.attn\./.exec(name)?.[1] ?? []));
     expect([...levels]).toEqual(['4']);
@@ -60,7 +60,7 @@ describe('tokenizerParameters', () => {
 
   it('turns pictures into a grid and back', () => {
     const recipe = makeRecipe('nano');
-    const specs = heldParameters(recipe);
+    const specs = trainedParameters(recipe);
     const size = recipe.imageSize;
     const program = g.trace({ specs, x: g.f32(2, 3, size, size) }, ({ specs, x }) => {
       const z = encode(specs.encoder, x, recipe.tokenizer.normGroups);

@@ -135,7 +135,7 @@ export function tokenizerParameters(shape: TokenizerShape, imageSize: number): T
 }
 
 /** The same in the shapes that the engine holds and every program reads (`nn/kernel-layout.ts`). */
-export const heldParameters = ({ imageSize, tokenizer }: TokenizerRecipe): Tokenizer<Parameter> =>
+export const trainedParameters = ({ imageSize, tokenizer }: TokenizerRecipe): Tokenizer<Parameter> =>
   engineParameters(tokenizerParameters(tokenizer, imageSize));
 
 /** Pictures [batch, 3, size, size] in [-1, 1] to latents [batch, latentChannels, grid, grid]; 3x3 weights are taps first (`nn/kernel-layout.ts`). */

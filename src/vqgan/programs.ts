@@ -4,6 +4,7 @@ import * as g from '../graph/index.ts';
 import { type AdamState, adamw, optimized } from '../optim/adamw.ts';
 import type { TokenizerRecipe, TokenizerSettings } from '../recipe/schema.ts';
 import { discriminatorLoss, generatorLoss } from './adversarial.ts';
+import { codeUsageState, likelihoodOf, pictureInputs, reconstructed, type Step, updatedCodeUsage } from './common.ts';
 import {
   type Discriminator,
   type DiscriminatorBuffers,
@@ -12,14 +13,13 @@ import {
   discriminatorParameters,
 } from './discriminator.ts';
 import { balancedLoss, plainLoss, type Reconstruction, squaredError } from './loss.ts';
-import { encode, heldParameters, type Tokenizer } from './model.ts';
-import { likelihoodOf, pictureInputs, reconstructed, type Step, useOfCodes, useState } from './parts.ts';
+import { encode, type Tokenizer, trainedParameters } from './model.ts';
 import type { PerceptualDistance } from './perceptual.ts';
 import { codeLogits, codeShares, latentRows } from './quantizer.ts';
 import type { Variant } from './schedule.ts';
 
 /** The discriminator with its optimiser, as it lies in the engine's state. */
-export interface Judge {
+export interface DiscriminatorState {
   readonly params: Discriminator<g.Tensor>;
   readonly adam: AdamState<g.Tensor>;
   readonly buffers: DiscriminatorBuffers<g.Tensor>;
@@ -29,7 +29,7 @@ interface Networks {
   readonly params: Tokenizer<g.Tensor>;
   readonly adam: AdamState<g.Tensor>;
   /** Where one is at work. */
-  readonly discriminator?: Judge;
+  readonly discriminator?: DiscriminatorState;
 }
 
 /**
@@ -42,21 +42,24 @@ interface Networks {
 export function trainingProgram(recipe: TokenizerRecipe, variant: Variant, perceptual?: PerceptualDistance): g.Program {
   const { tokenizer: settings } = recipe;
   const networks = {
-    ...optimized(heldParameters(recipe)),
-    ...(variant.adversary !== 'absent' && { discriminator: judgeState(settings) }),
+    ...optimized(trainedParameters(recipe)),
+    ...(variant.discriminator !== 'off' && { discriminator: discriminatorState(settings) }),
   };
   const feeds = { ...pictureInputs(recipe, variant), lr: g.f32() };
   const step: Step = { settings, variant, distance: variant.perceptual ? perceptual : undefined };
-  return g.trace({ state: { ...networks, ...useState(settings, variant) }, ...feeds }, ({ state, x, lr, ...drawn }) => {
-    const reconstruction = reconstructed(state.params, x, drawn, step);
-    const used = reconstruction.index && useOfCodes(state, codeShares(reconstruction.index, settings.codes));
-    const { next, ...results } = learn(step, state, x, lr, reconstruction);
-    return { state: { ...next, ...used }, ...results, ...(used && { shares: used.usage }) };
-  });
+  return g.trace(
+    { state: { ...networks, ...codeUsageState(settings, variant) }, ...feeds },
+    ({ state, x, lr, ...drawn }) => {
+      const reconstruction = reconstructed(state.params, x, drawn, step);
+      const used = reconstruction.index && updatedCodeUsage(state, codeShares(reconstruction.index, settings.codes));
+      const { next, ...results } = learn(step, state, x, lr, reconstruction);
+      return { state: { ...next, ...used }, ...results, ...(used && { shares: used.usage }) };
+    },
+  );
 }
 
 /** Parameters, optimiser and running statistics of the discriminator, as they lie in the state. */
-export const judgeState = (settings: TokenizerSettings) => ({
+export const discriminatorState = (settings: TokenizerSettings) => ({
   ...optimized(discriminatorParameters(settings)),
   buffers: discriminatorBuffers(settings),
 });
@@ -72,28 +75,28 @@ function learn(
   const { params, adam, discriminator } = networks;
   const { image } = reconstruction;
   const { likelihood, perceptual } = likelihoodOf(x, image, settings, distance);
-  const judged = discriminator && judge(discriminator, x, image, lr, settings);
+  const adversary = discriminator && discriminatorStep(discriminator, x, image, lr, settings);
   const { loss, adaptive } =
-    judged && variant.adversary === 'counting'
+    adversary && variant.discriminator === 'active'
       ? balancedLoss(likelihood, reconstruction, {
-          adversarial: judged.adversarial,
+          adversarial: adversary.adversarial,
           lastLayer: params.decoder.conv_out.weight,
           weight: settings.discriminatorWeight,
         })
       : { loss: plainLoss(likelihood, reconstruction), adaptive: undefined };
   return {
-    next: { ...descend(params, loss, adam, lr, settings), ...(judged && { discriminator: judged.next }) },
+    next: { ...descend(params, loss, adam, lr, settings), ...(adversary && { discriminator: adversary.next }) },
     loss,
     squared: squaredError(x, image),
     ...(perceptual && { perceptual }),
-    ...(judged && { discriminator: judged.loss }),
+    ...(adversary && { discriminator: adversary.loss }),
     ...(adaptive && { adaptive }),
   };
 }
 
-/** The discriminator's step on pictures and their reconstructions, and what it thinks of the latter. */
-export function judge(
-  { params, adam, buffers }: Judge,
+/** The discriminator's step on pictures and their reconstructions, and the tokenizer's adversarial loss, −mean D(x̂). */
+export function discriminatorStep(
+  { params, adam, buffers }: DiscriminatorState,
   x: g.Tensor,
   image: g.Tensor,
   lr: g.Tensor,
@@ -134,7 +137,7 @@ export function stepBy<P extends Tokenizer<g.Tensor> | Discriminator<g.Tensor>>(
 /** The latents of pictures `x` as `rows` [batch, tokens, codeDim]. */
 export function latentProgram(recipe: TokenizerRecipe): g.Program {
   const { imageSize, tokenizer: settings } = recipe;
-  const params = heldParameters(recipe);
+  const params = trainedParameters(recipe);
   const x = g.f32(settings.batch, 3, imageSize, imageSize);
   return g.trace({ state: { params }, x }, ({ state, x }) => ({ rows: latents(state.params, x, settings) }));
 }
@@ -142,7 +145,7 @@ export function latentProgram(recipe: TokenizerRecipe): g.Program {
 /** The latents of pictures `x` as `rows` [batch, tokens, codeDim], and the most likely code of each, `index` int32 [batch, tokens]. */
 export function assignmentProgram(recipe: TokenizerRecipe): g.Program {
   const { imageSize, tokenizer: settings } = recipe;
-  const params = heldParameters(recipe);
+  const params = trainedParameters(recipe);
   const x = g.f32(settings.batch, 3, imageSize, imageSize);
   return g.trace({ state: { params }, x }, ({ state, x }) => {
     const rows = latents(state.params, x, settings);

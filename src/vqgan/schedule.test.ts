@@ -3,8 +3,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  type Adversary,
-  adversaryAt,
+  type DiscriminatorPhase,
+  discriminatorPhaseAt,
   firstQuantizedStep,
   klWeightAt,
   type Phase,
@@ -33,7 +33,7 @@ const stepsOf = ({ steps }: { steps: number }) => Array.from({ length: steps }, 
 describe('variants', () => {
   it('come in order, and are all foreseen', () => {
     const phases: readonly Phase[] = ['autoencoder', 'soft', 'hard'];
-    const adversaries: readonly Adversary[] = ['absent', 'learning', 'counting'];
+    const discriminatorPhases: readonly DiscriminatorPhase[] = ['off', 'warmup', 'active'];
     fc.assert(
       fc.property(settings, (s) => {
         const met = stepsOf(s).map((step) => variantAt(s, step));
@@ -41,12 +41,12 @@ describe('variants', () => {
         expect(variantsOf(s)).toEqual(distinct);
         for (let i = 1; i < met.length; i++) {
           expect(phases.indexOf(met[i]!.phase)).toBeGreaterThanOrEqual(phases.indexOf(met[i - 1]!.phase));
-          expect(adversaries.indexOf(met[i]!.adversary)).toBeGreaterThanOrEqual(
-            adversaries.indexOf(met[i - 1]!.adversary),
+          expect(discriminatorPhases.indexOf(met[i]!.discriminator)).toBeGreaterThanOrEqual(
+            discriminatorPhases.indexOf(met[i - 1]!.discriminator),
           );
           expect(Number(met[i]!.perceptual)).toBeGreaterThanOrEqual(Number(met[i - 1]!.perceptual));
         }
-        if (s.discriminatorWeight === 0) expect(met.every(({ adversary }) => adversary === 'absent')).toBe(true);
+        if (s.discriminatorWeight === 0) expect(met.every(({ discriminator }) => discriminator === 'off')).toBe(true);
         if (s.perceptualWeight === 0) expect(met.some(({ perceptual }) => perceptual)).toBe(false);
       }),
     );
@@ -55,9 +55,9 @@ describe('variants', () => {
   it('go by the share of the run, however long it is', () => {
     const shares = { discriminatorWeight: 0.8, discriminatorStart: 0.5, discriminatorWarmup: 0.2 };
     for (const steps of [10, 1000]) {
-      const counts = { absent: 0, learning: 0, counting: 0 };
-      for (let step = 0; step < steps; step++) counts[adversaryAt({ ...shares, steps }, step)]++;
-      expect(counts).toEqual({ absent: 0.3 * steps, learning: 0.2 * steps, counting: 0.5 * steps });
+      const counts = { off: 0, warmup: 0, active: 0 };
+      for (let step = 0; step < steps; step++) counts[discriminatorPhaseAt({ ...shares, steps }, step)]++;
+      expect(counts).toEqual({ off: 0.3 * steps, warmup: 0.2 * steps, active: 0.5 * steps });
     }
   });
 });

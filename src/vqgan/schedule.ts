@@ -6,7 +6,7 @@ import type { TokenizerSettings } from '../recipe/schema.ts';
 type PhaseSettings = Pick<TokenizerSettings, 'steps' | 'autoencoderFraction' | 'hardAfter'>;
 type TemperatureSettings = PhaseSettings & Pick<TokenizerSettings, 'temperatureStart' | 'temperatureEnd'>;
 type KlSettings = PhaseSettings & Pick<TokenizerSettings, 'klWeight' | 'klWarmup'>;
-type AdversarySettings = Pick<
+type DiscriminatorSettings = Pick<
   TokenizerSettings,
   'steps' | 'discriminatorWeight' | 'discriminatorStart' | 'discriminatorWarmup'
 >;
@@ -16,13 +16,13 @@ type PerceptualSettings = Pick<TokenizerSettings, 'steps' | 'perceptualWeight' |
 /** `autoencoder`: no codes yet; `soft`: Gumbel-softmax; `hard`: straight-through. */
 export type Phase = 'autoencoder' | 'soft' | 'hard';
 
-/** `absent`: no discriminator; `learning`: it learns to tell pictures apart and nobody listens; `counting`: its verdict counts. */
-export type Adversary = 'absent' | 'learning' | 'counting';
+/** `off`: no discriminator; `warmup`: it trains without affecting the tokenizer; `active`: its loss is part of the tokenizer's. */
+export type DiscriminatorPhase = 'off' | 'warmup' | 'active';
 
 /** What a training step is made of: steps of one variant share a program. */
 export interface Variant {
   readonly phase: Phase;
-  readonly adversary: Adversary;
+  readonly discriminator: DiscriminatorPhase;
   readonly perceptual: boolean;
 }
 
@@ -36,33 +36,36 @@ export function phaseAt(settings: PhaseSettings, step: number): Phase {
 }
 
 /**
- * The discriminator's part, by the progress of the run and not by a number of steps that a shorter run would never reach: its
- * loss counts from `discriminatorStart` on, and it learns for `discriminatorWarmup` before that, so that it knows something.
+ * The discriminator's phase, by the progress of the run and not by a number of steps that a shorter run would never reach: it is
+ * active from `discriminatorStart` on, and warms up for `discriminatorWarmup` before that.
  */
-export function adversaryAt(settings: AdversarySettings, step: number): Adversary {
+export function discriminatorPhaseAt(settings: DiscriminatorSettings, step: number): DiscriminatorPhase {
   const { steps, discriminatorWeight, discriminatorStart, discriminatorWarmup } = settings;
-  if (discriminatorWeight === 0) return 'absent';
+  if (discriminatorWeight === 0) return 'off';
   const start = Math.round(steps * discriminatorStart);
-  if (step >= start) return 'counting';
-  return step >= start - Math.round(steps * discriminatorWarmup) ? 'learning' : 'absent';
+  if (step >= start) return 'active';
+  return step >= start - Math.round(steps * discriminatorWarmup) ? 'warmup' : 'off';
 }
 
 /** Whether the perceptual distance is part of the loss. */
 export const isPerceptual = ({ steps, perceptualWeight, perceptualAfter }: PerceptualSettings, step: number): boolean =>
   perceptualWeight > 0 && step >= Math.round(steps * perceptualAfter);
 
-export const variantAt = (settings: PhaseSettings & AdversarySettings & PerceptualSettings, step: number): Variant => ({
+export const variantAt = (
+  settings: PhaseSettings & DiscriminatorSettings & PerceptualSettings,
+  step: number,
+): Variant => ({
   phase: phaseAt(settings, step),
-  adversary: adversaryAt(settings, step),
+  discriminator: discriminatorPhaseAt(settings, step),
   perceptual: isPerceptual(settings, step),
 });
 
 /** A name for a variant. */
-export const variantName = ({ phase, adversary, perceptual }: Variant): string =>
-  [phase, adversary, perceptual ? 'perceptual' : 'plain'].join(' ');
+export const variantName = ({ phase, discriminator, perceptual }: Variant): string =>
+  [phase, discriminator, perceptual ? 'perceptual' : 'plain'].join(' ');
 
 /** The variants a run goes through, in order. */
-export function variantsOf(settings: PhaseSettings & AdversarySettings & PerceptualSettings): Variant[] {
+export function variantsOf(settings: PhaseSettings & DiscriminatorSettings & PerceptualSettings): Variant[] {
   const variants = new Map<string, Variant>();
   for (let step = 0; step < settings.steps; step++) {
     const variant = variantAt(settings, step);

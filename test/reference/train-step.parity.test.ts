@@ -5,16 +5,22 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { float32, int32, type NDArray, scalar } from '../../src/base/ndarray.ts';
 import { flatten } from '../../src/base/tree.ts';
-import { dropCondition, pseudoText } from '../../src/diffusion/condition.ts';
-import { diffusionLoss } from '../../src/diffusion/loss.ts';
+import { pseudoText } from '../../src/diffusion/condition.ts';
 import { gumbelArgmax } from '../../src/diffusion/process/reference-draw.ts';
 import { marginal, maskReplaceSchedule } from '../../src/diffusion/process/schedule.ts';
-import { loadTraining, readTraining, trainedParameters, trainingProgram } from '../../src/diffusion/programs.ts';
+import {
+  batchInputs,
+  loadTraining,
+  readTraining,
+  seenConditions,
+  trainedParameters,
+  trainingLoss,
+  trainingProgram,
+} from '../../src/diffusion/programs.ts';
 import { initialTimesteps, probabilities, updateHistory } from '../../src/diffusion/timesteps.ts';
-import { denoise, diffusionParameters } from '../../src/diffusion/transformer.ts';
+import { diffusionParameters } from '../../src/diffusion/transformer.ts';
 import { Engine, type Executable } from '../../src/engine/engine.ts';
 import * as g from '../../src/graph/index.ts';
-import { normalize } from '../../src/nn/layers.ts';
 import { adopt } from '../../src/nn/parameters.ts';
 import { initialPlateau, nextPlateau, type PlateauSettings } from '../../src/optim/plateau.ts';
 import { makeRecipe } from '../../src/recipe/recipe.ts';
@@ -57,20 +63,11 @@ onFixture(
 
     /** The loss of every picture and the gradients before clipping, which the training program keeps to itself. */
     function lossAndGradients(): g.Program {
-      const inputs = {
-        state: { params: trainedParameters(config) },
-        x0: g.i32(batch, tokens),
-        xt: g.i32(batch, tokens),
-        t: g.i32(batch),
-        pt: g.f32(batch),
-        condition: g.f32(batch, config.conditionDim),
-        dropped: g.f32(batch, 1),
-      };
-      return g.trace(inputs, ({ state: { params }, x0, xt, t, pt, condition, dropped }) => {
-        const seen = g.where(g.greater(dropped, 0), normalize(params.empty_text_embed), condition);
-        const logits = denoise(params.transformer, xt, t, seen, config.heads);
-        const { loss, bound } = diffusionLoss({ logits, x0, xt, t, pt }, schedule, LOSS);
-        return { bound, grads: g.grad(loss, params) };
+      const inputs = { state: { params: trainedParameters(config) }, ...batchInputs(config, { batch }) };
+      return g.trace(inputs, ({ state: { params }, ...drawn }) => {
+        const { loss, bound } = trainingLoss(params, drawn, schedule, settings, config.heads);
+        const seen = seenConditions(params.empty_text_embed, drawn.condition, drawn.dropped);
+        return { seen, bound, grads: g.grad(loss, params) };
       });
     }
 
@@ -109,11 +106,8 @@ onFixture(
       const x0 = await codes(step);
       compare('train_step', 'x0', x0, file.ints(stored('x0')), EXACT);
 
-      const params = flatten(await engine.read('params'));
       const undropped = await conditions(step);
       const dropped = file.ints(stored('mask'));
-      const condition = dropCondition(undropped, params.empty_text_embed!.data, dropped);
-      compare('train_step', 'cond', condition, file.floats(stored('cond')), NETWORK);
 
       const t = file.ints(stored('t'));
       const xt = noised(x0, t, file.tensor(stored('uniform')));
@@ -129,6 +123,7 @@ onFixture(
         dropped: float32(Float32Array.from(dropped), [batch, 1]),
       };
       const before = await inspection.run(feeds);
+      compare('train_step', 'cond', before.seen!.data, file.floats(stored('cond')), NETWORK);
       compare('train_step', 'vb_loss', before.bound!.data, file.floats(stored('vb_loss')), NETWORK);
       for (const name of file.names.filter((name) => name.startsWith(stored('grad_unclipped.')))) {
         const path = `grads.${name.slice(stored('grad_unclipped.').length)}`;

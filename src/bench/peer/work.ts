@@ -34,7 +34,7 @@ async function training(job: JobOf<'train'>, engine: Engine): Promise<Work> {
 }
 
 async function tokenizer(job: JobOf<'tokenizer'>, engine: Engine): Promise<Work> {
-  const variant = { phase: 'soft', adversary: 'absent', perceptual: false } as const;
+  const variant = { phase: 'soft', discriminator: 'off', perceptual: false } as const;
   const settings = { ...job.tokenizer, ...job.optimizer };
   const step = await engine.compile(trainingProgram({ imageSize: job.imageSize, tokenizer: settings }, variant));
   const params = toEngineLayout(weights(jobParameters(job).model!));

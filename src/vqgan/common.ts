@@ -1,4 +1,4 @@
-/** The parts that every program of the tokenizer's training is put together from. */
+/** What every program of the tokenizer's training is made of: its inputs, reconstruction, likelihood and code usage. */
 
 import * as g from '../graph/index.ts';
 import { gridSize, type TokenizerRecipe, type TokenizerSettings } from '../recipe/schema.ts';
@@ -7,7 +7,7 @@ import type { Tokenizer } from './model.ts';
 import type { PerceptualDistance } from './perceptual.ts';
 import type { Variant } from './schedule.ts';
 
-/** What the moving average of code use keeps at each step: it looks back about 20 batches. */
+/** What the moving average of code usage keeps at each step: it looks back about 20 batches. */
 const USAGE_DECAY = 0.95;
 
 /** What is the same for all steps of a program. */
@@ -17,12 +17,15 @@ export interface Step {
   readonly distance: PerceptualDistance | undefined;
 }
 
-/** What the state holds of the use of codes, where there are any. */
-export const useState = ({ codes, reviveAfter }: TokenizerSettings, { phase }: Pick<Variant, 'phase'>): Use<g.Spec> =>
+/** What the state holds of the usage of codes, where there are any. */
+export const codeUsageState = (
+  { codes, reviveAfter }: TokenizerSettings,
+  { phase }: Pick<Variant, 'phase'>,
+): CodeUsage<g.Spec> =>
   phase === 'autoencoder' ? {} : { usage: g.f32(codes), ...(reviveAfter > 0 && { idle: g.f32(codes) }) };
 
 /** The moving average of how often each code is used, and for how many steps it was not, both [codes]. */
-interface Use<T> {
+export interface CodeUsage<T> {
   readonly usage?: T;
   readonly idle?: T;
 }
@@ -67,11 +70,11 @@ export function reconstructed(
   return reconstruct(params, x, drawn.gumbel!, drawn.temperature!, options);
 }
 
-/** The histories of the use of codes after a batch that chose them in shares `now` [codes]. */
-export function useOfCodes(
-  { usage, idle }: Use<g.Tensor>,
+/** The histories of code usage after a batch that chose codes in shares `now` [codes]. */
+export function updatedCodeUsage(
+  { usage, idle }: CodeUsage<g.Tensor>,
   now: g.Tensor,
-): Use<g.Tensor> & { readonly usage: g.Tensor } {
+): CodeUsage<g.Tensor> & { readonly usage: g.Tensor } {
   return {
     usage: g.add(g.mul(usage!, USAGE_DECAY), g.mul(now, 1 - USAGE_DECAY)),
     ...(idle && { idle: g.where(g.greater(now, 0), 0, g.add(idle, 1)) }),

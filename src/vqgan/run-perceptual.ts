@@ -1,19 +1,19 @@
-/** Where a run's perceptual distance comes from: its own compact CLIP, or LPIPS. */
+/** Where a run's perceptual distance comes from: its compact CLIP, or LPIPS. */
 
 import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
+import { SHIPPED, shippedClip } from '../clip/shipped.ts';
 import { openTowerDistance, type TowerDistance } from '../clip/tower-distance.ts';
-import type { RunDirectory } from '../run/directory.ts';
-import { type LpipsSource, loadLpips } from '../vqgan/lpips-weights.ts';
-import { lpipsDistance, type PerceptualDistance } from '../vqgan/perceptual.ts';
-import type { Watch } from './pictures.ts';
+import type { RunFiles, StageContext } from '../stage/context.ts';
+import { loadLpips } from './lpips-weights.ts';
+import { lpipsDistance, type PerceptualDistance } from './perceptual.ts';
 
 /**
  * The distance in the features of the run's compact CLIP, if the recipe wants that one and the run has one.
  * @throws UserError if that CLIP is still to be trained.
  */
-export function ownEyes(run: RunDirectory): TowerDistance | undefined {
+export function compactClipDistance(run: RunFiles): TowerDistance | undefined {
   const { clip, recipe } = run.settings;
   const { perceptualNet, perceptualWeight } = recipe.tokenizer;
   if (perceptualNet !== 'clip' || perceptualWeight === 0) return undefined;
@@ -21,7 +21,7 @@ export function ownEyes(run: RunDirectory): TowerDistance | undefined {
     throw new UserError(
       `${run.path} holds no trained CLIP, through which its tokenizer compares pictures: train it first with --stage clip`,
     );
-  const folder = clip === 'compact' ? run.clipFolder : clip;
+  const folder = clip === 'compact' ? run.clipFolder : clip === SHIPPED ? shippedClip() : clip;
   if (!fs.existsSync(path.join(folder, 'model.safetensors'))) return undefined;
   try {
     return openTowerDistance(folder);
@@ -33,15 +33,16 @@ export function ownEyes(run: RunDirectory): TowerDistance | undefined {
 }
 
 /** LPIPS. Weights the user names must be there; without those of the cache training goes on without, and says so. */
-export async function lpipsOf(
-  run: RunDirectory,
-  source: Pick<LpipsSource, 'folder' | 'offline'> | undefined,
-  { signal, display }: Watch,
-): Promise<PerceptualDistance | undefined> {
+export async function lpipsOf({
+  run,
+  lpips: source,
+  signal,
+  display,
+}: StageContext): Promise<PerceptualDistance | undefined> {
   const { perceptualNet } = run.settings.recipe.tokenizer;
   if (perceptualNet === 'clip') {
     display.note(
-      'Training without the perceptual distance: it looks through a compact CLIP, and this run has another.',
+      'Training without the perceptual distance: it compares features of a compact CLIP, and this run has another.',
     );
     return undefined;
   }
