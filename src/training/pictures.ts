@@ -44,7 +44,10 @@ export async function openPictures(
     faces: { seed, count: recipe.images, offset: 0 },
     ...pictureOptions(recipe.pictures),
     known,
-    onLine: (line) => inventory.push(line),
+    // What cannot be used is looked at again each time, and needs no line.
+    onLine: (line) => {
+      if ('picture' in line) inventory.push(line);
+    },
     signal,
     onProgress: display.count('checking'),
     onRejected: (file) => rejected.push(file),
