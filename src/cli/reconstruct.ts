@@ -66,7 +66,7 @@ async function read(
   { background, crop, maxPixels }: PictureSettings,
 ) {
   const [first] = pictures as readonly [string, ...string[]];
-  const limits = { background, maxPixels: 1e6 * maxPixels };
+  const limits = { background, maxPixels: maxPixels && 1e6 * maxPixels };
   // What training has seen of a picture, where that is the same each time.
   const kept = crop === 'pad' ? wholePicture : undefined;
   const isFolder = first === 'faces' || (fs.existsSync(first) && fs.statSync(first).isDirectory());
