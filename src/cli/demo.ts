@@ -83,7 +83,7 @@ async function demo(options: DemoOptions): Promise<void> {
     `Seconds: ${Object.entries(all)
       .map(([name, s]) => `${name} ${s.toFixed(0)}`)
       .join(', ')} (${duration(Object.values(all).reduce((a, b) => a + b, 0))} in all)`,
-    `Ask for more: npm run clipvq -- generate --model ${options.out} "a man with a red hat and sunglasses"`,
+    `Ask for more: clipvq generate --model ${options.out} "a man with a red hat and sunglasses"`,
   ]);
 }
 

@@ -3,12 +3,13 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
+import { mapConcurrently } from '../base/concurrency.ts';
 import { UserError } from '../base/errors.ts';
 import { writeFileAtomic } from '../checkpoint/atomic.ts';
+import { readImage } from '../data/pictures/files.ts';
 import { psnr } from '../data/pictures/image.ts';
 import { wholePicture } from '../data/pictures/square.ts';
 import { openSource } from '../data/sources/open.ts';
-import { readPictures } from '../data/sources/picture-files.ts';
 import { Generator } from '../generation/generator.ts';
 import type { PictureSettings } from '../recipe/schema.ts';
 import { contactSheet } from '../render/sheet.ts';
@@ -65,13 +66,16 @@ async function read(
   { background, crop, maxPixels }: PictureSettings,
 ) {
   const [first] = pictures as readonly [string, ...string[]];
-  const limits = { background, maxPixels: 1e6 * maxPixels };
+  const limits = { background, maxPixels: maxPixels && 1e6 * maxPixels };
   // What training has seen of a picture, where that is the same each time.
   const kept = crop === 'pad' ? wholePicture : undefined;
   const isFolder = first === 'faces' || (fs.existsSync(first) && fs.statSync(first).isDirectory());
   if (!isFolder) {
-    const images = await readPictures(pictures, size, { ...limits, crop: kept });
-    return images.map((image, i) => ({ name: path.basename(pictures[i]!), image }));
+    const read = async (file: string) => ({
+      name: path.basename(file),
+      image: await readImage(file, size, { ...limits, crop: kept }),
+    });
+    return mapConcurrently(pictures.length, undefined, (i) => read(pictures[i]!));
   }
   if (pictures.length > 1) throw new UserError('Name picture files, or one folder, not both');
   const source = await openSource(first, {

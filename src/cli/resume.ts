@@ -28,8 +28,9 @@ export interface Resumed {
   readonly notes: readonly string[];
 }
 
-/** Settings of a stage that a resumed run may change. */
-const CHANGEABLE = /^(clip|tokenizer|diffusion|finetune)\.(steps|learningRate|warmupSteps|minLearningRate)$/;
+/** Settings of a stage that a resumed run may change, and which pictures there are: new ones join, others stay away. */
+const CHANGEABLE =
+  /^(?:(clip|tokenizer|diffusion|finetune)\.(steps|learningRate|warmupSteps|minLearningRate)|pictures\.(?:maxPixels|exclude|duplicates))$/;
 
 /**
  * Open a run to go on with it. Nothing is written.
@@ -55,11 +56,12 @@ export function openResumed(folder: string, options: ResumeOptions): Resumed {
   for (const [name, value] of Object.entries(options.set ?? {})) {
     const next = changedRecipe(recipe, { [name]: value });
     if (JSON.stringify(next) === JSON.stringify(recipe)) continue;
-    const [, stage, setting] = CHANGEABLE.exec(name) ?? [];
-    if (stage === undefined)
+    const match = CHANGEABLE.exec(name);
+    if (!match)
       throw new UserError(
         `${folder} was started with another ${name}: a resumed run keeps it; leave it out or start another run (steps and learning rates can be changed)`,
       );
+    const [, stage, setting] = match;
     if (setting === 'steps') recipe = relengthed(run, recipe, stage as StageName, Number(value), notes);
     else {
       notes.push(`${name} is ${value} from here on`);

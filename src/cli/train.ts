@@ -61,8 +61,8 @@ export function trainCommand(): Command {
     .option('--preset <name>', `sizes and lengths to start from: ${Object.keys(presets).join(', ')} (default: nano)`)
     .addOption(new Option('--stage <name>', 'train one stage only').choices([...stageNames, 'all']).default('all'))
     .option(
-      '--clip <compact|folder|hub name>',
-      'the CLIP to learn from (default: compact for faces, Xenova/clip-vit-base-patch32 for folders)',
+      '--clip <compact|shipped|folder|hub name>',
+      'the CLIP to learn from; shipped is one of drawn faces (default: compact for faces, Xenova/clip-vit-base-patch32 for folders)',
     )
     .option('--exclude <file>', 'leave out the pictures that this file names, one a line; * stands for anything')
     .option(

@@ -9,6 +9,7 @@ import { hashFile } from '../checkpoint/hash-file.ts';
 import { MOST_TEXT, openRegular } from '../checkpoint/regular-file.ts';
 import { chooseFiles, type Networks, networksAmong } from './clip-files.ts';
 import { fetchFromHub, type HubOptions } from './hub.ts';
+import { SHIPPED, shippedClip } from './shipped.ts';
 
 /** A CLIP on the disk. */
 export interface ClipSource {
@@ -20,12 +21,13 @@ export interface ClipSource {
 }
 
 /**
- * Tell a folder from a hub name: what exists as a folder is one, and so is everything that is not of the form `owner/name`.
+ * Tell a folder from a hub name: `shipped` is the CLIP that comes with the package, what exists as a folder is one, and so is everything that is not of the form `owner/name`.
  * Returns a folder's full path, or the hub name as it is. Nothing is fetched.
  * @throws UserError if the folder does not exist or lacks a file.
  */
 export function clipName(model: string): string {
   if (isHubName(model)) return model;
+  if (model === SHIPPED) return shippedClip();
   if (!fs.existsSync(model))
     throw new UserError(
       `there is no CLIP in ${model}: give a folder exported by clipvq train, or a hub name (owner/name)`,

@@ -2,6 +2,7 @@
 
 import { UserError } from '../base/errors.ts';
 import { hasPairs } from '../data/sources/pairs.ts';
+import { identityOf } from '../recipe/identity.ts';
 import type { ClipSettings } from '../recipe/schema.ts';
 import { planOf, type StageDescriptor, type StagePlan } from '../stage/descriptor.ts';
 import { fingerprint } from '../stage/fingerprint.ts';
@@ -63,7 +64,7 @@ export const clipDescriptor: StageDescriptor<CaptionedPictures, ClipReport> = {
     };
   },
   fingerprint({ settings: { recipe, seed } }, pairs) {
-    const own = fingerprint('clip', JSON.stringify(recipe.clip), `${seed}`);
+    const own = fingerprint('clip', identityOf('clip', recipe.clip), `${seed}`);
     return pairs === undefined ? own : fingerprint(own, pairs);
   },
   madeFrom: ({ settings: { recipe, seed } }) => settingsParts(recipe.clip, seed),

@@ -14,7 +14,7 @@ import { clipParameters } from './towers.ts';
 
 const [batch, captions, length, imageSize] = [6, 2, 5, 16];
 const sizes = { dim: 12, imageSize, imageChannels: 8, textWidth: 8, textHidden: 8, vocabulary: 30 };
-const settings = { ...makeRecipe('nano').clip, ...sizes, batch, captions };
+const settings = { ...makeRecipe('nano').clip, ...sizes, batch, captions, gapWeight: 0.5 };
 const parameters = clipParameters(settings, 20);
 const rows = Int32Array.from({ length: 30 }, (_, i) => Math.min(i, 20));
 const options: ClipStepOptions = { settings, parameters, rows, length };

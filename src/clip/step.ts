@@ -37,7 +37,7 @@ export function trainingProgram(options: ClipStepOptions): g.Program {
   const { settings, parameters } = options;
   const inputs = { state: optimized(parameters), ...batchInputs(options, settings.batch), lr: g.f32() };
   return g.trace(inputs, ({ state: { params, adam }, images, ids, lr }) => {
-    const { loss, accuracy } = lossOf(embed(params, images, ids, options), params.logScale);
+    const { loss, accuracy } = lossOf(embed(params, images, ids, options), params.logScale, settings);
     const { gradients } = clipByGlobalNorm(g.grad(loss, params), CLIP_NORM);
     const next = adamw(params, gradients, adam, lr, { ...ADAM, weightDecay: settings.weightDecay });
     return { state: { params: next.params, adam: next.state }, loss, accuracy };
@@ -89,10 +89,11 @@ function embeddingProgram(options: ClipStepOptions, batch: number): g.Program {
 }
 
 /** The loss of a whole batch from its embeddings, its gradients there, and that of the temperature, which goes into the state. */
-function lossProgram({ settings: { batch, captions, dim }, parameters: { logScale } }: ClipStepOptions): g.Program {
+function lossProgram({ settings, parameters: { logScale } }: ClipStepOptions): g.Program {
+  const { batch, captions, dim } = settings;
   const embeddings = { pictures: g.f32(batch, dim), texts: g.f32(captions, batch, dim) };
   return g.trace({ state: { params: { logScale } }, ...embeddings }, ({ state: { params }, pictures, texts }) => {
-    const { loss, accuracy } = lossOf({ pictures, texts }, params.logScale);
+    const { loss, accuracy } = lossOf({ pictures, texts }, params.logScale, settings);
     const to = g.grad(loss, { pictures, texts, logScale: params.logScale });
     const state = { [GRADIENTS]: { logScale: to.logScale } };
     return { state, loss, accuracy, toPictures: to.pictures, toTexts: to.texts };
@@ -146,8 +147,8 @@ function embed(
   };
 }
 
-/** Averages over the wordings. */
-function lossOf({ pictures, texts }: Embeddings, logScale: g.Tensor) {
+/** Averages over the wordings; `gapWeight` times ‖mean picture − mean text‖² is added to the contrastive loss. */
+function lossOf({ pictures, texts }: Embeddings, logScale: g.Tensor, { gapWeight }: Pick<ClipSettings, 'gapWeight'>) {
   const [captions, batch, dim] = texts.shape as readonly [number, number, number];
   const results = Array.from({ length: captions }, (_, k) =>
     contrastiveLoss(pictures, g.reshape(g.slice(texts, 0, k, k + 1), [batch, dim]), logScale),
@@ -157,7 +158,11 @@ function lossOf({ pictures, texts }: Embeddings, logScale: g.Tensor) {
       results.map((result) => result[of]).reduce((a, b) => g.add(a, b)),
       1 / captions,
     );
-  return { loss: average('loss'), accuracy: average('accuracy') };
+  const loss = average('loss');
+  const accuracy = average('accuracy');
+  if (gapWeight === 0) return { loss, accuracy };
+  const gap = g.sub(g.mean(pictures, 0), g.mean(texts, [0, 1]));
+  return { loss: g.add(loss, g.mul(g.sum(g.square(gap)), gapWeight)), accuracy };
 }
 
 const batchInputs = ({ settings: { captions, imageSize }, length }: ClipStepOptions, batch: number) => ({

@@ -17,6 +17,10 @@ import { readBuffers, referenceBuffers } from './buffers.ts';
  * @throws UserError if there is no trained diffusion model, or the disk refuses.
  */
 export function exportDiffusion(run: RunDirectory, file: string): number {
+  if (run.settings.recipe.diffusion.fold !== 1)
+    throw new UserError(
+      `${run.path}: the reference has no transformer that folds tokens: train one with diffusion.fold=1`,
+    );
   const { tensors } = run.readModel(run.denoiserStage);
   checkMadeFrom(run, run.denoiserStage);
   const buffers = readBuffers(run, tensors) ?? referenceBuffers(scheduleOf(run.settings.recipe));

@@ -3,6 +3,7 @@
 import { UserError } from '../base/errors.ts';
 import type { NDArray, Tree } from '../base/ndarray.ts';
 import { adopt } from '../nn/parameters.ts';
+import { identityOf } from '../recipe/identity.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import type { RunFiles, RunSettings } from '../stage/context.ts';
 import { planOf, type StageDescriptor, type StagePlan } from '../stage/descriptor.ts';
@@ -81,7 +82,7 @@ function denoiserDescriptor(variety: Variety): StageDescriptor<DenoiserData> {
     },
     fingerprint(run, latents = '') {
       const { diffusion, tokenizer, imageSize } = recipeOf(run.settings.recipe);
-      const settings = JSON.stringify([diffusion, tokenizer, imageSize]);
+      const settings = `[${identityOf('diffusion', diffusion)},${identityOf('tokenizer', tokenizer)},${imageSize}]`;
       const origin = variety.originOf(run);
       const learnedFrom = origin ? fingerprint(latents, origin.id) : latents;
       return fingerprint('diffusion', settings, `${run.settings.seed}`, learnedFrom);

@@ -33,10 +33,10 @@ export function scheduleOf({ diffusion, tokenizer }: DiffusionRecipe): Schedule 
 export type NullEmbedding = 'normalized' | 'raw';
 
 /**
- * On the CPU a pass over more tokens than this is done in parts: that costs some speed and saves a third of the memory at batch 16
+ * On the CPU a pass over more positions than this is done in parts: that costs some speed and saves a third of the memory at batch 16
  * (docs/performance.md). A GPU is the better used the more there is at once.
  */
-const MOST_TOKENS = 1024;
+const MOST_POSITIONS = 1024;
 
 /** The state path under which a denoiser finds its weights. */
 export const DENOISER = 'denoiser';
@@ -82,7 +82,8 @@ export class DenoiserPool {
   ): Promise<Denoiser> {
     const { conditionDim, grid, codes } = this.config;
     const [batch, tokenCount] = [conditions.length / conditionDim, grid * grid];
-    const most = this.executor.device === 'cpu' ? Math.max(1, Math.floor(MOST_TOKENS / tokenCount)) : batch;
+    const positions = tokenCount / (this.config.fold ?? 1) ** 2;
+    const most = this.executor.device === 'cpu' ? Math.max(1, Math.floor(MOST_POSITIONS / positions)) : batch;
     const parts = evenParts(batch, most);
     return async (tokens, t) => {
       const scale = typeof guidance === 'number' ? guidance : guidance(t);

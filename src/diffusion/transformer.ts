@@ -22,6 +22,7 @@ import {
 import { normal, type Parameter } from '../nn/parameters.ts';
 import { conv3x3Twice, conv3x3Winograd } from '../nn/winograd.ts';
 import type { DiffusionSettings } from '../recipe/schema.ts';
+import { embedFolded, foldedCodes, unfold } from './fold.ts';
 
 /** Sizes that shape the network. */
 export interface TransformerConfig
@@ -30,6 +31,8 @@ export interface TransformerConfig
   readonly codes: number;
   /** Side of the grid of tokens. */
   readonly grid: number;
+  /** Side of the squares of tokens that the network takes as one position; 1 by default. */
+  readonly fold?: DiffusionSettings['fold'] | undefined;
   /** Width of the CLIP embedding. */
   readonly conditionDim: number;
 }
@@ -65,17 +68,18 @@ const STD = 0.02;
 const GELU2 = 1.702;
 
 export function diffusionParameters(config: TransformerConfig): DiffusionModel<Parameter> {
-  const { dim, grid } = config;
+  const { dim, codes, fold = 1 } = config;
+  const grid = config.grid / fold;
   const blocks = Array.from({ length: config.layers }, (_, i) => [i, blockParameters(config)] as const);
   return {
     transformer: {
       content_emb: {
-        emb: embeddingParameters(config.codes + 1, dim, STD),
+        emb: embeddingParameters(foldedCodes(codes + 1, fold), dim, STD),
         height_emb: embeddingParameters(grid, dim, STD),
         width_emb: embeddingParameters(grid, dim, STD),
       },
       blocks: Object.fromEntries(blocks),
-      to_logits: { '0': normParameters(dim), '1': linearParameters(dim, config.codes, STD) },
+      to_logits: { '0': normParameters(dim), '1': linearParameters(dim, foldedCodes(codes, fold), STD) },
     },
     empty_text_embed: normal([1, config.conditionDim], 1),
   };
@@ -105,10 +109,10 @@ function blockParameters({ dim, mlp, mlpRatio, timesteps, conditionDim, layers }
 export function denoise(p: Transformer<Tensor>, tokens: Tensor, t: Tensor, condition: Tensor, heads: number): Tensor {
   let x = embedTokens(p.content_emb, tokens);
   for (const block of Object.values(p.blocks)) x = transformerBlock(block, x, t, condition, heads);
-  return linear(p.to_logits['1'], layerNorm(p.to_logits['0'], x));
+  return unfold(linear(p.to_logits['1'], layerNorm(p.to_logits['0'], x)), tokens.shape[1]!);
 }
 
-/** Token + row + column: [batch, tokens, dim]. */
+/** Token + row + column: [batch, positions, dim]. Where there are fewer rows and columns than tokens have, tokens are folded (`fold.ts`). */
 export function embedTokens(
   { emb, height_emb, width_emb }: Transformer<Tensor>['content_emb'],
   tokens: Tensor,
@@ -116,7 +120,8 @@ export function embedTokens(
   const [rows, dim] = height_emb.weight.shape as readonly [number, number];
   const columns = width_emb.weight.shape[0]!;
   const position = g.add(g.reshape(height_emb.weight, [rows, 1, dim]), width_emb.weight);
-  return g.add(embed(emb, tokens), g.reshape(position, [rows * columns, dim]));
+  const embedded = tokens.shape[1] === rows * columns ? embed(emb, tokens) : embedFolded(emb, tokens, rows);
+  return g.add(embedded, g.reshape(position, [rows * columns, dim]));
 }
 
 /** x ← x + Attention(AdaLN_t(x, t)); x ← x + MLP(AdaLN_clip(x, h)). */

@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module';
 import { setImmediate } from 'node:timers/promises';
 import { UserError } from '../base/errors.ts';
+import { correctTexts, type EmbeddingStatistics } from '../clip/correction.ts';
 import { ownScores } from '../clip/cosine.ts';
 import type { ClipEmbedder } from '../clip/embedder.ts';
 import { packImages, type RgbImage } from '../data/pictures/image.ts';
@@ -13,6 +14,7 @@ import type { Recipe } from '../recipe/schema.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { checkMadeFrom } from '../run/lineage.ts';
 import { openRunClip, openRunEncoder } from '../run/models.ts';
+import { readStatistics } from '../run/statistics.ts';
 import type { Encoder } from '../vqgan/codec.ts';
 import { type Drawn, type Frame, type Passes, PictureModel } from './draw.ts';
 import {
@@ -79,8 +81,15 @@ export interface StreamFrame extends Frame {
   readonly pictures: readonly GeneratedImage[] | undefined;
 }
 
+interface Embedded {
+  readonly texts: Float32Array;
+  readonly conditions: Float32Array;
+  readonly negative: Float32Array | undefined;
+}
+
 export class Generator {
-  private encoder: Promise<Encoder> | undefined;
+  private encoder: Encoder | undefined;
+  private statistics: EmbeddingStatistics | undefined;
 
   private constructor(
     private readonly run: RunDirectory,
@@ -155,13 +164,13 @@ export class Generator {
   }
 
   private async *candidates(request: Request, options: GenerateOptions): AsyncGenerator<GeneratedImage, void> {
-    const { texts, negative } = await this.embedded(request);
+    const { texts, conditions, negative } = await this.embedded(request);
     const { settings } = request;
     const total = Math.ceil(request.total / BATCH) * settings.steps;
     for (let start = 0; start < request.total; start += BATCH) {
       const wanted = request.batch(start, BATCH);
       const done = (start / BATCH) * settings.steps;
-      const drawn = await this.model.draw(this.conditionsOf(wanted, texts), {
+      const drawn = await this.model.draw(this.conditionsOf(wanted, conditions), {
         settings,
         seeds: wanted.map(({ seed }) => seed),
         customSampler: options.customSampler,
@@ -185,9 +194,9 @@ export class Generator {
     if (total > BATCH)
       throw new UserError(`stream draws at most ${BATCH} pictures at once, not ${total}: use a smaller count`);
     const wanted = request.batch(0, BATCH);
-    const { texts, negative } = await this.embedded(request);
+    const { texts, conditions, negative } = await this.embedded(request);
     const seeds = wanted.map(({ seed }) => seed);
-    for await (const frame of this.model.frames(this.conditionsOf(wanted, texts), {
+    for await (const frame of this.model.frames(this.conditionsOf(wanted, conditions), {
       settings,
       seeds,
       customSampler: options.customSampler,
@@ -213,7 +222,7 @@ export class Generator {
   async encode(images: readonly RgbImage[]): Promise<Int32Array> {
     checkPictures(images, this.recipe.imageSize);
     this.encoder ??= openRunEncoder(this.run, this.engine);
-    return (await this.encoder).encode(packImages(images));
+    return this.encoder.encode(packImages(images));
   }
 
   /**
@@ -237,16 +246,19 @@ export class Generator {
     return this.close();
   }
 
-  /** Unit rows of the prompts, [prompts, dim], and of the negative prompt. */
-  private async embedded({
-    prompts,
-    negative,
-  }: Request): Promise<{ readonly texts: Float32Array; readonly negative: Float32Array | undefined }> {
+  /** Unit rows of the prompts, [prompts, dim]; the same as the model is given them, corrected; and the negative prompt so. */
+  private async embedded({ prompts, negative, settings: { correction } }: Request): Promise<Embedded> {
+    if (correction !== 'none') this.statistics ??= readStatistics(this.run, correction, this.clip.dim);
     const { promptPrefix } = this.recipe.sampling;
     const all = negative === undefined ? prompts : [...prompts, negative];
     const rows = await this.clip.embedTexts(all.map((prompt) => promptPrefix + prompt));
+    const corrected = this.statistics ? correctTexts(rows, correction, this.statistics) : rows;
     const end = prompts.length * this.clip.dim;
-    return { texts: rows.subarray(0, end), negative: negative === undefined ? undefined : rows.slice(end) };
+    return {
+      texts: rows.subarray(0, end),
+      conditions: corrected.subarray(0, end),
+      negative: negative === undefined ? undefined : corrected.slice(end),
+    };
   }
 
   private conditionsOf(wanted: readonly Wanted[], texts: Float32Array): Float32Array {

@@ -48,6 +48,10 @@ export function refuseUnfit(recipe: Recipe, where: string): void {
     throw new UserError(
       `${where}: pictures.views ${views} would all be the same: set pictures.crop=random or pictures.flip=true`,
     );
+  if (grid % diffusion.fold !== 0)
+    throw new UserError(
+      `${where}: diffusion.fold ${diffusion.fold} does not divide a grid of ${grid}x${grid} tokens: set diffusion.fold=1`,
+    );
   if (diffusion.dim % diffusion.heads !== 0)
     throw new UserError(`${where}: diffusion.dim ${diffusion.dim} does not divide into ${diffusion.heads} heads`);
   if (diffusion.alphaBarEnd + diffusion.gammaBarEnd > 1 || diffusion.alphaBarStart + diffusion.gammaBarStart > 1)

@@ -33,15 +33,19 @@ const pictures = z.strictObject({
     .describe(
       'crops and mirrorings of a picture that the diffusion model learns from; the tokenizer sees a new one every epoch',
     ),
+  // The three below came later. Where they are not set they are not in a recipe, of which runs keep hashes.
   duplicates: z
     .enum(['once', 'all'])
-    .default('once')
-    .describe('pictures that are the same byte for byte: trained on once, or as often as they are there'),
+    .optional()
+    .describe('pictures that are the same byte for byte: trained on once (by default), or as often as they are there'),
   exclude: z
     .array(z.string().min(1))
-    .default([])
+    .optional()
     .describe('names of pictures to leave out, as data check lists them; * stands for anything'),
-  maxPixels: positive().max(1000).default(100).describe('megapixels; larger pictures are left out undecoded'),
+  maxPixels: positive()
+    .max(1000)
+    .optional()
+    .describe('megapixels; larger pictures are left out undecoded (100 by default)'),
 });
 
 const clip = z.strictObject({
@@ -63,6 +67,9 @@ const clip = z.strictObject({
   learningRate: positive().default(3e-3).describe('what the warm-up climbs to'),
   warmupSteps: stepsFrom0().default(30).describe('steps in which the learning rate rises from 0'),
   weightDecay: weight().default(0.05).describe('of AdamW'),
+  gapWeight: weight()
+    .default(0)
+    .describe('weight of the squared distance between the mean picture and the mean text of a batch in the loss'),
 });
 
 const tokenizer = z.strictObject({
@@ -185,6 +192,9 @@ const diffusion = z.strictObject({
   heads: count(MOST.depth).describe('attention heads; must divide dim'),
   mlp: z.enum(['conv', 'fc']).describe('feed-forward part of a block: two 3x3 convolutions or two linear layers'),
   mlpRatio: positive().max(1024).default(4).describe('width of the feed-forward part, as a multiple of dim'),
+  fold: count(2)
+    .default(1)
+    .describe('side of the squares of tokens that the network takes as one position; 2 has a quarter of the positions'),
   noiseScale: weight()
     .default(0.25)
     .describe('α of the pseudo text embedding: how far a CLIP image embedding is pushed in a random direction'),
@@ -254,6 +264,12 @@ export const samplingSchema = z.strictObject({
     .describe(
       'how the null condition enters guidance: at unit length, as in training, or raw, as the reference samples',
     ),
+  correction: z
+    .enum(['none', 'mean-shift', 'standardised', 'shrink'])
+    .default('none')
+    .describe(
+      'how prompts are brought to where the embeddings of pictures lie: moved by the difference of the means, by mean and deviation of each number, or moved and drawn to the nearest pictures',
+    ),
 });
 
 export const recipeSchema = z.strictObject({
@@ -272,6 +288,9 @@ export const recipeSchema = z.strictObject({
 
 /** A recipe before defaults are filled in: what a preset says. */
 export type RecipeInput = z.input<typeof recipeSchema>;
+
+/** What settings of pictures are where a recipe does not have them. */
+export const PICTURE_DEFAULTS = { duplicates: 'once', exclude: [] as readonly string[], maxPixels: 100 } as const;
 
 /** The schema of every setting but the preset's name, by its path such as `tokenizer.codes`. */
 export const settingSchemas: ReadonlyMap<string, z.ZodType> = new Map(

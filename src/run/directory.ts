@@ -13,6 +13,7 @@ import { appendRegular, readText } from '../checkpoint/regular-file.ts';
 import { hashWithoutTexts, readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import type { Safetensors } from '../checkpoint/safetensors-bytes.ts';
 import { sealed } from '../checkpoint/seal.ts';
+import { recipeIdentity } from '../recipe/identity.ts';
 import { parseRecipe } from '../recipe/recipe.ts';
 import type { RunSettings } from '../stage/context.ts';
 import { fingerprint } from '../stage/fingerprint.ts';
@@ -208,7 +209,7 @@ export class RunDirectory {
     return fingerprint(
       this.stageHash('tokenizer'),
       this.stageHash(this.denoiserStage),
-      JSON.stringify(this.settings.recipe),
+      recipeIdentity(this.settings.recipe),
     );
   }
 

@@ -1,9 +1,11 @@
 /** The latents of a run's pictures, for the stages of its diffusion model. */
 
 import type { DenoiserData } from '../diffusion/descriptor.ts';
+import { hasStatistics } from '../run/statistics.ts';
 import type { Lineage } from '../stage/stage.ts';
 import type { RunContext } from './context.ts';
 import { type Encodable, type EncodedPictures, encodePictures, latentsId, latentsMadeFrom } from './encoding.ts';
+import { keepStatistics } from './statistics.ts';
 import { Validation } from './validation.ts';
 
 export class RunLatents {
@@ -29,6 +31,7 @@ export class RunLatents {
     const { context } = this;
     this.encoded = await encodePictures(context, this.pictures());
     const { latents, id } = this.encoded;
+    if (!hasStatistics(context.run, id)) await keepStatistics(context, latents, id);
     return { latents, id, scorer: (recipe) => new Validation(context, recipe, latents) };
   }
 

@@ -2,6 +2,7 @@
 
 import type { PictureReader } from '../data/cache/reader.ts';
 import { adopt, blank } from '../nn/parameters.ts';
+import { identityOf } from '../recipe/identity.ts';
 import type { TokenizerRecipe } from '../recipe/schema.ts';
 import type { RunFiles } from '../stage/context.ts';
 import { planOf, type StageDescriptor, type StagePlan } from '../stage/descriptor.ts';
@@ -80,7 +81,7 @@ export const tokenizerDescriptor: StageDescriptor<PictureReader> = {
   },
   fingerprint(run, pictures = '') {
     const { recipe, seed } = run.settings;
-    const settings = JSON.stringify([recipe.tokenizer, recipe.imageSize]);
+    const settings = `[${identityOf('tokenizer', recipe.tokenizer)},${recipe.imageSize}]`;
     const { tokenizer, discriminator } = originsOf(run);
     const origins = [tokenizer, discriminator].flatMap((one) => (one ? [one.id] : []));
     const distance = compactClipDistance(run)?.id ?? '';

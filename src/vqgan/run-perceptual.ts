@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
+import { SHIPPED, shippedClip } from '../clip/shipped.ts';
 import { openTowerDistance, type TowerDistance } from '../clip/tower-distance.ts';
 import type { RunFiles, StageContext } from '../stage/context.ts';
 import { loadLpips } from './lpips-weights.ts';
@@ -20,7 +21,7 @@ export function compactClipDistance(run: RunFiles): TowerDistance | undefined {
     throw new UserError(
       `${run.path} holds no trained CLIP, through which its tokenizer compares pictures: train it first with --stage clip`,
     );
-  const folder = clip === 'compact' ? run.clipFolder : clip;
+  const folder = clip === 'compact' ? run.clipFolder : clip === SHIPPED ? shippedClip() : clip;
   if (!fs.existsSync(path.join(folder, 'model.safetensors'))) return undefined;
   try {
     return openTowerDistance(folder);

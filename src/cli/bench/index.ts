@@ -1,6 +1,7 @@
 /** `clipvq bench`: how fast this machine is, and what the settings are worth. */
 
 import { Command } from 'commander';
+import { benchClipCommand } from './clip.ts';
 import { benchDeviceCommand } from './device.ts';
 import { benchPeerCommand } from './peer.ts';
 import { benchSamplersCommand } from './samplers.ts';
@@ -9,5 +10,9 @@ import { benchStepCommands } from './step.ts';
 export function benchCommand(): Command {
   const command = new Command('bench').description('time one step, or compare with PyTorch');
   for (const step of benchStepCommands()) command.addCommand(step);
-  return command.addCommand(benchPeerCommand()).addCommand(benchDeviceCommand()).addCommand(benchSamplersCommand());
+  return command
+    .addCommand(benchPeerCommand())
+    .addCommand(benchDeviceCommand())
+    .addCommand(benchSamplersCommand())
+    .addCommand(benchClipCommand());
 }

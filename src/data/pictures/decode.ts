@@ -117,6 +117,14 @@ export async function readHeader(encoded: Uint8Array, maxPixels = MAX_PIXELS): P
   }
 }
 
+/** The pixels that the first bytes of a file announce, or undefined where they do not reach that far. */
+export async function announcedPixels(head: Uint8Array): Promise<number | undefined> {
+  const size = await sharp(head, { limitInputPixels: false, pages: 1 })
+    .metadata()
+    .catch(() => undefined);
+  return size && size.width * size.height;
+}
+
 /**
  * Reads the header and decodes every row. Returns the reason, one line, where the picture cannot be used.
  */

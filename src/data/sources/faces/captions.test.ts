@@ -90,6 +90,12 @@ function claim(pattern: string, key: string, allowed: RegExp, palette?: Palette,
   };
 }
 
+/** "The hair is red", "hair: red". */
+const fact = (thing: string, key: string, allowed: RegExp, palette: Palette, colorKey = `${thing}Color`): Claim => ({
+  pattern: new RegExp(`(?<![\\w-])${thing}(?: is| are|:) (${words(palette)})`),
+  holds: claim('', key, allowed, palette, key === 'facialHair' ? 'facialHairColor' : colorKey).holds,
+});
+
 const lensless = /^(prescription0[12]|round)$/;
 const dark = /^(kurt|sunglasses|wayfarers)$/;
 const beard = /^beard/;
@@ -100,7 +106,12 @@ const hats = /^(hat|winterHat)/;
 
 /** Longer claims first: what one has read, the next no longer sees. */
 const claims: Claim[] = [
-  { pattern: new RegExp(`(?:background|backdrop) is (${words(ground)})`), holds: onGround },
+  { pattern: new RegExp(`(?:background|backdrop)(?: is|:) (${words(ground)})`), holds: onGround },
+  fact('hair', 'top', anyHair, hair),
+  fact('hat', 'top', hats, fabric),
+  fact('beard', 'facialHair', beard, hair),
+  fact('moustache', 'facialHair', /^moustache/, hair),
+  fact('clothes', 'clothing', /./, fabric, 'clothesColor'),
   { pattern: new RegExp(`(${words(ground)}) (?:background|backdrop|wall)`), holds: onGround },
   claim('(?:hearts for eyes|heart-shaped eyes|heart eyes)', 'eyes', /^hearts$/),
   claim('(?:closed eyes|eyes closed)', 'eyes', /^closed$/),
@@ -160,8 +171,8 @@ const claims: Claim[] = [
   claim('{c}(?:overalls|dungarees)', 'clothing', /^overall$/, fabric, 'clothesColor'),
   claim('{c}(?:sweater with a collar|sweater|jumper)', 'clothing', /^collarAndSweater$/, fabric, 'clothesColor'),
   claim('{c}(?:blazer|suit jacket|jacket)', 'clothing', /^blazer/, fabric, 'clothesColor'),
-  claim('{c}clothes', 'clothing', /./, fabric, 'clothesColor'),
-  claim('(?:bald head|no hair|shaved head|bald)(?! top)', 'top', /^undefined$/),
+  claim('{c}(?:clothes|clothing|outfit)', 'clothing', /./, fabric, 'clothesColor'),
+  claim('(?:bald head|no hair|shaved head|head is bald|bald)(?! top)', 'top', /^undefined$/),
   claim('(?:balding|receding hairline|bald top)', 'top', /^sides$/),
   claim('{c}hair on the sides only', 'top', /^sides$/, hair, 'hairColor'),
   claim('{c}hair with shaved sides', 'top', /^shavedSides$/, hair, 'hairColor'),
@@ -204,13 +215,17 @@ const claims: Claim[] = [
   claim('{c}quiff', 'top', /^(frizzle|shortWaved)$/, hair, 'hairColor'),
   claim('{c}hair(?:ed)?', 'top', anyHair, hair, 'hairColor'),
   claim('{c}top', 'clothing', /^shirt(Crew|Scoop)Neck$/, fabric, 'clothesColor'),
-  claim('(?:woman|lady)', 'facialHair', /^undefined$/),
+  {
+    pattern: new RegExp(`(?:dressed |all )?in (${words(fabric)})(?![\\w-])`),
+    holds: claim('', 'clothing', /./, fabric, 'clothesColor').holds,
+  },
+  claim('(?:woman|lady|girl)', 'facialHair', /^undefined$/),
 ];
 
 const fillers = new Set(
   (
     'a an the this of and in with on against front wearing wears is has person man guy photograph photo portrait picture avatar drawing cartoon ' +
-    'illustration face background backdrop pair'
+    'illustration face background backdrop pair image close-up headshot sketch gentleman boy character human'
   ).split(' '),
 );
 
@@ -236,7 +251,7 @@ function verify(caption: string, face: FaceAttributes): number {
     const spoken = color?.replaceAll('-', ' ');
     if (!holds(extra, spoken)) throw new Error(`"${match[0]}" is false: ${caption} ${JSON.stringify(face)}`);
     rest = rest.replace(match[0], '|');
-    if (!/woman|lady/.test(match[0])) facts++;
+    if (!/woman|lady|girl/.test(match[0])) facts++;
   }
   const unknown = rest.split(/[^a-z-]+/).filter((word) => word !== '' && !fillers.has(word));
   if (unknown.length > 0) throw new Error(`unread words ${unknown.join(' ')}: ${caption}`);

@@ -18,8 +18,8 @@ const topicWeights = {
 export type Topic = keyof typeof topicWeights;
 
 export interface Phrase {
-  /** `adjective` goes before the noun; `with` is something one has, `wearing` something one wears, `backdrop` a bare colour. */
-  readonly role: 'adjective' | 'with' | 'wearing' | 'backdrop';
+  /** `adjective` goes before the noun, `after` behind it; `with` is something one has, `wearing` something one wears, `backdrop` a bare colour. */
+  readonly role: 'adjective' | 'after' | 'with' | 'wearing' | 'backdrop';
   readonly text: string;
 }
 
@@ -58,7 +58,12 @@ export function phraseOf(topic: Topic, face: FaceAttributes, draws: Draws): Phra
       return beardPhrase(face.facialHair!, draws);
     case 'clothes': {
       const { style, color } = face.clothes;
-      const items = draws.chance(0.08) ? (['{c} clothes'] as const) : words.clothingWords[style];
+      if (draws.chance(0.1))
+        return {
+          role: 'after',
+          text: `${draws.pick(words.dressedWords)} ${draws.pick(words.fabricColorWords[color])}`,
+        };
+      const items = draws.chance(0.12) ? words.anyClothesWords : words.clothingWords[style];
       return { role: 'wearing', text: colored(items, draws.chance(0.88) && words.fabricColorWords[color], draws) };
     }
     case 'background':
@@ -72,22 +77,48 @@ export function phraseOf(topic: Topic, face: FaceAttributes, draws: Draws): Phra
   }
 }
 
-/** What to call the person. Avatars have no sex: beards and cuts are read as most viewers would, the rest stays open. */
-export function nounFor(face: FaceAttributes, draws: Draws): 'man' | 'guy' | 'woman' | 'lady' | 'person' {
-  const { head, facialHair } = face;
-  if (draws.chance(0.25)) return 'person';
-  if (facialHair) return draws.pick(['man', 'man', 'man', 'guy']);
-  if (head.kind === 'hat') return head.style === 'hijab' ? 'woman' : 'person';
-  if (head.kind === 'bald') return 'person';
-  switch (hairReadsAs(head.style)) {
-    case 'woman':
-      return draws.pick(['woman', 'woman', 'woman', 'lady']);
-    case 'man':
-      return draws.pick(['man', 'man', 'guy']);
-    case 'either':
-      return 'person';
+/** The parts of a face of which one can say which colour they have: "the hair is red". Empty where a topic has none. */
+export function factOf(topic: Topic, face: FaceAttributes, draws: Draws): string {
+  const { head, facialHair, clothes, background } = face;
+  const fact = (things: readonly string[], colors: readonly string[]) => `${draws.pick(things)} ${draws.pick(colors)}`;
+  switch (topic) {
+    case 'head':
+      if (head.kind === 'bald') return 'the head is bald';
+      if (head.kind === 'hair') return fact(['the hair is', 'hair is', 'hair:'], words.hairColorWords[head.color]);
+      return head.style === 'hijab' || head.style === 'turban'
+        ? ''
+        : fact(['the hat is', 'hat is', 'hat:'], words.fabricColorWords[head.color]);
+    case 'facialHair': {
+      const kind = facialHair!.style.startsWith('beard') ? 'beard' : 'moustache';
+      return fact([`the ${kind} is`, `${kind}:`], words.hairColorWords[facialHair!.color]);
+    }
+    case 'clothes':
+      return fact(['the clothes are', 'clothes are', 'clothes:'], words.fabricColorWords[clothes.color]);
+    case 'background':
+      return fact(['the background is', 'background is', 'background:'], words.backgroundWords[background]);
+    default:
+      return '';
   }
 }
+
+/** What to call the person. Avatars have no sex: beards and cuts are read as most viewers would, the rest stays open. */
+export function nounFor(face: FaceAttributes, draws: Draws): string {
+  const { head, facialHair } = face;
+  if (draws.chance(0.25)) return draws.pick(anyone);
+  if (facialHair) return draws.pick(['man', 'man', 'man', 'guy', 'gentleman']);
+  if (head.kind === 'hat') return head.style === 'hijab' ? 'woman' : draws.pick(anyone);
+  if (head.kind === 'bald') return draws.pick(anyone);
+  switch (hairReadsAs(head.style)) {
+    case 'woman':
+      return draws.pick(['woman', 'woman', 'woman', 'lady', 'girl']);
+    case 'man':
+      return draws.pick(['man', 'man', 'guy', 'boy']);
+    case 'either':
+      return draws.pick(anyone);
+  }
+}
+
+const anyone = ['person', 'person', 'person', 'character', 'human'];
 
 function hidesEyes({ eyewear }: FaceAttributes): boolean {
   return eyewear !== null && /^(kurt|sunglasses|wayfarers|eyepatch)$/.test(eyewear.style);

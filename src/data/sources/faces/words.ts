@@ -120,6 +120,11 @@ export const clothingWords: Readonly<Record<Clothing, Words>> = {
   blazerAndSweater: blazer,
 };
 
+/** Before a colour that is that of the clothes. */
+export const dressedWords: Words = ['dressed in', 'in', 'all in'];
+
+export const anyClothesWords: Words = ['{c} clothes', '{c} clothes', '{c} clothing', 'a {c} outfit'];
+
 export const skinWords: Readonly<Record<Skin, Words>> = {
   light: ['light skin', 'fair skin', 'pale skin'],
   peach: ['light skin', 'fair skin'],

@@ -1,0 +1,67 @@
+import { expect, it } from 'vitest';
+import { correctTexts, type EmbeddingStatistics, momentsOf } from './correction.ts';
+
+const DIM = 3;
+const unit = (...x: number[]): number[] => x.map((value) => value / Math.hypot(...x));
+const images = Float32Array.from([unit(1, 0.2, 0), unit(1, -0.2, 0), unit(1, 0, 0.4), unit(1, 0, -0.4)].flat());
+const texts = Float32Array.from([unit(0, 0.2, 1), unit(0, -0.2, 1)].flat());
+const statistics: EmbeddingStatistics = {
+  images: momentsOf(images, DIM),
+  texts: momentsOf(texts, DIM),
+  anchors: images,
+};
+const lengths = (rows: Float32Array) =>
+  Array.from({ length: rows.length / DIM }, (_, i) => Math.hypot(...rows.subarray(i * DIM, (i + 1) * DIM)));
+
+it('takes the moments of each number', () => {
+  const { mean, deviation } = momentsOf(Float32Array.of(1, 10, 3, 10), 2);
+  expect([...mean]).toEqual([2, 10]);
+  expect([...deviation]).toEqual([1, 0]);
+  expect(() => momentsOf(new Float32Array(), 2)).toThrow(RangeError);
+});
+
+it('leaves texts alone without a correction', () => {
+  expect(correctTexts(texts, 'none', statistics)).toBe(texts);
+});
+
+it.each(['mean-shift', 'standardised', 'shrink'] as const)(
+  'brings texts among pictures, at unit length (%s)',
+  (correction) => {
+    const corrected = correctTexts(texts, correction, statistics);
+    for (const length of lengths(corrected)) expect(length).toBeCloseTo(1, 5);
+    // Across the gap, and with what told the two texts apart kept.
+    expect(corrected[0]).toBeGreaterThan(0.9);
+    expect(corrected[3]).toBeGreaterThan(0.9);
+    expect(corrected[1]!).toBeGreaterThan(corrected[4]!);
+  },
+);
+
+it('shifts by the difference of the means', () => {
+  const mean = (rows: Float32Array, d: number) => (rows[d]! + rows[DIM + d]!) / 2;
+  const shifted = Array.from({ length: DIM }, (_, d) => texts[d]! - mean(texts, d) + statistics.images.mean[d]!);
+  const expected = unit(...shifted);
+  for (let d = 0; d < DIM; d++) expect(correctTexts(texts, 'mean-shift', statistics)[d]).toBeCloseTo(expected[d]!, 5);
+});
+
+it('scales each number by the ratio of the deviations', () => {
+  const wide = {
+    ...statistics,
+    images: { ...statistics.images, deviation: statistics.images.deviation.map((x) => 3 * x) },
+  };
+  const [narrow, spread] = [statistics, wide].map((s) => correctTexts(texts, 'standardised', s)) as [
+    Float32Array,
+    Float32Array,
+  ];
+  expect(spread[1]! / spread[0]!).toBeCloseTo((3 * narrow[1]!) / narrow[0]!, 4);
+});
+
+it('shrinks towards the nearest pictures and not towards others', () => {
+  const [near, far] = [unit(1, 1, 0), unit(-1, 0, 1)];
+  const anchors = Float32Array.from([...Array(8).fill(near).flat(), ...Array(20).fill(far).flat()]);
+  const cosine = (rows: Float32Array) => near.reduce((sum, x, d) => sum + x * rows[d]!, 0);
+  const [shifted, shrunk] = (['mean-shift', 'shrink'] as const).map((correction) =>
+    correctTexts(texts.slice(0, DIM), correction, { ...statistics, anchors }),
+  ) as [Float32Array, Float32Array];
+  const angle = (x: number) => Math.acos(Math.min(1, x));
+  expect(angle(cosine(shrunk))).toBeCloseTo(angle(cosine(shifted)) / 2, 3);
+});

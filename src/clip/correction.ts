@@ -1,0 +1,101 @@
+/**
+ * Corrections of prompt embeddings. A generator learns from picture embeddings and is driven by text embeddings, which lie elsewhere on
+ * the sphere, the modality gap (2203.02053). Statistics of both sides bring a prompt to where pictures lie. All embeddings are unit rows.
+ */
+
+import type { SamplingSettings } from '../recipe/schema.ts';
+
+export type Correction = SamplingSettings['correction'];
+
+/** Mean and standard deviation of each number of some embeddings, [dim] each. */
+export interface Moments {
+  readonly mean: Float32Array;
+  readonly deviation: Float32Array;
+}
+
+/** What a correction knows of the pictures that a model has learned from, and of texts in general. */
+export interface EmbeddingStatistics {
+  readonly images: Moments;
+  readonly texts: Moments;
+  /** Embeddings of some of the pictures, [n, dim]. */
+  readonly anchors: Float32Array;
+}
+
+/** How far `shrink` goes towards the nearest pictures, and how many those are. */
+const SHRINK = 0.5;
+const NEAREST = 8;
+
+/** Moments of rows [n, dim]. @throws RangeError without a row. */
+export function momentsOf(rows: Float32Array, dim: number): Moments {
+  const count = rows.length / dim;
+  if (count < 1) throw new RangeError('moments of no embeddings');
+  const [mean, squares] = [new Float64Array(dim), new Float64Array(dim)];
+  for (let i = 0; i < rows.length; i++) mean[i % dim]! += rows[i]! / count;
+  for (let i = 0; i < rows.length; i++) squares[i % dim]! += (rows[i]! - mean[i % dim]!) ** 2 / count;
+  return { mean: Float32Array.from(mean), deviation: Float32Array.from(squares, Math.sqrt) };
+}
+
+/**
+ * Text embeddings [n, dim] as a model of pictures should be given them, again unit rows.
+ * - `none`: as they are.
+ * - `mean-shift`: t − mean of texts + mean of pictures.
+ * - `standardised`: each number of t, in standard deviations of texts from their mean, becomes as many of pictures from theirs.
+ * - `shrink`: `mean-shift`, then half of the way towards the mean of the eight nearest pictures, weighted alike.
+ */
+export function correctTexts(
+  texts: Float32Array,
+  correction: Correction,
+  { images, texts: words, anchors }: EmbeddingStatistics,
+): Float32Array {
+  const dim = images.mean.length;
+  switch (correction) {
+    case 'none':
+      return texts;
+    case 'mean-shift':
+      return unitRows(
+        texts.map((x, i) => x - words.mean[i % dim]! + images.mean[i % dim]!),
+        dim,
+      );
+    case 'standardised': {
+      const scale = images.deviation.map((deviation, d) => deviation / Math.max(words.deviation[d]!, 1e-6));
+      return unitRows(
+        texts.map((x, i) => (x - words.mean[i % dim]!) * scale[i % dim]! + images.mean[i % dim]!),
+        dim,
+      );
+    }
+    case 'shrink': {
+      const shifted = correctTexts(texts, 'mean-shift', { images, texts: words, anchors });
+      const near = nearestMeans(shifted, anchors, dim);
+      return unitRows(
+        shifted.map((x, i) => (1 - SHRINK) * x + SHRINK * near[i]!),
+        dim,
+      );
+    }
+  }
+}
+
+/** For each row the mean of the nearest anchors, at unit length. */
+function nearestMeans(rows: Float32Array, anchors: Float32Array, dim: number): Float32Array {
+  const count = anchors.length / dim;
+  const means = new Float32Array(rows.length);
+  for (let start = 0; start < rows.length; start += dim) {
+    const cosines = Float64Array.from({ length: count }, (_, a) => {
+      let sum = 0;
+      for (let d = 0; d < dim; d++) sum += rows[start + d]! * anchors[a * dim + d]!;
+      return sum;
+    });
+    const nearest = Array.from({ length: count }, (_, a) => a).sort((a, b) => cosines[b]! - cosines[a]!);
+    for (const a of nearest.slice(0, NEAREST)) for (let d = 0; d < dim; d++) means[start + d]! += anchors[a * dim + d]!;
+  }
+  return unitRows(means, dim);
+}
+
+function unitRows(rows: Float32Array, dim: number): Float32Array {
+  const result = rows.slice();
+  for (let start = 0; start < result.length; start += dim) {
+    const row = result.subarray(start, start + dim);
+    const length = Math.max(Math.hypot(...row), 1e-12);
+    for (let d = 0; d < dim; d++) row[d]! /= length;
+  }
+  return result;
+}

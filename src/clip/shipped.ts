@@ -1,0 +1,22 @@
+/** The CLIP of drawn faces that comes with the package: trained once, for longer than a demo has (`models/faces/TRAIN.md`). */
+
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { UserError } from '../base/errors.ts';
+
+/** What `--clip` and a run's settings call it, wherever the package lies. */
+export const SHIPPED = 'shipped';
+
+const packageFolder = (): string =>
+  path.dirname(createRequire(import.meta.url).resolve('clip-vqdiffusion/package.json'));
+
+/** Where it lies. @throws UserError if it is not there. */
+export function shippedClip(root = packageFolder()): string {
+  const folder = path.join(root, 'models', 'faces', 'clip');
+  if (!fs.existsSync(path.join(folder, 'config.json')))
+    throw new UserError(
+      `the CLIP that is shipped is missing from ${folder}: get it back by git checkout or a new npm install, or train one with --clip compact`,
+    );
+  return folder;
+}

@@ -1,0 +1,46 @@
+/** The statistics of a run's embeddings, of a part of its pictures where they are many. */
+
+import { type EmbeddingStatistics, momentsOf } from '../clip/correction.ts';
+import { genericTexts } from '../data/sources/generic-texts.ts';
+import type { Latents } from '../diffusion/latents.ts';
+import { openRunClip } from '../run/models.ts';
+import { saveStatistics } from '../run/statistics.ts';
+import type { RunContext } from './context.ts';
+
+/** Pictures that moments are taken over, and those that are kept whole. */
+const [MOST, ANCHORS] = [8192, 1024];
+
+/** Keep the statistics of a run's pictures and of generic texts, which nobody wrote for them. */
+export async function keepStatistics(
+  { run, engineOptions }: Pick<RunContext, 'run' | 'engineOptions'>,
+  latents: Latents,
+  id: string,
+): Promise<void> {
+  const { recipe, data } = run.settings;
+  const clip = await openRunClip(run, engineOptions);
+  try {
+    const texts = genericTexts(data).map((text) => recipe.sampling.promptPrefix + text);
+    saveStatistics(run, statisticsOf(latents, await clip.embedTexts(texts, { truncate: true })), id);
+  } finally {
+    await clip.close();
+  }
+}
+
+/** @param texts embeddings of texts, [n, dim]. */
+export function statisticsOf(
+  latents: Pick<Latents, 'size' | 'dim' | 'gather'>,
+  texts: Float32Array,
+): EmbeddingStatistics {
+  const { size, dim } = latents;
+  const count = Math.min(MOST, size);
+  // Evenly from all of them.
+  const rows = Int32Array.from({ length: count }, (_, i) => Math.floor((i * size) / count));
+  const { embeddings } = latents.gather(rows, new Int32Array(count));
+  const anchors = Math.min(ANCHORS, count);
+  const kept = new Float32Array(anchors * dim);
+  for (let i = 0; i < anchors; i++) {
+    const row = Math.floor((i * count) / anchors);
+    kept.set(embeddings.subarray(row * dim, (row + 1) * dim), i * dim);
+  }
+  return { images: momentsOf(embeddings, dim), texts: momentsOf(texts, dim), anchors: kept };
+}
