@@ -137,7 +137,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   const begin = () => (source ? createFrom(source, folder, settings) : RunDirectory.create(folder, settings));
   const run = resumed?.changed(settings) ?? begin();
 
-  const { seconds, clip } = await profiled(options, (engineOptions) =>
+  const { seconds, hasTrained, clip } = await profiled(options, (engineOptions) =>
     trainPipeline({
       run,
       pictures,
@@ -160,7 +160,9 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   printResult(options.json ?? false, { run: run.path, seconds, peakBytes, warnings, ...(clip && { clip }) }, () => [
     ...(clip ? clipLines(clip) : []),
     ...warnings,
-    `Trained ${run.path} in ${duration(Object.values(seconds).reduce((a, b) => a + b, 0))}, in at most ${sizeText(peakBytes)} of memory.`,
+    hasTrained
+      ? `Trained ${run.path} in ${duration(Object.values(seconds).reduce((a, b) => a + b, 0))}, in at most ${sizeText(peakBytes)} of memory.`
+      : `Nothing was left to train in ${run.path}: --longer 2x trains it further`,
     nextStep(run, names, fault),
   ]);
 }

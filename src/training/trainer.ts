@@ -147,6 +147,9 @@ class Training {
       if (this.step < end && this.isDue()) await this.save();
     }
     const { name, fingerprint, madeFrom } = stage;
+    const leftOut = this.guard.skipped.length;
+    if (leftOut > Math.max(2 * MOST_SKIPPED, end / 10))
+      throw new UserError(adviceFor(`${leftOut} of ${end} steps had to be left out`, end, this.saved ?? 0, name, run));
     const collapse = this.last && collapseNote(name, this.last, run.settings.recipe);
     if (collapse !== undefined) this.note(collapse);
     await engine.span('export', () => stage.export(provenanceTexts({ step: end, fingerprint, madeFrom })));
