@@ -1,5 +1,6 @@
 /** A stage that has collapsed is trained to the end all the same: what its numbers mean is said in words. */
 
+import { option } from '../base/options.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import type { Metrics } from '../stage/stage.ts';
 
@@ -12,7 +13,7 @@ export function collapseNote(stage: string, { perplexity }: Metrics, recipe: Rec
   if (stage !== 'tokenizer' || perplexity === undefined || perplexity >= FEW_CODES * codes) return undefined;
   const remedy =
     reviveAfter === 0
-      ? '--set tokenizer.reviveAfter=100 brings unused codes back'
+      ? `${option('set', 'tokenizer.reviveAfter=100')} brings unused codes back`
       : 'more pictures, more steps or a smaller tokenizer.codes help';
   return `tokenizer: its pictures are made of about ${perplexity.toFixed(0)} of ${codes} codes (perplexity): it has collapsed, and pictures will look alike; ${remedy}`;
 }

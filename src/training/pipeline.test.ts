@@ -90,10 +90,10 @@ it('refuses a diffusion model beside another tokenizer, in training and in gener
   await train(again, ['tokenizer']);
   expect(stepOf(again, 'tokenizer')).toBe(TINY_STEPS + 2);
   await expect(Generator.load(run.path, { threads: 1 })).rejects.toThrow(
-    /diffusion.model\.safetensors belongs to another tokenizer model than the one in .*train it anew with clipvq train --run/,
+    /diffusion.model\.safetensors belongs to another tokenizer model than the one in .*train it anew with `train\({ run: /,
   );
   await expect(train(again, ['diffusion'])).rejects.toThrow(
-    /diffusion: the tokenizer changed since its checkpoint of step 12, which was not touched: add --changed restart/,
+    /diffusion: the tokenizer changed since its checkpoint of step 12, which was not touched: add `changed: "restart"`/,
   );
   expect(modelOf(run, 'diffusion').equals(old)).toBe(true);
   await train(again, ['diffusion'], { changed: 'restart' });

@@ -2,6 +2,7 @@
 
 import { Interrupted, UserError } from '../base/errors.ts';
 import type { NDArray } from '../base/ndarray.ts';
+import { option, resumeCall } from '../base/options.ts';
 import { isFiniteArray, NotFinite } from '../checkpoint/finite.ts';
 import type { Engine } from '../engine/engine.ts';
 import { sizeText } from '../engine/memory/resident.ts';
@@ -318,7 +319,7 @@ class Training {
     const own = Object.entries({ clip, tokenizer, diffusion, finetune }).find(([name]) => name === stage.name);
     const rate = own?.[1].learningRate ?? 1e-3;
     const lower = Number(Math.min(1e-3, rate / 2 ** (MOST_HALVINGS + 1)).toPrecision(1));
-    return `${stage.name}: ${fault} at step ${step}, also with ${1 / 2 ** MOST_HALVINGS} of the learning rate; what was good stays (step ${this.saved ?? 0}). Go on with a lower rate: clipvq train --run ${run.path} --resume --set ${stage.name}.learningRate=${lower}`;
+    return `${stage.name}: ${fault} at step ${step}, also with ${1 / 2 ** MOST_HALVINGS} of the learning rate; what was good stays (step ${this.saved ?? 0}). Go on with a lower rate: ${resumeCall(run.path, { set: `${stage.name}.learningRate=${lower}` })}`;
   }
 
   private noteThreads({ candidates }: Standing): void {
@@ -326,7 +327,7 @@ class Training {
     const was = candidates[0]?.facts.threads;
     if (threads === undefined || was === undefined || was === threads || this.step >= this.end) return;
     this.note(
-      `${this.stage.name}: it was trained with ${was} threads so far and goes on with ${threads}: results differ in the last bits (--threads ${was} repeats the run exactly)`,
+      `${this.stage.name}: it was trained with ${was} threads so far and goes on with ${threads}: results differ in the last bits (${option('threads', was)} repeats the run exactly)`,
     );
   }
 

@@ -156,7 +156,7 @@ describe('the terms of the loss', () => {
     for (const load of [weightsOf(3), () => Promise.resolve(undefined)]) {
       const other = await prepared(start(load, perceptual));
       expect(() => other.restore(host)).toThrow(UserError);
-      expect(() => other.restore(host)).toThrow(/--lpips/);
+      expect(() => other.restore(host)).toThrow(/`lpips`/);
     }
   });
 });

@@ -1,4 +1,4 @@
-/** Turns what the user typed after `--data` into an image source. */
+/** Turns the name of a data source (`faces`, a folder, a file) into an image source. */
 
 import { UserError } from '../../base/errors.ts';
 import { printable } from '../../base/text.ts';

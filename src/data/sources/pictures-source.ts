@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import { messageOf, UserError } from '../../base/errors.ts';
+import { option } from '../../base/options.ts';
 import { DECODING, oneLine, toSquare } from '../pictures/decode.ts';
 import { decoding, reading } from '../pictures/memory.ts';
 import type { Container } from './containers/container.ts';
@@ -43,7 +44,7 @@ export function picturesSource(
         // What is computed from it is kept under the hash of what was looked at.
         if (contentIdOf(encoded) !== picture.contentId)
           throw new UserError(
-            `picture ${where()} has changed since it was looked at: run again (with --resume, what is done is kept)`,
+            `picture ${where()} has changed since it was looked at: run again (with ${option('resume')}, what is done is kept)`,
           );
         try {
           const decode = () => toSquare(encoded, imageSize, { crop, background, maxPixels });
