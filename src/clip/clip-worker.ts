@@ -66,7 +66,7 @@ async function load(): Promise<Clip> {
 
   const contextLength = contextOf(tokenizer.model_max_length, textModel.config);
   const inputs = inputNames(textModel);
-  // A network that is told which tokens are padding needs only as much of it as its company; one that is not was trained on
+  // A network with an attention mask needs only as much padding as its batch; one without was trained on
   // texts of full length, and is given them.
   const padding = inputs.includes('attention_mask') ? true : 'max_length';
   const pad = { padding, truncation: true, max_length: contextLength } as const;

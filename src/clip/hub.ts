@@ -22,7 +22,7 @@ export interface HubOptions {
   /** Branch, tag or commit. */
   readonly revision?: string | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Hears of bytes on the disk so far, over all files. */
+  /** Called with the bytes on the disk so far, over all files. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 

@@ -88,7 +88,7 @@ export function createFrom(source: RunDirectory, folder: string, settings: RunSe
   if (discriminator) writeSafetensors(originFile(folder, 'discriminator'), discriminator, {});
   const run = RunDirectory.create(folder, settings);
   for (const [part, tensors] of models) {
-    // The copy of the diffusion model speaks the codes of the tokenizer beside it: another one will not do.
+    // The copy of the diffusion model belongs to the codes of the tokenizer beside it: another one will not do.
     const isPair = part === 'diffusion' && parts.includes('tokenizer');
     run.saveModel(part, unflatten(tensors), isPair ? madeFromTexts({ tokenizer: run.stageHash('tokenizer') }) : {});
   }

@@ -78,7 +78,7 @@ it('trains the same model when its pictures are renamed and moved half-way, and 
   expect(modelOf(more, 'tokenizer').equals(model)).toBe(true);
 });
 
-it('refuses a diffusion model beside another tokenizer, in training and in generating, until it is told to train anew', async () => {
+it('refuses a diffusion model beside another tokenizer, in training and in generating, until it is set to train anew', async () => {
   const run = RunDirectory.create(path.join(folder, 'pair'), settings);
   await train(run, both);
   await (await Generator.load(run.path, { threads: 1 })).close();

@@ -21,7 +21,7 @@ export type OnChange = 'go-on' | 'restart' | 'follow';
 const FLEXIBLE = ['pictures', 'schedule'];
 
 /** In what a stage differs from its checkpoint: names of parts, or undefined where the checkpoint does not say what it was made from. */
-export function changesOf(stage: StageIdentity, facts: CheckpointFacts): readonly string[] | undefined {
+function changesOf(stage: StageIdentity, facts: CheckpointFacts): readonly string[] | undefined {
   if (facts.fingerprint === stage.fingerprint) return [];
   const { madeFrom = {} } = stage;
   const was = facts.madeFrom;

@@ -123,7 +123,7 @@ describe('trainer', () => {
     expect(await losses(stage(), { resume: true })).toEqual([]);
   });
 
-  it('stops with a choice where it does not know what has changed, touches nothing, and does as it is told', async () => {
+  it('stops with a choice where it does not know what has changed, touches nothing, and does as it is set to', async () => {
     await losses(stage('a'));
     const [model, file] = [weights(), run.file('checkpoints', 'diffusion.safetensors')];
     const checkpoint = fs.readFileSync(file);

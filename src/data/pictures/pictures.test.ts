@@ -144,7 +144,7 @@ describe('a folder', () => {
     expect(String(error)).toContain('permission denied');
   });
 
-  it('stops when told to', async () => {
+  it('stops when the signal fires', async () => {
     await put('a.png', await plain('red').png().toBuffer());
     await expect(checkFolder(folder, { signal: AbortSignal.abort(new Error('stopped')) })).rejects.toThrow('stopped');
   });
