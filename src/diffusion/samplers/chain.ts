@@ -90,7 +90,7 @@ export function inverseCdfOf(weights: ArrayLike<number>, uniform: number): numbe
   }
   if (reached > 0) return likeliest;
   throw new UserError(
-    'the denoiser predicts no valid probabilities (NaN or all zero); go back to an earlier checkpoint',
+    'The denoiser predicts no valid probabilities (NaN or all zero); go back to an earlier checkpoint',
   );
 }
 
@@ -102,7 +102,7 @@ export function inverseCdfOf(weights: ArrayLike<number>, uniform: number): numbe
  */
 export function reverseTimes(total: number, steps: number): Int32Array {
   if (!Number.isInteger(steps) || steps < 1 || steps > total) {
-    throw new UserError(`sampling steps is ${steps}; this model takes a whole number from 1 to ${total}`);
+    throw new UserError(`Sampling steps is ${steps}; this model takes a whole number from 1 to ${total}`);
   }
   return Int32Array.from({ length: steps + 1 }, (_, i) => Math.round((total * (steps - i)) / steps) - 1);
 }
