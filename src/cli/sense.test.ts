@@ -1,4 +1,4 @@
-/** What would end in a false success stops in one line before anything is trained, or is said. */
+/** What would end in a false success stops in one line before anything is trained, or ends in a warning. */
 
 import { expect, it } from 'vitest';
 import { clipFault } from '../clip/report.ts';

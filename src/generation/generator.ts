@@ -293,7 +293,7 @@ export class Generator {
 }
 
 /** Of every `count` pictures the one with the highest CLIP score, the first of equals. */
-export async function* bestOfEach(
+async function* bestOfEach(
   count: number,
   candidates: AsyncIterable<GeneratedImage>,
 ): AsyncGenerator<GeneratedImage, void> {

@@ -59,7 +59,7 @@ export function checkSampling(value: SamplingSettings, where: string): void {
 }
 
 /** The paths of all settings. */
-export const settingPaths = (): string[] => [...settingSchemas.keys()];
+const settingPaths = (): string[] => [...settingSchemas.keys()];
 
 /** What is wrong, in a line. */
 function complaint(issue: z.core.$ZodIssue): string {

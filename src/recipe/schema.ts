@@ -6,7 +6,7 @@
 import * as z from 'zod';
 import { ownSettings, samplerNames } from '../diffusion/samplers/index.ts';
 
-/** No setting is larger: what lies beyond is a slip of the pen, not a wish. */
+/** No setting is larger: what lies beyond is a typing error. */
 const MOST = { steps: 1e9, pictures: 1e9, batch: 65_536, width: 65_536, side: 16_384, depth: 1024, weight: 1e6 };
 
 const count = (most: number) => z.int().positive().max(most);
@@ -307,7 +307,6 @@ export type PictureSettings = z.infer<typeof pictures>;
 export type ClipSettings = Recipe['clip'];
 export type TokenizerSettings = Recipe['tokenizer'];
 export type DiffusionSettings = z.infer<typeof diffusion>;
-export type FinetuneSettings = z.infer<typeof finetune>;
 export type SamplingSettings = Recipe['sampling'];
 /** What the tokenizer needs to know. */
 export type TokenizerRecipe = Pick<Recipe, 'imageSize' | 'tokenizer'>;

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
 import type { NDArray, Tree } from '../base/ndarray.ts';
+import { option, resumeCall } from '../base/options.ts';
 import { flatten } from '../base/tree.ts';
 import { makeFolder, writeFileAtomic, writeFileOnce } from '../checkpoint/atomic.ts';
 import { assertFinite } from '../checkpoint/finite.ts';
@@ -52,7 +53,9 @@ export class RunDirectory {
   /** @throws UserError if the folder already holds a run. */
   static assertFree(folder: string): void {
     if (RunDirectory.exists(folder))
-      throw new UserError(`${folder} already holds a run: add --resume to go on with it, or choose another folder`);
+      throw new UserError(
+        `${folder} already holds a run: add ${option('resume')} to go on with it, or choose another folder`,
+      );
   }
 
   /** @throws UserError if the folder already holds a run, or cannot be made. */
@@ -170,9 +173,7 @@ export class RunDirectory {
   readModel(stage: string): Safetensors {
     const file = this.file(stage, 'model.safetensors');
     if (!fs.existsSync(file))
-      throw new UserError(
-        `${this.path} holds no trained ${stage}: finish it with clipvq train --run ${this.path} --resume`,
-      );
+      throw new UserError(`${this.path} holds no trained ${stage}: finish it with ${resumeCall(this.path)}`);
     const model = readSafetensors(file);
     if (model.metadata.format !== `${FORMAT} ${stage}`)
       throw new UserError(`${file} was not written by this program: its metadata does not say "${FORMAT} ${stage}"`);

@@ -84,7 +84,7 @@ it('finds its CLIP again when both are moved together, and says what to do when 
   expect(run.settings.clip).toBe(at('there', 'clip'));
   fs.renameSync(at('there', 'clip'), at('clip elsewhere'));
   await expect(Generator.load(run.path)).rejects.toThrow(
-    /The CLIP of .* is not in .* any more: name its folder with --clip/,
+    /The CLIP of .* is not in .* any more: name its folder with `clip`/,
   );
   await (await Generator.load(run.path, { clip: at('clip elsewhere'), threads: 1 })).close();
 });

@@ -1,5 +1,6 @@
 /** Faults within a stage: whose they are, and what to do when nothing helps. */
 
+import { resumeCall } from '../base/options.ts';
 import type { RunDirectory } from '../run/directory.ts';
 import { type Guard, MOST_HALVINGS } from './guard.ts';
 
@@ -35,5 +36,5 @@ export function adviceFor(fault: string, step: number, kept: number, stage: stri
   const own = Object.entries({ clip, tokenizer, diffusion, finetune }).find(([name]) => name === stage);
   const rate = own?.[1].learningRate ?? 1e-3;
   const lower = Number(Math.min(1e-3, rate / 2 ** (MOST_HALVINGS + 1)).toPrecision(1));
-  return `${stage}: ${fault} at step ${step}, also with ${1 / 2 ** MOST_HALVINGS} of the learning rate; what was good stays (step ${kept}). Go on with a lower rate: clipvq train --run ${run.path} --resume --set ${stage}.learningRate=${lower}`;
+  return `${stage}: ${fault} at step ${step}, also with ${1 / 2 ** MOST_HALVINGS} of the learning rate; what was good stays (step ${kept}). Go on with a lower rate: ${resumeCall(run.path, { set: `${stage}.learningRate=${lower}` })}`;
 }

@@ -1,6 +1,7 @@
 /** How long the stages of a run are, and what its schedules become when that is changed. */
 
 import { UserError } from '../base/errors.ts';
+import { option } from '../base/options.ts';
 import { warmupCosine } from '../optim/schedule.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import type { RunSettings } from '../stage/context.ts';
@@ -48,7 +49,7 @@ export function longerSteps(text: string, steps: number): number {
   const longer = factor ? Math.round(Number(factor) * steps) : more ? steps + Number(more) : Number(all);
   if (!Number.isSafeInteger(longer) || longer < 1)
     throw new UserError(
-      `--longer ${text}: say 2x for twice as long, +1000 for so many more steps, or 3000 for so many in all`,
+      `${option('longer', text)}: say 2x for twice as long, +1000 for so many more steps, or 3000 for so many in all`,
     );
   return longer;
 }

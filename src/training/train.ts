@@ -134,18 +134,18 @@ const asText = (set: TrainingOptions['set'] = {}): Record<string, string> =>
 
 /** A preset or a recipe with changes. */
 export function recipeOf({ preset, recipe, set }: Pick<TrainingOptions, 'preset' | 'recipe' | 'set'>): Recipe {
-  if (recipe && preset !== undefined) throw new UserError('give a preset or a recipe, not both');
+  if (recipe && preset !== undefined) throw new UserError('Give a preset or a recipe, not both');
   return recipe ? changedRecipe(recipe, asText(set)) : makeRecipe(preset ?? 'nano', asText(set));
 }
 
 function newSettings(options: TrainingOptions): RunSettings {
   const { data, seed = 0, stages } = options;
-  if (data === undefined) throw new UserError('name the pictures to learn from: data is missing');
-  if (!Number.isSafeInteger(seed) || seed < 0) throw new UserError(`the seed is ${seed}: give a whole number from 0`);
+  if (data === undefined) throw new UserError('Name the pictures to learn from: data is missing');
+  if (!Number.isSafeInteger(seed) || seed < 0) throw new UserError(`The seed is ${seed}: give a whole number from 0`);
   const clip = options.clip ?? (hasPairs(data) ? 'compact' : DEFAULT_CLIP);
   if (clip === 'compact' && !hasPairs(data))
     throw new UserError(
-      `a compact CLIP learns from captions, which ${data} does not have: name another CLIP, a folder or hub name`,
+      `A compact CLIP learns from captions, which ${data} does not have: name another CLIP, a folder or hub name`,
     );
   if (isPairsFile(data) && (stages === undefined || stages.some((stage) => stage !== 'clip')))
     throw new UserError(`${data} holds captioned pictures, which only a CLIP learns from: train the stage clip alone`);

@@ -2,6 +2,7 @@
 
 import { Interrupted, UserError } from '../base/errors.ts';
 import type { NDArray } from '../base/ndarray.ts';
+import { option } from '../base/options.ts';
 import { isFiniteArray, NotFinite } from '../checkpoint/finite.ts';
 import type { Engine } from '../engine/engine.ts';
 import { sizeText } from '../engine/memory/resident.ts';
@@ -301,7 +302,7 @@ class Training {
     const was = candidates[0]?.facts.threads;
     if (threads === undefined || was === undefined || was === threads || this.step >= this.end) return;
     this.note(
-      `${this.stage.name}: it was trained with ${was} threads so far and goes on with ${threads}: results differ in the last bits (--threads ${was} repeats the run exactly)`,
+      `${this.stage.name}: it was trained with ${was} threads so far and goes on with ${threads}: results differ in the last bits (${option('threads', was)} repeats the run exactly)`,
     );
   }
 

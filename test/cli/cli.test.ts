@@ -82,7 +82,7 @@ describe('generate', () => {
     for (const { clipScore } of first.images) expect(Math.abs(clipScore)).toBeLessThanOrEqual(1);
   });
 
-  it('takes prompts from a file, one a line, and names a single file as it is told', () => {
+  it('takes prompts from a file, one a line, and names a single file as --out has it', () => {
     fs.writeFileSync(at('prompts.txt'), 'a beard\n\n  a green shirt  \n');
     const { images } = generate(
       '--prompts',

@@ -62,7 +62,7 @@ const undecoded = (format: string): string =>
 const packed = (how: string): string => `packed with ${how}: unpack it`;
 const VIDEO = 'a video: extract its frames as JPEG or PNG';
 
-/** Camera raw files that are TIFF files besides are told apart by their tags. */
+/** Camera raw files that are TIFF files besides are recognised by their tags. */
 const OTHERS: readonly (readonly [string, (text: string) => boolean])[] = [
   [raw('Canon CR2'), (text) => starts(...TIFF)(text) && text.startsWith('CR', 8)],
   [raw('Canon CR3'), (text) => brands(text).includes('crx ')],

@@ -60,9 +60,9 @@ export interface InventoryOptions extends LoadOptions {
   readonly maxPixels?: number | undefined;
   /** Lines of an inventory taken before: names whose stamp is still the same are not looked at again. */
   readonly known?: readonly InventoryLine[] | undefined;
-  /** Hears of each line, in the order of the container. */
+  /** Called with each line, in the order of the container. */
   readonly onLine?: ((line: InventoryLine) => void) | undefined;
-  /** Hears of each picture, in no order, with its thumbnail [16, 16, 3]. */
+  /** Called with each picture, in no order, with its thumbnail [16, 16, 3]. */
   readonly onPicture?: (picture: Picture, thumbnail: Uint8Array) => void;
 }
 

@@ -108,7 +108,7 @@ function rowGroups(metadata: FileMetaData, column: string, fileBytes: number, fi
 }
 
 const damaged = (file: string, what: string): UserError =>
-  new UserError(`cannot read the Parquet file ${file}: ${what}`);
+  new UserError(`Cannot read the Parquet file ${file}: ${what}`);
 
 const groupOf = (groups: readonly RowGroup[], row: number): RowGroup => groups.find(({ end }) => row < end)!;
 

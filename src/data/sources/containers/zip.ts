@@ -53,7 +53,7 @@ export async function openZip(file: string): Promise<Container> {
 }
 
 const damaged = (file: string, error: unknown): UserError =>
-  new UserError(`cannot read the zip archive ${file}: ${messageOf(error)}`);
+  new UserError(`Cannot read the zip archive ${file}: ${messageOf(error)}`);
 
 function opened(file: string, reader: ClosingReader): Promise<ZipFile> {
   // Names are only shown, never used as paths: a strange one is no reason to refuse the archive.
