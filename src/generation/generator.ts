@@ -34,7 +34,7 @@ import type { StartCodes } from './start.ts';
 export type { RgbImage } from '../data/pictures/image.ts';
 export type { SamplerName } from '../diffusion/samplers/index.ts';
 export type { EngineOptions } from '../engine/engine.ts';
-export type { Condition } from './conditions.ts';
+export { type Condition, nameOf } from './conditions.ts';
 export type { Frame, Passes } from './draw.ts';
 export type { GeneratedImage, InterpolateOptions, StreamFrame, StreamOptions } from './generated.ts';
 export type { LoadOptions, LoadProgress } from './load.ts';
