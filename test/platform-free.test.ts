@@ -8,6 +8,7 @@ import { codeOf, importClosure } from './support/imports.ts';
 const ENTRIES = [
   'src/generation/draw.ts',
   'src/generation/options.ts',
+  'src/data/pictures/made-by-machine.ts',
   'src/generation/embedding.ts',
   'src/generation/provenance.ts',
   'src/web/executor.ts',

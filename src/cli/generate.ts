@@ -119,8 +119,8 @@ async function writeSweep(
   options: GenerateOptions & { readonly seed: number },
   { write, display, json }: Pick<Work, 'write' | 'display'> & { readonly json: boolean },
 ): Promise<void> {
-  const rounds = display.count('sampling');
-  const { sheet, cells } = await sweptSheet(generator, conditions, axes, { ...options, onProgress: rounds });
+  const onProgress = display.count('drawing the sheet');
+  const { sheet, cells } = await sweptSheet(generator, conditions, axes, { ...options, onProgress });
   display.end();
   const named = axes.map(({ name }) => name).join(' ');
   const made = [generator.hash, cells];

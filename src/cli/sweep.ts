@@ -61,7 +61,7 @@ const placesOf = ({ name, setting, values }: Axis): readonly Place[] =>
   values.map((value) => ({ label: `${name} ${String(value)}`, options: { [setting]: value } }));
 
 /**
- * Draw a sheet: a row for each prompt and value of the first setting; its columns are the values of the second one, or, where there is
+ * Draw a sheet, and report its places as progress: a row for each prompt and value of the first setting; its columns are the values of the second one, or, where there is
  * one only, the seeds. All combinations are checked before the first is drawn.
  * @throws UserError if a combination is impossible.
  */
@@ -82,6 +82,9 @@ export async function sweptSheet(
       requestOf(conditions, { ...options, ...row.options, ...column.options }, generator.recipe, ['bestOf']);
 
   const repeats = columns ? count : 1;
+  const { onProgress, ...drawing } = options;
+  const places = conditions.length * repeats * rows.length * ranges.length;
+  let done = 0;
   const cells: Cell[] = [];
   const sheetRows: Sheet['rows'][number][] = [];
   for (const condition of conditions)
@@ -89,10 +92,11 @@ export async function sweptSheet(
       for (const row of rows) {
         const own = columns ? { count: 1, seed: Number(seed) + repeat } : {};
         const images: GeneratedImage[] = [];
-        for (const column of ranges)
-          images.push(
-            ...(await generator.generate(condition, { ...options, ...own, ...row.options, ...column.options })),
-          );
+        for (const column of ranges) {
+          const all = { ...drawing, ...own, ...row.options, ...column.options };
+          images.push(...(await generator.generate(condition, all)));
+          onProgress?.(++done, places);
+        }
         cells.push(
           ...images.map(({ prompt, seed: drawn, clipScore, settings }) => ({
             prompt,

@@ -1,6 +1,7 @@
 /** Contact sheets: labelled rows of pictures as one PNG, the first thing anyone sees of a model. */
 
 import type { RgbImage } from '../data/pictures/image.ts';
+import { machineMadeXmp, XMP_KEYWORD } from '../data/pictures/made-by-machine.ts';
 import { withText } from '../data/pictures/png-text.ts';
 import { sharp } from '../data/pictures/sharp.ts';
 import { type TextStyle, textPath, textWidth, wrapText } from './lettering.ts';
@@ -40,6 +41,7 @@ const gap = 8;
 const labelWidth = 220;
 const radius = 6;
 const columnHeight = 24;
+const PROGRAM = 'clip-vqdiffusion';
 
 /** Draws the sheet as PNG bytes, the same for the same input. Labels stand left of their pictures and wrap. A sheet without any row throws a RangeError. */
 export async function contactSheet(sheet: Sheet): Promise<Buffer> {
@@ -74,7 +76,8 @@ export async function contactSheet(sheet: Sheet): Promise<Buffer> {
     .png({ compressionLevel: 9 })
     .toBuffer();
   // A sheet that lies among pictures is not trained on.
-  return Buffer.from(withText(png, { Software: 'clip-vqdiffusion' }));
+  const xmp = machineMadeXmp('compositeWithTrainedAlgorithmicMedia', PROGRAM);
+  return Buffer.from(withText(png, { Software: PROGRAM, [XMP_KEYWORD]: xmp }));
 }
 
 function headingWidth({ title = '', subtitle = '' }: Sheet): number {
