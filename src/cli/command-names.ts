@@ -3,6 +3,7 @@ export const descriptions = {
   demo: 'draw faces, train all three stages on them, and answer eight prompts',
   train: 'train a model on a folder of pictures',
   generate: 'make pictures for prompts',
+  interpolate: 'draw pictures on the way from one prompt or picture to another',
   reconstruct: 'encode pictures into codes and decode them again',
   evaluate: 'measure reconstruction and how well pictures follow prompts',
   data: 'look at pictures before training on them, or draw the built-in faces',

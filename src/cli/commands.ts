@@ -7,6 +7,7 @@ export const loaders: Readonly<Record<CommandName, () => Promise<Command>>> = {
   demo: async () => (await import('./demo.ts')).demoCommand(),
   train: async () => (await import('./train.ts')).trainCommand(),
   generate: async () => (await import('./generate.ts')).generateCommand(),
+  interpolate: async () => (await import('./interpolate.ts')).interpolateCommand(),
   reconstruct: async () => (await import('./reconstruct.ts')).reconstructCommand(),
   evaluate: async () => (await import('./evaluate.ts')).evaluateCommand(),
   data: async () => (await import('./data.ts')).dataCommand(),
