@@ -2,6 +2,7 @@
 export const descriptions = {
   demo: 'draw faces, train all three stages on them, and answer eight prompts',
   train: 'train a model on a folder of pictures',
+  recipe: 'print a preset as a file of settings with comments, for train --recipe',
   generate: 'make pictures for prompts',
   reconstruct: 'encode pictures into codes and decode them again',
   evaluate: 'measure reconstruction and how well pictures follow prompts',

@@ -6,6 +6,7 @@ import type { CommandName } from './command-names.ts';
 export const loaders: Readonly<Record<CommandName, () => Promise<Command>>> = {
   demo: async () => (await import('./demo.ts')).demoCommand(),
   train: async () => (await import('./train.ts')).trainCommand(),
+  recipe: async () => (await import('./recipe.ts')).recipeCommand(),
   generate: async () => (await import('./generate.ts')).generateCommand(),
   reconstruct: async () => (await import('./reconstruct.ts')).reconstructCommand(),
   evaluate: async () => (await import('./evaluate.ts')).evaluateCommand(),
