@@ -14,5 +14,6 @@ export const loaders: Readonly<Record<CommandName, () => Promise<Command>>> = {
   export: async () => (await import('./export.ts')).exportCommand(),
   convert: async () => (await import('./convert.ts')).convertCommand(),
   bench: async () => (await import('./bench/index.ts')).benchCommand(),
+  doctor: async () => (await import('./doctor.ts')).doctorCommand(),
   fashion: async () => (await import('./fashion.ts')).fashionCommand(),
 };
