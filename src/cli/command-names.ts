@@ -10,6 +10,7 @@ export const descriptions = {
   export: 'copy what generates out of a run: weights, recipe and CLIP, without pictures, caches and private paths',
   convert: 'turn PyTorch checkpoints of the reference into a model directory, or a model directory into one',
   bench: 'time one step, or compare with PyTorch',
+  runs: 'list runs with how far they are, or compare the curves and settings of two',
   doctor: 'say what this machine has and lacks: Node, cores, memory, disk, GPU, caches, hub, MPI',
   fashion: 'train on Fashion-MNIST without captions, and let a classifier say what prompts give',
 } as const;

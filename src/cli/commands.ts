@@ -14,6 +14,7 @@ export const loaders: Readonly<Record<CommandName, () => Promise<Command>>> = {
   export: async () => (await import('./export.ts')).exportCommand(),
   convert: async () => (await import('./convert.ts')).convertCommand(),
   bench: async () => (await import('./bench/index.ts')).benchCommand(),
+  runs: async () => (await import('./runs.ts')).runsCommand(),
   doctor: async () => (await import('./doctor.ts')).doctorCommand(),
   fashion: async () => (await import('./fashion.ts')).fashionCommand(),
 };
