@@ -46,6 +46,7 @@ interface TrainCommandOptions extends CommonOptions, ProfileOptions, MemoryOptio
   readonly seed?: number;
   readonly maxSteps?: number;
   readonly checkpointEvery: number;
+  readonly hashEvery?: number;
   readonly resume?: boolean;
   readonly changed?: 'go-on' | 'restart';
   readonly longer?: string;
@@ -97,6 +98,11 @@ export function trainCommand(): Command {
     .option('--minutes <m>', 'about how long training may take: all stages are made to fit', between(0.05, 1e6))
     .option('--steps-scale <x>', 'all stages so many times as long as the preset has them', between(0.001, 1000))
     .addOption(new Option('--checkpoint-every <n>', 'steps between checkpoints').argParser(whole(1)).default(500))
+    .option(
+      '--hash-every <n>',
+      'steps between hashes of weights and moments in metrics.jsonl, which show that two runs are the same; 0 is never (default: as --checkpoint-every)',
+      whole(0),
+    )
     .option('--lpips <dir>', 'the weights of LPIPS, for recipes that use it (default: fetched once into the cache)')
     .option('--offline', 'fetch neither a CLIP nor weights of LPIPS: use what is in the cache (also HF_HUB_OFFLINE=1)')
     .option('--resume', 'go on with the run in --run')
@@ -160,6 +166,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
       memory: options.memory,
       resume: options.resume ?? false,
       checkpointEvery: options.checkpointEvery,
+      hashEvery: options.hashEvery,
       changed: options.changed,
       lpips: { folder: options.lpips, offline: options.offline },
       signal,

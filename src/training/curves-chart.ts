@@ -1,7 +1,9 @@
 /** Training curves as a PNG: a panel for each number of each stage, a colour for each run. */
 
+import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { type Chart, drawChart, type Panel } from '../render/chart.ts';
-import { type Curve, curvesOf, type Logged } from './curves.ts';
+import type { RunDirectory } from '../run/directory.ts';
+import { type Curve, curvesOf, type Logged, readLogged } from './curves.ts';
 
 export interface NamedLog {
   readonly name: string;
@@ -41,6 +43,14 @@ export async function drawCurves(
   if (panels.length === 0) return undefined;
   const chart: Chart = { title, subtitle, panels, style: 'curves' };
   return drawChart(chart);
+}
+
+/** The curves of a run, as `curves.png` beside its log. */
+export async function drawRunCurves(run: RunDirectory): Promise<void> {
+  const { recipe, data } = run.settings;
+  const log = readLogged(run.file('log.jsonl'));
+  const picture = await drawCurves('Training', `preset ${recipe.preset}`, [{ name: data, log }]);
+  if (picture) writeFileAtomic(run.file('curves.png'), picture);
 }
 
 const shortNumber = (y: number): string => {

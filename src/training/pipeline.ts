@@ -6,6 +6,7 @@ import { checkMadeFrom } from '../run/lineage.ts';
 import { lockRun } from '../run/lock.ts';
 import { sweepRun } from '../run/sweep.ts';
 import type { RunContext } from './context.ts';
+import { drawRunCurves } from './curves-chart.ts';
 import { type StageData, stageData } from './data.ts';
 import type { Pictures } from './pictures.ts';
 import { runStage } from './run-stage.ts';
@@ -36,6 +37,7 @@ export async function trainPipeline(options: PipelineOptions): Promise<Trained> 
   sweepRun(options.run);
   const data = stageData(options, options.pictures);
   const seconds: Record<string, number> = {};
+  const trained: Record<string, boolean> = {};
   const reports: Partial<Record<StageName, unknown>> = {};
   // What was trained now makes those that learn from it begin anew.
   let { changed } = options;
@@ -44,9 +46,11 @@ export async function trainPipeline(options: PipelineOptions): Promise<Trained> 
       const start = performance.now();
       const done = await train(stages[name], { ...options, changed }, data);
       reports[name] = done.report;
+      trained[name] = done.isTrained;
       if (done.isTrained) changed ??= 'follow';
       seconds[name] = (performance.now() - start) / 1000;
     }
+    if (Object.values(trained).some(Boolean)) await drawRunCurves(options.run);
     return { seconds, clip: reports.clip as ClipReport | undefined };
   } finally {
     for (const source of [data.pairs, data.pictures, data.latents]) source.close();
