@@ -4,10 +4,10 @@ import path from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { UserError } from '../base/errors.ts';
 import { readRegular } from '../checkpoint/regular-file.ts';
+import { wholePicture } from '../data/pictures/crop.ts';
 import { readHeader } from '../data/pictures/decode.ts';
 import { readImage } from '../data/pictures/files.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
-import { wholePicture } from '../data/pictures/square.ts';
 import type { Condition, StartPicture } from '../generation/generator.ts';
 import type { Recipe } from '../recipe/schema.ts';
 
@@ -110,7 +110,7 @@ export function readSquare(
   behind = background,
 ): Promise<RgbImage> {
   const kept = crop === 'pad' ? wholePicture : undefined;
-  return readImage(file, imageSize, { background: behind, maxPixels: 1e6 * maxPixels, crop: kept });
+  return readImage(file, imageSize, { background: behind, maxPixels: maxPixels && 1e6 * maxPixels, crop: kept });
 }
 
 /** `text:weight`, repeatable. */
