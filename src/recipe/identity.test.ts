@@ -7,6 +7,7 @@ it('gives a recipe from before a setting existed the identity that it had', () =
   const recipe = makeRecipe('nano');
   const older: Recipe = structuredClone(recipe);
   Reflect.deleteProperty(older.clip, 'gapWeight');
+  Reflect.deleteProperty(older.clip, 'imageTower');
   Reflect.deleteProperty(older.diffusion, 'fold');
   Reflect.deleteProperty(older.sampling, 'correction');
   expect(recipeIdentity(recipe)).toBe(JSON.stringify(older));
