@@ -15,9 +15,10 @@ let clip = '';
 
 beforeAll(async () => {
   clip = writeTinyRun(at('model'));
-  fs.mkdirSync(at('faces'));
+  fs.mkdirSync(at('my-pictures'));
   const faces = facesSource({ seed: 0, count: 8, offset: 0 });
-  for (let i = 0; i < 8; i++) fs.writeFileSync(at('faces', `${i}.png`), await encodePng(await faces.read(i, 32), {}));
+  for (let i = 0; i < 8; i++)
+    fs.writeFileSync(at('my-pictures', `${i}.png`), await encodePng(await faces.read(i, 32), {}));
 });
 afterAll(() => fs.rmSync(folder, { recursive: true }));
 
@@ -25,12 +26,18 @@ afterAll(() => fs.rmSync(folder, { recursive: true }));
 async function example(name: string, args: string[], onError?: (text: string, stop: () => void) => void) {
   const child = spawn(process.execPath, [path.resolve('examples', `${name}.mjs`), ...args], { cwd: folder });
   const output = { stdout: '', stderr: '' };
+  // Once: a second Ctrl-C would end the program at once.
+  let stopped = false;
+  const stop = () => {
+    if (!stopped) child.kill('SIGINT');
+    stopped = true;
+  };
   child.stdout.on('data', (data) => {
     output.stdout += data;
   });
   child.stderr.on('data', (data) => {
     output.stderr += data;
-    onError?.(output.stderr, () => child.kill('SIGINT'));
+    onError?.(output.stderr, stop);
   });
   const status = await new Promise((resolve) => child.on('close', resolve));
   return { status, ...output };
@@ -44,7 +51,7 @@ it('generate.mjs writes pictures that remember their prompts', async () => {
 });
 
 it('encode-decode.mjs takes a picture to codes and back', async () => {
-  const { status, stdout, stderr } = await example('encode-decode', ['model', 'faces/0.png', 'back.png']);
+  const { status, stdout, stderr } = await example('encode-decode', ['model', 'my-pictures/0.png', 'back.png']);
   expect(status, stderr).toBe(0);
   expect(stdout).toMatch(/^64 codes of 10: /);
   expect(fs.readFileSync(at('back.png')).subarray(1, 4).toString()).toBe('PNG');
@@ -58,20 +65,18 @@ it('custom-sampler.mjs draws with a sampler of its own', async () => {
 
 it('train.mjs stops when it is interrupted, and goes on when it is started again', async () => {
   const settings = [
-    ...['imageSize=16', 'tokenizer.patchSize=2', 'tokenizer.steps=6', 'tokenizer.batch=4', 'tokenizer.channels=8'],
+    ...['imageSize=16', 'tokenizer.patchSize=2', 'tokenizer.steps=30', 'tokenizer.batch=4', 'tokenizer.channels=8'],
     ...['tokenizer.codes=16', 'tokenizer.perceptualWeight=0', 'diffusion.steps=4', 'diffusion.batch=4'],
     ...['diffusion.layers=1', 'diffusion.dim=32', 'diffusion.heads=2', 'sampling.steps=4'],
   ];
-  const line = ['faces', 'run', clip, ...settings];
+  const line = ['my-pictures', 'run', clip, ...settings];
   const first = await example('train', line, (text, stop) => {
     if (/tokenizer 2\//.test(text)) stop();
   });
   expect(first.status, first.stderr).toBe(0);
-  expect(first.stdout).toMatch(/^Stopped.*: run the same line to go on/);
+  expect(first.stdout).toMatch(/^Stopped in stage tokenizer after step \d+ of 30: run the same line to go on/);
   const second = await example('train', line);
   expect(second.status, second.stderr).toBe(0);
   expect(second.stderr).not.toMatch(/tokenizer 1\//);
   expect(second.stdout).toMatch(/^Trained run: /);
-  const missing = await example('train', ['nowhere', 'other', clip]);
-  expect(missing).toMatchObject({ status: 2, stderr: expect.stringMatching(/^[^\n]*nowhere[^\n]*\n$/) });
-});
+}, 300_000);

@@ -2,7 +2,8 @@
 
 import fs from 'node:fs';
 import { expect, it } from 'vitest';
-import { commands } from '../src/cli/commands.ts';
+import { commandNames, descriptions } from '../src/cli/command-names.ts';
+import { loaders } from '../src/cli/commands.ts';
 import { importClosure } from './support/import-closure.ts';
 
 /** Packages that are large or native: they are loaded by the work, not by `--help`. */
@@ -19,14 +20,14 @@ it('the command line loads nothing but the parser of options before it knows the
   expect(packages.filter((name) => !name.startsWith('node:'))).toEqual(['commander']);
 });
 
-it.each(commands.map(({ name }) => name))('%s loads no heavy package before it works', (name) => {
+it.each(commandNames)('%s loads no heavy package before it works', (name) => {
   const { packages } = importClosure(moduleOf(name));
   expect(packages.filter((one) => HEAVY.includes(one))).toEqual([]);
 });
 
 it('the list of commands describes each command as the command does', async () => {
-  const loaded = await Promise.all(commands.map(({ load }) => load()));
+  const loaded = await Promise.all(commandNames.map((name) => loaders[name]()));
   expect(loaded.map((command) => [command.name(), command.description()])).toEqual(
-    commands.map(({ name, description }) => [name, description]),
+    commandNames.map((name) => [name, descriptions[name]]),
   );
 });

@@ -179,7 +179,7 @@ def variant(name, old, new):
     shutil.copytree(os.path.join(APP, 'bench'), os.path.join(folder, 'bench'))
     shutil.copy(os.path.join(APP, 'package.json'), folder)
     os.symlink(os.path.join(APP, 'node_modules'), os.path.join(folder, 'node_modules'))
-    file = os.path.join(folder, 'dist', 'runtime', 'engine-worker.js')
+    file = os.path.join(folder, 'dist', 'engine', 'engine-worker.js')
     with open(file) as source:
         text = source.read()
     assert old in text, f'{name}: nothing to replace'

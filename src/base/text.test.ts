@@ -26,6 +26,6 @@ it('reads UTF-8 and UTF-16, with and without a byte order mark', () => {
 
 it('names the file and what to do where the text is of another encoding', () => {
   expect(() => decodeText(Buffer.from('gr\xfcn', 'latin1'), 'prompts.txt')).toThrow(
-    new UserError('prompts.txt is not UTF-8 text: save it as UTF-8'),
+    new UserError('prompts.txt is no text in UTF-8 or UTF-16: save it as UTF-8'),
   );
 });

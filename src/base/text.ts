@@ -35,7 +35,7 @@ export function decodeText(bytes: Uint8Array, file: string): string {
   try {
     return new TextDecoder(encoding, { fatal: true }).decode(bytes);
   } catch {
-    throw new UserError(`${file} is not ${encoding.toUpperCase()} text: save it as UTF-8`);
+    throw new UserError(`${file} is no text in UTF-8 or UTF-16: save it as UTF-8`);
   }
 }
 

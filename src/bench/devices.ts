@@ -11,7 +11,7 @@ import { initialize } from '../nn/parameters.ts';
 import { uniforms } from '../random/noise.ts';
 import { presets } from '../recipe/recipe.ts';
 import type { Recipe } from '../recipe/schema.ts';
-import { compileEncoder } from '../vqgan/codec.ts';
+import { makeEncoder } from '../vqgan/codec.ts';
 import { tokenizerParameters } from '../vqgan/model.ts';
 import { tokenizerStage } from '../vqgan/stage.ts';
 import { type BenchConfig, benchSampleStep, benchTrainStep } from './bench.ts';
@@ -106,7 +106,7 @@ async function encodeMs(recipe: Recipe, { batch, rounds }: BenchConfig, engineOp
   const engine = Engine.start(engineOptions);
   try {
     const params = flatten<NDArray>(initialize(tokenizerParameters(tokenizer, imageSize), 0));
-    const encoder = await compileEncoder(engine, params, recipe, batch, 'random weights');
+    const encoder = makeEncoder(engine, params, recipe, 'random weights', { sizes: [batch] });
     const images = new Uint8Array(batch * 3 * imageSize ** 2).fill(128);
     await encoder.encode(images);
     const times: number[] = [];

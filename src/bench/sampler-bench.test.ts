@@ -49,7 +49,7 @@ function painter(failAt = Number.POSITIVE_INFINITY) {
 const requests = Array.from({ length: PICTURES }, (_, i) => ({ prompt: `picture ${i}`, asked: {} }));
 const real = Float32Array.from(uniforms({ seed: 0, stream: 'real', step: 0 }, 0, 300 * DIM));
 const bench = (generator: BenchGenerator, folder: string, seed = 7) =>
-  benchSamplers(trials, { generator, requests, judge: undefined, real, seed, folder: path.join(root, folder) });
+  benchSamplers(trials, { generator, requests, classifier: undefined, real, seed, folder: path.join(root, folder) });
 /** But for seconds, which nobody can repeat. */
 const numbers = (points: Awaited<ReturnType<typeof bench>>) =>
   points.map(({ secondsPerPicture: _, ...point }) => point);

@@ -1,5 +1,5 @@
 /**
- * What each sampler gives for its network passes: attributes that a judge sees, distance to real pictures, and seconds. All samplers
+ * What each sampler gives for its network passes: attributes that a classifier recognises, distance to real pictures, and seconds. All samplers
  * draw for the same prompts from the same seeds, so that they are compared picture by picture with the reference.
  */
 
@@ -32,9 +32,9 @@ export interface Trial {
 export interface Point extends Trial {
   /** Counted, not claimed: for one picture. */
   readonly passes: Passes;
-  /** Mean share of asked attributes that the judge sees; NaN without a judge. */
+  /** Mean share of the prompt's attributes that the classifier recognises; NaN without one. */
   readonly judged: Estimate;
-  /** That, less what the judge sees in the reference's picture for the same prompt. */
+  /** That, less what it recognises in the reference's picture for the same prompt. */
   readonly judgedDifference: Estimate;
   /** Fréchet distance to real pictures in the CLIP's features, and as a multiple of the reference's; errors by bootstrap. */
   readonly frechet: Estimate;
@@ -55,7 +55,7 @@ export type BenchGenerator = Pick<Generator, 'hash' | 'recipe'> & {
 export interface SamplerBenchOptions {
   readonly generator: BenchGenerator;
   readonly requests: readonly Request[];
-  readonly judge: FaceClassifier | undefined;
+  readonly classifier: FaceClassifier | undefined;
   /** CLIP features of real pictures, [pictures, dim]. */
   readonly real: Float32Array;
   /** Seed of the first picture; the next ones count up. */
@@ -164,7 +164,7 @@ async function measure(
   { sampling }: Trial,
   requests: readonly Request[],
   seed: number,
-  { generator, judge, signal }: SamplerBenchOptions,
+  { generator, classifier, signal }: SamplerBenchOptions,
 ): Promise<Measured> {
   const start = performance.now();
   const prompts = requests.map(({ prompt }) => prompt);
@@ -173,8 +173,8 @@ async function measure(
   const seconds = (performance.now() - start) / 1000;
   const images = pictures.map(({ image }) => image);
   return {
-    judged: judge
-      ? Float32Array.from(await recognisedShares(judge, requests, packImages(images)))
+    judged: classifier
+      ? Float32Array.from(await recognisedShares(classifier, requests, packImages(images)))
       : new Float32Array(requests.length).fill(Number.NaN),
     clipScores: Float32Array.from(pictures, ({ clipScore }) => clipScore),
     features: await generator.clip.embedImages(images),

@@ -26,16 +26,53 @@ export function writeFileAtomic(path: string, data: string | Uint8Array | Iterab
 }
 
 /**
+ * `writeFileAtomic` for a file that must not be there yet: of several writers one succeeds.
+ *
+ * @returns false if it is there.
+ * @throws as `writeFileAtomic` does.
+ */
+export function writeFileOnce(path: string, text: string): boolean {
+  if (fs.existsSync(path)) return false;
+  const whole = `${path}.${process.pid}-${threadId}`;
+  writeFileAtomic(whole, text);
+  try {
+    fs.linkSync(whole, path);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false;
+    // A file system without links: the last writer wins.
+    writeFileAtomic(path, text);
+    return true;
+  } finally {
+    removeQuietly(whole);
+  }
+}
+
+/** What happens between the last byte of a file and its appearance. */
+export interface Finish {
+  /** Bytes to be written over what stands at `at`: what only the whole file can tell, such as its checksum. */
+  readonly patch?: (() => { readonly at: number; readonly bytes: Uint8Array } | undefined) | undefined;
+  /** Called when the new file is whole on the disk and about to take its place. */
+  readonly beforeCommit?: (() => void) | undefined;
+}
+
+/**
  * `writeFileAtomic` for chunks of bytes that come one by one.
  *
  * @throws as `writeFileAtomic` does.
  */
-export async function writeStreamAtomic(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+export async function writeStreamAtomic(
+  path: string,
+  chunks: AsyncIterable<Uint8Array>,
+  { patch, beforeCommit }: Finish = {},
+): Promise<void> {
   const file = new Replacement(path);
   try {
     file.open();
     for await (const chunk of chunks) file.write(chunk);
-    file.commit();
+    const late = patch?.();
+    if (late) file.patch(late.at, late.bytes);
+    file.commit(beforeCommit);
   } catch (error) {
     throw file.discard(error);
   }
@@ -64,9 +101,14 @@ class Replacement {
     writeFully(this.file!, chunk);
   }
 
-  commit(): void {
+  patch(at: number, bytes: Uint8Array): void {
+    writeFully(this.file!, bytes, at);
+  }
+
+  commit(before?: () => void): void {
     fs.fsyncSync(this.file!);
     this.close();
+    before?.();
     fs.renameSync(this.temporary, this.path);
     flushFolder(this.folder);
     unfinished.delete(this.name);
@@ -120,13 +162,13 @@ function makeWithParents(folder: string): void {
 
 /**
  * Removes from `folder` what killed runs left half-written, and returns the removed names. Temporaries of other
- * processes that are still alive stay. A missing folder holds none.
+ * processes that are still alive stay, unless this process is the `owner` of the folder. A missing folder holds none.
  *
  * @throws UserError when the folder or a leftover cannot be touched.
  */
-export function sweepTemporaries(folder: string): string[] {
+export function sweepTemporaries(folder: string, owner = false): string[] {
   try {
-    const leftovers = fs.readdirSync(folder).filter(isLeftover);
+    const leftovers = fs.readdirSync(folder).filter((name) => isLeftover(name, owner));
     for (const name of leftovers) fs.rmSync(join(folder, name), { force: true });
     return leftovers;
   } catch (error) {
@@ -144,11 +186,12 @@ function removeQuietly(path: string): void {
   }
 }
 
-function isLeftover(name: string): boolean {
+function isLeftover(name: string, owner: boolean): boolean {
   const [, pid, thread] = TEMPORARY.exec(name) ?? [];
   if (pid === undefined) return false;
   // What this thread is not writing comes from an earlier namesake.
   if (Number(pid) === process.pid) return Number(thread) === threadId && !unfinished.has(name);
+  if (owner) return true;
   try {
     process.kill(Number(pid), 0);
     return false;
@@ -163,9 +206,12 @@ function chunksOf(data: string | Uint8Array | Iterable<Uint8Array>): Iterable<Ui
 }
 
 /** One call may write less than asked (and never more than 2 GiB), so it is repeated until all is out. */
-function writeFully(file: number, bytes: Uint8Array): void {
+function writeFully(file: number, bytes: Uint8Array, position?: number): void {
   const most = 2 ** 30;
-  for (let at = 0; at < bytes.length; ) at += fs.writeSync(file, bytes, at, Math.min(most, bytes.length - at));
+  for (let at = 0; at < bytes.length; ) {
+    const to = position === undefined ? null : position + at;
+    at += fs.writeSync(file, bytes, at, Math.min(most, bytes.length - at), to);
+  }
 }
 
 /** Makes the rename itself survive a power cut. Windows and some file systems cannot flush folders: they go without. */

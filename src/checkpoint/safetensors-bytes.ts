@@ -40,23 +40,30 @@ export function encodeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array[] {
   for (const [name, array] of Object.entries(tensors)) checkArray(name, array);
-  return [...encodeFront(tensors, metadata), ...inOrder(tensors).map(([, { data }]) => bytesOf(data))];
+  return [encodeFront(tensors, metadata), ...inOrder(tensors).map(([, { data }]) => bytesOf(data))];
 }
 
 /** All that stands before the data. */
 export function encodeFront(
   specs: Readonly<Record<string, Spec>>,
   metadata: Readonly<Record<string, string>>,
-): Uint8Array[] {
+): Uint8Array {
+  let end = 0;
+  const entries = inOrder(specs).map(([name, { dtype, shape }]): TensorEntry => {
+    const [format, begin] = [FORMAT_OF[dtype], end];
+    end += byteSize(format, shape);
+    return { name, format, shape, begin, end };
+  });
+  return encodeEntries(entries, metadata);
+}
+
+/** The same for a header that was read. */
+export function encodeEntries(entries: readonly TensorEntry[], metadata: Readonly<Record<string, string>>): Uint8Array {
   const members: string[] = [];
   const texts = Object.entries(metadata).sort(byName);
   if (texts.length > 0) members.push(`"__metadata__":${jsonObject(texts.map(([key, text]) => jsonMember(key, text)))}`);
-  let offset = 0;
-  for (const [name, { dtype, shape }] of inOrder(specs)) {
-    const end = offset + byteSize(FORMAT_OF[dtype], shape);
-    members.push(jsonMember(name, { dtype: FORMAT_OF[dtype], shape, data_offsets: [offset, end] }));
-    offset = end;
-  }
+  for (const { name, format, shape, begin, end } of entries)
+    members.push(jsonMember(name, { dtype: format, shape, data_offsets: [begin, end] }));
   return encodeHeader(jsonObject(members));
 }
 
@@ -184,11 +191,11 @@ function jsonMember(key: string, value: unknown): string {
 }
 
 /** The length prefix and the header, padded with spaces so that the data starts at a multiple of 8. */
-function encodeHeader(json: string): [Uint8Array, Uint8Array] {
+function encodeHeader(json: string): Uint8Array {
   const unpadded = new TextEncoder().encode(json);
-  const header = new Uint8Array(Math.ceil(unpadded.length / 8) * 8).fill(0x20);
-  header.set(unpadded);
-  const prefix = new Uint8Array(PREFIX_BYTES);
-  new DataView(prefix.buffer).setBigUint64(0, BigInt(header.length), true);
-  return [prefix, header];
+  const length = Math.ceil(unpadded.length / 8) * 8;
+  const front = new Uint8Array(PREFIX_BYTES + length).fill(0x20);
+  front.set(unpadded, PREFIX_BYTES);
+  new DataView(front.buffer).setBigUint64(0, BigInt(length), true);
+  return front;
 }

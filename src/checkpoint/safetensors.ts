@@ -1,9 +1,10 @@
 /** Safetensors files: what `safetensors-bytes.ts` reads and writes, on the disk. */
+import type { Hash } from 'node:crypto';
 import fs from 'node:fs';
 import { UserError } from '../base/errors.ts';
 import type { NDArray } from '../base/ndarray.ts';
 import type { Spec } from '../graph/index.ts';
-import { writeFileAtomic, writeStreamAtomic } from './atomic.ts';
+import { type Finish, writeFileAtomic, writeStreamAtomic } from './atomic.ts';
 import { fileError, systemCode } from './file-errors.ts';
 import { openRegular } from './regular-file.ts';
 import {
@@ -11,14 +12,17 @@ import {
   bytesOf,
   checkArray,
   decodeSafetensors,
+  encodeEntries,
   encodeFront,
   encodeSafetensors,
   inOrder,
+  type PlacedHeader,
   readHeader,
   readTensor,
   type Safetensors,
 } from './safetensors-bytes.ts';
 import { quoted } from './safetensors-header.ts';
+import { blankSeal, checkSeal, SealSum, sealPlace } from './seal.ts';
 
 /**
  * Reads a safetensors file, with the types that `parseSafetensors` gives.
@@ -27,7 +31,10 @@ import { quoted } from './safetensors-header.ts';
  * or with values that no DType can represent.
  */
 export function readSafetensors(path: string): Safetensors {
-  return withFile(path, (source) => decodeSafetensors(source, path));
+  return withFile(path, (source) => {
+    checkSource(source, path);
+    return decodeSafetensors(source, path);
+  });
 }
 
 /**
@@ -46,13 +53,39 @@ export function readMetadata(path: string): Record<string, string> {
  * @throws UserError as `readSafetensors` does, for a tensor when its turn comes. What `use` throws passes through.
  */
 export async function eachTensor(path: string, use: (name: string, array: NDArray) => Promise<void>): Promise<void> {
-  const header = withFile(path, (source) => readHeader(source, path));
-  for (const entry of header.entries)
-    await use(
-      entry.name,
-      withFile(path, (source) => readTensor(source, header, entry, path)),
-    );
+  const file = openFile(path);
+  try {
+    const source = fileSource(file, path);
+    const header = readHeader(source, path);
+    checkSource(source, path);
+    for (const entry of header.entries) await use(entry.name, readTensor(source, header, entry, path));
+  } catch (error) {
+    throw systemCode(error) === undefined ? error : fileError('read', path, error);
+  } finally {
+    fs.closeSync(file);
+  }
 }
+
+function openFile(path: string): number {
+  try {
+    return openRegular(path);
+  } catch (error) {
+    throw systemCode(error) === undefined ? error : fileError('read', path, error);
+  }
+}
+
+/** Check a file's bytes against the checksum it carries, if it carries one. */
+function checkSource(source: ByteSource, path: string): void {
+  const { end } = readHeader(source, path);
+  checkSeal(source.read(0, end), dataOf(source, end), path);
+}
+
+/** What comes after the header, in pieces. */
+function* dataOf(source: ByteSource, begin: number): Iterable<Uint8Array> {
+  for (let at = begin; at < source.size; at += PIECE) yield source.read(at, Math.min(source.size, at + PIECE));
+}
+
+const PIECE = 2 ** 22;
 
 function withFile<T>(path: string, use: (source: ByteSource) => T): T {
   let file: number | undefined;
@@ -76,7 +109,14 @@ export function writeSafetensors(
   tensors: Readonly<Record<string, NDArray>>,
   metadata: Readonly<Record<string, string>> = {},
 ): void {
-  writeFileAtomic(path, encodeSafetensors(tensors, metadata));
+  const chunks = encodeSafetensors(tensors, blankSeal(metadata));
+  const at = sealPlace(chunks[0]!);
+  if (at !== undefined) {
+    const sum = new SealSum();
+    for (const chunk of chunks) sum.add(chunk);
+    chunks[0]!.set(sum.digits(), at);
+  }
+  writeFileAtomic(path, chunks);
 }
 
 /**
@@ -90,17 +130,53 @@ export async function writeSafetensorsFrom(
   specs: Readonly<Record<string, Spec>>,
   metadata: Readonly<Record<string, string>>,
   read: (name: string) => Promise<NDArray> | NDArray,
+  { beforeCommit }: Pick<Finish, 'beforeCommit'> = {},
 ): Promise<void> {
+  const front = encodeFront(specs, blankSeal(metadata));
+  const at = sealPlace(front);
+  const sum = new SealSum();
+  const summed = (bytes: Uint8Array): Uint8Array => {
+    if (at !== undefined) sum.add(bytes);
+    return bytes;
+  };
   async function* chunks(): AsyncGenerator<Uint8Array> {
-    yield* encodeFront(specs, metadata);
+    yield summed(front);
     for (const [name, spec] of inOrder(specs)) {
       const array = await read(name);
       if (array.dtype !== spec.dtype) throw new Error(`tensor ${quoted(name)} is ${array.dtype}, not ${spec.dtype}`);
       checkArray(name, { ...array, shape: spec.shape });
-      yield bytesOf(array.data);
+      yield summed(bytesOf(array.data));
     }
   }
-  await writeStreamAtomic(path, chunks());
+  const patch = () => (at === undefined ? undefined : { at, bytes: sum.digits() });
+  await writeStreamAtomic(path, chunks(), { patch, beforeCommit });
+}
+
+/**
+ * The bytes of a file as they would be without some of its texts, added to a hash. A file that is no safetensors file, or has none of
+ * them, is hashed as it is.
+ *
+ * @throws UserError if it cannot be read.
+ */
+export function hashWithoutTexts(hash: Hash, path: string, without: readonly string[]): void {
+  withFile(path, (source) => {
+    const header = headerOf(source, path);
+    const isPlain = !header || without.every((key) => !(key in header.metadata));
+    if (!isPlain) {
+      const kept = Object.entries(header.metadata).filter(([key]) => !without.includes(key));
+      hash.update(encodeEntries(header.entries, Object.fromEntries(kept)));
+    }
+    for (const piece of dataOf(source, isPlain ? 0 : header.end)) hash.update(piece);
+  });
+}
+
+function headerOf(source: ByteSource, path: string): PlacedHeader | undefined {
+  try {
+    return readHeader(source, path);
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
 }
 
 /** Reads tensor by tensor: a whole file may exceed what one buffer holds. */

@@ -20,6 +20,7 @@ import { checkLimit } from './memory.ts';
 import { between, type CommonOptions, engineOptions, memorySize, whole, withCommon } from './options.ts';
 import { interruptSignal, note, printResult } from './output.ts';
 import { duration, ProgressDisplay } from './progress.ts';
+import { checkDemo } from './sense.ts';
 
 interface DemoOptions extends CommonOptions {
   readonly out: string;
@@ -56,6 +57,7 @@ async function demo(options: DemoOptions): Promise<void> {
   const display = new ProgressDisplay();
   const resume = RunDirectory.exists(options.out);
   const run = resume ? RunDirectory.open(options.out) : await startDemo(options);
+  checkDemo(run);
   if (resume) note(`Going on with ${options.out} (delete the folder to start afresh)`);
 
   const { seconds } = await trainPipeline({
@@ -81,7 +83,7 @@ async function demo(options: DemoOptions): Promise<void> {
     `Seconds: ${Object.entries(all)
       .map(([name, s]) => `${name} ${s.toFixed(0)}`)
       .join(', ')} (${duration(Object.values(all).reduce((a, b) => a + b, 0))} in all)`,
-    `Ask for more: npm run clipvq -- generate --model ${options.out} "a man with a red hat and sunglasses"`,
+    `Ask for more: clipvq generate --model ${options.out} "a man with a red hat and sunglasses"`,
   ]);
 }
 

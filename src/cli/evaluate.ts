@@ -8,13 +8,14 @@ import { Generator } from '../generation/generator.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { HELD_OUT_FACES_OFFSET } from '../training/pictures.ts';
 import { facePrompts } from './face-prompts.ts';
-import { type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
+import { type CommonOptions, engineOptions, whole, withClip, withCommon } from './options.ts';
 import { interruptSignal, note, printResult } from './output.ts';
 import { ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
 
 interface EvaluateOptions extends CommonOptions {
   readonly model: string;
+  readonly clip?: string;
   readonly data?: string;
   readonly prompts?: string;
   readonly number: number;
@@ -31,7 +32,7 @@ export function evaluateCommand(): Command {
     .option('--prompts <file>', 'prompts to score, one a line (default, for faces only: the eight of the demo)')
     .option('-n, --number <n>', 'pictures a prompt', whole(1), 4)
     .option('--seed <n>', 'seed of the first picture of a prompt', whole(0), 0);
-  return withCommon(command).action(evaluate);
+  return withCommon(withClip(command)).action(evaluate);
 }
 
 async function evaluate(options: EvaluateOptions): Promise<void> {
@@ -41,7 +42,7 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
     options.prompts !== undefined ? readPrompts(options.prompts) : settings.data === 'faces' ? facePrompts : [];
   const signal = interruptSignal();
   const display = new ProgressDisplay();
-  const generator = await Generator.load(options.model, engineOptions(options));
+  const generator = await Generator.load(options.model, { ...engineOptions(options), clip: options.clip });
   try {
     const source = await openSource(data, {
       faces: { seed: settings.seed, count: options.count, offset: HELD_OUT_FACES_OFFSET },

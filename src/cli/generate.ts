@@ -3,7 +3,7 @@
 import { Command, Option } from 'commander';
 import { Interrupted, UserError } from '../base/errors.ts';
 import { type EngineOptions, type GeneratedImage, Generator, type Passes } from '../generation/generator.ts';
-import { type CommonOptions, whole, withCommon } from './options.ts';
+import { type CommonOptions, whole, withClip, withCommon } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
 import { type PictureWriter, pictureWriter } from './picture-files.ts';
 import { type ProfileOptions, profiled, withProfile } from './profile.ts';
@@ -13,6 +13,7 @@ import { samplingOf, withSampling } from './sampling-options.ts';
 
 interface GenerateCommandOptions extends CommonOptions, ProfileOptions {
   readonly model: string;
+  readonly clip?: string;
   readonly prompts?: string;
   readonly count?: number;
   /** The former name of `count`. */
@@ -35,7 +36,7 @@ export function generateCommand(): Command {
     .option('--negative <text>', 'what pictures are guided away from')
     .option('--best-of <n>', 'draw n candidates for each picture and keep the one that CLIP scores highest', whole(1))
     .option('--out <file|dir>', 'a .png file, or a folder; other pictures there stay', 'pictures');
-  return withProfile(withCommon(withSampling(command))).action(generate);
+  return withProfile(withCommon(withClip(withSampling(command)))).action(generate);
 }
 
 async function generate(words: string[], options: GenerateCommandOptions): Promise<void> {
@@ -67,7 +68,7 @@ async function generateWith(
 ): Promise<void> {
   const { json = false, seed, negative, bestOf } = options;
   const signal = interruptSignal();
-  const generator = await Generator.load(options.model, engine);
+  const generator = await Generator.load(options.model, { ...engine, clip: options.clip });
   try {
     const pictures = generator.pictures(prompts, {
       count,

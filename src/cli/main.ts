@@ -3,7 +3,8 @@
 
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
-import { commands } from './commands.ts';
+import { commandNames, descriptions } from './command-names.ts';
+import { loaders } from './commands.ts';
 import { userFolder } from './invocation.ts';
 import { printError, reportFailure, watchStreams } from './output.ts';
 
@@ -17,8 +18,8 @@ async function programFor(args: readonly string[]): Promise<Command> {
     .showHelpAfterError(false);
   const words = args.filter((arg) => !arg.startsWith('-'));
   const called = words[0] === 'help' ? words[1] : words[0];
-  for (const { name, description, load } of commands)
-    program.addCommand(name === called ? await load() : new Command(name).description(description));
+  for (const name of commandNames)
+    program.addCommand(name === called ? await loaders[name]() : new Command(name).description(descriptions[name]));
   strict(program);
   return program;
 }

@@ -1,16 +1,19 @@
 /** What is checked of `--memory` and `--accumulate` before anything runs. */
 
+import { totalmem } from 'node:os';
 import { UserError } from '../base/errors.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
 import { divisors } from '../optim/micro-batches.ts';
 import type { RunDirectory, RunSettings } from '../run/directory.ts';
-import { expectedBaseline, planUnder } from '../training/memory.ts';
+import type { StagePlan } from '../stage/descriptor.ts';
+import { expectedBaseline, planFor, planUnder } from '../training/memory.ts';
 import { type StageName, stages } from '../training/stages.ts';
 
 export interface MemoryOptions {
   readonly accumulate?: number;
   /** Bytes. */
   readonly memory?: number;
+  readonly device?: string;
 }
 
 /**
@@ -43,7 +46,7 @@ export function checkMemory(
   dim: number,
   resumed: RunDirectory | undefined,
 ): void {
-  const { accumulate, memory: limit } = options;
+  const { accumulate, memory: limit, device = 'cpu' } = options;
   const { recipe, clip } = settings;
   const peak = peakResidentBytes();
   if (limit !== undefined && clip !== 'compact' && peak > limit)
@@ -54,8 +57,28 @@ export function checkMemory(
   for (const [index, stage] of trained.entries()) {
     const planned = stage.plan(recipe, dim);
     checkAccumulate(accumulate, planned.batch);
+    if (limit === undefined && device === 'cpu' && !resumed?.hasModel(stage.name))
+      refuseTooLarge(planned, planFor(planned, accumulate, expectedBaseline(stage, index)).bytes);
     // A model that is there may be finished; if it is not, its stage is planned when its turn comes.
     if (limit !== undefined && !resumed?.hasModel(stage.name))
       planUnder(planned, accumulate, limit, expectedBaseline(stage, index));
   }
+}
+
+/** Bytes that a process may hold on this machine: its memory, or what a container leaves of it. */
+function machineBytes(): number {
+  const constrained = process.constrainedMemory?.() ?? 0;
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
+}
+
+/** @throws UserError if a stage needs more memory than there is: the system would end it without a word, hours later. */
+export function refuseTooLarge(
+  { name, smaller }: Pick<StagePlan, 'name' | 'smaller'>,
+  bytes: number,
+  available = machineBytes(),
+): void {
+  if (bytes <= available) return;
+  throw new UserError(
+    `${name}: needs about ${sizeText(bytes)} of memory, and there are ${sizeText(available)}: lower ${smaller.activations}, compute batches in parts (--memory ${Math.floor((0.85 * available) / 1e6)}M), or lower ${name}.batch`,
+  );
 }

@@ -24,6 +24,9 @@ export function withCommon(command: Command): Command {
     .option('--debug', 'show stack traces');
 }
 
+/** For commands that open a model: its CLIP may lie elsewhere than where it was trained. */
+export const withClip = (command: Command): Command =>
+  command.option('--clip <folder|hub name>', "where the model's CLIP lies, if it was moved");
 /** Report `--modle` as unknown, with the nearest name, rather than `--model` as missing. */
 export function unknownFirst(command: Command): Command {
   const required = command.options.filter(({ mandatory }) => mandatory);

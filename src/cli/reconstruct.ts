@@ -3,21 +3,23 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
+import { mapConcurrently } from '../base/concurrency.ts';
 import { UserError } from '../base/errors.ts';
 import { writeFileAtomic } from '../checkpoint/atomic.ts';
+import { readImage } from '../data/pictures/files.ts';
 import { psnr } from '../data/pictures/image.ts';
 import { wholePicture } from '../data/pictures/square.ts';
 import { openSource } from '../data/sources/open.ts';
-import { readPictures } from '../data/sources/picture-files.ts';
 import { Generator } from '../generation/generator.ts';
 import type { PictureSettings } from '../recipe/schema.ts';
 import { contactSheet } from '../render/sheet.ts';
 import { HELD_OUT_FACES_OFFSET } from '../training/pictures.ts';
-import { type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
+import { type CommonOptions, engineOptions, whole, withClip, withCommon } from './options.ts';
 import { note, printResult } from './output.ts';
 
 interface ReconstructOptions extends CommonOptions {
   readonly model: string;
+  readonly clip?: string;
   readonly out: string;
   readonly count: number;
 }
@@ -29,11 +31,11 @@ export function reconstructCommand(): Command {
     .requiredOption('--model <dir>', 'a run directory')
     .option('--out <file>', 'a sheet of originals above reconstructions', 'reconstructions.png')
     .option('-n, --count <n>', 'at most so many pictures of a folder', whole(1), 16);
-  return withCommon(command).action(reconstruct);
+  return withCommon(withClip(command)).action(reconstruct);
 }
 
 async function reconstruct(pictures: string[], options: ReconstructOptions): Promise<void> {
-  const generator = await Generator.load(options.model, engineOptions(options));
+  const generator = await Generator.load(options.model, { ...engineOptions(options), clip: options.clip });
   try {
     const { imageSize, pictures: settings } = generator.recipe;
     const originals = await read(pictures, options.count, imageSize, settings);
@@ -69,8 +71,11 @@ async function read(
   const kept = crop === 'pad' ? wholePicture : undefined;
   const isFolder = first === 'faces' || (fs.existsSync(first) && fs.statSync(first).isDirectory());
   if (!isFolder) {
-    const images = await readPictures(pictures, size, { ...limits, crop: kept });
-    return images.map((image, i) => ({ name: path.basename(pictures[i]!), image }));
+    const read = async (file: string) => ({
+      name: path.basename(file),
+      image: await readImage(file, size, { ...limits, crop: kept }),
+    });
+    return mapConcurrently(pictures.length, undefined, (i) => read(pictures[i]!));
   }
   if (pictures.length > 1) throw new UserError('Name picture files, or one folder, not both');
   const source = await openSource(first, {

@@ -7,14 +7,15 @@ import { UserError } from '../base/errors.ts';
 import { estimateTraining } from '../bench/estimate.ts';
 import { machineSpeed } from '../bench/speed.ts';
 import { openEmbedder } from '../clip/embedder.ts';
-import type { ClipReport } from '../clip/report.ts';
+import { type ClipReport, clipFault } from '../clip/report.ts';
 import type { Recall } from '../clip/retrieval.ts';
 import { isNamedSource } from '../data/sources/open.ts';
 import { hasPairs, isPairsFile, readPairs } from '../data/sources/pairs.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
-import { changedRecipe, makeRecipe, presets } from '../recipe/recipe.ts';
+import { makeRecipe, presets } from '../recipe/recipe.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
 import { createFrom, settingsFrom } from '../run/origin.ts';
+import { cappedSteps, scaledSteps } from '../training/lengths.ts';
 import { openPictures } from '../training/pictures.ts';
 import { trainPipeline } from '../training/pipeline.ts';
 import { type StageName, stageNames, stages, stagesOf } from '../training/stages.ts';
@@ -22,10 +23,12 @@ import { filesIn } from '../vqgan/lpips-weights.ts';
 import { estimateLines } from './estimate.ts';
 import { checkAccumulate, checkLimit, checkMemory, type MemoryOptions } from './memory.ts';
 import { assignment, between, type CommonOptions, engineOptions, memorySize, whole, withCommon } from './options.ts';
-import { interruptSignal, printResult } from './output.ts';
+import { interruptSignal, note, printResult } from './output.ts';
 import { pictureSettings } from './picture-options.ts';
 import { type ProfileOptions, profiled, withProfile } from './profile.ts';
 import { duration, ProgressDisplay } from './progress.ts';
+import { openResumed } from './resume.ts';
+import { checkClipStage, fewPictures } from './sense.ts';
 import { settingsHelp } from './settings-help.ts';
 
 interface TrainCommandOptions extends CommonOptions, ProfileOptions, MemoryOptions {
@@ -42,6 +45,10 @@ interface TrainCommandOptions extends CommonOptions, ProfileOptions, MemoryOptio
   readonly maxSteps?: number;
   readonly checkpointEvery: number;
   readonly resume?: boolean;
+  readonly changed?: 'go-on' | 'restart';
+  readonly longer?: string;
+  readonly minutes?: number;
+  readonly stepsScale?: number;
   readonly estimate?: boolean;
   readonly lpips?: string;
   readonly offline?: boolean;
@@ -80,11 +87,23 @@ export function trainCommand(): Command {
       'stay under so much memory of the process (1500M, 4G): batches are computed in as many parts as that takes',
       memorySize,
     )
-    .option('--max-steps <n>', 'end each stage after this many steps in all', whole(1))
+    .option('--max-steps <n>', 'no stage longer than this many steps in all; schedules end there', whole(1))
+    .option('--minutes <m>', 'about how long training may take: all stages are made to fit', between(0.05, 1e6))
+    .option('--steps-scale <x>', 'all stages so many times as long as the preset has them', between(0.001, 1000))
     .addOption(new Option('--checkpoint-every <n>', 'steps between checkpoints').argParser(whole(1)).default(500))
     .option('--lpips <dir>', 'the weights of LPIPS, for recipes that use it (default: fetched once into the cache)')
     .option('--offline', 'fetch neither a CLIP nor weights of LPIPS: use what is in the cache (also HF_HUB_OFFLINE=1)')
     .option('--resume', 'go on with the run in --run')
+    .option(
+      '--longer <2x|+1000|3000>',
+      'with --resume: train the diffusion model (or the --stage) for so much longer; its schedule follows',
+    )
+    .addOption(
+      new Option(
+        '--changed <how>',
+        'with --resume: what to do with a stage whose pictures or models have changed (default: go on where only pictures have, else stop)',
+      ).choices(['go-on', 'restart']),
+    )
     .option('--estimate', 'say what the run will cost on this machine, and end');
   return withProfile(withCommon(command)).addHelpText('after', settingsHelp).action(train);
 }
@@ -100,21 +119,28 @@ async function train(given: TrainCommandOptions): Promise<void> {
 async function trainInto(folder: string, options: TrainCommandOptions): Promise<void> {
   const display = new ProgressDisplay();
   const signal = interruptSignal();
-  const resumed = options.resume ? openResumed(folder, options) : undefined;
+  checkLengths(options);
+  const again = options.resume ? openResumed(folder, placed(options)) : undefined;
+  const resumed = again?.run;
   const source = options.from === undefined ? undefined : openSource(options.from, options);
-  const settings = resumed?.settings ?? newSettings(options, source);
+  const wanted = again?.settings ?? newSettings(options, source);
+  checkClipStage(options.stage, wanted);
   // Whatever cannot work is found before anything is written or trained.
   if (!resumed) RunDirectory.assertFree(folder);
-  if (options.lpips !== undefined) checkLpips(options.lpips, settings);
-  const dim =
-    settings.clip === 'compact' ? settings.recipe.clip.dim : await tryClip(settings.clip, options, signal, display);
-  const names = chosenStages(options, settings);
+  if (options.lpips !== undefined) checkLpips(options.lpips, wanted);
+  const dim = wanted.clip === 'compact' ? wanted.recipe.clip.dim : await tryClip(wanted.clip, options, signal, display);
+  const names = chosenStages(options, wanted);
+  const settings = again ? wanted : await fitted(wanted, names, dim, options);
+  for (const sentence of again?.notes ?? []) note(sentence);
   checkMemory(options, settings, names, dim, resumed);
   if (isPairsFile(settings.data)) readPairs(settings.data);
   const pictures = names.some((name) => stages[name].sees !== 'pairs')
     ? await openPictures(settings, { signal, display }, resumed)
     : undefined;
-  const run = resumed ?? (source ? createFrom(source, folder, settings) : RunDirectory.create(folder, settings));
+  const few = pictures && fewPictures(pictures.source.size);
+  if (few !== undefined) note(few);
+  const begin = () => (source ? createFrom(source, folder, settings) : RunDirectory.create(folder, settings));
+  const run = resumed?.changed(settings) ?? begin();
 
   const { seconds, clip } = await profiled(options, (engineOptions) =>
     trainPipeline({
@@ -126,7 +152,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
       memory: options.memory,
       resume: options.resume ?? false,
       checkpointEvery: options.checkpointEvery,
-      maxSteps: options.maxSteps,
+      changed: options.changed,
       lpips: { folder: options.lpips, offline: options.offline },
       signal,
       display,
@@ -134,13 +160,24 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   );
   display.end();
   const peakBytes = peakResidentBytes();
-  printResult(options.json ?? false, { run: run.path, seconds, peakBytes, ...(clip && { clip }) }, () => [
+  const fault = clip && clipFault(clip);
+  const warnings = [fault, few].flatMap((text) => text ?? []);
+  printResult(options.json ?? false, { run: run.path, seconds, peakBytes, warnings, ...(clip && { clip }) }, () => [
     ...(clip ? clipLines(clip) : []),
+    ...warnings,
     `Trained ${run.path} in ${duration(Object.values(seconds).reduce((a, b) => a + b, 0))}, in at most ${sizeText(peakBytes)} of memory.`,
-    names.every((name) => stages[name].sees === 'pairs')
-      ? `Use it: clipvq train --data <pictures> --clip ${run.clipFolder} --run <dir>`
-      : `Try it: clipvq generate --model ${run.path} "a prompt"`,
+    nextStep(run, names, fault),
   ]);
+}
+
+/** What to do with what was trained. */
+function nextStep(run: RunDirectory, names: readonly StageName[], fault: string | undefined): string {
+  const isClipAlone = names.every((name) => stages[name].sees === 'pairs');
+  if (isClipAlone && fault !== undefined)
+    return 'It is of no use yet: give it more captioned pictures, or longer (--resume --stage clip --longer 2x) if it has not learned its own';
+  if (isClipAlone) return `Use it: clipvq train --data <pictures> --clip ${run.clipFolder} --run <dir>`;
+  if (!run.hasModel('diffusion')) return `Go on: clipvq train --run ${run.path} --resume`;
+  return `Try it: clipvq generate --model ${run.path} "a prompt"`;
 }
 
 function clipLines({ heldOut, retrieval, zeroShot }: ClipReport): string[] {
@@ -163,6 +200,64 @@ async function tryClip(model: string, { offline }: TrainCommandOptions, signal: 
   return clip.dim;
 }
 
+/** @throws UserError where two options say how long the stages are, or one that is for new runs only, or for resumed ones. */
+function checkLengths({ resume, maxSteps, minutes, stepsScale, longer, changed }: TrainCommandOptions): void {
+  const given = Object.entries({
+    '--max-steps': maxSteps,
+    '--minutes': minutes,
+    '--steps-scale': stepsScale,
+    '--longer': longer,
+  })
+    .filter(([, value]) => value !== undefined)
+    .map(([name]) => name);
+  if (given.length > 1) throw new UserError(`${given.join(' and ')} both say how long to train: leave one of them out`);
+  if (resume && (minutes !== undefined || stepsScale !== undefined))
+    throw new UserError(`${given[0]} is for new runs: with --resume say --longer 2x, +1000 or 3000`);
+  if (!resume && longer !== undefined)
+    throw new UserError(
+      '--longer is for runs that are there: add --resume, or set the steps of a new run (--steps-scale 2)',
+    );
+  if (!resume && changed !== undefined) throw new UserError('--changed is for runs that are there: add --resume');
+}
+
+/** The settings of a new run with as many steps as the options allow. */
+async function fitted(
+  settings: RunSettings,
+  names: readonly StageName[],
+  conditionDim: number,
+  { maxSteps, minutes, stepsScale, ...options }: TrainCommandOptions,
+): Promise<RunSettings> {
+  const { recipe } = settings;
+  if (maxSteps !== undefined) {
+    const fullSteps = { clip: recipe.clip.steps, tokenizer: recipe.tokenizer.steps, diffusion: recipe.diffusion.steps };
+    const capped = cappedSteps(recipe, maxSteps);
+    if (JSON.stringify(capped) === JSON.stringify(recipe)) return settings;
+    return { ...settings, recipe: capped, fullSteps: { ...fullSteps, finetune: recipe.finetune.steps } };
+  }
+  if (stepsScale !== undefined) return { ...settings, recipe: scaledSteps(recipe, stepsScale) };
+  if (minutes === undefined) return settings;
+  const speed = await machineSpeed(engineOptions(options));
+  const trained = names.filter((name) => stages[name].isPartOf(settings));
+  const { seconds } = estimateTraining(recipe, {
+    stages: trained,
+    speed,
+    conditionDim,
+    microBatches: options.accumulate,
+  });
+  const scale = (60 * minutes) / seconds;
+  note(
+    `This machine computes at ${speed.toFixed(2)} of the reference speed: the recipe would take about ${duration(seconds)}; its stages are made ${scale.toPrecision(2)} times as long, schedules included`,
+  );
+  return { ...settings, recipe: scaledSteps(recipe, scale) };
+}
+
+/** Options whose folders are full paths, as a run remembers them. */
+const placed = (options: TrainCommandOptions): TrainCommandOptions => ({
+  ...options,
+  ...(options.data !== undefined && { data: absolute(options.data) }),
+  ...(options.clip !== undefined && { clip: absolute(options.clip) }),
+});
+
 /** The stage that is named, or all that a run of these settings has. */
 const chosenStages = ({ stage }: Pick<TrainCommandOptions, 'stage'>, settings: RunSettings): StageName[] =>
   stage === 'all' ? stagesOf(settings) : [stage];
@@ -171,7 +266,7 @@ const chosenStages = ({ stage }: Pick<TrainCommandOptions, 'stage'>, settings: R
 async function estimate(options: TrainCommandOptions): Promise<void> {
   const settings =
     options.resume && options.run !== undefined
-      ? openResumed(options.run, options).settings
+      ? openResumed(options.run, placed(options)).settings
       : newSettings({ data: NO_DATA, ...options }, options.from ? openSource(options.from, options) : undefined);
   const names = chosenStages(options, settings).filter((name) => stages[name].isPartOf(settings));
   const conditionDim = settings.clip === 'compact' ? settings.recipe.clip.dim : DEFAULT_CLIP_DIM;
@@ -218,6 +313,7 @@ function newSettings(
 ): RunSettings {
   if (data === undefined)
     throw new UserError('Name the pictures to learn from: --data <folder>, or --data faces for the built-in set');
+  if (stage === 'clip') checkClipStage(stage, { data, clip: clip ?? 'compact' });
   if (source) return settingsFrom(source, { data: absolute(data), seed, clip: clip && absolute(clip), changes: set });
   const chosen = clip ?? (hasPairs(data) ? 'compact' : DEFAULT_CLIP);
   if (chosen === 'compact' && !hasPairs(data))
@@ -233,24 +329,3 @@ function newSettings(
 
 /** Folders are remembered by their full path, so that a run can be resumed from anywhere. */
 const absolute = (name: string): string => (!isNamedSource(name) && fs.existsSync(name) ? path.resolve(name) : name);
-
-/** A resumed run keeps its own settings: asking for others is a mistake worth hearing of. */
-function openResumed(run: string, { data, preset, set, seed, clip }: TrainCommandOptions): RunDirectory {
-  const opened = RunDirectory.open(run);
-  const { settings } = opened;
-  const differs = (name: string, asked: string | number | undefined, is: string | number) => {
-    if (asked !== undefined && asked !== is)
-      throw new UserError(
-        `${run} was started with ${name} ${is}: a resumed run keeps its settings; leave ${name} out or start another run`,
-      );
-  };
-  differs('--data', data && absolute(data), settings.data);
-  differs('--preset', preset, settings.recipe.preset);
-  differs('--seed', seed, settings.seed);
-  differs('--clip', clip && absolute(clip), settings.clip);
-  if (set !== undefined && JSON.stringify(changedRecipe(settings.recipe, set)) !== JSON.stringify(settings.recipe))
-    throw new UserError(
-      `${run} was started with other settings: a resumed run keeps them; leave --set out or start another run`,
-    );
-  return opened;
-}

@@ -72,6 +72,13 @@ function filesIn(folder: string): string[] {
   return [...list(''), ...list('onnx')];
 }
 
+/** The files that a CLIP needs, relative to its folder. */
+export const neededFiles = ({ folder }: Pick<ClipSource, 'folder'>): readonly string[] => {
+  const chosen = chooseFiles(filesIn(folder));
+  if (typeof chosen === 'string') throw new UserError(`${folder} is not a CLIP: it ${chosen}`);
+  return chosen;
+};
+
 /** Identity of a CLIP: SHA-256 over its files, 16 hex digits. Equal files in another place have the same identity. */
 export function hashClip({ folder }: ClipSource): string {
   const hash = createHash('sha256');

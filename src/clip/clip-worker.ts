@@ -39,7 +39,7 @@ type Feeds = Readonly<Record<string, unknown>>;
 /** Beyond this a tokenizer's limit only says that it has none. */
 const NO_LIMIT = 1e6;
 /** Milliseconds; a batch of texts takes a few. */
-const MOST_TOKENIZING = 10_000;
+const MOST_TOKENIZING = 5_000;
 
 async function load(): Promise<Clip> {
   env.logLevel = LogLevel.NONE;

@@ -6,12 +6,16 @@ import { identityOf } from '../recipe/identity.ts';
 import type { ClipSettings } from '../recipe/schema.ts';
 import { planOf, type StageDescriptor, type StagePlan } from '../stage/descriptor.ts';
 import { fingerprint } from '../stage/fingerprint.ts';
+import { settingsParts } from '../stage/made-from.ts';
 import type { CaptionedPictures } from './batches.ts';
 import { openEmbedder } from './embedder.ts';
 import { type ClipReport, reportClip } from './report.ts';
 import { type ClipWords, clipStage, wordsOf } from './stage.ts';
 import { stepPrograms, trainingProgram } from './step.ts';
 import { clipParameters } from './towers.ts';
+
+/** Where a run keeps what its CLIP is worth. */
+const CLIP_REPORT = 'clip-report.json';
 
 /** Tokens of a drawn face's caption, about. */
 const CAPTION_TOKENS = 16;
@@ -37,6 +41,7 @@ function planWith(settings: ClipSettings, { rows, known, length }: PlannedWords)
 
 export const clipDescriptor: StageDescriptor<CaptionedPictures, ClipReport> = {
   name: 'clip',
+  reportFile: CLIP_REPORT,
   isPartOf: ({ clip }) => clip === 'compact',
   refuse({ settings: { clip, data } }) {
     if (clip === 'compact' && !hasPairs(data))
@@ -62,11 +67,12 @@ export const clipDescriptor: StageDescriptor<CaptionedPictures, ClipReport> = {
     const own = fingerprint('clip', identityOf('clip', recipe.clip), `${seed}`);
     return pairs === undefined ? own : fingerprint(own, pairs);
   },
+  madeFrom: ({ settings: { recipe, seed } }) => settingsParts(recipe.clip, seed),
   open({ run, engineOptions }, pairs, identity) {
     const { recipe, seed } = run.settings;
     const settings = recipe.clip;
     const words = wordsOf(pairs, settings);
-    const common = { settings, seed, pairs, words, folder: run.clipFolder, fingerprint: identity };
+    const common = { settings, seed, pairs, words, folder: run.clipFolder, ...identity };
     return {
       plan: planWith(settings, words),
       make: (engine, microBatches) => clipStage({ ...common, engine, microBatches }),
@@ -75,7 +81,7 @@ export const clipDescriptor: StageDescriptor<CaptionedPictures, ClipReport> = {
         const trained = await openEmbedder(run.clipFolder, { threads });
         try {
           const report = await reportClip(trained, pairs);
-          run.writeJson('clip-report.json', report);
+          run.writeJson(CLIP_REPORT, report);
           return report;
         } finally {
           await trained.close();

@@ -6,7 +6,9 @@ import { int32, type NDArray } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
 import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { fileError, systemCode } from '../checkpoint/file-errors.ts';
+import { assertFinite } from '../checkpoint/finite.ts';
 import { writeSafetensors } from '../checkpoint/safetensors.ts';
+import { sealed } from '../checkpoint/seal.ts';
 import * as g from '../graph/index.ts';
 import type { ClipSettings } from '../recipe/schema.ts';
 import type { Bpe } from './bpe.ts';
@@ -28,10 +30,12 @@ export const ROWS = 'text.rows';
 const LANCZOS = 1;
 
 /**
- * Write the folder, replacing what is there. It appears whole: it is built beside its place and then renamed.
+ * Write the folder, replacing what is there. It appears whole: it is built beside its place and then renamed. `texts` become metadata
+ * of the weights.
  * @throws UserError when the disk refuses.
  */
-export function exportClip(folder: string, clip: TrainedClip): void {
+export function exportClip(folder: string, clip: TrainedClip, texts: Readonly<Record<string, string>> = {}): void {
+  for (const [name, array] of Object.entries(flatten<NDArray>(clip.params))) assertFinite(array, `${name} of the CLIP`);
   const building = `${path.resolve(folder)}.${process.pid}.tmp`;
   try {
     fs.mkdirSync(path.join(building, 'onnx'), { recursive: true });
@@ -42,9 +46,7 @@ export function exportClip(folder: string, clip: TrainedClip): void {
     writeSafetensors(
       path.join(building, 'model.safetensors'),
       { ...flatten<NDArray>(clip.params), [ROWS]: int32(clip.rows, [clip.rows.length]) },
-      {
-        format: 'clip-vqdiffusion clip',
-      },
+      sealed({ format: 'clip-vqdiffusion clip', ...texts }),
     );
     fs.rmSync(folder, { recursive: true, force: true });
     fs.renameSync(building, folder);

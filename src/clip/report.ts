@@ -9,6 +9,8 @@ export interface ClipReport {
   /** Pairs held out. */
   readonly heldOut: number;
   readonly retrieval: Retrieval;
+  /** The same on as many pairs that it has learned from: far better ones are learned by heart. */
+  readonly seen: Retrieval;
   /** Where few texts recur, as class names do: the share of pictures that find their own among all. */
   readonly zeroShot?: { readonly classes: number; readonly accuracy: number };
 }
@@ -16,23 +18,50 @@ export interface ClipReport {
 /** More different texts than these are descriptions, not classes. */
 const MOST_CLASSES = 100;
 
-/** Measure on the held-out pairs, each with its first caption. */
+/** Measure on the held-out pairs, each with its first caption, and on as many of the others. */
 export async function reportClip(clip: ClipEmbedder, pairs: CaptionedPictures): Promise<ClipReport> {
-  const held = heldOutPairs(pairs.size);
-  const first = pairs.size - held;
+  const heldOut = heldOutPairs(pairs.size);
+  const { retrieval, zeroShot } = await measure(clip, pairs, pairs.size - heldOut, heldOut);
+  const { retrieval: seen } = await measure(clip, pairs, 0, Math.min(heldOut, pairs.size - heldOut));
+  return { heldOut, retrieval, seen, ...(zeroShot && { zeroShot }) };
+}
+
+/** Below so many times the share that guessing gives, a CLIP knows nothing. */
+const [NEAR_CHANCE, CLASSES_NEAR_CHANCE] = [3, 1.3];
+/** Pairs learned from that are found so many times as often as held-out ones are learned by heart. */
+const BY_HEART = 4;
+
+/** What is wrong with a CLIP, in words, or undefined if it is of use. Chance is one in as many texts as there are. */
+export function clipFault({ retrieval, seen, zeroShot }: ClipReport): string | undefined {
+  const mean = ({ imageToText, textToImage }: Retrieval) => (imageToText.at1 + textToImage.at1) / 2;
+  // Where texts recur, as names of classes do, the share of pictures that find their own says more.
+  const [found, chance, enough] = zeroShot
+    ? [zeroShot.accuracy, 1 / zeroShot.classes, CLASSES_NEAR_CHANCE]
+    : [mean(retrieval), 1 / retrieval.among, NEAR_CHANCE];
+  if (retrieval.among < 10 || found >= enough * chance) return undefined;
+  const percent = (share: number) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+  const heart =
+    mean(seen) > BY_HEART * Math.max(found, 1 / seen.among)
+      ? ` It has learned its own pairs by heart (${percent(mean(seen))}).`
+      : '';
+  return `This CLIP knows hardly more than chance: it finds ${percent(found)} of the held-out pairs, and guessing ${percent(chance)}.${heart}`;
+}
+
+/** Pairs `first` and up, `count` of them. */
+async function measure(clip: ClipEmbedder, pairs: CaptionedPictures, first: number, count: number) {
   const stride = 3 * pairs.side ** 2;
-  const images = await clip.embedImages(imageViews(pairs.images.subarray(first * stride), pairs.side));
-  const captions = Array.from({ length: held }, (_, i) => pairs.caption(first + i, 0));
+  const bytes = pairs.images.subarray(first * stride, (first + count) * stride);
+  const images = await clip.embedImages(imageViews(bytes, pairs.side));
+  const captions = Array.from({ length: count }, (_, i) => pairs.caption(first + i, 0));
   const classes = [...new Set(captions)];
   const embedded = await clip.embedTexts(classes, { truncate: true });
-  const texts = new Float32Array(held * clip.dim);
+  const texts = new Float32Array(count * clip.dim);
   captions.forEach((caption, i) => {
     const label = classes.indexOf(caption);
     texts.set(embedded.subarray(label * clip.dim, (label + 1) * clip.dim), i * clip.dim);
   });
-  const isClasses = classes.length <= Math.min(MOST_CLASSES, held / 2);
+  const isClasses = classes.length <= Math.min(MOST_CLASSES, count / 2);
   return {
-    heldOut: held,
     retrieval: measureRetrieval(images, texts, clip.dim),
     ...(isClasses && {
       zeroShot: {

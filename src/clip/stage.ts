@@ -12,7 +12,7 @@ import { adamState } from '../optim/adamw.ts';
 import { GRADIENTS } from '../optim/micro-batches.ts';
 import { warmupCosine } from '../optim/schedule.ts';
 import type { ClipSettings } from '../recipe/schema.ts';
-import type { Stage } from '../stage/stage.ts';
+import type { Lineage, Stage } from '../stage/stage.ts';
 import { type CaptionedPictures, type ClipBatch, ClipBatches } from './batches.ts';
 import { type Bpe, trainBpe } from './bpe.ts';
 import { clipName } from './clip-source.ts';
@@ -29,6 +29,7 @@ export interface ClipStageOptions {
   /** What `wordsOf` finds in them, where that is known. */
   readonly words?: ClipWords | undefined;
   readonly fingerprint: string;
+  readonly madeFrom?: Lineage | undefined;
   /** Micro-batches that a batch is computed in, to save memory; by default 1. Results are those of the whole batch, up to rounding. */
   readonly microBatches?: number | undefined;
   /** Where `export` writes the trained model. */
@@ -91,6 +92,7 @@ export function clipStage(options: ClipStageOptions): Stage {
     steps: settings.steps,
     batch: settings.batch,
     fingerprint: options.fingerprint,
+    madeFrom: options.madeFrom,
     transient: [GRADIENTS],
 
     async prepare() {
@@ -100,9 +102,9 @@ export function clipStage(options: ClipStageOptions): Stage {
       if (microBatches > 1) await engine.load({ [GRADIENTS]: blank(parameters) });
     },
 
-    async run(step) {
+    async run(step, rate = 1) {
       const { images, ids } = next?.step === step ? next.batch : batches.draw(step);
-      const running = train!({ images, ids, lr: scalar(warmupCosine(settings, step)) });
+      const running = train!({ images, ids, lr: scalar(rate * warmupCosine(settings, step)) });
       // The engine works in another thread: the next batch is drawn meanwhile.
       next = { step: step + 1, batch: batches.draw(step + 1) };
       const out = await running;
@@ -112,10 +114,10 @@ export function clipStage(options: ClipStageOptions): Stage {
     hostState: () => ({}),
     restore() {},
 
-    async export() {
+    async export(labels = {}) {
       const arrays = { ...flatten<NDArray>(await engine.read('params')), ...(image && flatten<NDArray>({ image })) };
       const params = adopt(parameters, arrays, 'the engine');
-      exportClip(options.folder, { settings, bpe, rows, params });
+      exportClip(options.folder, { settings, bpe, rows, params }, labels);
     },
   };
 }

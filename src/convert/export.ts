@@ -6,6 +6,7 @@ import { writeTorch } from '../checkpoint/torch/write.ts';
 import { scheduleOf } from '../diffusion/model.ts';
 import type { TokenizerSettings } from '../recipe/schema.ts';
 import type { RunDirectory } from '../run/directory.ts';
+import { checkMadeFrom } from '../run/lineage.ts';
 import { readBuffers, referenceBuffers } from './buffers.ts';
 
 /**
@@ -21,6 +22,7 @@ export function exportDiffusion(run: RunDirectory, file: string): number {
       `${run.path}: the reference has no transformer that folds tokens: train one with diffusion.fold=1`,
     );
   const { tensors } = run.readModel(run.denoiserStage);
+  checkMadeFrom(run, run.denoiserStage);
   const buffers = readBuffers(run, tensors) ?? referenceBuffers(scheduleOf(run.settings.recipe));
   const state = new Map<string, Writable>(Object.entries({ ...buffers, ...tensors }));
   writeTorch(file, state);

@@ -8,6 +8,7 @@ import type { Recipe } from '../recipe/schema.ts';
 import type { RunFiles, RunSettings } from '../stage/context.ts';
 import { planOf, type StageDescriptor, type StagePlan } from '../stage/descriptor.ts';
 import { fingerprint } from '../stage/fingerprint.ts';
+import { settingsParts } from '../stage/made-from.ts';
 import { type Origin, originOf } from '../stage/origin.ts';
 import type { Latents } from './latents.ts';
 import { isValidated } from './learning-rate.ts';
@@ -86,6 +87,12 @@ function denoiserDescriptor(variety: Variety): StageDescriptor<DenoiserData> {
       const learnedFrom = origin ? fingerprint(latents, origin.id) : latents;
       return fingerprint('diffusion', settings, `${run.settings.seed}`, learnedFrom);
     },
+    madeFrom(run) {
+      const { diffusion } = recipeOf(run.settings.recipe);
+      const origin = variety.originOf(run);
+      const part = name === 'finetune' ? 'diffusion' : 'origin';
+      return { ...settingsParts({ ...diffusion }, run.settings.seed), ...(origin && { [part]: origin.id }) };
+    },
     open({ run }, { latents, id, scorer }, identity) {
       const { seed } = run.settings;
       const recipe = recipeOf(run.settings.recipe);
@@ -93,7 +100,7 @@ function denoiserDescriptor(variety: Variety): StageDescriptor<DenoiserData> {
       const parameters = diffusionParameters(transformerConfig(recipe, latents.dim));
       const initial = origin && adopt(parameters, origin.read(), origin.file);
       const scores = isValidated(recipe.diffusion) ? scorer(recipe) : undefined;
-      const common = { name, recipe, seed, latents, fingerprint: identity, initial };
+      const common = { name, recipe, seed, latents, ...identity, initial };
       return {
         plan: planWith(variety, run.settings.recipe, latents.dim),
         make: (engine, microBatches) =>
@@ -102,9 +109,11 @@ function denoiserDescriptor(variety: Variety): StageDescriptor<DenoiserData> {
             engine,
             microBatches,
             ...(scores && { validate: (ema) => scores.score(ema) }),
-            onExport(params) {
-              run.saveModel(name, params, { latents: id });
-              variety.afterExport?.(run);
+            onExport(params, texts) {
+              const before = run.hasModel(name) ? run.stageHash(name) : undefined;
+              run.saveModel(name, params, { latents: id, ...texts });
+              // The same weights again change nothing for what was made from them.
+              if (run.stageHash(name) !== before) variety.afterExport?.(run);
             },
           }),
         close: async () => scores?.close(),

@@ -10,7 +10,7 @@ import { initializeEach } from '../nn/parameters.ts';
 import { GRADIENTS } from '../optim/micro-batches.ts';
 import { Shuffle } from '../random/shuffle.ts';
 import type { DiffusionSettings } from '../recipe/schema.ts';
-import type { Metrics, Stage } from '../stage/stage.ts';
+import type { Lineage, Metrics, Stage } from '../stage/stage.ts';
 import { drawBatch } from './batch.ts';
 import type { Latents } from './latents.ts';
 import { LearningRate } from './learning-rate.ts';
@@ -25,6 +25,7 @@ export interface DiffusionStageOptions {
   readonly seed: number;
   readonly latents: Latents;
   readonly fingerprint: string;
+  readonly madeFrom?: Lineage | undefined;
   readonly name: 'diffusion' | 'finetune';
   /** Micro-batches that a batch is computed in, to save memory; by default 1. Results are those of the whole batch, up to rounding. */
   readonly microBatches?: number | undefined;
@@ -32,8 +33,8 @@ export interface DiffusionStageOptions {
   readonly initial?: Tree<NDArray> | undefined;
   /** CLIP score of what the averaged weights make. Needed where it steers the learning rate. */
   readonly validate?: ((ema: Tree<NDArray>) => Promise<number>) | undefined;
-  /** Receives the averaged parameters when the stage is done. */
-  readonly onExport: (params: Tree<NDArray>) => Promise<void> | void;
+  /** Receives the averaged parameters when the stage is done, and what goes into their metadata. */
+  readonly onExport: (params: Tree<NDArray>, texts: Lineage) => Promise<void> | void;
 }
 
 export function diffusionStage(options: DiffusionStageOptions): Stage {
@@ -55,6 +56,7 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
     steps: settings.steps,
     batch: settings.batch,
     fingerprint: options.fingerprint,
+    madeFrom: options.madeFrom,
     transient: [GRADIENTS],
 
     async prepare() {
@@ -69,8 +71,8 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
       rate.restore({});
     },
 
-    async run(step) {
-      const lr = rate.at(step);
+    async run(step, slowed = 1) {
+      const lr = slowed * rate.at(step);
       const source = { name, latents, shuffle, schedule, settings, seed, times };
       const feeds = await engine.span('data wait', async () => drawBatch(step, source));
       const out = await train!({ ...feeds, lr: scalar(lr), emaDecay: scalar(emaDecay(settings, step)) });
@@ -90,8 +92,8 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
       rate.restore(host);
     },
 
-    async export() {
-      await options.onExport(await readTraining(engine, config, 'ema'));
+    async export(texts = {}) {
+      await options.onExport(await readTraining(engine, config, 'ema'), texts);
     },
   };
 }

@@ -120,11 +120,18 @@ export class PictureModel {
     return this.decoder.tokens;
   }
 
-  /** Draw codes for conditions, unit rows [pictures, conditionDim], all in one batch. */
+  /**
+   * Draw codes for conditions, unit rows [pictures, conditionDim], all in one batch.
+   * @throws RangeError if there are not as many conditions as seeds; what the signal was aborted with.
+   */
   async draw(
     conditions: Float32Array,
     { settings, seeds, customSampler, negative, signal, onStep }: DrawOptions,
   ): Promise<Drawn> {
+    if (conditions.length !== seeds.length * this.conditionDim)
+      throw new RangeError(
+        `${conditions.length} numbers are not ${seeds.length} conditions of ${this.conditionDim}, one for each seed`,
+      );
     const { steps, truncation } = settings;
     const total = this.schedule.steps;
     const passes = { conditional: 0, unconditional: 0 };

@@ -105,14 +105,15 @@ describe('a generator', () => {
   });
 
   it('compiles the encoder when pictures are first encoded, and checks what goes in and out', async () => {
-    expect(compiled()).not.toContain('encoder');
+    const encoders = () => compiled().filter((name) => name?.startsWith('encoder'));
+    expect(encoders()).toEqual([]);
     const [picture] = await generator.generate(PROMPT);
     const codes = await generator.encode([picture!.image, picture!.image]);
-    expect(compiled().filter((name) => name === 'encoder')).toHaveLength(1);
+    expect(encoders()).toEqual(['encoder 1']);
     expect(codes).toHaveLength(2 * generator.tokens);
     expect(codes.subarray(0, generator.tokens)).toEqual(codes.subarray(generator.tokens));
     await generator.encode([picture!.image]);
-    expect(compiled().filter((name) => name === 'encoder')).toHaveLength(1);
+    expect(encoders()).toEqual(['encoder 1']);
     const wide = { ...picture!.image, width: 32 };
     await expect(generator.encode([wide])).rejects.toThrow(/Picture 1 is 32x16; this model takes 16x16/);
     await expect(generator.decode(codes.subarray(1))).rejects.toThrow(/no whole number of pictures/);

@@ -12,6 +12,7 @@ import { takeRows } from '../diffusion/latents.ts';
 import { Engine, type EngineOptions } from '../engine/engine.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { RunDirectory } from '../run/directory.ts';
+import { checkMadeFrom } from '../run/lineage.ts';
 import { openRunClip, openRunEncoder } from '../run/models.ts';
 import { readStatistics } from '../run/statistics.ts';
 import type { Encoder } from '../vqgan/codec.ts';
@@ -87,7 +88,7 @@ interface Embedded {
 }
 
 export class Generator {
-  private encoder: Promise<Encoder> | undefined;
+  private encoder: Encoder | undefined;
   private statistics: EmbeddingStatistics | undefined;
 
   private constructor(
@@ -127,6 +128,7 @@ export class Generator {
       if (model.status === 'rejected') throw model.reason;
       if (clip.status === 'rejected') throw clip.reason;
       signal?.throwIfAborted();
+      checkMadeFrom(run, run.denoiserStage, clip.value.id);
       checkWidths(run, clip.value, model.value.model);
       return new Generator(run, engine, clip.value, model.value.model, model.value.hash);
     } catch (error) {
@@ -220,7 +222,7 @@ export class Generator {
   async encode(images: readonly RgbImage[]): Promise<Int32Array> {
     checkPictures(images, this.recipe.imageSize);
     this.encoder ??= openRunEncoder(this.run, this.engine);
-    return (await this.encoder).encode(packImages(images));
+    return this.encoder.encode(packImages(images));
   }
 
   /**

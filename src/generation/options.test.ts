@@ -32,7 +32,7 @@ describe('a request', () => {
       { prompt: 1, seed: 10 },
     ]);
     expect(two.batch(4, 16)).toHaveLength(2);
-    expect(request('a', { seed: 2 ** 32 - 1 }).batch(0, 1)).toEqual([{ prompt: 0, seed: 2 ** 32 - 1 }]);
+    expect(request('a', { seed: 2 ** 53 - 1 }).batch(0, 1)).toEqual([{ prompt: 0, seed: 2 ** 53 - 1 }]);
   });
 
   it('fills in what the recipe says of sampling, and what belongs to the model is not among the settings', () => {
@@ -66,8 +66,8 @@ describe('a request', () => {
     ['a list of options', 'a', [], /options are a Array/],
     ['no options', 'a', null, /options are null/],
     ['a seed below zero', 'a', { seed: -1 }, /seed -1/],
-    ['a seed beyond 32 bits', 'a', { seed: 2 ** 32 }, /seed 4294967296/],
-    ['a last seed beyond 32 bits', 'a', { seed: 2 ** 32 - 1, count: 2 }, /seed 4294967295 with 2 pictures/],
+    ['a seed beyond 53 bits', 'a', { seed: 2 ** 53 }, /seed 9007199254740992/],
+    ['a last seed beyond 53 bits', 'a', { seed: 2 ** 53 - 1, count: 2 }, /seed 9007199254740991 with 2 pictures/],
     ['a seed in words', 'a', { seed: 'x' }, /seed is x/],
     ['too few seeds', ['a', 'b'], { seed: [1] }, /1 seeds for 2 prompts/],
     ['a broken seed in a list', ['a', 'b'], { seed: [1, Number.NaN] }, /seed NaN/],

@@ -9,6 +9,7 @@ import type { Recipe } from './schema.ts';
 const ADDED = {
   clip: { gapWeight: 0, imageTower: '' },
   diffusion: { fold: 1 },
+  pictures: { duplicates: 'once', exclude: [], maxPixels: 100 },
   sampling: { correction: 'none' },
 } as const;
 
@@ -27,5 +28,9 @@ export function recipeIdentity(recipe: Recipe): string {
 function settled(part: string, settings: unknown): unknown {
   const added: Readonly<Record<string, unknown>> = part in ADDED ? ADDED[part as keyof typeof ADDED] : {};
   if (typeof settings !== 'object' || settings === null) return settings;
-  return Object.fromEntries(Object.entries(settings).filter(([key, value]) => !(key in added && added[key] === value)));
+  return Object.fromEntries(
+    Object.entries(settings).filter(
+      ([key, value]) => !(key in added && JSON.stringify(added[key]) === JSON.stringify(value)),
+    ),
+  );
 }

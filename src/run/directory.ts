@@ -7,15 +7,18 @@ import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
 import type { NDArray, Tree } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
-import { makeFolder, sweepTemporaries, writeFileAtomic } from '../checkpoint/atomic.ts';
-import { hashFile } from '../checkpoint/hash-file.ts';
+import { makeFolder, writeFileAtomic, writeFileOnce } from '../checkpoint/atomic.ts';
+import { assertFinite } from '../checkpoint/finite.ts';
 import { appendRegular, readText } from '../checkpoint/regular-file.ts';
-import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
+import { hashWithoutTexts, readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import type { Safetensors } from '../checkpoint/safetensors-bytes.ts';
+import { sealed } from '../checkpoint/seal.ts';
 import { recipeIdentity } from '../recipe/identity.ts';
 import { parseRecipe } from '../recipe/recipe.ts';
 import type { RunSettings } from '../stage/context.ts';
 import { fingerprint } from '../stage/fingerprint.ts';
+import { lockRun } from './lock.ts';
+import { PROVENANCE } from './provenance.ts';
 
 export type { RunSettings } from '../stage/context.ts';
 
@@ -24,6 +27,9 @@ const VERSION = 1;
 /** No settings fill more, in bytes. */
 const MOST_SETTINGS = 2 ** 24;
 
+/** Folders that every run has. */
+export const RUN_FOLDERS = ['tokenizer', 'diffusion', 'finetune', 'checkpoints', 'cache'] as const;
+
 const runSchema = z.object({
   format: z.literal(FORMAT),
   version: z.number(),
@@ -31,6 +37,8 @@ const runSchema = z.object({
   data: z.string(),
   clip: z.string(),
   recipe: z.unknown(),
+  relative: z.object({ data: z.string().optional(), clip: z.string().optional() }).optional(),
+  fullSteps: z.record(z.string(), z.int()).optional(),
 });
 
 export class RunDirectory {
@@ -48,10 +56,11 @@ export class RunDirectory {
   /** @throws UserError if the folder already holds a run, or cannot be made. */
   static create(folder: string, settings: RunSettings): RunDirectory {
     RunDirectory.assertFree(folder);
-    for (const sub of ['', 'tokenizer', 'diffusion', 'finetune', 'checkpoints', 'cache'])
-      makeFolder(path.join(folder, sub));
+    for (const sub of ['', ...RUN_FOLDERS]) makeFolder(path.join(folder, sub));
     const run = new RunDirectory(folder, settings);
-    run.writeJson('run.json', { format: FORMAT, version: VERSION, ...settings });
+    // Of two that begin the same run at once one succeeds.
+    const text = run.settingsText(settings);
+    if (!writeFileOnce(run.file('run.json'), text)) RunDirectory.assertFree(folder);
     return run;
   }
 
@@ -61,16 +70,35 @@ export class RunDirectory {
       throw new UserError(`There is no folder ${folder}: name a run directory made by clipvq train or clipvq demo`);
     const file = path.join(folder, 'run.json');
     if (!fs.existsSync(file)) throw new UserError(`${folder} is not a model: it has no run.json`);
-    sweepTemporaries(folder);
     const parsed = runSchema.safeParse(readJson(file));
     if (!parsed.success)
       throw new UserError(
         `${file} does not describe a run: ${parsed.error.issues[0]?.path.join('.')}: ${parsed.error.issues[0]?.message}`,
       );
-    const { version, seed, data, clip, recipe } = parsed.data;
+    const { version, seed, recipe, fullSteps, relative } = parsed.data;
     if (version !== VERSION)
       throw new UserError(`${folder} is of format version ${version}; this program reads version ${VERSION}`);
-    return new RunDirectory(folder, { seed, data, clip, recipe: parseRecipe(recipe, file) });
+    const placed = (place: string, from: string | undefined) => placeNow(folder, place, from);
+    const data = placed(parsed.data.data, relative?.data);
+    const clip = placed(parsed.data.clip, relative?.clip);
+    const settings = { seed, data, clip, recipe: parseRecipe(recipe, file) };
+    return new RunDirectory(folder, fullSteps ? { ...settings, fullSteps } : settings);
+  }
+
+  /**
+   * The same run with other settings, which are written down.
+   * @throws UserError if another process trains it.
+   */
+  changed(settings: RunSettings): RunDirectory {
+    const run = new RunDirectory(this.path, settings);
+    if (JSON.stringify(settings) === JSON.stringify(this.settings)) return run;
+    const lock = lockRun(this.path);
+    try {
+      writeFileAtomic(this.file('run.json'), this.settingsText(settings));
+    } finally {
+      lock.release();
+    }
+    return run;
   }
 
   static exists(folder: string): boolean {
@@ -82,7 +110,16 @@ export class RunDirectory {
   }
 
   writeJson(name: string, value: unknown): void {
-    writeFileAtomic(this.file(name), `${JSON.stringify(value, null, 2)}\n`);
+    writeFileAtomic(this.file(name), this.jsonText(value));
+  }
+
+  private settingsText(settings: RunSettings): string {
+    const relative = relativePlaces(this.path, settings);
+    return this.jsonText({ format: FORMAT, version: VERSION, ...settings, ...(relative && { relative }) });
+  }
+
+  private jsonText(value: unknown): string {
+    return `${JSON.stringify(value, null, 2)}\n`;
   }
 
   /** One JSON value a line. */
@@ -95,18 +132,36 @@ export class RunDirectory {
     appendRegular(this.file('log.jsonl'), `${JSON.stringify(entry)}\n`);
   }
 
+  /**
+   * Take the entries of a stage that come after `step` out of the log, and what a killed run left of a line: a run that goes on from there
+   * writes them again.
+   */
+  trimLog(stage: string, step: number): void {
+    const file = this.file('log.jsonl');
+    if (!fs.existsSync(file)) return;
+    const text = readText(file);
+    const kept = text.split('\n').filter((line) => {
+      const entry = logEntry(line);
+      return entry !== undefined && !(entry.stage === stage && Number(entry.step) > step);
+    });
+    const left = kept.map((line) => `${line}\n`).join('');
+    if (left !== text) writeFileAtomic(file, left);
+  }
+
   /** Where the compact CLIP of this run lies. */
   get clipFolder(): string {
     return this.file('clip');
   }
 
-  /** Write a stage's trained parameters. */
+  /**
+   * Write a stage's trained parameters.
+   * @throws NotFinite if they hold NaN or infinity: the file that was there stays.
+   */
   saveModel(stage: string, params: Tree<NDArray>, metadata: Readonly<Record<string, string>>): void {
-    writeSafetensors(this.file(stage, 'model.safetensors'), flatten(params), {
-      format: `${FORMAT} ${stage}`,
-      version: `${VERSION}`,
-      ...metadata,
-    });
+    const tensors = flatten<NDArray>(params);
+    for (const [name, array] of Object.entries(tensors)) assertFinite(array, `${name} of the ${stage} model`);
+    const texts = { format: `${FORMAT} ${stage}`, version: `${VERSION}`, ...metadata };
+    writeSafetensors(this.file(stage, 'model.safetensors'), tensors, sealed(texts));
   }
 
   /** @throws UserError if the stage has not been trained yet, or its file is damaged or foreign. */
@@ -131,9 +186,10 @@ export class RunDirectory {
     return this.hasModel('finetune') ? 'finetune' : 'diffusion';
   }
 
-  /** Forget a stage's model, because what it was made from is no more. */
+  /** Put a stage's model aside, because what it was made from is no more: as `replaced.safetensors`, in the place of an older one. */
   forgetModel(stage: string): void {
-    fs.rmSync(this.file(stage, 'model.safetensors'), { force: true });
+    if (this.hasModel(stage))
+      fs.renameSync(this.file(stage, 'model.safetensors'), this.file(stage, 'replaced.safetensors'));
   }
 
   hasModel(stage: string): boolean {
@@ -149,11 +205,38 @@ export class RunDirectory {
     );
   }
 
-  /** SHA-256 of a stage's trained weights, in hex; read in pieces, since they may be larger than memory holds at once. */
+  /**
+   * SHA-256 of a stage's trained weights, in hex: of their file without what it says of its making. Read in pieces, since they may be
+   * larger than memory holds at once.
+   */
   stageHash(stage: string): string {
     const hash = createHash('sha256');
-    hashFile(hash, this.file(stage, 'model.safetensors'));
+    hashWithoutTexts(hash, this.file(stage, 'model.safetensors'), PROVENANCE);
     return hash.digest('hex');
+  }
+}
+
+/** The way from a run to its pictures and its CLIP, so that all of them can be moved together. */
+function relativePlaces(folder: string, { data, clip }: RunSettings): { data?: string; clip?: string } | undefined {
+  const way = (place: string) => (path.isAbsolute(place) ? path.relative(path.resolve(folder), place) : undefined);
+  const [toData, toClip] = [way(data), way(clip)];
+  if (toData === undefined && toClip === undefined) return undefined;
+  return { ...(toData !== undefined && { data: toData }), ...(toClip !== undefined && { clip: toClip }) };
+}
+
+/** Where something lies that a run names by its full path: there, or where it lay as seen from the run. */
+function placeNow(folder: string, place: string, relative: string | undefined): string {
+  if (relative === undefined || !path.isAbsolute(place) || fs.existsSync(place)) return place;
+  const moved = path.resolve(folder, relative);
+  return fs.existsSync(moved) ? moved : place;
+}
+
+function logEntry(line: string): { readonly stage?: unknown; readonly step?: unknown } | undefined {
+  try {
+    const entry: unknown = JSON.parse(line);
+    return typeof entry === 'object' && entry !== null ? entry : undefined;
+  } catch {
+    return undefined;
   }
 }
 

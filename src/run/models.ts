@@ -1,9 +1,12 @@
 /** The models of a run directory, opened: its CLIP, and the tokenizer it has trained. */
 
+import fs from 'node:fs';
+import path from 'node:path';
+import { UserError } from '../base/errors.ts';
 import { hashClip, resolveClip } from '../clip/clip-source.ts';
 import { type ClipEmbedder, type EmbedderOptions, openEmbedder } from '../clip/embedder.ts';
 import type { Executor } from '../engine/executor.ts';
-import { codecBatch, compileEncoder, type Decoder, type Encoder, makeDecoder } from '../vqgan/codec.ts';
+import { type Decoder, type Encoder, makeDecoder, makeEncoder } from '../vqgan/codec.ts';
 import type { RunDirectory } from './directory.ts';
 
 export interface RunClipOptions extends EmbedderOptions {
@@ -12,8 +15,13 @@ export interface RunClipOptions extends EmbedderOptions {
 }
 
 /** The CLIP a run was trained with. It computes on the CPU whatever the device, with as many threads as the engine. */
-export function openRunClip(run: RunDirectory, { clip, ...options }: RunClipOptions = {}): Promise<ClipEmbedder> {
-  return openEmbedder(clip ?? clipOf(run), options);
+export async function openRunClip(run: RunDirectory, { clip, ...options }: RunClipOptions = {}): Promise<ClipEmbedder> {
+  const place = clip ?? clipOf(run);
+  if (path.isAbsolute(place) && !fs.existsSync(place))
+    throw new UserError(
+      `The CLIP of ${run.path} is not in ${place} any more: name its folder with --clip (the same files elsewhere do)`,
+    );
+  return openEmbedder(place, options);
 }
 
 /** Identity of that CLIP: the `id` that the embedder will have. It is read off the files; nothing is loaded. */
@@ -22,15 +30,12 @@ export const runClipId = async (run: RunDirectory): Promise<string> => hashClip(
 const clipOf = ({ settings, clipFolder }: RunDirectory): string =>
   settings.clip === 'compact' ? clipFolder : settings.clip;
 
-/** The encoder of the tokenizer that a run has trained, for `batch` pictures at a time. */
-export function openRunEncoder(
-  run: RunDirectory,
-  executor: Executor,
-  batch = codecBatch(run.settings.recipe.imageSize),
-): Promise<Encoder> {
+/** The encoder of the tokenizer that a run has trained, for any number of pictures; in batches of one size if that is given. */
+export function openRunEncoder(run: RunDirectory, executor: Executor, batch?: number): Encoder {
   const { tensors } = run.readModel('tokenizer');
   const { recipe, seed } = run.settings;
-  return compileEncoder(executor, tensors, recipe, batch, run.file('tokenizer', 'model.safetensors'), seed);
+  const sizes = batch === undefined ? {} : { sizes: [batch] };
+  return makeEncoder(executor, tensors, recipe, run.file('tokenizer', 'model.safetensors'), { seed, ...sizes });
 }
 
 /** Its decoder, for any number of pictures. */

@@ -14,6 +14,8 @@ import { originFile, originFolder } from '../stage/origin.ts';
 import { DISCRIMINATOR_FILE } from '../vqgan/discriminator-file.ts';
 import { tokenizerParameters } from '../vqgan/model.ts';
 import { RunDirectory, type RunSettings } from './directory.ts';
+import { checkMadeFrom } from './lineage.ts';
+import { madeFromTexts } from './provenance.ts';
 
 /** The stages that can start from weights. A second stage starts from the first one's anyway. */
 const PARTS = ['tokenizer', 'diffusion'] as const;
@@ -74,6 +76,7 @@ export function createFrom(source: RunDirectory, folder: string, settings: RunSe
   const stages = { tokenizer: 'tokenizer', diffusion: source.denoiserStage } as const;
   const parts = PARTS.filter((part) => source.hasModel(stages[part]));
   if (parts.length === 0) throw new UserError(`${source.path} holds no trained model to start from`);
+  if (parts.includes('diffusion')) checkMadeFrom(source, stages.diffusion);
   // The settings come after the weights: a folder with settings starts from all of them, or is none.
   makeFolder(originFolder(folder));
   const models = parts.map((part) => [part, source.readModel(stages[part]).tensors] as const);
@@ -83,7 +86,11 @@ export function createFrom(source: RunDirectory, folder: string, settings: RunSe
   const discriminator = fs.existsSync(kept) ? readSafetensors(kept).tensors : undefined;
   if (discriminator) writeSafetensors(originFile(folder, 'discriminator'), discriminator, {});
   const run = RunDirectory.create(folder, settings);
-  for (const [part, tensors] of models) run.saveModel(part, unflatten(tensors), {});
+  for (const [part, tensors] of models) {
+    // The copy of the diffusion model speaks the codes of the tokenizer beside it: another one will not do.
+    const isPair = part === 'diffusion' && parts.includes('tokenizer');
+    run.saveModel(part, unflatten(tensors), isPair ? madeFromTexts({ tokenizer: run.stageHash('tokenizer') }) : {});
+  }
   if (discriminator) writeSafetensors(discriminatorOf(run), discriminator, {});
   return run;
 }

@@ -13,6 +13,8 @@ export interface RunSettings {
   /** `compact` for the CLIP trained in this run, else a folder or hub name that @huggingface/transformers loads. */
   readonly clip: string;
   readonly recipe: Recipe;
+  /** Steps that stages would have by the preset, where the run was begun with fewer. */
+  readonly fullSteps?: { readonly [stage: string]: number | undefined } | undefined;
 }
 
 /** A run directory as stages see it: its settings, and the models in it by the name of their stage. */

@@ -10,7 +10,7 @@ import type { Program } from '../graph/index.ts';
 import type { Parameter } from '../nn/parameters.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import type { RunFiles, RunSettings, StageContext } from './context.ts';
-import type { Stage } from './stage.ts';
+import type { Lineage, Stage } from './stage.ts';
 
 /** Work as it can be planned: its batch, and what it needs when that is computed in micro-batches. */
 export interface StagePlan {
@@ -56,10 +56,15 @@ export interface OpenStage<Report = unknown> {
   close?(): Promise<void>;
 }
 
+/** Identity of all that a stage is made from, whole and in parts. */
+export type StageIdentity = Pick<Stage, 'fingerprint' | 'madeFrom'>;
+
 /** @typeParam Data what the stage may see of the run's pictures. */
 export interface StageDescriptor<Data, Report = unknown> {
   /** The name of its model, its checkpoint and its settings. */
   readonly name: string;
+  /** The file of the run that keeps its report, where it has one. */
+  readonly reportFile?: string;
   /** Whether a run of these settings has this stage. */
   isPartOf(settings: RunSettings): boolean;
   /** @throws UserError if the run's settings, or what is trained so far, do not allow it. */
@@ -74,5 +79,7 @@ export interface StageDescriptor<Data, Report = unknown> {
    * @param data identity of what it sees; undefined where that follows from seed and settings.
    */
   fingerprint(run: RunFiles, data: string | undefined): string;
-  open(context: StageContext, data: Data, fingerprint: string): OpenStage<Report>;
+  /** The same in parts, without what it sees. */
+  madeFrom(run: RunFiles): Lineage;
+  open(context: StageContext, data: Data, identity: StageIdentity): OpenStage<Report>;
 }

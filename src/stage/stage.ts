@@ -5,6 +5,9 @@ import type { NDArray } from '../base/ndarray.ts';
 /** Numbers of one step, for the log and the progress line; `loss` is always among them. */
 export type Metrics = { readonly loss: number; readonly [name: string]: number };
 
+/** Names and hashes of what something was made from. */
+export type Lineage = Readonly<Record<string, string>>;
+
 export interface Stage {
   readonly name: string;
   readonly steps: number;
@@ -12,18 +15,25 @@ export interface Stage {
   readonly batch: number;
   /** Identity of all that the stage learns from and of its settings: a checkpoint with another one is not resumed. */
   readonly fingerprint: string;
+  /** The parts of that identity, each under its name: what a checkpoint says of itself, so that it is known what has changed. */
+  readonly madeFrom?: Lineage | undefined;
   /** Paths of the engine's state that every step writes before it reads: a checkpoint leaves them out. */
   readonly transient?: readonly string[];
   /** Compile the programs and put the first state into the engine, under `state`. */
   prepare(): Promise<void>;
-  /** Run step `step`, counted from 0. The result is a pure function of the state and the step, so that a resumed run repeats it. */
-  run(step: number): Promise<Metrics>;
+  /**
+   * Run step `step`, counted from 0, with `rate` times the learning rate that the settings have for it (1 by default). The result is
+   * a pure function of the state, the step and the rate, so that a resumed run repeats it.
+   */
+  run(step: number, rate?: number): Promise<Metrics>;
+  /** What a step does beside learning, called in place of `run` where a step is left out. */
+  skip?(step: number): Promise<void>;
   /** Milliseconds that the steps so far have waited for their pictures, where a stage reads any. */
   waited?(): number;
   /** What the trainer must keep besides the engine's state, such as loss histories. */
   hostState(): Readonly<Record<string, NDArray>>;
   /** Take up what `hostState` gave. */
   restore(host: Readonly<Record<string, NDArray>>): void;
-  /** Write the trained model into the run directory. */
-  export(): Promise<void>;
+  /** Write the trained model into the run directory, with `texts` in its metadata. */
+  export(texts?: Lineage): Promise<void>;
 }

@@ -2,6 +2,7 @@
 
 import type { RunDirectory } from '../run/directory.ts';
 import type { StageContext } from '../stage/context.ts';
+import type { OnChange } from './standing.ts';
 
 export interface RunContext extends StageContext {
   readonly run: RunDirectory;
@@ -11,6 +12,8 @@ export interface RunContext extends StageContext {
   readonly checkpointEvery: number;
   /** End each stage after this many steps in all, if it is longer. */
   readonly maxSteps?: number | undefined;
+  /** What to do with a stage that was begun with other pictures or models. */
+  readonly changed?: OnChange | undefined;
   /** Micro-batches that a batch is computed in, where it has so many pictures. */
   readonly microBatches?: number | undefined;
   /** Bytes that the process may hold: batches are computed in as many micro-batches as that takes. */

@@ -3,6 +3,7 @@
 import type { CaptionedPictures } from '../clip/batches.ts';
 import type { PictureReader } from '../data/cache/reader.ts';
 import type { DenoiserData } from '../diffusion/descriptor.ts';
+import type { Lineage } from '../stage/stage.ts';
 import type { RunContext } from './context.ts';
 import { RunLatents } from './latents.ts';
 import { RunPairs } from './pairs.ts';
@@ -12,6 +13,8 @@ import { type Pictures, type RunPictures, readyPictures } from './pictures.ts';
 export interface DataSource<Data> {
   /** What it holds, without an engine or a network; undefined where that follows from the run's settings. */
   identity(): Promise<string | undefined>;
+  /** The same in parts, each under its name. */
+  madeFrom(): Promise<Lineage>;
   open(): Promise<Data>;
   close(): void;
 }
@@ -37,6 +40,7 @@ export function stageData(context: RunContext, pictures: Pictures | undefined): 
     pairs: new RunPairs(context),
     pictures: {
       identity: async () => readied().id,
+      madeFrom: async () => ({ pictures: readied().id }),
       open: async () => readied().reader,
       close: () => ready?.reader.close(),
     },

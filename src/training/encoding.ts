@@ -16,10 +16,12 @@ import type { ImageSource } from '../data/sources/source.ts';
 import type { Latents } from '../diffusion/latents.ts';
 import { Engine } from '../engine/engine.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
+import { identityOf } from '../recipe/identity.ts';
 import type { RunDirectory } from '../run/directory.ts';
 import { openRunClip, openRunEncoder, runClipId } from '../run/models.ts';
 import type { Watch } from '../stage/context.ts';
 import { fingerprint } from '../stage/fingerprint.ts';
+import type { Lineage } from '../stage/stage.ts';
 import { codecBatch, type Encoder } from '../vqgan/codec.ts';
 import { encodingPlan } from '../vqgan/descriptor.ts';
 import type { RunContext } from './context.ts';
@@ -52,6 +54,13 @@ export async function latentsId(run: RunDirectory, pictures: Pick<Encodable, 'id
   return idOf(run, pictures, await runClipId(run), run.stageHash('tokenizer'));
 }
 
+/** The parts of that identity. */
+export async function latentsMadeFrom(run: RunDirectory, { id }: Pick<Encodable, 'id'>): Promise<Lineage> {
+  refuseUntrained(run);
+  const pictures = fingerprint(id, `${run.settings.recipe.pictures.views}`);
+  return { pictures, clip: await runClipId(run), tokenizer: run.stageHash('tokenizer') };
+}
+
 const idOf = ({ settings }: RunDirectory, { id }: Pick<Encodable, 'id'>, clip: string, tokenizer: string): string =>
   fingerprint(id, `${settings.recipe.pictures.views}`, clip, tokenizer);
 
@@ -79,14 +88,14 @@ export async function encodePictures(context: RunContext, pictures: Encodable): 
     const batch = codecBatch(recipe.imageSize);
     const microBatches =
       limit === undefined ? 1 : planUnder(encodingPlan(recipe, batch), 1, limit, currentBaseline()).microBatches;
-    const codec = await openRunEncoder(run, engine, batch / microBatches);
+    const codec = openRunEncoder(run, engine, batch / microBatches);
     const { views } = recipe.pictures;
     const cache = openLatentCache(run.file('cache'), {
       pictures: JSON.stringify([
         ...[recipe.imageSize, variationOf(recipe.pictures), isFixed(recipe.pictures) ? 0 : seed],
         ...(pictures.source.decoding === undefined ? [] : [pictures.source.decoding]),
       ]),
-      tokenizer: fingerprint(tokenizer, JSON.stringify(recipe.tokenizer), `${seed}`),
+      tokenizer: fingerprint(tokenizer, identityOf('tokenizer', recipe.tokenizer), `${seed}`),
       tokens: codec.tokens,
       clip: clip.id,
       dim: clip.dim,

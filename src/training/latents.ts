@@ -2,8 +2,9 @@
 
 import type { DenoiserData } from '../diffusion/descriptor.ts';
 import { hasStatistics } from '../run/statistics.ts';
+import type { Lineage } from '../stage/stage.ts';
 import type { RunContext } from './context.ts';
-import { type Encodable, type EncodedPictures, encodePictures, latentsId } from './encoding.ts';
+import { type Encodable, type EncodedPictures, encodePictures, latentsId, latentsMadeFrom } from './encoding.ts';
 import { keepStatistics } from './statistics.ts';
 import { Validation } from './validation.ts';
 
@@ -18,6 +19,10 @@ export class RunLatents {
   /** @throws UserError if a model that encodes has not been trained yet. */
   identity(): Promise<string> {
     return latentsId(this.context.run, this.pictures());
+  }
+
+  madeFrom(): Promise<Lineage> {
+    return latentsMadeFrom(this.context.run, this.pictures());
   }
 
   /** Codes and embeddings of all pictures; what the cache lacks is encoded first. */

@@ -5,6 +5,7 @@ import type { Rejected } from '../data/sources/containers/container.ts';
 import { openPairs, type PairSource } from '../data/sources/pairs.ts';
 import { loadAll } from '../data/sources/source.ts';
 import { fingerprint } from '../stage/fingerprint.ts';
+import type { Lineage } from '../stage/stage.ts';
 import type { RunContext } from './context.ts';
 
 /** Where the CLIP's captioned faces begin: far from any face the generator learns from, so that the two never share a picture. */
@@ -20,6 +21,10 @@ export class RunPairs {
     if (this.context.run.settings.data === 'faces') return undefined;
     const { images, caption } = await this.found();
     return fingerprint(...Array.from({ length: images.size }, (_, i) => `${images.contentId(i)} ${caption(i, 0)}`));
+  }
+
+  async madeFrom(): Promise<Lineage> {
+    return { pairs: (await this.identity()) ?? this.context.run.settings.data };
   }
 
   /** All of them, at the size that the CLIP sees. */

@@ -12,6 +12,7 @@ import type { ImageSource } from '../data/sources/source.ts';
 import type { PictureSettings } from '../recipe/schema.ts';
 import type { RunDirectory } from '../run/directory.ts';
 import type { RunSettings, Watch } from '../stage/context.ts';
+import { inOrder, keepOrder, knownOrder } from './order.ts';
 
 /** Where faces begin that no stage learns from, for measuring. */
 export const HELD_OUT_FACES_OFFSET = 2_000_000_000;
@@ -22,6 +23,8 @@ export interface Pictures {
   readonly rejected: readonly Rejected[];
   /** What the look at them found, to save the next one. Empty for built-in sets. */
   readonly inventory: readonly InventoryLine[];
+  /** Content ids in the order in which the run met them, also of pictures that are not there now. Empty for built-in sets. */
+  readonly order: readonly string[];
 }
 
 /**
@@ -36,16 +39,18 @@ export async function openPictures(
 ): Promise<Pictures> {
   const rejected: Rejected[] = [];
   const inventory: InventoryLine[] = [];
+  const known = resumed && knownLines(resumed);
   const source = await openSource(data, {
     faces: { seed, count: recipe.images, offset: 0 },
     ...pictureOptions(recipe.pictures),
-    known: resumed && knownLines(resumed),
+    known,
     onLine: (line) => inventory.push(line),
     signal,
     onProgress: display.count('checking'),
     onRejected: (file) => rejected.push(file),
   });
-  return { source, rejected, inventory };
+  if (inventory.length === 0) return { source, rejected, inventory, order: [] };
+  return { ...inOrder(source, resumed ? knownOrder(resumed, known ?? []) : []), rejected, inventory };
 }
 
 /** What the settings say of opening pictures. */
@@ -90,10 +95,11 @@ function removeOthers(folder: string, name: string): void {
 /** Make the pictures ready for the stages. What was left out is listed in the run directory, and said. */
 export function readyPictures(
   run: RunDirectory,
-  { source, rejected, inventory }: Pictures,
+  { source, rejected, inventory, order }: Pictures,
   { signal, display }: Watch,
 ): RunPictures {
   const { recipe, seed } = run.settings;
+  if (order.length > 0) keepOrder(run, order);
   if (inventory.length > 0) run.writeLines(INVENTORY, inventory);
   // A list of an earlier look would outlive its causes.
   if (rejected.length > 0) run.writeLines('rejected.jsonl', rejected);

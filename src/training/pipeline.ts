@@ -1,11 +1,16 @@
 /** From pictures to a model: the stages in order, each learning from what the one before has left. */
 
+import fs from 'node:fs';
 import type { ClipReport } from '../clip/report.ts';
+import { checkMadeFrom } from '../run/lineage.ts';
+import { lockRun } from '../run/lock.ts';
+import { sweepRun } from '../run/sweep.ts';
 import type { RunContext } from './context.ts';
 import { type StageData, stageData } from './data.ts';
 import type { Pictures } from './pictures.ts';
 import { runStage } from './run-stage.ts';
 import { type RegisteredStage, type StageName, stages } from './stages.ts';
+import { doneNote } from './standing.ts';
 import { isFinished } from './trainer.ts';
 
 export interface PipelineOptions extends RunContext {
@@ -24,40 +29,57 @@ export interface Trained {
 
 /**
  * Train stages of a run, in the order in which they are given.
- * @throws UserError, or Interrupted when the signal fires (training can then be resumed).
+ * @throws UserError (also if another process trains the run), or Interrupted when the signal fires (training can then be resumed).
  */
 export async function trainPipeline(options: PipelineOptions): Promise<Trained> {
+  const lock = lockRun(options.run.path);
+  sweepRun(options.run);
   const data = stageData(options, options.pictures);
   const seconds: Record<string, number> = {};
   const reports: Partial<Record<StageName, unknown>> = {};
+  // What was trained now makes those that learn from it begin anew.
+  let { changed } = options;
   try {
     for (const name of options.stages) {
       const start = performance.now();
-      reports[name] = await train(stages[name], options, data);
+      const done = await train(stages[name], { ...options, changed }, data);
+      reports[name] = done.report;
+      if (done.isTrained) changed ??= 'follow';
       seconds[name] = (performance.now() - start) / 1000;
     }
     return { seconds, clip: reports.clip as ClipReport | undefined };
   } finally {
     for (const source of [data.pairs, data.pictures, data.latents]) source.close();
+    lock.release();
   }
 }
 
-/**
- * Train a stage, if the run has it and it is not finished.
- * @returns what was measured of its model, where the stage measures it.
- */
-async function train(stage: RegisteredStage, context: RunContext, data: StageData): Promise<unknown> {
-  const { run } = context;
+interface Done {
+  readonly isTrained: boolean;
+  /** What was measured of its model, where the stage measures it. */
+  readonly report: unknown;
+}
+
+/** Train a stage, if the run has it and it is not finished. What a kill has prevented from being measured is measured now. */
+async function train(stage: RegisteredStage, context: RunContext, data: StageData): Promise<Done> {
+  const { run, display } = context;
   stage.refuse?.(run);
-  if (!stage.isPartOf(run.settings)) return undefined;
-  const fingerprint = stage.fingerprint(run, await stage.dataId(data));
-  const identity = { name: stage.name, steps: stage.stepsOf(run.settings.recipe), fingerprint };
-  if (isFinished(identity, context)) return undefined;
-  const opened = await stage.open(context, data, fingerprint);
+  if (!stage.isPartOf(run.settings)) return { isTrained: false, report: undefined };
+  if (stage.name === 'finetune') checkMadeFrom(run, 'diffusion');
+  const identity = await stage.identity(run, data);
+  const named = { name: stage.name, steps: stage.stepsOf(run.settings.recipe), ...identity };
+  const isDone = isFinished(named, context);
+  if (isDone) {
+    const note = doneNote(run, named);
+    if (note !== undefined) display.note(note);
+    if (stage.reportFile === undefined || fs.existsSync(run.file(stage.reportFile)))
+      return { isTrained: false, report: undefined };
+  }
+  const opened = await stage.open(context, data, identity);
   try {
-    await runStage(context, opened.plan, (engine, microBatches) => opened.make(engine, microBatches));
+    if (!isDone) await runStage(context, opened.plan, (engine, microBatches) => opened.make(engine, microBatches));
   } finally {
     await opened.close?.();
   }
-  return opened.report?.();
+  return { isTrained: !isDone, report: await opened.report?.() };
 }

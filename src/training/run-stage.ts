@@ -1,5 +1,6 @@
 /** One stage of a run from beginning to end; under a limit of memory in as many micro-batches as that takes, and in more if it takes more. */
 
+import { availableParallelism } from 'node:os';
 import { UserError } from '../base/errors.ts';
 import { Engine } from '../engine/engine.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
@@ -58,6 +59,7 @@ async function attempt(
     await trainStage(make(engine), {
       ...context,
       engine,
+      threads: context.engineOptions.threads || availableParallelism(),
       isTooLarge,
       onProgress: (progress) => display.step(progress),
       onNote: (note) => display.note(note),

@@ -2,16 +2,17 @@
 
 import { clipDescriptor } from '../clip/descriptor.ts';
 import { diffusionDescriptor, finetuneDescriptor } from '../diffusion/descriptor.ts';
-import type { RunSettings, StageContext } from '../stage/context.ts';
-import type { OpenStage, StageDescriptor } from '../stage/descriptor.ts';
+import type { RunFiles, RunSettings, StageContext } from '../stage/context.ts';
+import type { OpenStage, StageDescriptor, StageIdentity } from '../stage/descriptor.ts';
 import { tokenizerDescriptor } from '../vqgan/descriptor.ts';
 import type { DataKinds, StageData } from './data.ts';
 
 /** A stage with its way to what it learns from. */
 export interface RegisteredStage<Report = unknown> extends Omit<StageDescriptor<never, Report>, 'open'> {
   readonly sees: keyof DataKinds;
-  dataId(data: StageData): Promise<string | undefined>;
-  open(context: StageContext, data: StageData, fingerprint: string): Promise<OpenStage<Report>>;
+  /** Identity of all that it is made from. */
+  identity(run: RunFiles, data: StageData): Promise<StageIdentity>;
+  open(context: StageContext, data: StageData, identity: StageIdentity): Promise<OpenStage<Report>>;
 }
 
 const seeing = <Kind extends keyof DataKinds, Report>(
@@ -20,8 +21,11 @@ const seeing = <Kind extends keyof DataKinds, Report>(
 ): RegisteredStage<Report> => ({
   ...descriptor,
   sees: kind,
-  dataId: (data) => data[kind].identity(),
-  open: async (context, data, fingerprint) => descriptor.open(context, await data[kind].open(), fingerprint),
+  identity: async (run, data) => ({
+    fingerprint: descriptor.fingerprint(run, await data[kind].identity()),
+    madeFrom: { ...descriptor.madeFrom(run), ...(await data[kind].madeFrom()) },
+  }),
+  open: async (context, data, identity) => descriptor.open(context, await data[kind].open(), identity),
 });
 
 export const stages = {

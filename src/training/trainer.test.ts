@@ -12,7 +12,7 @@ import { Engine } from '../engine/engine.ts';
 import { integers, normals } from '../random/noise.ts';
 import { makeRecipe } from '../recipe/recipe.ts';
 import { RunDirectory } from '../run/directory.ts';
-import type { Metrics, Stage } from '../stage/stage.ts';
+import type { Stage } from '../stage/stage.ts';
 import { type TrainOptions, trainStage } from './trainer.ts';
 
 const recipe = makeRecipe('nano', {
@@ -62,7 +62,7 @@ function stage(fingerprint = 'a', microBatches = 1): Stage {
     latents,
     fingerprint,
     microBatches,
-    onExport: (params) => run.saveModel('diffusion', params, {}),
+    onExport: (params, texts) => run.saveModel('diffusion', params, texts),
   });
 }
 
@@ -123,25 +123,57 @@ describe('trainer', () => {
     expect(await losses(stage(), { resume: true })).toEqual([]);
   });
 
-  it('starts again, and says so, when what it learns from has changed', async () => {
+  it('stops with a choice where it does not know what has changed, touches nothing, and does as it is told', async () => {
     await losses(stage('a'));
+    const [model, file] = [weights(), run.file('checkpoints', 'diffusion.safetensors')];
+    const checkpoint = fs.readFileSync(file);
+    await expect(losses(stage('b'), { resume: true })).rejects.toThrow(
+      /diffusion: what it was made from changed since its checkpoint of step 8, which was not touched: add --changed restart .* or --changed go-on/,
+    );
+    expect(weights().equals(model)).toBe(true);
+    expect(fs.readFileSync(file).equals(checkpoint)).toBe(true);
     const notes: string[] = [];
-    expect(await losses(stage('b'), { resume: true, onNote: (note) => notes.push(note) })).toHaveLength(8);
-    expect(notes.join()).toMatch(/diffusion: what it learns from has changed/);
+    const onNote = (note: string) => notes.push(note);
+    expect(await losses(stage('b'), { resume: true, changed: 'restart', onNote })).toHaveLength(8);
+    expect(notes.join()).toMatch(/what it was made from changed .* it starts again/);
   });
 
-  it('stops when the loss is no longer a number, and keeps the last good checkpoint', async () => {
-    const made = stage();
-    const broken: Stage = {
-      ...made,
-      run: async (step): Promise<Metrics> => (step === 5 ? { loss: Number.NaN } : made.run(step)),
-    };
-    await expect(losses(broken, { checkpointEvery: 4 })).rejects.toThrow(
-      /diffusion: the loss is NaN at step 6; resume from step 4/,
+  it('goes on from the checkpoint before the last where the last one is damaged', async () => {
+    const whole = await losses(stage(), { checkpointEvery: 3 });
+    const file = run.file('checkpoints', 'diffusion.safetensors');
+    const bytes = fs.readFileSync(file);
+    bytes[bytes.length - 100]! ^= 4;
+    fs.writeFileSync(file, bytes);
+    fs.rmSync(run.file('diffusion', 'model.safetensors'));
+    const notes: string[] = [];
+    const rest = await losses(stage(), { resume: true, onNote: (note) => notes.push(note) });
+    expect(rest).toEqual(whole.slice(6));
+    expect(notes.join()).toMatch(/checksum .* it goes on from the checkpoint before it, of step 6/);
+  });
+
+  it('keeps checkpoints by time where steps take long', async () => {
+    await losses(stage(), { checkpointSeconds: 0, maxSteps: 5 });
+    const of = (name: string) => readMetadata(run.file('checkpoints', name)).step;
+    expect([of('diffusion.safetensors'), of('diffusion.previous.safetensors')]).toEqual(['5', '4']);
+  });
+
+  it('exports again when a kill came between the last checkpoint and the model', async () => {
+    await losses(stage(), { maxSteps: 4 });
+    const old = weights();
+    await losses(stage(), { resume: true });
+    const whole = weights();
+    fs.writeFileSync(run.file('diffusion', 'model.safetensors'), old);
+    expect(await losses(stage(), { resume: true })).toEqual([]);
+    expect(weights().equals(whole)).toBe(true);
+  });
+
+  it('says it when another number of threads goes on', async () => {
+    await losses(stage(), { maxSteps: 3, threads: 2 });
+    const notes: string[] = [];
+    await losses(stage(), { resume: true, threads: 3, onNote: (note) => notes.push(note) });
+    expect(notes.join('\n')).toMatch(
+      /trained with 2 threads so far and goes on with 3: .*--threads 2 repeats the run exactly/,
     );
-    const rest = await losses(stage(), { resume: true });
-    expect(rest).toHaveLength(4);
-    expect(rest.every(Number.isFinite)).toBe(true);
   });
 
   it('keeps checkpoints of a run in micro-batches, and goes on from them in any number of parts', async () => {

@@ -1,13 +1,19 @@
 /** The trainer: one loop for all stages. It steps, reports, keeps checkpoints, stops when asked, and picks up where it stopped. */
 
-import fs from 'node:fs';
 import { Interrupted, UserError } from '../base/errors.ts';
+import type { NDArray } from '../base/ndarray.ts';
+import { isFiniteArray, NotFinite } from '../checkpoint/finite.ts';
 import type { Engine } from '../engine/engine.ts';
 import { sizeText } from '../engine/memory/resident.ts';
 import type { RunDirectory } from '../run/directory.ts';
+import { provenanceTexts } from '../run/provenance.ts';
 import type { Progress } from '../stage/display.ts';
-import type { Stage } from '../stage/stage.ts';
-import { checkpointSteps, resumeCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import type { Metrics, Stage } from '../stage/stage.ts';
+import { checkpointFiles, type Keeping, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { collapseNote } from './collapse.ts';
+import { Guard, MOST_HALVINGS, MOST_SKIPPED } from './guard.ts';
+import { isDone, type OnChange, type StageIdentity, type Standing, standingOf } from './standing.ts';
+import { StepClock } from './step-clock.ts';
 
 export interface TrainOptions {
   readonly run: RunDirectory;
@@ -15,13 +21,19 @@ export interface TrainOptions {
   readonly resume: boolean;
   /** Steps between checkpoints; there is always one at the end and one on interruption. */
   readonly checkpointEvery: number;
+  /** Seconds after which there is one whatever the steps. */
+  readonly checkpointSeconds?: number | undefined;
   /** End after this many steps in all, if the stage is longer. */
   readonly maxSteps?: number | undefined;
+  /** What to do where the stage was begun with other pictures or models. */
+  readonly changed?: OnChange | undefined;
+  /** Threads that the engine computes with: results depend on their number in the last bits. */
+  readonly threads?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
-  /** Asked between steps: whether the process holds more memory than it may. */
+  /** Called between steps: whether the process holds more memory than it may. */
   readonly isTooLarge?: (() => boolean) | undefined;
-  /** Hears in one sentence what is worth saying beside progress. */
+  /** Called with a sentence that is worth showing beside progress. */
   readonly onNote?: ((note: string) => void) | undefined;
 }
 
@@ -36,101 +48,295 @@ export class TooLarge extends Error {
   }
 }
 
-/** Enough of a stage to know whether it is done. */
-export type StageIdentity = Pick<Stage, 'name' | 'steps' | 'fingerprint'>;
-
-const checkpointOf = (run: RunDirectory, { name }: StageIdentity): string =>
-  run.file('checkpoints', `${name}.safetensors`);
-
 const lastStep = ({ steps }: StageIdentity, maxSteps: number | undefined): number => Math.min(steps, maxSteps ?? steps);
 
 /** Whether a resumed run has nothing left to do for a stage: its model is there, from the same inputs and settings, trained to its end. */
 export function isFinished(
   stage: StageIdentity,
-  { run, resume, maxSteps }: Pick<TrainOptions, 'run' | 'resume' | 'maxSteps'>,
+  { run, resume, maxSteps, changed }: Pick<TrainOptions, 'run' | 'resume' | 'maxSteps' | 'changed'>,
 ): boolean {
-  return (
-    resume && run.hasModel(stage.name) && checkpointSteps(checkpointOf(run, stage), stage) === lastStep(stage, maxSteps)
-  );
+  return resume && isDone(run, stage, lastStep(stage, maxSteps), changed);
 }
 
 /**
- * Train one stage to its end and export its model.
+ * Train one stage to its end and export its model. A step whose numbers are not finite, or far from those before it, is taken back: training
+ * goes on from the last checkpoint and leaves that step out; after three of them at half the rate.
  * @throws Interrupted when the signal fires, after a checkpoint was written.
  * @throws TooLarge when the process has grown beyond its limit, after a checkpoint was written.
- * @throws UserError when the loss is no longer a number; the last good checkpoint stays.
+ * @throws UserError when no rate helps, or when the stage was begun with other models; the last good checkpoints stay.
  */
 export async function trainStage(stage: Stage, options: TrainOptions): Promise<void> {
-  const { run, engine, signal } = options;
-  const checkpoint = checkpointOf(run, stage);
-  const end = lastStep(stage, options.maxSteps);
-  const save = (step: number) => engine.span('checkpoint', () => saveCheckpoint(checkpoint, engine, stage, step));
-
   if (isFinished(stage, options)) return;
-  await engine.drop('');
-  await engine.span('prepare', () => stage.prepare());
-  let step = 0;
-  if (options.resume) {
-    const done = await resumeCheckpoint(checkpoint, engine, stage);
-    if (done !== undefined) step = done;
-    else if (fs.existsSync(checkpoint))
-      options.onNote?.(`${stage.name}: what it learns from has changed; it starts again`);
+  await new Training(stage, options).run();
+}
+
+/** One stage on its way. */
+class Training {
+  private readonly end: number;
+  private readonly files: readonly [string, string];
+  private guard = Guard.from();
+  /** Steps done, those left out included. */
+  private step = 0;
+  /** The last checkpoint of this training, or the one it began with; `undefined` is the beginning. */
+  private saved: number | undefined;
+  /** The last step whose loss was at fault, and whether the weights that it was computed with were blamed for it. */
+  private trouble: { readonly step: number; readonly blamedWeights: boolean } | undefined;
+  /** Which checkpoints on the disk the next one leaves: none of them belongs to a training that began anew. */
+  private keeping: Keeping = 'none';
+  private last: Metrics | undefined;
+  private savedAt = performance.now();
+  private clock = new StepClock();
+
+  constructor(
+    private readonly stage: Stage,
+    private readonly options: TrainOptions,
+  ) {
+    this.end = lastStep(stage, options.maxSteps);
+    this.files = checkpointFiles(options.run, stage);
   }
 
-  const { state, activations } = engine.footprint();
-  if (step < end)
-    options.onNote?.(
-      `${stage.name}: ${sizeText(state)} of parameters and optimiser state, ${sizeText(activations)} of activations`,
-    );
-  const [first, memory] = [step, { stateBytes: state, activationBytes: activations }];
+  async run(): Promise<void> {
+    const { stage, end } = this;
+    const { run, engine, signal, resume, changed } = this.options;
+    const standing: Standing = resume ? standingOf(run, stage, changed) : { candidates: [], notes: [] };
+    for (const note of standing.notes) this.note(note);
+    await this.takeUp(standing.candidates);
+    run.trimLog(stage.name, this.step);
+    this.noteThreads(standing);
 
-  const clock = new StepClock();
-  let saved = step;
-  while (step < end) {
-    if (signal?.aborted) {
-      await save(step);
-      throw new Interrupted(`Stopped in stage ${stage.name} after step ${step} of ${end}`);
-    }
-    const metrics = await engine.span(`${stage.name} step`, () => stage.run(step));
-    if (!Number.isFinite(metrics.loss))
-      throw new UserError(
-        `${stage.name}: the loss is ${metrics.loss} at step ${step + 1}; resume from step ${saved} with a lower learning rate (--set ${stage.name}.learningRate=…)`,
+    const { state, activations } = engine.footprint();
+    if (this.step < end)
+      this.note(
+        `${stage.name}: ${sizeText(state)} of parameters and optimiser state, ${sizeText(activations)} of activations`,
       );
-    step++;
-    const { rate, waiting } = clock.tick(stage.waited?.());
-    const waits = waiting !== undefined && { waiting: rounded(waiting) };
-    run.log({ stage: stage.name, step, ...metrics, ...waits, ...(step === first + 1 && memory) });
+    let memory: Record<string, number> = { stateBytes: state, activationBytes: activations };
+
+    for (;;) {
+      if (signal?.aborted) {
+        await this.saveIfSound();
+        throw new Interrupted(`Stopped in stage ${stage.name} after step ${this.step} of ${end}`);
+      }
+      if (this.step >= end) {
+        if (!(await this.settle())) continue;
+        break;
+      }
+      if (this.guard.isSkipped(this.step)) {
+        if (!(await this.isSound())) {
+          await this.recover('the weights are not finite', 'weights');
+          continue;
+        }
+        await stage.skip?.(this.step);
+        this.step++;
+        run.log({ stage: stage.name, step: this.step, skipped: 1 });
+        if (this.step < end && this.isDue()) await this.save();
+        continue;
+      }
+      const metrics = await engine.span(`${stage.name} step`, () => stage.run(this.step, this.guard.rate));
+      const fault = this.guard.see(metrics);
+      if (fault !== undefined) {
+        await this.recover(fault, Number.isFinite(metrics.gradientNorm ?? 0) ? 'loss' : 'gradient');
+        continue;
+      }
+      this.step++;
+      this.report(metrics, memory);
+      memory = {};
+      if (this.step < end && this.options.isTooLarge?.()) {
+        await this.saveIfSound();
+        throw new TooLarge(this.step, end);
+      }
+      if (this.step < end && this.isDue()) await this.save();
+    }
+    const { name, fingerprint, madeFrom } = stage;
+    const collapse = this.last && collapseNote(name, this.last, run.settings.recipe);
+    if (collapse !== undefined) this.note(collapse);
+    await engine.span('export', () => stage.export(provenanceTexts({ step: end, fingerprint, madeFrom })));
+    if (this.guard.skipped.length > 0)
+      this.note(
+        `${name}: ${this.guard.skipped.length} steps were left out: ${this.guard.skipped.map((n) => n + 1).join(', ')}`,
+      );
+  }
+
+  /** The first of some checkpoints that is sound, or the stage's beginning. */
+  private async takeUp(candidates: Standing['candidates']): Promise<void> {
+    const { stage } = this;
+    const { engine } = this.options;
+    let failure: unknown;
+    for (const { file, facts } of candidates) {
+      await this.prepare();
+      try {
+        await loadCheckpoint(file, engine, stage);
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error;
+        failure ??= error;
+        continue;
+      }
+      if (failure instanceof UserError)
+        this.note(`${failure.message}; it goes on from the checkpoint before it, of step ${facts.step}`);
+      const isSlower = facts.fingerprint === stage.fingerprint;
+      this.guard = Guard.from(isSlower ? facts.guard : undefined);
+      this.saved = this.step = facts.step;
+      this.keeping = file === this.files[0] ? 'newest' : 'previous';
+      return;
+    }
+    if (failure !== undefined) throw failure;
+    await this.prepare();
+    this.saved = undefined;
+    this.step = 0;
+    this.keeping = 'none';
+  }
+
+  private async prepare(): Promise<void> {
+    const { engine } = this.options;
+    await engine.drop('');
+    await engine.span('prepare', () => this.stage.prepare());
+  }
+
+  private report(metrics: Metrics, extra: Readonly<Record<string, number>>): void {
+    const { stage, step, end } = this;
+    this.last = metrics;
+    const { rate, waiting } = this.clock.tick(stage.waited?.());
+    const waits = waiting !== undefined && { waiting: Math.round(1000 * waiting) / 1000 };
+    const slowed = this.guard.rate < 1 && { rateFactor: this.guard.rate };
+    this.options.run.log({ stage: stage.name, step, ...metrics, ...slowed, ...waits, ...extra });
     const secondsLeft = (end - step) / rate;
-    options.onProgress?.({ stage: stage.name, step, steps: end, metrics, rate, secondsLeft, waiting });
-    if (step < end && options.isTooLarge?.()) {
-      await save(step);
-      throw new TooLarge(step, end);
-    }
-    if (step % options.checkpointEvery === 0 && step < end) {
-      await save(step);
-      saved = step;
+    this.options.onProgress?.({ stage: stage.name, step, steps: end, metrics, rate, secondsLeft, waiting });
+  }
+
+  private isDue(): boolean {
+    const { checkpointEvery, checkpointSeconds = CHECKPOINT_SECONDS } = this.options;
+    return this.step % checkpointEvery === 0 || performance.now() - this.savedAt > 1000 * checkpointSeconds;
+  }
+
+  /** Keep the state; if it is not fit to be kept, go back. */
+  private async save(): Promise<void> {
+    try {
+      await this.write();
+    } catch (error) {
+      if (!(error instanceof NotFinite)) throw error;
+      await this.recover(error.message, 'weights');
     }
   }
-  if (saved < step || step === 0) await save(step);
-  await engine.span('export', () => stage.export());
-}
 
-const rounded = (share: number): number => Math.round(1000 * share) / 1000;
+  /** Keep the state before a stop; one that is not fit to be kept is left behind. */
+  private async saveIfSound(): Promise<void> {
+    if (this.saved === this.step) return;
+    try {
+      await this.write();
+    } catch (error) {
+      if (!(error instanceof NotFinite)) throw error;
+      this.note(`${error.message}; the checkpoint of step ${this.saved ?? 0} stays`);
+    }
+  }
 
-/** Steps a second, and the share of waiting, over the last few seconds. */
-class StepClock {
-  private readonly ticks: { readonly time: number; readonly waited: number | undefined }[] = [
-    { time: performance.now(), waited: 0 },
-  ];
+  private async write(): Promise<void> {
+    const { engine, threads } = this.options;
+    const facts = { step: this.step, guard: this.guard.save(), threads };
+    await engine.span('checkpoint', () => saveCheckpoint(this.files, engine, this.stage, facts, this.keeping));
+    this.keeping = 'newest';
+    this.saved = this.step;
+    this.savedAt = performance.now();
+  }
 
-  tick(waited: number | undefined): { readonly rate: number; readonly waiting: number | undefined } {
-    this.ticks.push({ time: performance.now(), waited });
-    while (this.ticks.length > 3 && this.ticks.at(-1)!.time - this.ticks[0]!.time > 8000) this.ticks.shift();
-    const [first, last] = [this.ticks[0]!, this.ticks.at(-1)!];
-    const passed = Math.max(1, last.time - first.time);
-    return {
-      rate: ((this.ticks.length - 1) * 1000) / passed,
-      waiting: waited === undefined ? undefined : (waited - (first.waited ?? 0)) / passed,
+  /**
+   * The end: the state is kept, and the loss of its weights is looked at, which no step has done, before the state is taken up again to be
+   * exported.
+   * @returns false if something was wrong and training goes on from an earlier step.
+   */
+  private async settle(): Promise<boolean> {
+    const { stage, end, guard } = this;
+    const { engine } = this.options;
+    if (this.saved !== end) await this.save();
+    if (this.step !== end) return false;
+    const last = guard.trainedBefore(end);
+    if (last === undefined) return true;
+    const fault = guard.faultIn(await stage.run(last, guard.rate));
+    if (fault !== undefined) {
+      await this.recover(fault, 'weights');
+      return false;
+    }
+    await this.prepare();
+    await loadCheckpoint(this.files[0], engine, stage);
+    return true;
+  }
+
+  /** Whether the state holds nothing but finite numbers. */
+  private async isSound(): Promise<boolean> {
+    const { engine } = this.options;
+    for (const path of Object.keys(await engine.describe('params')))
+      if (!isFiniteArray((await engine.read(path)) as NDArray)) return false;
+    return true;
+  }
+
+  /**
+   * The step that is to blame for a fault at the current one. A gradient is of the step itself. A loss belongs to the weights that the step
+   * before it left, but first its own pictures are suspected: if the step is left out and the next one is at fault, too, it was the weights.
+   */
+  private blame(kind: FaultKind): { readonly step: number; readonly cleared: readonly number[] } {
+    const { step, guard, trouble } = this;
+    const last = guard.trainedBefore(step);
+    const again = guard.isSkipped(step - 1) && !(trouble?.blamedWeights && step <= trouble.step);
+    if (last === undefined || kind === 'gradient' || (kind === 'loss' && !again)) return { step, cleared: [] };
+    const cleared = Array.from({ length: step - last - 1 }, (_, i) => last + 1 + i);
+    return { step: last, cleared };
+  }
+
+  /**
+   * Go back to the last good checkpoint after a fault at the current step, and leave out the step that is to blame. A checkpoint that holds the
+   * fault stays on the disk until a later one takes its place.
+   */
+  private async recover(fault: string, kind: FaultKind): Promise<void> {
+    const { stage, options, guard } = this;
+    const shown = this.step + (kind === 'weights' ? 0 : 1);
+    const { step: blamed, cleared } = this.blame(kind);
+    const isStill = this.trouble !== undefined && this.step <= this.trouble.step;
+    this.trouble = {
+      step: isStill ? this.trouble!.step : this.step,
+      blamedWeights: blamed < this.step || (isStill && this.trouble!.blamedWeights),
     };
+
+    const { candidates } = standingOf(options.run, stage, 'go-on');
+    const isFit = ({ facts }: Standing['candidates'][number]) => facts.step <= blamed;
+    const fit = this.saved === undefined ? [] : candidates.filter(isFit);
+    await this.takeUp(fit);
+    const remedy = guard.remedy(blamed, cleared, this.guard);
+    this.guard = guard;
+    options.run.trimLog(stage.name, this.step);
+    if (remedy === 'stop') throw new UserError(this.advice(fault, shown));
+    const where = `${stage.name}: ${fault} at step ${shown}`;
+    const from = `it goes on from step ${this.step}`;
+    if (remedy === 'skip') this.note(`${where}: step ${blamed + 1} is left out, and ${from}`);
+    else
+      this.note(
+        `${where} after ${MOST_SKIPPED} steps were left out: ${from} with half the learning rate (${guard.rate} of that in the settings)`,
+      );
+  }
+
+  private advice(fault: string, step: number): string {
+    const { stage } = this;
+    const { run } = this.options;
+    const { clip, tokenizer, diffusion, finetune } = run.settings.recipe;
+    const own = Object.entries({ clip, tokenizer, diffusion, finetune }).find(([name]) => name === stage.name);
+    const rate = own?.[1].learningRate ?? 1e-3;
+    const lower = Number(Math.min(1e-3, rate / 2 ** (MOST_HALVINGS + 1)).toPrecision(1));
+    return `${stage.name}: ${fault} at step ${step}, also with ${1 / 2 ** MOST_HALVINGS} of the learning rate; what was good stays (step ${this.saved ?? 0}). Go on with a lower rate: clipvq train --run ${run.path} --resume --set ${stage.name}.learningRate=${lower}`;
+  }
+
+  private noteThreads({ candidates }: Standing): void {
+    const { threads } = this.options;
+    const was = candidates[0]?.facts.threads;
+    if (threads === undefined || was === undefined || was === threads || this.step >= this.end) return;
+    this.note(
+      `${this.stage.name}: it was trained with ${was} threads so far and goes on with ${threads}: results differ in the last bits (--threads ${was} repeats the run exactly)`,
+    );
+  }
+
+  private note(text: string): void {
+    this.options.onNote?.(text);
   }
 }
+
+/** What was at fault: the loss of a step, its gradient, or weights that were looked at. */
+type FaultKind = 'loss' | 'gradient' | 'weights';
+
+/** Seconds between checkpoints where steps take long. */
+const CHECKPOINT_SECONDS = 300;

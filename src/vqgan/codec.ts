@@ -41,52 +41,53 @@ const BATCH = 16;
 /** Pictures that go through the tokenizer together: as many pixels at any size of pictures. */
 export const codecBatch = (imageSize: number): number => Math.max(1, Math.floor(BATCH * (64 / imageSize) ** 2));
 
-/** Sizes of batches for the decoder: 1, 4, 16, … up to as many pictures as go through the tokenizer together. */
-export function decoderSizes(imageSize: number): number[] {
+/** Sizes of batches: 1, 4, 16, … up to as many pictures as go through the tokenizer together. One picture costs no more than one. */
+export function codecSizes(imageSize: number): number[] {
   const sizes = [1];
   for (let size = 4; size <= codecBatch(imageSize); size *= 4) sizes.push(size);
   return sizes;
 }
 
+interface CodecOptions {
+  /** Sizes of batches, rising; by default those of `codecSizes`. */
+  readonly sizes?: readonly number[];
+}
+
 /**
- * Compile an encoder for `batch` pictures at a time. The parameters, under their dotted paths, become constants of
- * the program, which lets the runtime lay them out for speed and leaves the executor's state alone. `seed` is that of drawn codes.
+ * An encoder. Each size of batch is compiled when it is first needed and kept. The parameters, under their dotted paths, become
+ * constants of the programs, which lets the runtime lay them out for speed and leaves the executor's state alone. `seed` is that of
+ * drawn codes. Parameters of the decoder may be missing.
  * @throws UserError naming `label` if the parameters are not those of this recipe.
  */
-export async function compileEncoder(
+export function makeEncoder(
   executor: Executor,
   arrays: Readonly<Record<string, NDArray>>,
   recipe: TokenizerRecipe,
-  batch: number,
   label: string,
-  seed = 0,
-): Promise<Encoder> {
+  { sizes = codecSizes(recipe.imageSize), seed = 0 }: CodecOptions & { readonly seed?: number } = {},
+): Encoder {
   const { imageSize, tokenizer: settings } = recipe;
   const tokens = gridSize(recipe) ** 2;
-  const pixels = 3 * imageSize ** 2;
   const params = half(recipe, arrays, encoderHalf, label);
-  const isDrawn = settings.encode === 'sample';
-  const shape = [batch, 3, imageSize, imageSize];
-  const encoder = await executor.compile(encoderProgram(params, recipe, batch), { name: 'encoder' });
+  const programs = new CompiledPrograms(executor, sizes.length);
 
   const drawNoise = (samples: readonly number[]) => {
     const key = { seed, stream: 'tokenizer/encode', step: 0 };
-    return float32(gumbelBatch(key, samples, tokens * settings.codes), [batch, tokens, settings.codes]);
+    return float32(gumbelBatch(key, samples, tokens * settings.codes), [samples.length, tokens, settings.codes]);
   };
 
   return {
     tokens,
     async encode(images, numbers) {
-      const count = images.length / pixels;
+      const count = images.length / (3 * imageSize ** 2);
       const codes = new Int32Array(count * tokens);
-      for (let start = 0; start < count; start += batch) {
-        const rows = batchFrom(start, batch, count);
-        const x = float32(planesOf(images, rows, imageSize), shape);
-        const out = await encoder.run({
-          x,
-          ...(isDrawn && { gumbel: drawNoise(rows.map((row) => numbers?.[row] ?? row)) }),
-        });
-        codes.set((out.codes!.data as Int32Array).subarray(0, (count - start) * tokens), start * tokens);
+      for (const rows of batchesOf(count, sizes)) {
+        const batch = rows.length;
+        const x = float32(planesOf(images, rows, imageSize), [batch, 3, imageSize, imageSize]);
+        const noise = settings.encode === 'sample' && { gumbel: drawNoise(rows.map((row) => numbers?.[row] ?? row)) };
+        const write = () => encoderProgram(params, recipe, batch);
+        const out = await programs.run(`encoder ${batch}`, write, { x, ...noise });
+        put(codes, rows[0]! * tokens, out.codes!.data as Int32Array);
       }
       return codes;
     },
@@ -94,8 +95,7 @@ export async function compileEncoder(
 }
 
 /**
- * A decoder for batches of the sizes of `decoderSizes`, each compiled when it is first needed and kept: one picture costs no more than
- * one. The parameters become constants, as those of the encoder.
+ * A decoder, compiled as an encoder is. Parameters of the encoder may be missing.
  * @throws UserError naming `label` if the parameters are not those of this recipe.
  */
 export function makeDecoder(
@@ -103,29 +103,42 @@ export function makeDecoder(
   arrays: Readonly<Record<string, NDArray>>,
   recipe: TokenizerRecipe,
   label: string,
+  { sizes = codecSizes(recipe.imageSize) }: CodecOptions = {},
 ): Decoder {
-  const { imageSize } = recipe;
   const tokens = gridSize(recipe) ** 2;
-  const pixels = 3 * imageSize ** 2;
+  const pixels = 3 * recipe.imageSize ** 2;
   const params = half(recipe, arrays, decoderHalf, label);
-  const sizes = decoderSizes(imageSize);
   const programs = new CompiledPrograms(executor, sizes.length);
   return {
     tokens,
     async decode(codes) {
       const count = codes.length / tokens;
       const planes = new Float32Array(count * pixels);
-      for (let start = 0; start < count; ) {
-        const batch = sizes.findLast((size) => size <= count - start)!;
-        const rows = codes.slice(start * tokens, (start + batch) * tokens);
+      for (const rows of batchesOf(count, sizes)) {
+        const batch = rows.length;
+        const given = rows.flatMap((row) => [...codes.subarray(row * tokens, (row + 1) * tokens)]);
         const write = () => decoderProgram(params, recipe, batch);
-        const out = await programs.run(`decoder ${batch}`, write, { codes: int32(rows, [batch, tokens]) });
-        planes.set(out.x!.data as Float32Array, start * pixels);
-        start += batch;
+        const out = await programs.run(`decoder ${batch}`, write, { codes: int32(given, [batch, tokens]) });
+        put(planes, rows[0]! * pixels, out.x!.data as Float32Array);
       }
       return planes;
     },
   };
+}
+
+/** Row numbers of batches of the given sizes, each as large as what is left allows; a last one that is too small is filled with its last row. */
+function* batchesOf(count: number, sizes: readonly number[]): Iterable<number[]> {
+  for (let start = 0; start < count; ) {
+    const left = count - start;
+    const batch = sizes.findLast((size) => size <= left) ?? sizes[0]!;
+    yield Array.from({ length: batch }, (_, i) => Math.min(start + i, count - 1));
+    start += batch;
+  }
+}
+
+/** Writes rows into an array from `at` on, as many as it has room for. */
+function put<A extends Int32Array | Float32Array>(all: A, at: number, rows: A): void {
+  all.set(rows.subarray(0, all.length - at), at);
 }
 
 /** What turns pictures into codes. */
@@ -175,16 +188,12 @@ function decoderProgram(params: DecoderHalf<NDArray<'float32'>>, recipe: Tokeniz
   }));
 }
 
-/** The program of `compileEncoder`, for planning. */
+/** The program of an encoder for `batch` pictures, for planning. */
 export const plannedEncoder = (
   params: EncoderHalf<NDArray<'float32'>>,
   recipe: TokenizerRecipe,
   batch: number,
 ): PlannedProgram => ({ name: 'encoder', write: () => encoderProgram(params, recipe, batch) });
-
-/** Row numbers of one batch; an incomplete one is filled up with the last row, and its surplus cut off afterwards. */
-const batchFrom = (start: number, batch: number, count: number): number[] =>
-  Array.from({ length: batch }, (_, i) => Math.min(start + i, count - 1));
 
 /**
  * Codes, int32 [batch, tokens], of pictures [batch, 3, size, size] in [-1, 1]: the most likely ones, or with Gumbel noise

@@ -2,10 +2,12 @@
 
 import type { PictureReader } from '../data/cache/reader.ts';
 import { adopt, blank } from '../nn/parameters.ts';
+import { identityOf } from '../recipe/identity.ts';
 import type { TokenizerRecipe } from '../recipe/schema.ts';
 import type { RunFiles } from '../stage/context.ts';
 import { planOf, type StageDescriptor, type StagePlan } from '../stage/descriptor.ts';
 import { fingerprint } from '../stage/fingerprint.ts';
+import { settingsParts } from '../stage/made-from.ts';
 import { type Origin, originOf } from '../stage/origin.ts';
 import { plannedEncoder } from './codec.ts';
 import { discriminatorFrom } from './discriminator.ts';
@@ -79,11 +81,22 @@ export const tokenizerDescriptor: StageDescriptor<PictureReader> = {
   },
   fingerprint(run, pictures = '') {
     const { recipe, seed } = run.settings;
-    const settings = JSON.stringify([recipe.tokenizer, recipe.imageSize]);
+    const settings = `[${identityOf('tokenizer', recipe.tokenizer)},${recipe.imageSize}]`;
     const { tokenizer, discriminator } = originsOf(run);
     const origins = [tokenizer, discriminator].flatMap((one) => (one ? [one.id] : []));
     const distance = compactClipDistance(run)?.id ?? '';
     return fingerprint('tokenizer', settings, `${seed}`, pictures, distance, ...origins);
+  },
+  madeFrom(run) {
+    const { recipe, seed } = run.settings;
+    const { tokenizer, discriminator } = originsOf(run);
+    const origins = [tokenizer, discriminator].flatMap((one) => (one ? [one.id] : []));
+    const perceptual = compactClipDistance(run)?.id;
+    return {
+      ...settingsParts({ ...recipe.tokenizer }, seed, recipe.imageSize),
+      ...(perceptual !== undefined && { perceptual }),
+      ...(origins.length > 0 && { origin: origins.join() }),
+    };
   },
   open(context, pictures, identity) {
     const { run } = context;
@@ -95,7 +108,7 @@ export const tokenizerDescriptor: StageDescriptor<PictureReader> = {
       recipe,
       seed,
       pictures,
-      fingerprint: identity,
+      ...identity,
       initial: origin && adopt(parameters, origin.read(), origin.file),
       initialDiscriminator: adversary && discriminatorFrom(adversary.read(), recipe.tokenizer, adversary.file),
       loadPerceptual: async () => distance ?? lpipsOf(context),
@@ -107,8 +120,8 @@ export const tokenizerDescriptor: StageDescriptor<PictureReader> = {
           ...common,
           engine,
           microBatches,
-          onExport(params, discriminator) {
-            run.saveModel('tokenizer', params, {});
+          onExport(params, texts, discriminator) {
+            run.saveModel('tokenizer', params, texts);
             if (discriminator) saveDiscriminator(run, discriminator);
           },
         }),

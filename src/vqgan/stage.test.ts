@@ -10,7 +10,7 @@ import type { Executor } from '../engine/executor.ts';
 import { makeRecipe } from '../recipe/recipe.ts';
 import type { TokenizerRecipe } from '../recipe/schema.ts';
 import type { Metrics } from '../stage/stage.ts';
-import { compileEncoder, decoderSizes, makeDecoder } from './codec.ts';
+import { codecSizes, makeDecoder, makeEncoder } from './codec.ts';
 import { firstQuantizedStep } from './schedule.ts';
 import { tokenizerStage } from './stage.ts';
 
@@ -129,13 +129,15 @@ describe('codec', () => {
   it('gives the same codes whatever the batch of the encoder', async () => {
     const arrays = flatten(whole.params);
     const some = images.subarray(0, 5 * 3 * SIZE * SIZE);
-    const [one, three] = [
-      await compileEncoder(engine, arrays, recipe, 1, 'test'),
-      await compileEncoder(engine, arrays, recipe, 3, 'test'),
+    const [one, three, usual] = [
+      makeEncoder(engine, arrays, recipe, 'test', { sizes: [1] }),
+      makeEncoder(engine, arrays, recipe, 'test', { sizes: [3] }),
+      makeEncoder(engine, arrays, recipe, 'test'),
     ];
     const codes = await three.encode(some);
     expect(codes).toHaveLength(5 * three.tokens);
     expect(codes).toEqual(await one.encode(some));
+    expect(codes).toEqual(await usual.encode(some));
   });
 
   it('decodes many pictures as it decodes each, with programs of a few sizes that are compiled when they are needed', async () => {
@@ -149,8 +151,8 @@ describe('codec', () => {
         return engine.compile(program, options);
       },
     };
-    expect(decoderSizes(64)).toEqual([1, 4, 16]);
-    expect(decoderSizes(256)).toEqual([1]);
+    expect(codecSizes(64)).toEqual([1, 4, 16]);
+    expect(codecSizes(256)).toEqual([1]);
     const decoder = makeDecoder(counting, flatten(whole.params), recipe, 'test');
     const { tokens } = decoder;
     const codes = Int32Array.from({ length: 22 * tokens }, (_, i) => (7 * i) % recipe.tokenizer.codes);
@@ -183,10 +185,10 @@ describe('codec', () => {
     );
     const drawing = { ...recipe, tokenizer: { ...recipe.tokenizer, encode: 'sample' as const } };
     const [three, two, other, likely] = [
-      await compileEncoder(engine, arrays, drawing, 3, 'test', 7),
-      await compileEncoder(engine, arrays, drawing, 2, 'test', 7),
-      await compileEncoder(engine, arrays, drawing, 3, 'test', 8),
-      await compileEncoder(engine, arrays, recipe, 3, 'test', 7),
+      makeEncoder(engine, arrays, drawing, 'test', { sizes: [3], seed: 7 }),
+      makeEncoder(engine, arrays, drawing, 'test', { sizes: [2], seed: 7 }),
+      makeEncoder(engine, arrays, drawing, 'test', { sizes: [3], seed: 8 }),
+      makeEncoder(engine, arrays, recipe, 'test', { sizes: [3], seed: 7 }),
     ];
     const codes = await three.encode(images);
     const stride = 3 * SIZE * SIZE;
@@ -198,10 +200,10 @@ describe('codec', () => {
     expect(differing(codes, await likely.encode(images))).toBeGreaterThan(0);
   });
 
-  it('names the file that does not fit', async () => {
+  it('names the file that does not fit', () => {
     const { 'quant_conv.weight': _, ...rest } = flatten(whole.params);
-    await expect(compileEncoder(engine, rest, recipe, 1, 'model.safetensors')).rejects.toThrow(UserError);
-    await expect(compileEncoder(engine, rest, recipe, 1, 'model.safetensors')).rejects.toThrow(
+    expect(() => makeEncoder(engine, rest, recipe, 'model.safetensors')).toThrow(UserError);
+    expect(() => makeEncoder(engine, rest, recipe, 'model.safetensors')).toThrow(
       /model\.safetensors.*quant_conv\.weight/,
     );
     const { 'post_quant_conv.weight': kernel, ...others } = flatten(whole.params);

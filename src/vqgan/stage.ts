@@ -1,7 +1,7 @@
 /** The tokenizer stage: a plain autoencoder first, then codes from its latents, then the Gumbel quantizer with a falling temperature. */
 
 import { UserError } from '../base/errors.ts';
-import { float32, int32, type NDArray, type Tree } from '../base/ndarray.ts';
+import { float32, int32, type NDArray, scalar, type Tree } from '../base/ndarray.ts';
 import type { PictureReader } from '../data/cache/reader.ts';
 import type { Engine } from '../engine/engine.ts';
 import { fromEngineLayout, toEngineLayout } from '../nn/kernel-layout.ts';
@@ -9,14 +9,14 @@ import { initialize } from '../nn/parameters.ts';
 import { adamState } from '../optim/adamw.ts';
 import { microBatchSize } from '../optim/micro-batches.ts';
 import type { TokenizerRecipe } from '../recipe/schema.ts';
-import type { Stage } from '../stage/stage.ts';
+import type { Lineage, Stage } from '../stage/stage.ts';
 import { reviveCodes, seedCodebook, type Training } from './codebook-state.ts';
 import { discriminatorBuffers, discriminatorParameters, type TrainedDiscriminator } from './discriminator.ts';
 import { TokenizerFeeds } from './feeds.ts';
 import { metricsOf } from './metrics.ts';
 import { tokenizerParameters } from './model.ts';
 import type { PerceptualDistance } from './perceptual.ts';
-import { firstQuantizedStep, variantAt } from './schedule.ts';
+import { firstQuantizedStep, rateAt, variantAt } from './schedule.ts';
 import { TokenizerPrograms } from './stage-programs.ts';
 import { ADDED_UP, effectiveSettings, zeroSums } from './step.ts';
 
@@ -27,6 +27,7 @@ export interface TokenizerStageOptions {
   /** Pictures of imageSize and nothing else. */
   readonly pictures: PictureReader;
   readonly fingerprint: string;
+  readonly madeFrom?: Lineage | undefined;
   /** Micro-batches that a batch is computed in, to save memory; by default 1. Results are those of the whole batch, up to rounding. */
   readonly microBatches?: number | undefined;
   /** Weights to start from; by default random ones. */
@@ -34,8 +35,12 @@ export interface TokenizerStageOptions {
   readonly initialDiscriminator?: TrainedDiscriminator | undefined;
   /** Opens the perceptual distance, if the recipe wants one; where there is none the loss does without. */
   readonly loadPerceptual?: (() => Promise<PerceptualDistance | undefined>) | undefined;
-  /** Receives the parameters when the stage is done, and the discriminator if there is one. */
-  readonly onExport: (params: Tree<NDArray>, discriminator?: TrainedDiscriminator) => Promise<void> | void;
+  /** Receives the parameters when the stage is done, what goes into their metadata, and the discriminator if there is one. */
+  readonly onExport: (
+    params: Tree<NDArray>,
+    texts: Lineage,
+    discriminator?: TrainedDiscriminator,
+  ) => Promise<void> | void;
 }
 
 /** @throws UserError if the batch does not divide into the micro-batches. */
@@ -54,6 +59,7 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
     steps: settings.steps,
     batch: settings.batch,
     fingerprint: options.fingerprint,
+    madeFrom: options.madeFrom,
     transient: ADDED_UP,
 
     async prepare() {
@@ -63,13 +69,15 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
       if (microBatches > 1) await engine.load(zeroSums(recipe));
     },
 
-    async run(step) {
+    skip: (step) => changeCodebook(training, step),
+
+    async run(step, rate = 1) {
       await changeCodebook(training, step);
       const train = await programs.stepOf(variantAt(effectiveSettings(settings, perceptual), step), perceptual);
       const start = performance.now();
       const drawn = await engine.span('data wait', () => feeds.of(step));
       waited += performance.now() - start;
-      const results = train(drawn);
+      const results = train(rate === 1 ? drawn : { ...drawn, lr: scalar(rate * rateAt(settings, step)) });
       feeds.prepare(step + 1);
       return metricsOf(await results);
     },
@@ -81,13 +89,13 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
       if (lpips && !isSame(lpips, perceptual)) perceptual = undefined;
     },
 
-    async export() {
+    async export(texts = {}) {
       const params = fromEngineLayout(await engine.read('params'), tokenizerParameters(settings, recipe.imageSize));
       const discriminator = settings.discriminatorWeight > 0 && {
         params: (await engine.read('discriminator.params')) as TrainedDiscriminator['params'],
         buffers: (await engine.read('discriminator.buffers')) as TrainedDiscriminator['buffers'],
       };
-      await options.onExport(params, discriminator || undefined);
+      await options.onExport(params, texts, discriminator || undefined);
     },
   };
 }

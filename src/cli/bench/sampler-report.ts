@@ -11,7 +11,7 @@ const within = ({ error }: Estimate, digits: number): string => `± ${(100 * err
 
 /** A line for each point; the first is the reference, with which the others are compared picture by picture. */
 export function pointsTable(points: readonly Point[]): string[] {
-  const head = ['sampler', 'steps', 'passes', 'judged', 'less reference', '', 'Fréchet', 'of reference', ''];
+  const head = ['sampler', 'steps', 'passes', 'recognised', 'less reference', '', 'Fréchet', 'of reference', ''];
   return table([
     [...head, 'CLIP score', 's/picture'],
     ...points.map((p) => [
@@ -57,7 +57,7 @@ export function pointsChart(points: readonly Point[], { pictures }: { pictures: 
     subtitle: `${pictures} pictures a point; lines up and down are one standard error of the difference, picture by picture`,
     panels: [
       ...(isJudged
-        ? twice('Asked attributes the judge sees: difference in points', '', (p) => p.judgedDifference)
+        ? twice('Attributes that the classifier recognises: difference in points', '', (p) => p.judgedDifference)
         : []),
       ...twice('Fréchet distance to real pictures: difference', ' %', ({ frechetRatio: { value, error } }) => ({
         value: value - 1,

@@ -21,16 +21,16 @@ const compared = [...COMPARED.keys()];
 interface Swept {
   readonly setting: keyof SamplingChoice;
   readonly flags: string;
-  /** What the name of a trial says before the value. */
-  readonly said: string;
+  /** In the name of a trial, before the value. */
+  readonly label: string;
 }
 
 /** Settings of guidance that can be tried at several values, by the names of their options. */
 const GUIDANCE = {
-  guidance: { setting: 'guidanceScale', flags: '--guidance <list>', said: '' },
-  guidanceSchedule: { setting: 'guidanceSchedule', flags: '--guidance-schedule <list>', said: '' },
-  guidanceFrom: { setting: 'guidanceFrom', flags: '--guidance-from <list>', said: 'from ' },
-  guidanceUntil: { setting: 'guidanceUntil', flags: '--guidance-until <list>', said: 'until ' },
+  guidance: { setting: 'guidanceScale', flags: '--guidance <list>', label: '' },
+  guidanceSchedule: { setting: 'guidanceSchedule', flags: '--guidance-schedule <list>', label: '' },
+  guidanceFrom: { setting: 'guidanceFrom', flags: '--guidance-from <list>', label: 'from ' },
+  guidanceUntil: { setting: 'guidanceUntil', flags: '--guidance-until <list>', label: 'until ' },
 } as const satisfies Record<string, Swept>;
 
 /** Each list as its option was given; `GUIDANCE` has the others' settings. */
@@ -76,12 +76,12 @@ export function trialsOf(
   const allSteps = options.steps ?? STEPS.filter((steps) => steps <= total);
   const trials: Trial[] = [referenceOf(options, recipe)];
   for (const name of options.only ?? compared)
-    for (const { said, guidance } of guidances(options))
+    for (const { label, guidance } of guidances(options))
       for (const steps of allSteps) {
         const trial = COMPARED.get(name)!;
         const { least, most } = stepRange(trial.sampler, { times: total, tokens });
         if (steps < least || steps > most) onLeftOut(`${name} takes ${least} to ${most} steps here: ${steps} left out`);
-        else trials.push({ name: name + said, sampling: { ...trial, ...guidance, steps } });
+        else trials.push({ name: name + label, sampling: { ...trial, ...guidance, steps } });
       }
   for (const { name, sampling } of trials) checkSampling({ ...recipe.sampling, ...sampling }, name);
   return trials;
@@ -94,19 +94,19 @@ function referenceOf({ reference }: TrialOptions, { sampling, diffusion }: Recip
 
 interface Guidance {
   /** For the name of a trial; nothing where the recipe's guidance is taken. */
-  readonly said: string;
+  readonly label: string;
   readonly guidance: Partial<SamplingChoice>;
 }
 
 /** Every value of one setting with every value of the others. */
 function guidances(options: TrialOptions): Guidance[] {
-  let all: Guidance[] = [{ said: '', guidance: {} }];
-  for (const [option, { setting, said: before }] of Object.entries(GUIDANCE)) {
+  let all: Guidance[] = [{ label: '', guidance: {} }];
+  for (const [option, { setting, label: prefix }] of Object.entries(GUIDANCE)) {
     const values = options[option as keyof typeof GUIDANCE];
     if (!values) continue;
-    all = all.flatMap(({ said, guidance }) =>
+    all = all.flatMap(({ label, guidance }) =>
       values.map((value) => ({
-        said: `${said || ', guidance'} ${before}${value}`,
+        label: `${label || ', guidance'} ${prefix}${value}`,
         guidance: { ...guidance, [setting]: value },
       })),
     );

@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { Command } from 'commander';
 import { UserError } from '../../base/errors.ts';
-import { benchSamplers } from '../../bench/sampler-bench.ts';
+import { benchSamplers, type Trial } from '../../bench/sampler-bench.ts';
 import { writeFileAtomic } from '../../checkpoint/atomic.ts';
 import { cacheFolder } from '../../checkpoint/cache-folder.ts';
 import { openSource } from '../../data/sources/open.ts';
@@ -35,7 +35,7 @@ export function benchSamplersCommand(): Command {
     .option('--pictures <n>', 'pictures for each point', whole(16), 512)
     .option('--first <n>', 'leave out so many prompts and seeds: to confirm on others than were chosen by', whole(0), 0)
     .option('--seed <n>', 'seed of the first picture', whole(0), 0)
-    .option('--prompts <file>', 'for models of other pictures than faces: what to ask, one prompt a line')
+    .option('--prompts <file>', 'for models of other pictures than faces: prompts, one a line')
     .option('--out <dir>', 'where finished pictures (as numbers) and the plot are kept (default: <model>/samplers)');
   return withCommon(withTrials(command)).action(run);
 }
@@ -53,12 +53,13 @@ async function run(options: Options): Promise<void> {
     const requests = (isFaces ? faceRequests(first + pictures) : repeated(promptsOf(options), first + pictures)).slice(
       first,
     );
+    note(planOf(trials, pictures, isFaces));
     if (!isFaces)
       note(
-        'A judge needs pictures whose attributes are known, which only faces are: Fréchet distance and CLIP score alone.',
+        'A classifier needs pictures whose attributes are known, which only faces are: Fréchet distance and CLIP score alone.',
       );
     const { imageSize } = generator.recipe;
-    const judge = isFaces
+    const classifier = isFaces
       ? await openFaceClassifier({
           engine,
           imageSize,
@@ -71,7 +72,7 @@ async function run(options: Options): Promise<void> {
     const folder = options.out ?? path.join(options.model, 'samplers');
     let sampling = display.count('sampling');
     const points = await benchSamplers(trials, {
-      ...{ generator, requests, judge, real, seed: options.seed + first, folder, signal },
+      ...{ generator, requests, classifier, real, seed: options.seed + first, folder, signal },
       onTrial: (trial, done, all) => {
         display.note(`${done + 1}/${all}: ${trial.name}, ${trial.sampling.steps} steps`);
         sampling = display.count('sampling');
@@ -81,11 +82,19 @@ async function run(options: Options): Promise<void> {
     display.end();
     const plot = path.join(folder, 'samplers.png');
     writeFileAtomic(plot, await pointsChart(points, { pictures }));
-    const result = { model: options.model, pictures, first, seed: options.seed, judge: judge?.accuracy, points, plot };
+    const result = {
+      model: options.model,
+      pictures,
+      first,
+      seed: options.seed,
+      classifier: classifier?.accuracy,
+      points,
+      plot,
+    };
     printResult(options.json ?? false, result, () => [
-      ...(judge
+      ...(classifier
         ? [
-            `Judge, right on drawn faces: ${Object.entries(judge.accuracy)
+            `Classifier, right on drawn faces: ${Object.entries(classifier.accuracy)
               .map(([name, share]) => `${name} ${(100 * share).toFixed(1)} %`)
               .join(', ')}`,
             '',
@@ -98,6 +107,13 @@ async function run(options: Options): Promise<void> {
   } finally {
     await Promise.all([generator.close(), engine.close()]);
   }
+}
+
+/** What will be done, said before any of it. */
+function planOf(trials: readonly Trial[], pictures: number, isFaces: boolean): string {
+  const steps = trials.reduce((sum, { sampling }) => sum + sampling.steps, 0);
+  const first = isFaces ? 'A classifier is trained on drawn faces first, once for this machine, in minutes. ' : '';
+  return `${first}${trials.length} trials of ${pictures} pictures: ${steps * pictures} sampling steps in all, less those that are kept from before.`;
 }
 
 function promptsOf({ prompts }: Options): string[] {

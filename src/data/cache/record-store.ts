@@ -10,6 +10,7 @@ import path from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { crc32 } from '../../checkpoint/crc32.ts';
 import { fileError } from '../../checkpoint/file-errors.ts';
+import { requireRegular } from '../../checkpoint/regular-file.ts';
 
 /** Bytes of a key: the 128 bits that name a picture's content. */
 const KEY = 16;
@@ -248,7 +249,16 @@ export class RecordStore {
 }
 
 /** Open for reading and writing at any place, made if it is not there. */
-const openAnyway = (file: string): number => fs.openSync(file, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o644);
+function openAnyway(file: string): number {
+  const descriptor = fs.openSync(file, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o644);
+  try {
+    requireRegular(file, fs.fstatSync(descriptor));
+  } catch (error) {
+    fs.closeSync(descriptor);
+    throw error;
+  }
+  return descriptor;
+}
 
 function writeAll(fd: number, bytes: Uint8Array, position: number): void {
   for (let at = 0; at < bytes.length; ) at += fs.writeSync(fd, bytes, at, bytes.length - at, position + at);

@@ -1,13 +1,16 @@
 /** Pictures in files: read as the networks see them, and written as PNG. */
 
-import fs from 'node:fs';
 import path from 'node:path';
-import { messageOf, UserError } from '../../base/errors.ts';
+import { UserError } from '../../base/errors.ts';
 import { makeFolder, writeFileAtomic } from '../../checkpoint/atomic.ts';
-import { fileError } from '../../checkpoint/file-errors.ts';
-import { inspect, MAX_PIXELS, type SquareOptions, toSquare } from './decode.ts';
+import { readRegular } from '../../checkpoint/regular-file.ts';
+import { inspect, oneLine, type SquareOptions, toSquare } from './decode.ts';
+import { identify, NOT_A_PICTURE, READABLE } from './identify.ts';
 import type { RgbImage } from './image.ts';
 import { encodePng } from './png.ts';
+
+/** No encoded picture is larger. */
+const MOST_BYTES = 2 ** 30;
 
 /**
  * Read a picture file, or the bytes of one, as a square of `size` pixels: upright, 8-bit sRGB, the middle square by default.
@@ -21,13 +24,15 @@ export async function readImage(
   if (!Number.isSafeInteger(size) || size < 1)
     throw new UserError(`the size of a picture is ${size}: give a whole number of pixels`);
   const name = typeof file === 'string' ? file : 'the picture';
-  const bytes = typeof file === 'string' ? bytesOf(file) : file;
-  const inspected = await inspect(bytes, MAX_PIXELS);
+  const bytes = typeof file === 'string' ? readRegular(file, MOST_BYTES) : file;
+  const identity = identify(bytes.subarray(0, 4096), typeof file === 'string' ? file : '');
+  const inspected = 'reason' in identity ? identity.reason : await inspect(bytes, options.maxPixels);
+  if (inspected === NOT_A_PICTURE) throw new UserError(`cannot read ${name}: it is no ${READABLE} file`);
   if (typeof inspected === 'string') throw new UserError(`cannot read ${name}: ${inspected}`);
   try {
     return await toSquare(bytes, size, options);
   } catch (error) {
-    throw new UserError(`cannot read ${name}: ${messageOf(error)}`);
+    throw new UserError(`cannot read ${name}: ${oneLine(error)}`);
   }
 }
 
@@ -38,12 +43,4 @@ export async function readImage(
 export async function save(file: string, picture: RgbImage | Uint8Array): Promise<void> {
   makeFolder(path.dirname(file));
   writeFileAtomic(file, picture instanceof Uint8Array ? picture : await encodePng(picture, {}));
-}
-
-function bytesOf(file: string): Uint8Array {
-  try {
-    return fs.readFileSync(file);
-  } catch (error) {
-    throw fileError('read', file, error);
-  }
 }

@@ -7,8 +7,8 @@ import { deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { crc32 } from '../../checkpoint/crc32.ts';
-import { readPictures } from '../sources/picture-files.ts';
 import { inspect, toSquare } from './decode.ts';
+import { readImage } from './files.ts';
 
 const pixel = (image: { data: Uint8Array; width: number }, x: number, y: number): number[] => [
   ...image.data.subarray(3 * (y * image.width + x), 3 * (y * image.width + x) + 3),
@@ -168,7 +168,7 @@ describe('a drawing', () => {
   });
 });
 
-it('names the file among those that are named one by one', async () => {
+it('names a file that is no picture that can be read', async () => {
   const folder = fs.mkdtempSync(path.join(tmpdir(), 'clipvq-named-'));
   const put = (name: string, bytes: Uint8Array | string): string => {
     fs.writeFileSync(path.join(folder, name), bytes);
@@ -183,14 +183,14 @@ it('names the file among those that are named one by one', async () => {
     [put('text.jpg', 'words'), 'text and no picture'],
     [put('cut.jpg', jpeg.subarray(0, 200)), 'cannot be read'],
     [put('base.bmp', Buffer.from(`BM${'\0'.repeat(12)}\x28${'\0'.repeat(60)}`, 'latin1')), 'BMP'],
-    [put('notes.txt', 'words'), 'is not a picture'],
+    [put('notes.txt', 'words'), 'it is no JPEG, PNG'],
     [path.join(folder, 'gone.png'), 'no such file'],
     [folder, 'is a folder'],
   ] as const) {
-    const error: unknown = await readPictures([good, bad], 8).catch((e) => e);
+    const error: unknown = await readImage(bad, 8).catch((e) => e);
     expect(error).toMatchObject({ name: 'UserError', message: expect.stringContaining(bad) });
     expect(String(error)).toContain(words);
   }
-  expect((await readPictures([good], 8)).length).toBe(1);
+  expect((await readImage(good, 8)).data.length).toBe(192);
   fs.rmSync(folder, { recursive: true });
 });

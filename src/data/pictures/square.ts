@@ -1,6 +1,7 @@
 /** Which part of a picture becomes the square that a network sees, and how it is resized. */
 
-import sharp, { type Sharp } from 'sharp';
+import type { Sharp } from 'sharp';
+import { sharp } from './sharp.ts';
 
 /** A part of a picture in its pixels. Edges may lie between pixels, and beyond the picture, where the background begins. */
 export interface Rectangle {

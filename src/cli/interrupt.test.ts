@@ -1,0 +1,80 @@
+/** Signals and broken pipes, as a process meets them. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { isHangupIgnored } from './interrupt.ts';
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-interrupt-'));
+afterAll(() => fs.rmSync(folder, { recursive: true }));
+
+const script = path.join(folder, 'work.mjs');
+const module = (name: string) => JSON.stringify(path.resolve('dist', 'cli', name));
+fs.writeFileSync(
+  script,
+  `import { interruptSignal } from ${module('interrupt.js')};
+import { watchStreams, writeTo } from ${module('streams.js')};
+watchStreams();
+const signal = interruptSignal();
+const stubborn = process.argv[2] === 'stubborn';
+signal.addEventListener('abort', () => {
+  process.stdout.write('checkpoint\\n');
+  if (!stubborn) process.exit(130);
+});
+setInterval(() => writeTo(process.stderr, 'step\\n'), 50);
+`,
+);
+
+/** Starts the work, and acts when it has begun. */
+async function work(args: string[], act: (child: ChildProcess) => void, env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [script, ...args], { env: { ...process.env, _: '/bin/sh', ...env } });
+  let stdout = '';
+  child.stdout.on('data', (data) => {
+    stdout += data;
+  });
+  child.stderr.once('data', () => act(child));
+  const [code, signal] = await new Promise<[number | null, string | null]>((resolve) =>
+    child.on('close', (...ended) => resolve(ended)),
+  );
+  return { code, signal, checkpoints: stdout.split('checkpoint').length - 1 };
+}
+
+describe.skipIf(process.platform === 'win32')('a command that works', () => {
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('can leave a checkpoint on %s', async (name) => {
+    expect(await work([], (child) => child.kill(name))).toEqual({ code: 130, signal: null, checkpoints: 1 });
+  });
+
+  it('can leave a checkpoint when nobody reads its progress any more', async () => {
+    expect(await work([], (child) => child.stderr!.destroy())).toMatchObject({ code: 130, checkpoints: 1 });
+  });
+
+  it('ends at once by a second Ctrl-C, without a core dump, and not by two that arrive together', async () => {
+    const twice = (child: ChildProcess) => {
+      child.kill('SIGINT');
+      child.kill('SIGINT');
+      setTimeout(() => child.kill('SIGINT'), 1500);
+    };
+    expect(await work(['stubborn'], twice)).toEqual({ code: null, signal: 'SIGINT', checkpoints: 1 });
+  });
+
+  it('goes on under nohup when the terminal is closed', async () => {
+    const hangUp = (child: ChildProcess) => {
+      child.kill('SIGHUP');
+      setTimeout(() => child.kill('SIGKILL'), 300);
+    };
+    expect(await work([], hangUp, { _: '/usr/bin/nohup' })).toEqual({ code: null, signal: 'SIGKILL', checkpoints: 0 });
+  });
+});
+
+it('nohup shows in the name of the command, or in a standard input that can only be written', () => {
+  const fdinfo = path.join(folder, 'fdinfo');
+  const flags = (octal: string) => fs.writeFileSync(fdinfo, `pos:\t0\nflags:\t${octal}\nmnt_id:\t1\n`);
+  flags('0100001');
+  expect(isHangupIgnored(undefined, fdinfo)).toBe(true);
+  flags('0100002');
+  expect(isHangupIgnored('/usr/bin/node', fdinfo)).toBe(false);
+  expect(isHangupIgnored('nohup', fdinfo)).toBe(true);
+  expect(isHangupIgnored(undefined, path.join(folder, 'nowhere'))).toBe(false);
+});

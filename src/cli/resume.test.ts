@@ -1,0 +1,53 @@
+/** What a resumed run may change: lengths, rates and places; nothing is written for it. */
+
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { tinyStages } from '../../test/support/tiny-stages.ts';
+import { writeSafetensors } from '../checkpoint/safetensors.ts';
+import { RunDirectory } from '../run/directory.ts';
+import { openResumed } from './resume.ts';
+
+const folder = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-resume-')), 'run');
+afterAll(() => fs.rmSync(path.dirname(folder), { recursive: true }));
+let before: string;
+beforeAll(() => {
+  const fullSteps = { clip: 900, tokenizer: 900, diffusion: 900, finetune: 0 };
+  const run = RunDirectory.create(folder, { seed: 1, data: '/pictures', clip: '/clip', recipe: tinyStages, fullSteps });
+  for (const stage of ['tokenizer', 'diffusion']) {
+    const texts = { format: 'clip-vqdiffusion checkpoint', stage, step: '12', fingerprint: 'f' };
+    writeSafetensors(run.file('checkpoints', `${stage}.safetensors`), {}, texts);
+  }
+  before = fs.readFileSync(run.file('run.json'), 'utf8');
+});
+
+it('trains the model that generates for longer, or the stage that is named', () => {
+  const { settings, notes } = openResumed(folder, { stage: 'all', longer: '2x' });
+  expect([settings.recipe.tokenizer.steps, settings.recipe.diffusion.steps]).toEqual([12, 24]);
+  expect(notes).toHaveLength(1);
+  expect(notes[0]).toMatch(/^diffusion: 24 steps instead of 12, 12 of them done; its learning rate goes on at/);
+  expect(openResumed(folder, { stage: 'tokenizer', longer: '+3' }).settings.recipe.tokenizer.steps).toBe(15);
+});
+
+it('lets a run that was cut short come to the steps of its preset, and no trained step be undone', () => {
+  const steps = (maxSteps: number) =>
+    openResumed(folder, { stage: 'tokenizer', maxSteps }).settings.recipe.tokenizer.steps;
+  expect([4, 12, 50, 900, 5000].map(steps)).toEqual([12, 12, 50, 900, 900]);
+  expect(() => openResumed(folder, { stage: 'diffusion', longer: '5' })).toThrow(/diffusion has 12 steps already/);
+});
+
+it('takes a lower learning rate, steps, and pictures and a CLIP in another place, and no other setting', () => {
+  const set = { 'tokenizer.learningRate': '1e-5', 'diffusion.steps': '30' };
+  const { settings, notes } = openResumed(folder, { stage: 'all', set, data: '/elsewhere', clip: '/clips/mine' });
+  expect(settings.recipe.tokenizer.learningRate).toBe(1e-5);
+  expect(settings.recipe.diffusion.steps).toBe(30);
+  expect(settings).toMatchObject({ data: '/elsewhere', clip: '/clips/mine' });
+  expect(notes[0]).toBe('tokenizer.learningRate is 1e-5 from here on');
+  const refused = (options: object) => () => openResumed(folder, { stage: 'all', ...options });
+  expect(refused({ set: { 'diffusion.dim': '32' } })).toThrow(/was started with another diffusion\.dim/);
+  expect(refused({ seed: 2 })).toThrow(/was started with --seed 1/);
+  expect(refused({ data: 'faces' })).toThrow(/was started with --data/);
+  expect(refused({ clip: 'compact' })).toThrow(/was started with --clip/);
+  expect(fs.readFileSync(path.join(folder, 'run.json'), 'utf8')).toBe(before);
+});

@@ -1,0 +1,90 @@
+/** A model to give away makes the pictures that its run makes, wherever it lies; a run whose CLIP was moved with it finds it. */
+
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { diffusionOf, exportTinyClip, tinyRecipe, tokenizerOf } from '../../test/support/tiny-model.ts';
+import { unflatten } from '../base/tree.ts';
+import { Generator } from '../generation/generator.ts';
+import { RunDirectory } from './directory.ts';
+import { exportModel } from './export.ts';
+import { madeFromTexts } from './provenance.ts';
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-give-'));
+afterAll(() => fs.rmSync(folder, { recursive: true }));
+const at = (...parts: string[]) => path.join(folder, ...parts);
+
+function makeRun(name: string, clip: string): RunDirectory {
+  const run = RunDirectory.create(at(name), { seed: 3, data: at('private pictures'), clip, recipe: tinyRecipe });
+  run.saveModel('tokenizer', unflatten(tokenizerOf(tinyRecipe)), {});
+  const texts = madeFromTexts({ tokenizer: run.stageHash('tokenizer') });
+  run.saveModel('diffusion', unflatten(diffusionOf(tinyRecipe)), texts);
+  fs.writeFileSync(run.file('cache', 'inventory.jsonl'), 'private');
+  return run;
+}
+
+async function pictureOf(model: string): Promise<Buffer> {
+  const generator = await Generator.load(model, { threads: 1 });
+  try {
+    const [picture] = await generator.generate(['a red face'], { steps: 3 });
+    return await generator.toPng(picture!);
+  } finally {
+    await generator.close();
+  }
+}
+
+it('holds nothing but what generates, and makes the same file of a picture', async () => {
+  exportTinyClip(at('clips', 'mine'));
+  const run = makeRun('run', at('clips', 'mine'));
+  const before = await pictureOf(run.path);
+  const made = await exportModel(run, at('model'));
+  const files = fs.readdirSync(at('model'), { recursive: true, encoding: 'utf8' }).sort();
+  expect(files.filter((name) => fs.statSync(at('model', name)).isFile())).toEqual([
+    ...[
+      'config.json',
+      'onnx/text_model.onnx',
+      'onnx/vision_model.onnx',
+      'preprocessor_config.json',
+      'tokenizer.json',
+    ].map((name) => `clip/${name}`),
+    'clip/tokenizer_config.json',
+    'diffusion/model.safetensors',
+    'run.json',
+    'tokenizer/model.safetensors',
+  ]);
+  expect(fs.readFileSync(at('model', 'run.json'), 'utf8')).not.toContain(folder);
+  expect(made.bytes).toBeGreaterThan(1000);
+  await expect(exportModel(run, at('model'))).rejects.toThrow(/is not empty/);
+  fs.rmSync(at('run'), { recursive: true });
+  fs.rmSync(at('clips'), { recursive: true });
+  fs.renameSync(at('model'), at('elsewhere'));
+  expect((await pictureOf(at('elsewhere'))).equals(before)).toBe(true);
+});
+
+it('is not made of files that do not belong together', async () => {
+  exportTinyClip(at('clip'));
+  const run = makeRun('mixed', at('clip'));
+  const other = Object.fromEntries(
+    Object.entries(tokenizerOf(tinyRecipe)).map(([name, array]) => [
+      name,
+      { ...array, data: array.data.map((x) => x + 1) },
+    ]),
+  );
+  run.saveModel('tokenizer', unflatten(other as ReturnType<typeof tokenizerOf>), {});
+  await expect(exportModel(run, at('mixed model'))).rejects.toThrow(/belongs to another tokenizer/);
+  expect(fs.existsSync(at('mixed model'))).toBe(false);
+});
+
+it('finds its CLIP again when both are moved together, and says what to do when it is gone', async () => {
+  exportTinyClip(at('here', 'clip'));
+  makeRun('here/run', at('here', 'clip'));
+  fs.renameSync(at('here'), at('there'));
+  const run = RunDirectory.open(at('there', 'run'));
+  expect(run.settings.clip).toBe(at('there', 'clip'));
+  fs.renameSync(at('there', 'clip'), at('clip elsewhere'));
+  await expect(Generator.load(run.path)).rejects.toThrow(
+    /The CLIP of .* is not in .* any more: name its folder with --clip/,
+  );
+  await (await Generator.load(run.path, { clip: at('clip elsewhere'), threads: 1 })).close();
+});

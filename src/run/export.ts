@@ -1,0 +1,65 @@
+/** A model to give away: of a run directory only what generates, in a folder of its own that depends on nothing around it. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { UserError } from '../base/errors.ts';
+import { fileError, systemCode } from '../checkpoint/file-errors.ts';
+import { hashClip, neededFiles, resolveClip } from '../clip/clip-source.ts';
+import { RunDirectory } from './directory.ts';
+import { checkMadeFrom } from './lineage.ts';
+
+export interface ExportedModel {
+  readonly folder: string;
+  readonly bytes: number;
+  /** The hub name of its CLIP, where that is not in the folder. */
+  readonly hubClip: string | undefined;
+}
+
+/**
+ * Copy a run's weights, its recipe and its CLIP into a new folder: no pictures, caches, checkpoints or paths. A CLIP of the hub stays
+ * where it is and is named; the diffusion model says which one it was trained with.
+ * @param clip where the run's CLIP lies now, if it was moved.
+ * @throws UserError if the run has not been trained, its files do not belong together, the folder is not empty, or the disk refuses.
+ */
+export async function exportModel(run: RunDirectory, folder: string, clip?: string): Promise<ExportedModel> {
+  if (fs.existsSync(folder) && fs.readdirSync(folder).length > 0)
+    throw new UserError(`${folder} is not empty: choose a new folder for the model`);
+  const stage = run.denoiserStage;
+  for (const one of ['tokenizer', stage] as const) run.readModel(one);
+  const { seed, recipe, clip: own } = run.settings;
+  const source = await resolveClip(clip ?? (own === 'compact' ? run.clipFolder : own));
+  checkMadeFrom(run, stage, hashClip(source));
+  const isHub = own !== 'compact' && clip === undefined && path.resolve(own) !== source.folder;
+
+  const building = `${path.resolve(folder)}.${process.pid}.tmp`;
+  try {
+    const made = RunDirectory.create(building, { seed, recipe, data: 'none', clip: isHub ? own : 'compact' });
+    for (const one of ['tokenizer', stage] as const)
+      copy(run.file(one, 'model.safetensors'), made.file(one, 'model.safetensors'));
+    if (!isHub)
+      for (const name of neededFiles(source)) copy(path.join(source.folder, name), path.join(made.clipFolder, name));
+    for (const sub of fs.readdirSync(building))
+      if (isEmpty(path.join(building, sub))) fs.rmdirSync(path.join(building, sub));
+    fs.rmSync(folder, { recursive: true, force: true });
+    fs.renameSync(building, folder);
+  } catch (error) {
+    fs.rmSync(building, { recursive: true, force: true });
+    throw systemCode(error) === undefined ? error : fileError('write', folder, error);
+  }
+  return { folder, bytes: bytesIn(folder), hubClip: isHub ? own : undefined };
+}
+
+function copy(from: string, to: string): void {
+  fs.mkdirSync(path.dirname(to), { recursive: true });
+  fs.copyFileSync(from, to);
+  const file = fs.openSync(to, 'r+');
+  fs.fsyncSync(file);
+  fs.closeSync(file);
+}
+
+const isEmpty = (folder: string): boolean => fs.statSync(folder).isDirectory() && fs.readdirSync(folder).length === 0;
+
+const bytesIn = (folder: string): number =>
+  fs
+    .readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .reduce((sum, name) => sum + fs.statSync(path.join(folder, name)).size, 0);

@@ -1,0 +1,153 @@
+/**
+ * Only one process trains a run at a time. The owner writes its name into a file of the run and touches it now and then; a file whose owner is
+ * gone is stale, and the next one takes it over. Whoever only reads a run needs no lock.
+ */
+
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../base/errors.ts';
+import { fileError, systemCode } from '../checkpoint/file-errors.ts';
+
+const FILE = 'lock.json';
+/** Beside the lock while a stale one is taken over, so that only one takes it. */
+const TAKEOVER = 'lock.takeover';
+/** Milliseconds between two touches, and after which an owner on another machine counts as gone. */
+const TOUCH_EVERY = 30_000;
+const GONE_AFTER = 10 * 60_000;
+/** A take-over is a matter of milliseconds: one that lies for longer was killed. */
+const TAKEOVER_GONE_AFTER = 10_000;
+
+const schema = z.object({ pid: z.int(), host: z.string(), since: z.string(), started: z.string().optional() });
+type Owner = z.infer<typeof schema>;
+
+export interface RunLock {
+  release(): void;
+}
+
+/**
+ * Lock a run directory for this process until `release`.
+ * @throws UserError naming the owner if another process, or another training of this one, has it; or if the folder cannot be written.
+ */
+export function lockRun(folder: string): RunLock {
+  const file = path.join(folder, FILE);
+  const owner: Owner = {
+    pid: process.pid,
+    host: os.hostname(),
+    since: new Date().toISOString(),
+    ...startedAt(process.pid),
+  };
+  const text = `${JSON.stringify(owner)}\n`;
+  try {
+    if (!create(file, text)) takeOver(folder, file, text);
+  } catch (error) {
+    throw systemCode(error) === undefined ? error : fileError('lock', folder, error);
+  }
+  const timer = setInterval(() => touch(file), TOUCH_EVERY);
+  timer.unref();
+  return {
+    release() {
+      clearInterval(timer);
+      // A lock that was taken away is not ours to remove.
+      if (readText(file) === text) fs.rmSync(file, { force: true });
+    },
+  };
+}
+
+/** Create a file that is not there yet; false if it is. */
+function create(file: string, text: string): boolean {
+  try {
+    fs.writeFileSync(file, text, { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+function takeOver(folder: string, file: string, text: string): void {
+  refuseIfOwned(folder, file);
+  const takeover = path.join(folder, TAKEOVER);
+  if (ageOf(takeover) > TAKEOVER_GONE_AFTER) fs.rmSync(takeover, { force: true });
+  if (!create(takeover, text))
+    throw new UserError(`${folder} is being taken over by another process: run again in a moment`);
+  try {
+    // Another process may have been here between the look and the take-over.
+    refuseIfOwned(folder, file);
+    fs.writeFileSync(file, text);
+  } finally {
+    fs.rmSync(takeover, { force: true });
+  }
+}
+
+/** @throws UserError if the owner of a lock is still at work, as far as can be known. */
+function refuseIfOwned(folder: string, file: string): void {
+  const owner = ownerOf(file);
+  if (!owner || !isAtWork(owner, file)) return;
+  const where = owner.host === os.hostname() ? '' : ` on ${owner.host}`;
+  throw new UserError(
+    `${folder} is being trained by process ${owner.pid}${where} since ${owner.since}: wait for it or stop it; if it is long gone, delete ${file}`,
+  );
+}
+
+function ownerOf(file: string): Owner | undefined {
+  const text = readText(file);
+  if (text === undefined) return undefined;
+  try {
+    return schema.safeParse(JSON.parse(text)).data;
+  } catch {
+    // Half-written by a process that was killed.
+    return undefined;
+  }
+}
+
+function isAtWork({ pid, host, started }: Owner, file: string): boolean {
+  if (host !== os.hostname()) return ageOf(file) < GONE_AFTER;
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if (systemCode(error) === 'ESRCH') return false;
+  }
+  // The number of a process that ended is given to another one some day.
+  const now = startedAt(pid).started;
+  return started === undefined || now === undefined || started === now;
+}
+
+/** When a process was started, where the system says it: boot and clock ticks since. */
+function startedAt(pid: number): { readonly started?: string } {
+  try {
+    const boot = fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name of the program, in brackets, may hold spaces.
+    const ticks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    return ticks === undefined ? {} : { started: `${boot} ${ticks}` };
+  } catch {
+    return {};
+  }
+}
+
+function touch(file: string): void {
+  try {
+    const now = new Date();
+    fs.utimesSync(file, now, now);
+  } catch {
+    // The next touch may succeed; on this machine the owner is known without it.
+  }
+}
+
+function ageOf(file: string): number {
+  try {
+    return Date.now() - fs.statSync(file).mtimeMs;
+  } catch {
+    return 0;
+  }
+}
+
+function readText(file: string): string | undefined {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

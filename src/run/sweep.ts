@@ -1,0 +1,44 @@
+/** What killed trainings left half-written in a run, removed by whoever trains it next. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { makeFolder, sweepTemporaries } from '../checkpoint/atomic.ts';
+import { RUN_FOLDERS, type RunDirectory } from './directory.ts';
+
+/** Folders in which training writes. */
+const FOLDERS = [
+  '',
+  'clip',
+  'clip/onnx',
+  'tokenizer',
+  'diffusion',
+  'finetune',
+  'checkpoints',
+  'cache',
+  'origin',
+  'images',
+];
+/** A CLIP that was being exported, and the settings of a run that was being made. */
+const UNFINISHED = /^(clip\.\d+\.tmp|run\.json\.\d+-\d+)$/;
+
+/**
+ * Make the folders of a run that are not there, and remove leftovers. To be called by the owner of a run's lock. What cannot be removed stays:
+ * it is in nobody's way.
+ * @throws UserError if a folder cannot be made.
+ */
+export function sweepRun({ path: run }: RunDirectory): void {
+  for (const folder of RUN_FOLDERS) makeFolder(path.join(run, folder));
+  for (const folder of FOLDERS) {
+    try {
+      sweepTemporaries(path.join(run, folder), true);
+    } catch {
+      // A folder that cannot be cleaned is no reason not to train.
+    }
+  }
+  try {
+    for (const name of fs.readdirSync(run).filter((one) => UNFINISHED.test(one)))
+      fs.rmSync(path.join(run, name), { recursive: true, force: true });
+  } catch {
+    // As above.
+  }
+}

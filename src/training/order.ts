@@ -1,0 +1,50 @@
+/**
+ * The order in which a run met its pictures, by content. A picture keeps its place when it is renamed, moved or away for a while, and new ones
+ * join at the end: a run that is resumed goes on with the order it began with.
+ */
+
+import fs from 'node:fs';
+import { writeFileAtomic } from '../checkpoint/atomic.ts';
+import type { InventoryLine } from '../data/sources/inventory.ts';
+import type { ImageSource } from '../data/sources/source.ts';
+import type { RunDirectory } from '../run/directory.ts';
+
+const FILE = 'cache/order.txt';
+
+/** Content ids in the order that a run knows; of a run that did not keep it, the order of its last inventory. */
+export function knownOrder(run: RunDirectory, inventory: readonly InventoryLine[]): readonly string[] {
+  const file = run.file(FILE);
+  if (fs.existsSync(file)) return fs.readFileSync(file, 'utf8').split('\n').filter(Boolean);
+  return inventory.flatMap((line) => ('picture' in line ? [line.picture.contentId] : []));
+}
+
+export const keepOrder = (run: RunDirectory, order: readonly string[]): void =>
+  writeFileAtomic(run.file(FILE), order.map((id) => `${id}\n`).join(''));
+
+/** A source in a known order, and that order with what is new at its end. What is not there now keeps its place. */
+export function inOrder(
+  source: ImageSource,
+  known: readonly string[],
+): { readonly source: ImageSource; readonly order: readonly string[] } {
+  const places = new Map<string, number[]>();
+  for (let row = source.size - 1; row >= 0; row--) {
+    const id = source.contentId(row);
+    const rows = places.get(id);
+    if (rows) rows.push(row);
+    else places.set(id, [row]);
+  }
+  const rows = known.flatMap((id) => places.get(id)?.pop() ?? []);
+  const fresh = [...places.values()].flat().sort((a, b) => a - b);
+  const all = Int32Array.from([...rows, ...fresh]);
+  const order = [...known, ...fresh.map((row) => source.contentId(row))];
+  if (all.every((row, i) => row === i)) return { source, order };
+  return {
+    source: {
+      ...source,
+      id: (index) => source.id(all[index]!),
+      contentId: (index) => source.contentId(all[index]!),
+      read: (index, imageSize, crop) => source.read(all[index]!, imageSize, crop),
+    },
+    order,
+  };
+}

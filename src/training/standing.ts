@@ -1,0 +1,151 @@
+/** Where a stage stands: what its checkpoints are worth to a run that is resumed, and whether its model is the trained one. */
+
+import fs from 'node:fs';
+import { UserError } from '../base/errors.ts';
+import type { RunDirectory } from '../run/directory.ts';
+import { modelProvenance } from '../run/lineage.ts';
+import type { Stage } from '../stage/stage.ts';
+import { type CheckpointFacts, checkpointFacts, checkpointFiles } from './checkpoint.ts';
+
+/** Enough of a stage to know whether it is done. */
+export type StageIdentity = Pick<Stage, 'name' | 'steps' | 'fingerprint' | 'madeFrom'>;
+
+/**
+ * What to do with a stage that was begun with other pictures or models: go on with those of now, begin anew, or begin anew if models have
+ * changed, because they were trained further by the same command.
+ */
+export type OnChange = 'go-on' | 'restart' | 'follow';
+
+/** Parts of a stage's identity that may change under it: it goes on with what is there now. */
+const FLEXIBLE = ['pictures', 'schedule'];
+
+/** In what a stage differs from its checkpoint: names of parts, or undefined where the checkpoint does not say what it was made from. */
+export function changesOf(stage: StageIdentity, facts: CheckpointFacts): readonly string[] | undefined {
+  if (facts.fingerprint === stage.fingerprint) return [];
+  const { madeFrom = {} } = stage;
+  const was = facts.madeFrom;
+  if (!was || !stage.madeFrom) return undefined;
+  return [...new Set([...Object.keys(madeFrom), ...Object.keys(was)])].filter((name) => madeFrom[name] !== was[name]);
+}
+
+const isSmall = (changes: readonly string[] | undefined): boolean =>
+  changes?.every((name) => FLEXIBLE.includes(name)) ?? false;
+
+const WORDS: Readonly<Record<string, string>> = {
+  pictures: 'the pictures',
+  tokenizer: 'the tokenizer',
+  clip: 'the CLIP',
+  diffusion: 'the diffusion model',
+  perceptual: 'the perceptual distance',
+  pairs: 'the captioned pictures',
+  origin: 'the weights that it started from',
+  settings: 'the settings',
+  seed: 'the seed',
+};
+
+const changedText = (changes: readonly string[] | undefined): string => {
+  if (!changes) return 'what it was made from';
+  const texts = changes.filter((name) => name !== 'schedule').map((name) => WORDS[name] ?? name);
+  return texts.length > 1 ? `${texts.slice(0, -1).join(', ')} and ${texts.at(-1)}` : (texts[0] ?? '');
+};
+
+/** What a resumed stage begins with. */
+export interface Standing {
+  /** Checkpoints that it can go on from, the newest first. */
+  readonly candidates: readonly { readonly file: string; readonly facts: CheckpointFacts }[];
+  /** What should be known about them. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Which checkpoints a stage goes on from. Where only the pictures have changed it goes on; where the tokenizer, the CLIP or other models
+ * have, it must be chosen.
+ * @throws UserError with the choice, or if none of the checkpoints can be read.
+ */
+export function standingOf(run: RunDirectory, stage: StageIdentity, onChange: OnChange | undefined): Standing {
+  const candidates: { file: string; facts: CheckpointFacts }[] = [];
+  const notes: string[] = [];
+  let failure: UserError | undefined;
+  for (const file of checkpointFiles(run, stage)) {
+    try {
+      const facts = checkpointFacts(file, stage);
+      if (facts) candidates.push({ file, facts: inRange(file, facts, stage) });
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      failure ??= error;
+    }
+  }
+  const [newest] = candidates;
+  if (!newest) {
+    if (failure && onChange !== 'restart') throw failure;
+    return { candidates: [], notes };
+  }
+  if (failure) notes.push(`${failure.message}; it goes on from the checkpoint before it, of step ${newest.facts.step}`);
+  const changes = changesOf(stage, newest.facts);
+  if (changes?.length === 0)
+    return { candidates: candidates.filter(({ facts }) => facts.fingerprint === newest.facts.fingerprint), notes };
+  const what = changedText(changes);
+  if (onChange === 'restart' || (onChange === 'follow' && !isSmall(changes))) {
+    notes.push(`${stage.name}: ${what} changed since its checkpoint of step ${newest.facts.step}; it starts again`);
+    return { candidates: [], notes };
+  }
+  if (!isSmall(changes) && onChange !== 'go-on')
+    throw new UserError(
+      `${stage.name}: ${what} changed since its checkpoint of step ${newest.facts.step}, which was not touched: add --changed restart to train it anew, or --changed go-on to train it further on what is there now`,
+    );
+  if (what !== '')
+    notes.push(
+      `${stage.name}: ${what} changed since its checkpoint of step ${newest.facts.step}; it goes on with what is there now`,
+    );
+  return { candidates, notes };
+}
+
+/** @throws UserError if the checkpoint is of a step that the stage does not have. */
+function inRange(file: string, facts: CheckpointFacts, stage: StageIdentity): CheckpointFacts {
+  if (facts.fingerprint === stage.fingerprint && facts.step > stage.steps)
+    throw new UserError(`${file} is damaged: it says that it is of step ${facts.step} of ${stage.steps}`);
+  return facts;
+}
+
+/**
+ * Whether a stage has nothing left to do: its checkpoint is at `end`, from the same settings and models, and its model is the one of that
+ * checkpoint. A finished stage stays finished when pictures are added or taken away.
+ */
+export function isDone(run: RunDirectory, stage: StageIdentity, end: number, onChange: OnChange | undefined): boolean {
+  if (!run.hasModel(stage.name)) return false;
+  const facts = soundFacts(run, stage);
+  if (!facts || facts.step < end || (facts.fingerprint === stage.fingerprint && facts.step !== end)) return false;
+  const changes = changesOf(stage, facts);
+  const stays = [...FLEXIBLE, 'pairs'];
+  if (!changes || changes.some((name) => !stays.includes(name)) || (changes.length > 0 && onChange === 'restart'))
+    return false;
+  return isExported(run, stage, facts);
+}
+
+/** What is worth knowing of a stage that is done: that it has not seen the pictures of now. */
+export function doneNote(run: RunDirectory, stage: StageIdentity): string | undefined {
+  const facts = soundFacts(run, stage);
+  const changes = facts && changesOf(stage, facts)?.filter((name) => name !== 'schedule');
+  if (!changes || changes.length === 0) return undefined;
+  return `${stage.name}: ${changedText(changes)} changed since it was trained; it stays as it is (--longer trains it further, --changed restart anew)`;
+}
+
+function soundFacts(run: RunDirectory, stage: StageIdentity): CheckpointFacts | undefined {
+  try {
+    return checkpointFacts(checkpointFiles(run, stage)[0], stage);
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
+}
+
+/** Whether the model is that of a checkpoint. One of an earlier version does not say; it counts unless it is older than the checkpoint. */
+function isExported(run: RunDirectory, stage: StageIdentity, facts: CheckpointFacts): boolean {
+  const file =
+    stage.name === 'clip' ? run.file('clip', 'model.safetensors') : run.file(stage.name, 'model.safetensors');
+  if (!fs.existsSync(file)) return facts.madeFrom === undefined;
+  const model = modelProvenance(run, stage.name);
+  if (model) return model.step === facts.step && model.fingerprint === facts.fingerprint;
+  if (facts.madeFrom !== undefined) return false;
+  return stage.name === 'clip' || fs.statSync(file).mtimeMs >= fs.statSync(checkpointFiles(run, stage)[0]).mtimeMs;
+}
