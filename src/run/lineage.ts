@@ -35,3 +35,14 @@ export function checkMadeFrom(run: RunDirectory, stage: 'diffusion' | 'finetune'
       `${file} was trained with another CLIP than ${run.settings.clip === 'compact' ? run.clipFolder : run.settings.clip}: name the one it was trained with (--clip <folder or hub name>), or ${retrain}`,
     );
 }
+
+/** Whether `checkMadeFrom` has nothing against a model. */
+export function isMadeFrom(run: RunDirectory, stage: 'diffusion' | 'finetune'): boolean {
+  try {
+    checkMadeFrom(run, stage);
+    return true;
+  } catch (error) {
+    if (error instanceof UserError) return false;
+    throw error;
+  }
+}
