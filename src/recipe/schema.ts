@@ -66,6 +66,12 @@ const clip = z.strictObject({
   gapWeight: weight()
     .default(0)
     .describe('weight of the squared distance between the mean picture and the mean text of a batch in the loss'),
+  imageTower: z
+    .string()
+    .default('')
+    .describe(
+      'folder of a compact CLIP, or shipped: its image tower is kept as it is, and only the text tower learns; empty trains both',
+    ),
 });
 
 const tokenizer = z.strictObject({
