@@ -6,6 +6,7 @@ import { Command, Option } from 'commander';
 import { UserError } from '../base/errors.ts';
 import { estimateTraining } from '../bench/estimate.ts';
 import { machineSpeed } from '../bench/speed.ts';
+import { isToBeFetched } from '../clip/clip-source.ts';
 import { openEmbedder } from '../clip/embedder.ts';
 import { type ClipReport, clipFault } from '../clip/report.ts';
 import type { Recall } from '../clip/retrieval.ts';
@@ -123,8 +124,10 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   // Whatever cannot work is found before anything is written or trained.
   if (!resumed) RunDirectory.assertFree(folder);
   if (options.lpips !== undefined) checkLpips(options.lpips, wanted);
-  const dim = wanted.clip === 'compact' ? wanted.recipe.clip.dim : await tryClip(wanted.clip, options, signal, display);
   const names = chosenStages(options, wanted);
+  // A CLIP that has to be fetched waits until the pictures are found to be in order.
+  const isLater = isToBeFetched(wanted.clip, options);
+  const dim = isLater ? DEFAULT_CLIP_DIM : await widthOf(wanted, options, signal, display);
   const settings = again ? wanted : await fitted(wanted, names, dim, options);
   for (const sentence of again?.notes ?? []) note(sentence);
   checkMemory(options, settings, names, dim, resumed);
@@ -134,6 +137,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
     : undefined;
   const few = pictures && fewPictures(pictures.source.size);
   if (few !== undefined) note(few);
+  if (isLater) checkMemory(options, settings, names, await widthOf(wanted, options, signal, display), resumed);
   const begin = () => (source ? createFrom(source, folder, settings) : RunDirectory.create(folder, settings));
   const run = resumed?.changed(settings) ?? begin();
 
@@ -191,7 +195,13 @@ function clipLines({ heldOut, retrieval, zeroShot }: ClipReport): string[] {
 }
 
 /** Fetch the CLIP, if it is not here yet, see that it opens, and say how wide its embeddings are. */
-async function tryClip(model: string, { offline }: TrainCommandOptions, signal: AbortSignal, display: ProgressDisplay) {
+async function widthOf(
+  { clip: model, recipe }: RunSettings,
+  { offline }: TrainCommandOptions,
+  signal: AbortSignal,
+  display: ProgressDisplay,
+): Promise<number> {
+  if (model === 'compact') return recipe.clip.dim;
   const megabytes = display.count('fetching the CLIP, MB');
   const onProgress = (done: number, total: number) => megabytes(Math.round(done / 1e6), Math.ceil(total / 1e6));
   const clip = await openEmbedder(model, { offline, signal, onProgress });

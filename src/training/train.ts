@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Interrupted, UserError } from '../base/errors.ts';
+import { isToBeFetched } from '../clip/clip-source.ts';
 import { openEmbedder } from '../clip/embedder.ts';
 import type { ClipReport } from '../clip/report.ts';
 import { isNamedSource } from '../data/sources/open.ts';
@@ -88,8 +89,12 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
     signal.throwIfAborted();
     const chosen = stages ?? stagesOf(settings);
     const needsPictures = chosen.some((stage) => stage !== 'clip');
-    if (needsPictures && settings.clip !== 'compact') await tryClip(settings.clip, offline, signal, display);
+    const needsClip = needsPictures && settings.clip !== 'compact';
+    // A CLIP that has to be fetched waits until the pictures are found to be in order.
+    const isLater = isToBeFetched(settings.clip, { offline });
+    if (needsClip && !isLater) await tryClip(settings.clip, offline, signal, display);
     const pictures = needsPictures ? await openPictures(settings, { signal, display }, resumed) : undefined;
+    if (needsClip && isLater) await tryClip(settings.clip, offline, signal, display);
     const run = resumed ?? RunDirectory.create(options.run, settings);
     const { seconds, clip } = await trainPipeline({
       run,
