@@ -1,9 +1,9 @@
 /** `clipvq generate`: prompts in, PNG files out. */
 
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { Interrupted, UserError } from '../base/errors.ts';
 import { type EngineOptions, type GeneratedImage, Generator, type Passes } from '../generation/generator.ts';
-import { type CommonOptions, whole, withClip, withCommon } from './options.ts';
+import { type CommonOptions, hiddenOption, whole, withClip, withCommon } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
 import { type PictureWriter, pictureWriter } from './picture-files.ts';
 import { type ProfileOptions, profiled, withProfile } from './profile.ts';
@@ -31,7 +31,7 @@ export function generateCommand(): Command {
     .requiredOption('--model <dir>', 'a run directory')
     .option('--prompts <file>', 'read prompts from a file, one a line; lines that begin with # are comments')
     .option('-n, --count <n>', 'pictures a prompt (default: 1)', whole(1))
-    .addOption(new Option('--number <n>').argParser(whole(1)).hideHelp())
+    .addOption(hiddenOption('--number <n>', whole(1)))
     .option('--seed <n>', 'seed of the first picture; the next ones count up', whole(0), 0)
     .option('--negative <text>', 'what pictures are guided away from')
     .option('--best-of <n>', 'draw n candidates for each picture and keep the one that CLIP scores highest', whole(1))

@@ -17,7 +17,8 @@ import { makeRecipe, presets } from '../recipe/recipe.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
 import { isMadeFrom } from '../run/lineage.ts';
 import { createFrom, settingsFrom } from '../run/origin.ts';
-import { openPictures } from '../training/pictures.ts';
+import { holdingOut } from '../training/held-out.ts';
+import { openPictures, type Pictures } from '../training/pictures.ts';
 import { trainPipeline } from '../training/pipeline.ts';
 import { type StageName, stageNames, stages, stagesOf } from '../training/stages.ts';
 import { filesIn } from '../vqgan/lpips-weights.ts';
@@ -137,6 +138,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
     : undefined;
   const few = pictures && fewPictures(pictures.source.size);
   if (few !== undefined) note(few);
+  if (pictures && pictures.heldOut.size > 0) note(heldOutLine(pictures));
   if (isLater) checkMemory(options, settings, names, await widthOf(wanted, options, signal, display), resumed);
   const begin = () => (source ? createFrom(source, folder, settings) : RunDirectory.create(folder, settings));
   const run = resumed?.changed(settings) ?? begin();
@@ -170,6 +172,9 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
     nextStep(run, names, fault),
   ]);
 }
+
+const heldOutLine = ({ heldOut, source }: Pictures): string =>
+  `${heldOut.size} of ${source.size + heldOut.size} pictures are held out for clipvq evaluate and reconstruct (--set pictures.holdOut=0: train on all)`;
 
 /** What to do with what was trained. */
 function nextStep(run: RunDirectory, names: readonly StageName[], fault: string | undefined): string {
@@ -282,7 +287,7 @@ function newSettings(
     throw new UserError(
       `${data} holds captioned pictures, which only a CLIP learns from: add --stage clip, or name the pictures alone with --data <folder>`,
     );
-  return { seed, data: absolute(data), clip: absolute(chosen), recipe: makeRecipe(preset, set) };
+  return { seed, data: absolute(data), clip: absolute(chosen), recipe: makeRecipe(preset, holdingOut(data, set)) };
 }
 
 /** Folders are remembered by their full path, so that a run can be resumed from anywhere. */

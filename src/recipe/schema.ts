@@ -33,7 +33,7 @@ const pictures = z.strictObject({
     .describe(
       'crops and mirrorings of a picture that the diffusion model learns from; the tokenizer sees a new one every epoch',
     ),
-  // The three below came later. Where they are not set they are not in a recipe, of which runs keep hashes.
+  // Those below came later. Where they are not set they are not in a recipe, of which runs keep hashes.
   duplicates: z
     .enum(['once', 'all'])
     .optional()
@@ -46,6 +46,12 @@ const pictures = z.strictObject({
     .max(1000)
     .optional()
     .describe('megapixels; larger pictures are left out undecoded (100 by default)'),
+  holdOut: fraction()
+    .max(0.5)
+    .optional()
+    .describe(
+      'share of the pictures that no stage learns from, for evaluate and reconstruct; new runs on files hold out 0.02',
+    ),
 });
 
 const clip = z.strictObject({
@@ -290,7 +296,12 @@ export const recipeSchema = z.strictObject({
 export type RecipeInput = z.input<typeof recipeSchema>;
 
 /** What settings of pictures are where a recipe does not have them. */
-export const PICTURE_DEFAULTS = { duplicates: 'once', exclude: [] as readonly string[], maxPixels: 100 } as const;
+export const PICTURE_DEFAULTS = {
+  duplicates: 'once',
+  exclude: [] as readonly string[],
+  maxPixels: 100,
+  holdOut: 0,
+} as const;
 
 /** The schema of every setting but the preset's name, by its path such as `tokenizer.codes`. */
 export const settingSchemas: ReadonlyMap<string, z.ZodType> = new Map(

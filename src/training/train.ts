@@ -13,6 +13,7 @@ import { changedRecipe, makeRecipe } from '../recipe/recipe.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
 import type { Progress, TrainingDisplay } from '../stage/display.ts';
+import { holdingOut } from './held-out.ts';
 import { cappedSettings } from './lengths.ts';
 import { openPictures } from './pictures.ts';
 import { trainPipeline } from './pipeline.ts';
@@ -154,7 +155,9 @@ function newSettings(options: TrainingOptions): RunSettings {
     );
   if (isPairsFile(data) && (stages === undefined || stages.some((stage) => stage !== 'clip')))
     throw new UserError(`${data} holds captioned pictures, which only a CLIP learns from: train the stage clip alone`);
-  return { seed, data: absolute(data), clip: absolute(clip), recipe: recipeOf(options) };
+  // A whole recipe is taken as it is.
+  const recipe = recipeOf(options.recipe ? options : { ...options, set: holdingOut(data, options.set) });
+  return { seed, data: absolute(data), clip: absolute(clip), recipe };
 }
 
 /** Folders are remembered by their full path, so that a run can be resumed from anywhere. */
