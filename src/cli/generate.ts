@@ -2,7 +2,9 @@
 
 import { Command } from 'commander';
 import { Interrupted, UserError } from '../base/errors.ts';
+import type { Knowledge } from '../clip/knowledge.ts';
 import { type EngineOptions, type GeneratedImage, Generator, type Passes } from '../generation/generator.ts';
+import type { UsualScore } from '../generation/usual-scores.ts';
 import { type CommonOptions, hiddenOption, whole, withClip, withCommon } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
 import { type PictureWriter, pictureWriter } from './picture-files.ts';
@@ -79,12 +81,15 @@ async function generateWith(
       signal,
       onProgress: display.count('sampling'),
     });
+    for (const line of unknownLines(prompts, await generator.clip.knowledge(prompts))) display.note(line);
+    const usual = await generator.usualScores(prompts);
     const images: Written[] = [];
     await writePictures({ pictures, generator, write, total, out: options.out }, (written) => {
       // With --json the list is one document; else a line is out as soon as its picture is.
-      if (json) return void images.push(written);
+      const scored = { ...written, usualClipScore: usual?.[prompts.indexOf(written.prompt)] };
+      if (json) return void images.push(scored);
       display.end();
-      printResult(false, written, () => [lineOf(written, bestOf)]);
+      printResult(false, scored, () => [lineOf(scored, bestOf)]);
     });
     display.end();
     if (json) printResult(true, { images, seconds: (performance.now() - start) / 1000 }, () => []);
@@ -102,6 +107,17 @@ export interface Written {
   /** Of all candidates. */
   readonly meanClipScore: number;
   readonly passes: Passes;
+  /** What pictures that the model has learned from score with this prompt. */
+  readonly usualClipScore?: UsualScore | undefined;
+}
+
+/** What to know of prompts whose words a CLIP has not learned. */
+export function unknownLines(prompts: readonly string[], knowledge: readonly Knowledge[] | undefined): string[] {
+  return (knowledge ?? []).flatMap(({ share, unknown }, i) => {
+    if (unknown.length === 0) return [];
+    const known = `${(100 * share).toFixed(0)} % of its tokens`;
+    return `"${prompts[i]}": this model's CLIP was trained on captions with ${known}; it has not learned ${unknown.join(', ')}`;
+  });
 }
 
 /**
@@ -134,7 +150,8 @@ export async function writePictures(
   }
 }
 
-function lineOf({ path, prompt, clipScore, meanClipScore }: Written, bestOf = 1): string {
+function lineOf({ path, prompt, clipScore, meanClipScore, usualClipScore: usual }: Written, bestOf = 1): string {
   const without = bestOf > 1 ? `, best of ${bestOf}; without choosing ${meanClipScore.toFixed(3)}` : '';
-  return `${path}  CLIP score ${clipScore.toFixed(3)}${without}  "${prompt}"`;
+  const scale = usual ? ` (any picture: ${usual.mean.toFixed(3)} ± ${usual.deviation.toFixed(3)})` : '';
+  return `${path}  CLIP score ${clipScore.toFixed(3)}${scale}${without}  "${prompt}"`;
 }
