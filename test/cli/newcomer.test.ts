@@ -4,6 +4,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, expect, it, vi } from 'vitest';
+import { commandNames } from '../../src/cli/command-names.ts';
+import { progressTerms } from '../../src/cli/progress.ts';
 import { runClipvq } from '../support/cli.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-newcomer-'));
@@ -22,4 +24,22 @@ it('finds the pictures in order before it fetches anything', async () => {
     expect([status, stderr]).toEqual([2, expect.stringMatching(says)]);
     expect(stderr).not.toContain('a/clip');
   }
+});
+
+it.each([...commandNames, 'data check', 'bench samplers'])('%s --help fits a terminal of 80 columns', async (name) => {
+  const { columns } = process.stdout;
+  process.stdout.columns = 80;
+  const { status, stdout } = await runClipvq(folder, ...name.split(' '), '--help');
+  process.stdout.columns = columns;
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^Usage: clipvq /);
+  const lines = stdout.split('\n').map((line) => line.trimEnd());
+  expect(lines.filter((line) => line.length > 80)).toEqual([]);
+});
+
+it('explains every number of a progress line in the help of train', async () => {
+  const { stdout } = await runClipvq(folder, 'train', '--help');
+  const flat = stdout.replace(/\s+/g, ' ');
+  expect(flat).toMatch(/averages over about 20 steps/);
+  for (const [term] of progressTerms()) expect(flat).toContain(` ${term} `);
 });
