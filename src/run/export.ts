@@ -7,6 +7,7 @@ import { fileError, systemCode } from '../checkpoint/file-errors.ts';
 import { hashClip, neededFiles, resolveClip } from '../clip/clip-source.ts';
 import { RunDirectory } from './directory.ts';
 import { checkMadeFrom } from './lineage.ts';
+import { statisticsFile } from './statistics.ts';
 
 export interface ExportedModel {
   readonly folder: string;
@@ -36,6 +37,7 @@ export async function exportModel(run: RunDirectory, folder: string, clip?: stri
     const made = RunDirectory.create(building, { seed, recipe, data: 'none', clip: isHub ? own : 'compact' });
     for (const one of ['tokenizer', stage] as const)
       copy(run.file(one, 'model.safetensors'), made.file(one, 'model.safetensors'));
+    if (fs.existsSync(statisticsFile(run))) copy(statisticsFile(run), statisticsFile(made));
     if (!isHub)
       for (const name of neededFiles(source)) copy(path.join(source.folder, name), path.join(made.clipFolder, name));
     for (const sub of fs.readdirSync(building))
