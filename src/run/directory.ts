@@ -18,6 +18,7 @@ import { parseRecipe } from '../recipe/recipe.ts';
 import type { RunSettings } from '../stage/context.ts';
 import { fingerprint } from '../stage/fingerprint.ts';
 import { lockRun } from './lock.ts';
+import { MODELSPEC } from './modelspec.ts';
 import { PROVENANCE } from './provenance.ts';
 
 export type { RunSettings } from '../stage/context.ts';
@@ -211,7 +212,7 @@ export class RunDirectory {
    */
   stageHash(stage: string): string {
     const hash = createHash('sha256');
-    hashWithoutTexts(hash, this.file(stage, 'model.safetensors'), PROVENANCE);
+    hashWithoutTexts(hash, this.file(stage, 'model.safetensors'), [...PROVENANCE, ...MODELSPEC]);
     return hash.digest('hex');
   }
 }

@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import type { ClipReport } from '../clip/report.ts';
+import { writeCard } from '../run/card-facts.ts';
 import { checkMadeFrom } from '../run/lineage.ts';
 import { lockRun } from '../run/lock.ts';
 import { sweepRun } from '../run/sweep.ts';
@@ -47,6 +48,8 @@ export async function trainPipeline(options: PipelineOptions): Promise<Trained> 
       if (done.isTrained) changed ??= 'follow';
       seconds[name] = (performance.now() - start) / 1000;
     }
+    const { run } = options;
+    if (run.hasModel('tokenizer') && run.hasModel(run.denoiserStage)) await writeCard(run);
     return { seconds, clip: reports.clip as ClipReport | undefined };
   } finally {
     for (const source of [data.pairs, data.pictures, data.latents]) source.close();
