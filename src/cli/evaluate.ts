@@ -66,7 +66,7 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
         `reconstruction of ${images.length} pictures: PSNR ${reconstruction.psnr.toFixed(2)} dB, codebook perplexity ${reconstruction.perplexity.toFixed(0)}, ${(100 * reconstruction.usage).toFixed(0)} % of the codes used`,
         ...(score
           ? [
-              `CLIP score, ${prompts.length} prompts x ${options.number}, judged by the CLIP that conditions: own prompts ${score.matched.toFixed(3)}, other prompts ${score.shuffled.toFixed(3)} (permutation test p = ${score.p.toFixed(4)})`,
+              `CLIP score, ${prompts.length} prompts x ${options.number}, by the CLIP that conditions: own prompts ${score.matched.toFixed(3)}, other prompts ${score.shuffled.toFixed(3)} (permutation test p = ${score.p.toFixed(4)})`,
             ]
           : []),
       ],

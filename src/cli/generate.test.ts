@@ -67,7 +67,7 @@ it('leaves what was finished when it is stopped, and says how much that is', asy
 it('passes other errors on, and keeps what was finished', async () => {
   async function* broken() {
     yield picture('a man', 0);
-    throw new UserError('the denoiser predicts no valid probabilities');
+    throw new UserError('The denoiser predicts no valid probabilities');
   }
   await expect(write(broken())).rejects.toThrow(/no valid probabilities/);
   expect(names()).toHaveLength(1);

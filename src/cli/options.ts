@@ -28,7 +28,7 @@ export function withCommon(command: Command): Command {
 export const withClip = (command: Command): Command =>
   command.option('--clip <folder|hub name>', "where the model's CLIP lies, if it was moved");
 /** Report `--modle` as unknown, with the nearest name, rather than `--model` as missing. */
-export function unknownFirst(command: Command): Command {
+function unknownFirst(command: Command): Command {
   const required = command.options.filter(({ mandatory }) => mandatory);
   for (const option of required) option.mandatory = false;
   return command.hook('preAction', (_, called) => {

@@ -2,6 +2,8 @@
 
 import { printable } from '../base/text.ts';
 import type { Progress } from '../stage/display.ts';
+import { withFlags } from './flags.ts';
+import { typeable } from './invocation.ts';
 import { writeTo } from './streams.ts';
 
 const TERMINAL_INTERVAL = 100;
@@ -51,7 +53,7 @@ export class ProgressDisplay {
   /** A sentence on a line of its own. */
   readonly note = (text: string): void => {
     this.end();
-    writeTo(process.stderr, `${printable(text)}\n`);
+    writeTo(process.stderr, `${printable(typeable(withFlags(text)))}\n`);
   };
 
   /** Leave the current line standing. */

@@ -30,7 +30,7 @@ export function clipName(model: string): string {
   if (model === SHIPPED) return shippedClip();
   if (!fs.existsSync(model))
     throw new UserError(
-      `there is no CLIP in ${model}: give a folder exported by clipvq train, or a hub name (owner/name)`,
+      `There is no CLIP in ${model}: give a folder exported by clipvq train, or a hub name (owner/name)`,
     );
   return sourceIn(path.resolve(model), model).folder;
 }

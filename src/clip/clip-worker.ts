@@ -66,7 +66,7 @@ async function load(): Promise<Clip> {
 
   const contextLength = contextOf(tokenizer.model_max_length, textModel.config);
   const inputs = inputNames(textModel);
-  // A network that is told which tokens are padding needs only as much of it as its company; one that is not was trained on
+  // A network with an attention mask needs only as much padding as its batch; one without was trained on
   // texts of full length, and is given them.
   const padding = inputs.includes('attention_mask') ? true : 'max_length';
   const pad = { padding, truncation: true, max_length: contextLength } as const;
@@ -116,7 +116,7 @@ const tokenized = <T>(job: () => T): T =>
     job,
     () =>
       new UserError(
-        `the tokenizer of ${source.model} does not end on such a text: its tokenizer.json has a regular expression that takes too long; use another CLIP`,
+        `The tokenizer of ${source.model} does not end on such a text: its tokenizer.json has a regular expression that takes too long; use another CLIP`,
       ),
   );
 
@@ -143,10 +143,10 @@ function inputNames(model: unknown): readonly string[] {
 }
 
 function checkText(text: string, tokens: number, contextLength: number): void {
-  if (text.trim() === '') throw new UserError('the prompt is empty: say what the picture should show');
+  if (text.trim() === '') throw new UserError('The prompt is empty: say what the picture should show');
   if (tokens <= contextLength) return;
   throw new UserError(
-    `the prompt "${excerpt(text)}" is ${tokens} tokens long and this CLIP reads at most ${contextLength}: shorten it`,
+    `The prompt "${excerpt(text)}" is ${tokens} tokens long and this CLIP reads at most ${contextLength}: shorten it`,
   );
 }
 

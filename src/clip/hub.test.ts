@@ -114,16 +114,16 @@ describe('any dual encoder', () => {
   it.each(['clip', 'siglip', 'joint'] as const)(
     '%s: fetched, opened, and the same as the others',
     async (kind: TinyKind) => {
-      const told: [number, number][] = [];
+      const reported: [number, number][] = [];
       const clip = await openEmbedder(`tiny/${kind}`, {
         cacheDir,
         threads: 1,
-        onProgress: (done, total) => told.push([done, total]),
+        onProgress: (done, total) => reported.push([done, total]),
       });
       const local = await openEmbedder(models['tiny/clip']!, { threads: 1 });
       try {
         expect([clip.dim, clip.contextLength]).toEqual([TINY_CLIP.dim, TINY_CLIP.context]);
-        expect(told.at(-1)![0]).toBe(told.at(-1)![1]);
+        expect(reported.at(-1)![0]).toBe(reported.at(-1)![1]);
         const texts = ['a red hat', 'green trees', 'a shoe'];
         const [own, theirs] = [await clip.embedTexts(texts), await local.embedTexts(texts)];
         own.forEach((x, i) => {

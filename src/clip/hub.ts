@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
+import { option } from '../base/options.ts';
 import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
 import { cacheFolder } from '../checkpoint/cache-folder.ts';
 import { download, type GitFile, type RemoteFile } from '../checkpoint/download.ts';
@@ -22,7 +23,7 @@ export interface HubOptions {
   /** Branch, tag or commit. */
   readonly revision?: string | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Hears of bytes on the disk so far, over all files. */
+  /** Called with the bytes on the disk so far, over all files. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
@@ -47,7 +48,7 @@ export async function fetchFromHub(name: string, options: HubOptions = {}): Prom
   if (known && fs.existsSync(path.join(known, COMPLETE))) return known;
   if (options.offline || isSet(process.env.HF_HUB_OFFLINE))
     throw new UserError(
-      `the CLIP ${name} is not in ${root}, and nothing may be fetched: run once without --offline (and HF_HUB_OFFLINE), or give a local folder`,
+      `The CLIP ${name} is not in ${root}, and nothing may be fetched: run once without ${option('offline')} (and HF_HUB_OFFLINE), or give a local folder`,
     );
   const { sha, siblings } = await lookUp(name, revision, options.signal);
   const folder = path.join(root, sha);
@@ -91,7 +92,7 @@ function refusal(name: string, url: string, status: number): UserError {
         ? `the hub refuses ${name} to this HF_TOKEN (${status}): accept the model's terms on its page, or check the name and the token`
         : `the hub refuses ${name} (${status}): it is gated, private or unknown; check the name, accept its terms on its page and set HF_TOKEN`,
     );
-  if (status === 404) return new UserError(`there is no model ${name} on the hub: check the name`);
+  if (status === 404) return new UserError(`There is no model ${name} on the hub: check the name`);
   return new UserError(`${url} answers ${status}: try again later, or give a local folder`);
 }
 

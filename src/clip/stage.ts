@@ -2,6 +2,7 @@
 
 import { UserError } from '../base/errors.ts';
 import { scalar } from '../base/ndarray.ts';
+import { option } from '../base/options.ts';
 import { flatten } from '../base/tree.ts';
 import type { Engine, Executable } from '../engine/engine.ts';
 import { adopt, blank, initialize } from '../nn/parameters.ts';
@@ -53,7 +54,7 @@ export function wordsOf(pairs: CaptionedPictures, settings: ClipSettings): ClipW
   const count = pairs.size - held;
   if (count < settings.batch) {
     throw new UserError(
-      `${pairs.size} captioned pictures are too few: ${held} are held out and a batch needs ${settings.batch} (--set clip.batch=…)`,
+      `${pairs.size} captioned pictures are too few: ${held} are held out and a batch needs ${settings.batch} (${option('set', 'clip.batch=…')})`,
     );
   }
   const corpus = Array.from({ length: count }, (_, i) => pairs.caption(i, 0));

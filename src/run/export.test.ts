@@ -22,6 +22,7 @@ function makeRun(name: string, clip: string): RunDirectory {
   const texts = madeFromTexts({ tokenizer: run.stageHash('tokenizer') });
   run.saveModel('diffusion', unflatten(diffusionOf(tinyRecipe)), texts);
   fs.writeFileSync(run.file('cache', 'inventory.jsonl'), 'private');
+  fs.writeFileSync(run.file('diffusion', 'embeddings.safetensors'), 'statistics');
   return run;
 }
 
@@ -51,6 +52,7 @@ it('holds nothing but what generates, and makes the same file of a picture', asy
       'tokenizer.json',
     ].map((name) => `clip/${name}`),
     'clip/tokenizer_config.json',
+    'diffusion/embeddings.safetensors',
     'diffusion/model.safetensors',
     'run.json',
     'tokenizer/model.safetensors',
@@ -105,7 +107,7 @@ it('finds its CLIP again when both are moved together, and says what to do when 
   expect(run.settings.clip).toBe(at('there', 'clip'));
   fs.renameSync(at('there', 'clip'), at('clip elsewhere'));
   await expect(Generator.load(run.path)).rejects.toThrow(
-    /The CLIP of .* is not in .* any more: name its folder with --clip/,
+    /The CLIP of .* is not in .* any more: name its folder with `clip`/,
   );
   await (await Generator.load(run.path, { clip: at('clip elsewhere'), threads: 1 })).close();
 });

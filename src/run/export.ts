@@ -12,6 +12,7 @@ import { type CardOptions, cardFacts } from './card-facts.ts';
 import { RunDirectory } from './directory.ts';
 import { checkMadeFrom } from './lineage.ts';
 import { modelspecTexts } from './modelspec.ts';
+import { STATISTICS } from './statistics.ts';
 
 export interface ExportOptions extends CardOptions {
   /** Where the run's CLIP lies now, if it was moved. */
@@ -56,6 +57,8 @@ export async function exportModel(
       const texts = modelspecTexts({ part, title: facts.title, license, recipe, hash: hashTensors(from) });
       await copyWithTexts(from, to, texts);
     }
+    // Corrections of prompts need what the pictures were like.
+    if (fs.existsSync(run.file(...STATISTICS))) copy(run.file(...STATISTICS), made.file(...STATISTICS));
     writeFileAtomic(made.file('README.md'), modelCard(facts));
     if (!isHub)
       for (const name of neededFiles(source)) copy(path.join(source.folder, name), path.join(made.clipFolder, name));

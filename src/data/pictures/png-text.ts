@@ -17,7 +17,7 @@ export type Inflate = (data: Uint8Array) => Uint8Array;
  */
 export function withText(png: Uint8Array, text: Readonly<Record<string, string>>): Uint8Array<ArrayBuffer> {
   const imageData = [...chunksOf(png)].find((chunk) => chunk.type === 'IDAT');
-  if (!imageData) throw new UserError('not a PNG file: it has no image data');
+  if (!imageData) throw new UserError('Not a PNG file: it has no image data');
   const added = Object.keys(text)
     .sort()
     .map((keyword) => textChunk(keyword, text[keyword]!));
@@ -48,13 +48,13 @@ interface Chunk {
 function* chunksOf(file: Uint8Array): Generator<Chunk> {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   if (SIGNATURE.some((byte, i) => file[i] !== byte))
-    throw new UserError('not a PNG file: its first bytes are not the PNG signature');
+    throw new UserError('Not a PNG file: its first bytes are not the PNG signature');
   for (let start = 8; start < file.length; ) {
     const end = start + 12 <= file.length ? start + 12 + view.getUint32(start) : Number.POSITIVE_INFINITY;
-    if (end > file.length) throw new UserError(`damaged PNG file: the chunk at byte ${start} is cut short`);
+    if (end > file.length) throw new UserError(`Damaged PNG file: the chunk at byte ${start} is cut short`);
     const body = file.subarray(start + 4, end - 4);
     if (crc32(body) !== view.getUint32(end - 4)) {
-      throw new UserError(`damaged PNG file: the chunk at byte ${start} fails its checksum`);
+      throw new UserError(`Damaged PNG file: the chunk at byte ${start} fails its checksum`);
     }
     yield { type: fromLatin1(body.subarray(0, 4)), data: body.subarray(4), start };
     start = end;
@@ -85,14 +85,14 @@ function chunk(type: string, data: Uint8Array): Uint8Array {
 
 function parseText(type: 'tEXt' | 'zTXt' | 'iTXt', data: Uint8Array, inflate?: Inflate): [string, string][] {
   const separator = data.indexOf(0);
-  if (separator < 1) throw new UserError(`damaged PNG file: a ${type} chunk has no keyword`);
+  if (separator < 1) throw new UserError(`Damaged PNG file: a ${type} chunk has no keyword`);
   const keyword = fromLatin1(data.subarray(0, separator));
   const rest = data.subarray(separator + 1);
   if (type === 'tEXt') return [[keyword, fromLatin1(rest)]];
   if (type === 'zTXt') return inflate ? [[keyword, fromLatin1(inflate(rest.subarray(1)))]] : [];
   const languageEnd = rest.indexOf(0, 2);
   const translationEnd = rest.indexOf(0, languageEnd + 1);
-  if (languageEnd < 0 || translationEnd < 0) throw new UserError('damaged PNG file: an iTXt chunk is incomplete');
+  if (languageEnd < 0 || translationEnd < 0) throw new UserError('Damaged PNG file: an iTXt chunk is incomplete');
   const value = rest.subarray(translationEnd + 1);
   const isPacked = rest[0] === 1;
   if (isPacked && !inflate) return [];

@@ -44,7 +44,7 @@ export interface Coefficients {
 }
 
 /** The time of the clean state x_0. */
-export const CLEAN = -1;
+const CLEAN = -1;
 
 /** Differences below this are rounding: a replace probability this small is exactly zero. */
 const ROUNDING = 1e-13;
