@@ -88,7 +88,15 @@ async function countPictures(run: RunDirectory): Promise<number | undefined> {
 }
 
 /** Figures that say what a step took, not what the model is worth. */
-const OF_THE_STEP = new Set(['step', 'seconds', 'stateBytes', 'activationBytes', 'learningRate', 'gradientNorm']);
+const OF_THE_STEP = new Set([
+  'step',
+  'seconds',
+  'stateBytes',
+  'activationBytes',
+  'learningRate',
+  'gradientNorm',
+  'waiting',
+]);
 
 /** The last entry of each stage in the log. */
 async function lastFigures(run: RunDirectory): Promise<CardFacts['metrics']> {
