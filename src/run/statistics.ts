@@ -9,7 +9,10 @@ import type { RunDirectory } from './directory.ts';
 
 const FORMAT = 'clip-vqdiffusion embedding statistics';
 
-const fileOf = (run: RunDirectory): string => run.file('diffusion', 'embeddings.safetensors');
+/** Where they lie in a run. */
+export const STATISTICS = ['diffusion', 'embeddings.safetensors'] as const;
+
+const fileOf = (run: RunDirectory): string => run.file(...STATISTICS);
 
 /** @param id identity of the pictures and models that the statistics are of. */
 export function saveStatistics(run: RunDirectory, { images, texts, anchors }: EmbeddingStatistics, id: string): void {

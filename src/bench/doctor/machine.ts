@@ -164,7 +164,9 @@ function canWrite(folder: string): boolean {
 
 async function tryHub({ offline, patience = PATIENCE, signal }: MachineOptions): Promise<Hub> {
   const address = endpoint();
-  const proxy = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].some((name) => isOffline(process.env[name]));
+  const proxy = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].some(
+    (name) => (process.env[name] ?? '') !== '',
+  );
   if (offline || isOffline({})) return { address, state: 'skipped', reason: undefined, proxy };
   const limit = AbortSignal.timeout(patience);
   try {
