@@ -1,6 +1,7 @@
 /** `clipvq evaluate`: numbers for a trained model. */
 
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import { UserError } from '../base/errors.ts';
 import { openSource } from '../data/sources/open.ts';
 import { clipScore } from '../evaluation/clip-score.ts';
 import { reconstructionQuality } from '../evaluation/reconstruction.ts';
@@ -12,6 +13,7 @@ import { type CommonOptions, engineOptions, whole, withClip, withCommon } from '
 import { interruptSignal, note, printResult } from './output.ts';
 import { ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
+import { type Protocol, protocols, underProtocol, writeReport } from './report.ts';
 
 interface EvaluateOptions extends CommonOptions {
   readonly model: string;
@@ -21,6 +23,12 @@ interface EvaluateOptions extends CommonOptions {
   readonly number: number;
   readonly count: number;
   readonly seed: number;
+  readonly report?: string;
+  readonly judge?: string;
+  readonly bestOf?: number;
+  readonly trainingPictures: number;
+  readonly protocol?: Protocol;
+  readonly offline?: boolean;
 }
 
 export function evaluateCommand(): Command {
@@ -31,18 +39,38 @@ export function evaluateCommand(): Command {
     .option('--count <n>', 'at most so many of them', whole(1), 256)
     .option('--prompts <file>', 'prompts to score, one a line (default, for faces only: the eight of the demo)')
     .option('-n, --number <n>', 'pictures a prompt', whole(1), 4)
-    .option('--seed <n>', 'seed of the first picture of a prompt', whole(0), 0);
+    .option('--seed <n>', 'seed of the first picture of a prompt', whole(0), 0)
+    .option(
+      '--report <dir>',
+      'measure everything, with 95 % intervals, and write report.html and report.json: also SSIM, distances to real pictures, precision and recall, copies',
+    )
+    .option('--judge <clip>', 'with --report: another CLIP (folder or hub name) that scores, having had no part in it')
+    .option('--best-of <n>', 'with --report: draw n candidates for each picture; scores with and without', whole(1))
+    .option('--training-pictures <n>', 'with --report: so many are searched for copies', whole(1), 2000)
+    .addOption(
+      new Option(
+        '--protocol <name>',
+        'with --report: the paper\'s: ffhq (best of 16, "a photograph of …") or coco (one picture a caption), on the prompts of --prompts',
+      ).choices([...protocols]),
+    )
+    .option('--offline', 'fetch no CLIP: use what is in the cache (also HF_HUB_OFFLINE=1)');
   return withCommon(withClip(command)).action(evaluate);
 }
 
 async function evaluate(options: EvaluateOptions): Promise<void> {
-  const { settings } = RunDirectory.open(options.model);
+  refuseWithoutReport(options);
+  const run = RunDirectory.open(options.model);
+  const { settings } = run;
   const data = options.data ?? settings.data;
   const prompts =
     options.prompts !== undefined ? readPrompts(options.prompts) : settings.data === 'faces' ? facePrompts : [];
   const signal = interruptSignal();
   const display = new ProgressDisplay();
-  const generator = await Generator.load(options.model, { ...engineOptions(options), clip: options.clip });
+  const generator = await Generator.load(options.model, {
+    ...engineOptions(options),
+    clip: options.clip,
+    offline: options.offline,
+  });
   try {
     const source = await openSource(data, {
       faces: { seed: settings.seed, count: options.count, offset: HELD_OUT_FACES_OFFSET },
@@ -51,6 +79,15 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
     });
     const indices = Array.from({ length: Math.min(options.count, source.size) }, (_, i) => i);
     const images = await Promise.all(indices.map((i) => source.read(i, settings.recipe.imageSize)));
+    if (options.report !== undefined) {
+      const areUnseen = data === 'faces' || data !== settings.data;
+      const prefix = generator.recipe.sampling.promptPrefix;
+      const asked = { ...options, count: options.number };
+      const set = underProtocol(asked, prompts, { hasOwnPrompts: options.prompts !== undefined, prefix });
+      const evaluated = { run, generator, images, areUnseen, prompts: set.prompts, signal, display };
+      await writeReport(evaluated, { ...asked, ...set, report: options.report });
+      return;
+    }
     const reconstruction = await reconstructionQuality(generator, images, settings.recipe.tokenizer.codes);
     const score = prompts.length > 0 ? await scored(generator, prompts, options, display, signal) : undefined;
     if (!score) note('No prompts to score: name some with --prompts <file>');
@@ -74,6 +111,14 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   } finally {
     await generator.close();
   }
+}
+
+/** @throws UserError where an option has no effect without `--report`. */
+function refuseWithoutReport({ report, judge, bestOf, protocol }: EvaluateOptions): void {
+  if (report !== undefined) return;
+  const given = Object.entries({ '--judge': judge, '--best-of': bestOf, '--protocol': protocol });
+  const name = given.find(([, value]) => value !== undefined)?.[0];
+  if (name !== undefined) throw new UserError(`${name} is part of the report: add --report <dir>`);
 }
 
 async function scored(
