@@ -25,6 +25,7 @@ interface EvaluateOptions extends CommonOptions {
   readonly seed: number;
   readonly report?: string;
   readonly judge?: string;
+  readonly lpips?: string;
   readonly bestOf?: number;
   readonly trainingPictures: number;
   readonly protocol?: Protocol;
@@ -45,6 +46,7 @@ export function evaluateCommand(): Command {
       'measure everything, with 95 % intervals, and write report.html and report.json: also SSIM, distances to real pictures, precision and recall, copies',
     )
     .option('--judge <clip>', 'with --report: another CLIP (folder or hub name) that scores, having had no part in it')
+    .option('--lpips <dir>', 'with --report: a folder with weights of LPIPS (alex, squeeze or vgg)')
     .option('--best-of <n>', 'with --report: draw n candidates for each picture; scores with and without', whole(1))
     .option('--training-pictures <n>', 'with --report: so many are searched for copies', whole(1), 2000)
     .addOption(
@@ -85,7 +87,7 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
       const asked = { ...options, count: options.number };
       const set = underProtocol(asked, prompts, { hasOwnPrompts: options.prompts !== undefined, prefix });
       const evaluated = { run, generator, images, areUnseen, prompts: set.prompts, signal, display };
-      await writeReport(evaluated, { ...asked, ...set, report: options.report });
+      await writeReport(evaluated, { ...asked, ...set, report: options.report, engineOptions: engineOptions(options) });
       return;
     }
     const reconstruction = await reconstructionQuality(generator, images, settings.recipe.tokenizer.codes);
@@ -114,9 +116,9 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
 }
 
 /** @throws UserError where an option has no effect without `--report`. */
-function refuseWithoutReport({ report, judge, bestOf, protocol }: EvaluateOptions): void {
+function refuseWithoutReport({ report, judge, lpips, bestOf, protocol }: EvaluateOptions): void {
   if (report !== undefined) return;
-  const given = Object.entries({ '--judge': judge, '--best-of': bestOf, '--protocol': protocol });
+  const given = Object.entries({ '--judge': judge, '--lpips': lpips, '--best-of': bestOf, '--protocol': protocol });
   const name = given.find(([, value]) => value !== undefined)?.[0];
   if (name !== undefined) throw new UserError(`${name} is part of the report: add --report <dir>`);
 }

@@ -6,6 +6,8 @@ import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
 import { openEmbedder } from '../clip/embedder.ts';
 import type { HubOptions } from '../clip/hub.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
+import type { EngineOptions } from '../engine/engine.ts';
+import { perceptualDistances } from '../evaluation/perceptual-distance.ts';
 import {
   copyReport,
   promptReport,
@@ -21,6 +23,7 @@ import type { RunDirectory } from '../run/directory.ts';
 import { readLogged } from '../training/curves.ts';
 import { drawCurves } from '../training/curves-chart.ts';
 import { openPictures } from '../training/pictures.ts';
+import { filesIn, loadLpips } from '../vqgan/lpips-weights.ts';
 import { note, printResult } from './output.ts';
 import type { ProgressDisplay } from './progress.ts';
 
@@ -37,6 +40,9 @@ export interface ReportOptions {
   /** The folder that the report is written into. */
   readonly report: string;
   readonly judge?: string | undefined;
+  /** A folder with weights of LPIPS. */
+  readonly lpips?: string | undefined;
+  readonly engineOptions: EngineOptions;
   readonly bestOf?: number | undefined;
   readonly trainingPictures: number;
   readonly protocol?: Protocol | undefined;
@@ -88,7 +94,12 @@ export async function writeReport(evaluated: Evaluated, options: ReportOptions):
   const { run, generator, images, prompts, display } = evaluated;
   const { clip, recipe } = generator;
   const pictures: ReportPicture[] = [];
-  const { report: reconstruction, back } = await reconstructionReport(generator, images, recipe.tokenizer.codes);
+  const { report: reconstruction, back } = await reconstructionReport(
+    generator,
+    images,
+    recipe.tokenizer.codes,
+    options.lpips === undefined ? undefined : await openLpips(options.lpips, recipe.imageSize, options.engineOptions),
+  );
   const shown = Array.from({ length: Math.min(MOST_COLUMNS, images.length) }, (_, i) => i);
   pictures.push({
     ...{ title: 'Reconstructions', text: 'Pictures, and what the tokenizer makes of them.' },
@@ -155,6 +166,28 @@ async function measurePrompts(
     return { prompts: report, set, copies };
   } finally {
     await independent?.clip.close();
+  }
+}
+
+/** LPIPS over the network whose weights a folder holds, the one that most papers report first. */
+async function openLpips(folder: string, side: number, engineOptions: EngineOptions) {
+  if (side < 32)
+    throw new UserError(`LPIPS takes pictures of 32 pixels, and the model makes ${side}: leave --lpips out`);
+  const net = (['alex', 'squeeze', 'vgg'] as const).find((name) => hasLpips(folder, name)) ?? 'vgg';
+  const weights = await loadLpips(net, { folder });
+  return {
+    net,
+    distances: (a: readonly RgbImage[], b: readonly RgbImage[]) => perceptualDistances(weights, a, b, engineOptions),
+  };
+}
+
+function hasLpips(folder: string, net: 'alex' | 'squeeze' | 'vgg'): boolean {
+  try {
+    filesIn(folder, net);
+    return true;
+  } catch (error) {
+    if (error instanceof UserError) return false;
+    throw error;
   }
 }
 

@@ -66,6 +66,9 @@ function reconstructionRows({ reconstruction: { pictures, perplexity, usage, ...
   return [
     ['PSNR, dB', within(of.psnr, 2), n, 'higher is nearer to the picture'],
     ['SSIM', within(of.ssim, 4), n, '1 for equal pictures'],
+    ...(of.lpips
+      ? [[`LPIPS (${of.lpips.net})`, within(of.lpips.distance, 4), n, '0 for equal pictures'] satisfies Row]
+      : []),
     ['codebook perplexity', perplexity.toFixed(0), n, 'codes, as if all were used alike'],
     ['codes used', `${(100 * usage).toFixed(0)} %`, n, 'share of the codebook that occurs'],
   ];

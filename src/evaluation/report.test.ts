@@ -78,12 +78,14 @@ it('reconstruction is measured picture by picture, in batches, with the use of t
       return images.slice(start, start + codes.length / 4).map(brighter);
     },
   };
-  const { report, back } = await reconstructionReport(codec, images, 16);
+  const lpips = { net: 'alex', distances: async () => images.map((_, i) => i) };
+  const { report, back } = await reconstructionReport(codec, images, 16, lpips);
   expect([report.pictures, back.length, calls]).toEqual([70, 70, [64, 6]]);
   expect(report.psnr.value).toBeCloseTo(psnr(images[0]!, brighter(images[0]!)), 9);
   const similar = images.map((image) => ssim(image, brighter(image))).reduce((a, b) => a + b, 0) / 70;
   expect(report.ssim.value).toBeCloseTo(similar, 12);
   expect(report.ssim.samples).toBe(70);
+  expect(report.lpips).toMatchObject({ net: 'alex', distance: { value: 34.5, samples: 70 } });
   expect(report.perplexity).toBeCloseTo(Math.exp(-0.75 * Math.log(0.75) - 0.25 * Math.log(0.25)), 9);
   expect(report.usage).toBe(2 / 16);
 });

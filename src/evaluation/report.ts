@@ -15,6 +15,8 @@ export interface ReconstructionReport {
   readonly pictures: number;
   readonly psnr: Interval;
   readonly ssim: Interval;
+  /** LPIPS over a network, where its weights were given. */
+  readonly lpips: { readonly net: string; readonly distance: Interval } | undefined;
   /** exp of the entropy of the codes in use, and the share of the codes that occur. */
   readonly perplexity: number;
   readonly usage: number;
@@ -77,11 +79,15 @@ const NEIGHBOURS = 5;
 const FEWEST = 8;
 const SHOWN_COPIES = 8;
 
+/** The distance of each of some pictures from its counterpart. */
+export type PairDistances = (a: readonly RgbImage[], b: readonly RgbImage[]) => Promise<readonly number[]>;
+
 /** Pictures through the tokenizer and back, and what was lost; the pictures come back too. */
 export async function reconstructionReport(
   codec: Codec,
   images: readonly RgbImage[],
   codes: number,
+  lpips?: { readonly net: string; readonly distances: PairDistances } | undefined,
 ): Promise<{ readonly report: ReconstructionReport; readonly back: readonly RgbImage[] }> {
   const counts = new Float64Array(codes);
   const back: RgbImage[] = [];
@@ -96,6 +102,7 @@ export async function reconstructionReport(
     pictures: images.length,
     psnr: meanInterval(images.map((image, i) => psnr(image, back[i]!))),
     ssim: meanInterval(images.map((image, i) => ssim(image, back[i]!))),
+    lpips: lpips && { net: lpips.net, distance: meanInterval(await lpips.distances(images, back)) },
     perplexity: Math.exp(entropy),
     usage: counts.filter((n) => n > 0).length / codes,
   };
