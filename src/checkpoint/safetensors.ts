@@ -47,8 +47,8 @@ export function readMetadata(path: string): Record<string, string> {
 }
 
 /**
- * Reads a safetensors file as `readSafetensors` does and hands its tensors over one after another, so that no more than one of
- * them is in memory on its way.
+ * Reads a safetensors file as `readSafetensors` does and hands its tensors over one after another, so that no more than
+ * one of them is in memory on its way.
  *
  * @throws UserError as `readSafetensors` does, for a tensor when its turn comes. What `use` throws passes through.
  */
@@ -120,8 +120,8 @@ export function writeSafetensors(
 }
 
 /**
- * The same, tensor by tensor: `read` is asked for one after another, in the order of the file, so that no more than one of them is
- * in memory on its way.
+ * The same, tensor by tensor: `read` is asked for one after another, in the order of the file, so that no more than one
+ * of them is in memory on its way.
  *
  * @throws UserError when the disk refuses; nothing is left behind then. What `read` throws passes through.
  */
@@ -153,8 +153,8 @@ export async function writeSafetensorsFrom(
 }
 
 /**
- * The bytes of a file as they would be without some of its texts, added to a hash. A file that is no safetensors file, or has none of
- * them, is hashed as it is.
+ * The bytes of a file as they would be without some of its texts, added to a hash. A file that is no safetensors file,
+ * or has none of them, is hashed as it is.
  *
  * @throws UserError if it cannot be read.
  */

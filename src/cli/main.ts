@@ -24,7 +24,10 @@ async function programFor(args: readonly string[]): Promise<Command> {
   return program;
 }
 
-/** Mistakes in options end like all mistakes of the user: one line, code 2. The setting has to reach nested commands too. */
+/**
+ * Mistakes in options end like all mistakes of the user: one line, code 2. The setting has to reach nested commands
+ * too.
+ */
 function strict(command: Command): void {
   command.exitOverride().configureOutput({ outputError: () => {} });
   command.commands.forEach(strict);

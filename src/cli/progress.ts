@@ -16,8 +16,8 @@ const SMOOTHING = 20;
 export const labels: Readonly<Record<string, string>> = { gradientNorm: '|g|', psnr: 'PSNR' };
 
 /**
- * A display that writes to stderr. Steps, rate and time left come first and fit into 60 columns; measured numbers follow, as
- * running averages. Call `end` when a stage ends, so that its last line stays.
+ * A display that writes to stderr. Steps, rate and time left come first and fit into 60 columns; measured numbers
+ * follow, as running averages. Call `end` when a stage ends, so that its last line stays.
  */
 export class ProgressDisplay {
   private last = performance.now();

@@ -1,4 +1,7 @@
-/** What `--resume` may change of a run: how long its stages are, their learning rates, and where its pictures and its CLIP lie. */
+/**
+ * What `--resume` may change of a run: how long its stages are, their learning rates, and where its pictures and its
+ * CLIP lie.
+ */
 
 import { UserError } from '../base/errors.ts';
 import { changedRecipe } from '../recipe/recipe.ts';

@@ -200,7 +200,10 @@ async function tryClip(model: string, { offline }: TrainCommandOptions, signal: 
   return clip.dim;
 }
 
-/** @throws UserError where two options say how long the stages are, or one that is for new runs only, or for resumed ones. */
+/**
+ * @throws UserError where two options say how long the stages are, or one that is for new runs only, or for resumed
+ * ones.
+ */
 function checkLengths({ resume, maxSteps, minutes, stepsScale, longer, changed }: TrainCommandOptions): void {
   const given = Object.entries({
     '--max-steps': maxSteps,

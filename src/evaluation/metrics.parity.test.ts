@@ -17,7 +17,8 @@ onFixture('metrics', (file) => {
     const [a, b] = [file.floats(`fid.${name}.feat0`), file.floats(`fid.${name}.feat1`)];
     const dim = widthOf(`fid.${name}.feat0`);
     const value = frechetDistance(a, b, dim);
-    // With fewer pictures than features some eigenvalues are zero in theory, and roots of rounding add up: the README's 1e-5.
+    // With fewer pictures than features some eigenvalues are zero in theory, and roots of rounding add up: the README's
+    // 1e-5.
     const relative = Math.min(a.length, b.length) > dim * dim ? 1e-6 : 1e-5;
     compare('metrics', `fid.${name} value`, [value], file.floats(`fid.${name}.value`), { relative });
     compare('metrics', `fid.${name} value_sqrtm`, [value], file.floats(`fid.${name}.value_sqrtm`), { relative });

@@ -64,7 +64,10 @@ export interface GeneratedImage {
   readonly seed: number;
   /** Cosine of the picture with its prompt under the CLIP that conditioned it, in [-1, 1]. */
   readonly clipScore: number;
-  /** The mean of the candidates' cosines, where the picture is the best of several: what it would have been without choosing. */
+  /**
+   * The mean of the candidates' cosines, where the picture is the best of several: what it would have been without
+   * choosing.
+   */
   readonly meanClipScore: number;
   readonly settings: SamplingChoice;
   /** Of this picture alone; the other candidates took as many each. */
@@ -103,7 +106,8 @@ export class Generator {
 
   /**
    * Load a run directory. The CLIP and the engine start at the same time.
-   * @throws UserError if it is not one, lacks a stage, or holds damaged or foreign files; what the signal was aborted with.
+   * @throws UserError if it is not one, lacks a stage, or holds damaged or foreign files; what the signal was aborted
+   * with.
    */
   static async load(folder: string, options: LoadOptions = {}): Promise<Generator> {
     const { clip: other, offline, signal, onProgress, ...engineOptions } = options;
@@ -143,8 +147,8 @@ export class Generator {
 
   /**
    * Pictures for a prompt or for prompts, prompt by prompt: [prompts · count].
-   * @throws UserError if a prompt is empty or longer than the CLIP's context, or an option is unknown, out of its range or none of the
-   * sampler's.
+   * @throws UserError if a prompt is empty or longer than the CLIP's context, or an option is unknown, out of its range
+   * or none of the sampler's.
    */
   async generate(prompts: string | readonly string[], options: GenerateOptions = {}): Promise<GeneratedImage[]> {
     const all: GeneratedImage[] = [];
@@ -152,7 +156,9 @@ export class Generator {
     return all;
   }
 
-  /** The same pictures one after another, as they are finished: no more of them are in memory than are drawn together. */
+  /**
+   * The same pictures one after another, as they are finished: no more of them are in memory than are drawn together.
+   */
   async *pictures(
     prompts: string | readonly string[],
     options: GenerateOptions = {},
@@ -183,8 +189,8 @@ export class Generator {
   }
 
   /**
-   * Draw the pictures of one prompt step by step: a frame for each step, as soon as the next one is wanted. Leaving the iteration, or
-   * the signal, ends the drawing at the next step.
+   * Draw the pictures of one prompt step by step: a frame for each step, as soon as the next one is wanted. Leaving the
+   * iteration, or the signal, ends the drawing at the next step.
    * @throws UserError as `generate` does, and for more than 16 pictures.
    */
   async *stream(prompt: string, options: StreamOptions = {}): AsyncGenerator<StreamFrame, void> {
@@ -233,7 +239,10 @@ export class Generator {
     return this.model.decode(codes);
   }
 
-  /** A PNG that remembers how it was made: prompt, seed, settings and model hash are in its text chunks. The same picture gives the same bytes. */
+  /**
+   * A PNG that remembers how it was made: prompt, seed, settings and model hash are in its text chunks. The same
+   * picture gives the same bytes.
+   */
   toPng(picture: GeneratedImage): Promise<Buffer> {
     return encodePng(picture.image, provenanceTexts(picture, this.hash, version));
   }
@@ -246,7 +255,10 @@ export class Generator {
     return this.close();
   }
 
-  /** Unit rows of the prompts, [prompts, dim]; the same as the model is given them, corrected; and the negative prompt so. */
+  /**
+   * Unit rows of the prompts, [prompts, dim]; the same as the model is given them, corrected; and the negative prompt
+   * so.
+   */
   private async embedded({ prompts, negative, settings: { correction } }: Request): Promise<Embedded> {
     if (correction !== 'none') this.statistics ??= readStatistics(this.run, correction, this.clip.dim);
     const { promptPrefix } = this.recipe.sampling;

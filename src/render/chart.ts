@@ -43,7 +43,10 @@ const ASIDE = 4;
 /** Room for them at both ends of a panel. */
 const INSET = 14;
 
-/** Draw the chart; x is logarithmic, and lines are moved a little aside so that their points do not hide each other. Throws a RangeError if there is nothing to draw. */
+/**
+ * Draw the chart; x is logarithmic, and lines are moved a little aside so that their points do not hide each other.
+ * Throws a RangeError if there is nothing to draw.
+ */
 export async function drawChart({ title, subtitle, panels }: Chart): Promise<Buffer> {
   if (panels.every(({ series }) => series.every(({ points }) => points.length === 0)))
     throw new RangeError('drawChart: no points');

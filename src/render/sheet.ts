@@ -18,7 +18,9 @@ export interface Sheet {
   readonly title?: string;
   readonly subtitle?: string;
   readonly rows: readonly SheetRow[];
-  /** Side of a picture on the sheet in pixels; 128 by default. Whole multiples keep every source pixel a clean square. */
+  /**
+   * Side of a picture on the sheet in pixels; 128 by default. Whole multiples keep every source pixel a clean square.
+   */
   readonly tileSize?: number;
 }
 
@@ -38,7 +40,10 @@ const gap = 8;
 const labelWidth = 220;
 const radius = 6;
 
-/** Draws the sheet as PNG bytes, the same for the same input. Labels stand left of their pictures and wrap. A sheet without any row throws a RangeError. */
+/**
+ * Draws the sheet as PNG bytes, the same for the same input. Labels stand left of their pictures and wrap. A sheet
+ * without any row throws a RangeError.
+ */
 export async function contactSheet(sheet: Sheet): Promise<Buffer> {
   if (sheet.rows.length === 0) throw new RangeError('contactSheet: no rows');
   const tile = sheet.tileSize ?? 128;

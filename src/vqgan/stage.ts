@@ -1,4 +1,7 @@
-/** The tokenizer stage: a plain autoencoder first, then codes from its latents, then the Gumbel quantizer with a falling temperature. */
+/**
+ * The tokenizer stage: a plain autoencoder first, then codes from its latents, then the Gumbel quantizer with a falling
+ * temperature.
+ */
 
 import { UserError } from '../base/errors.ts';
 import { float32, int32, type NDArray, scalar, type Tree } from '../base/ndarray.ts';
@@ -29,14 +32,20 @@ export interface TokenizerStageOptions {
   readonly pictures: PictureReader;
   readonly fingerprint: string;
   readonly madeFrom?: Lineage | undefined;
-  /** Micro-batches that a batch is computed in, to save memory; by default 1. Results are those of the whole batch, up to rounding. */
+  /**
+   * Micro-batches that a batch is computed in, to save memory; by default 1. Results are those of the whole batch, up
+   * to rounding.
+   */
   readonly microBatches?: number | undefined;
   /** Weights to start from; by default random ones. */
   readonly initial?: Tree<NDArray> | undefined;
   readonly initialDiscriminator?: TrainedDiscriminator | undefined;
   /** Opens the perceptual distance, if the recipe wants one; where there is none the loss does without. */
   readonly loadPerceptual?: (() => Promise<PerceptualDistance | undefined>) | undefined;
-  /** Receives the parameters when the stage is done, what goes into their metadata, and the discriminator if there is one. */
+  /**
+   * Receives the parameters when the stage is done, what goes into their metadata, and the discriminator if there is
+   * one.
+   */
   readonly onExport: (
     params: Tree<NDArray>,
     texts: Lineage,
@@ -138,7 +147,8 @@ const identity = (distance: PerceptualDistance | undefined): NDArray<'int32'> =>
   );
 
 /**
- * Whether a run goes on with the distance that it has been learning with; what began without weights goes on without them.
+ * Whether a run goes on with the distance that it has been learning with; what began without weights goes on without
+ * them.
  * @throws UserError if it began with weights that are not there now.
  */
 function isSame(saved: NDArray, now: PerceptualDistance | undefined): boolean {

@@ -3,8 +3,8 @@
 import { type Matrix, matrix, rowDot } from '../../src/evaluation/linear-algebra.ts';
 
 /**
- * The unbiased squared maximum mean discrepancy under the kernel (x·y / dim + 1)³, over all pictures at once. About 0 for
- * sets of one distribution, and below 0 as often as above.
+ * The unbiased squared maximum mean discrepancy under the kernel (x·y / dim + 1)³, over all pictures at once. About 0
+ * for sets of one distribution, and below 0 as often as above.
  *
  * @param a, b features, `[pictures, dim]`, at least two pictures each.
  */

@@ -1,6 +1,6 @@
 /**
- * The whole official system in small (tokenizer, CLIP, diffusion model) from its own checkpoint, on our engine: what the
- * fixtures of training and of generation start from.
+ * The whole official system in small (tokenizer, CLIP, diffusion model) from its own checkpoint, on our engine: what
+ * the fixtures of training and of generation start from.
  */
 
 import { float32, int32, type NDArray } from '../../src/base/ndarray.ts';
@@ -154,7 +154,10 @@ export class ReferenceSystem {
     };
   }
 
-  /** Whether the checkpoint holds the frozen tokenizer and CLIP, which the part of the fixtures in the repository leaves out. */
+  /**
+   * Whether the checkpoint holds the frozen tokenizer and CLIP, which the part of the fixtures in the repository leaves
+   * out.
+   */
   get isWhole(): boolean {
     return this.#state !== undefined;
   }
@@ -164,7 +167,10 @@ export class ReferenceSystem {
     if (this.#state) await this.engine.load(this.#state);
   }
 
-  /** Codes of pictures [batch, 3, side, side] in 0..255, drawn with Gumbel noise [batch, codes, grid, grid] as officially. */
+  /**
+   * Codes of pictures [batch, 3, side, side] in 0..255, drawn with Gumbel noise [batch, codes, grid, grid] as
+   * officially.
+   */
   async encode(pictures: NDArray, gumbel: NDArray): Promise<NDArray> {
     const feeds = { x: scaled(pictures, (value) => (2 * value) / 255 - 1), gumbel };
     const out = await this.#run(feeds, ({ tokenizer }, { x, gumbel }) => {

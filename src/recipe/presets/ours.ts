@@ -85,7 +85,10 @@ export const base = {
   },
 } satisfies RecipeInput;
 
-/** Fashion-MNIST (docs/fashion.md): `nano` at half the side, since the pictures have 28 pixels, and longer: 20 minutes on two busy cores. */
+/**
+ * Fashion-MNIST (docs/fashion.md): `nano` at half the side, since the pictures have 28 pixels, and longer: 20 minutes
+ * on two busy cores.
+ */
 export const fashion = {
   ...nano,
   preset: 'fashion',
