@@ -6,9 +6,9 @@ import { Command } from 'commander';
 import { mapConcurrently } from '../base/concurrency.ts';
 import { UserError } from '../base/errors.ts';
 import { writeFileAtomic } from '../checkpoint/atomic.ts';
+import { wholePicture } from '../data/pictures/crop.ts';
 import { readImage } from '../data/pictures/files.ts';
 import { psnr } from '../data/pictures/image.ts';
-import { wholePicture } from '../data/pictures/square.ts';
 import { openSource } from '../data/sources/open.ts';
 import { Generator } from '../generation/generator.ts';
 import type { PictureSettings } from '../recipe/schema.ts';
@@ -66,7 +66,7 @@ async function read(
   { background, crop, maxPixels }: PictureSettings,
 ) {
   const [first] = pictures as readonly [string, ...string[]];
-  const limits = { background, maxPixels: 1e6 * maxPixels };
+  const limits = { background, maxPixels: maxPixels && 1e6 * maxPixels };
   // What training has seen of a picture, where that is the same each time.
   const kept = crop === 'pad' ? wholePicture : undefined;
   const isFolder = first === 'faces' || (fs.existsSync(first) && fs.statSync(first).isDirectory());

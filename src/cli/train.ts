@@ -14,8 +14,8 @@ import { hasPairs, isPairsFile, readPairs } from '../data/sources/pairs.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
 import { makeRecipe, presets } from '../recipe/recipe.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
+import { isMadeFrom } from '../run/lineage.ts';
 import { createFrom, settingsFrom } from '../run/origin.ts';
-import { cappedSteps, scaledSteps } from '../training/lengths.ts';
 import { openPictures } from '../training/pictures.ts';
 import { trainPipeline } from '../training/pipeline.ts';
 import { type StageName, stageNames, stages, stagesOf } from '../training/stages.ts';
@@ -28,10 +28,11 @@ import { pictureSettings } from './picture-options.ts';
 import { type ProfileOptions, profiled, withProfile } from './profile.ts';
 import { duration, ProgressDisplay } from './progress.ts';
 import { openResumed } from './resume.ts';
+import { checkLengths, fitted, type LengthOptions } from './run-length.ts';
 import { checkClipStage, fewPictures } from './sense.ts';
 import { settingsHelp } from './settings-help.ts';
 
-interface TrainCommandOptions extends CommonOptions, ProfileOptions, MemoryOptions {
+interface TrainCommandOptions extends CommonOptions, ProfileOptions, MemoryOptions, LengthOptions {
   readonly data?: string;
   readonly run?: string;
   readonly from?: string;
@@ -42,13 +43,7 @@ interface TrainCommandOptions extends CommonOptions, ProfileOptions, MemoryOptio
   readonly exclude?: string;
   readonly maxPixels?: number;
   readonly seed?: number;
-  readonly maxSteps?: number;
   readonly checkpointEvery: number;
-  readonly resume?: boolean;
-  readonly changed?: 'go-on' | 'restart';
-  readonly longer?: string;
-  readonly minutes?: number;
-  readonly stepsScale?: number;
   readonly estimate?: boolean;
   readonly lpips?: string;
   readonly offline?: boolean;
@@ -142,7 +137,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   const begin = () => (source ? createFrom(source, folder, settings) : RunDirectory.create(folder, settings));
   const run = resumed?.changed(settings) ?? begin();
 
-  const { seconds, clip } = await profiled(options, (engineOptions) =>
+  const { seconds, hasTrained, clip } = await profiled(options, (engineOptions) =>
     trainPipeline({
       run,
       pictures,
@@ -165,7 +160,9 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   printResult(options.json ?? false, { run: run.path, seconds, peakBytes, warnings, ...(clip && { clip }) }, () => [
     ...(clip ? clipLines(clip) : []),
     ...warnings,
-    `Trained ${run.path} in ${duration(Object.values(seconds).reduce((a, b) => a + b, 0))}, in at most ${sizeText(peakBytes)} of memory.`,
+    hasTrained
+      ? `Trained ${run.path} in ${duration(Object.values(seconds).reduce((a, b) => a + b, 0))}, in at most ${sizeText(peakBytes)} of memory.`
+      : `Nothing was left to train in ${run.path}: --longer 2x trains it further`,
     nextStep(run, names, fault),
   ]);
 }
@@ -176,7 +173,9 @@ function nextStep(run: RunDirectory, names: readonly StageName[], fault: string 
   if (isClipAlone && fault !== undefined)
     return 'It is of no use yet: give it more captioned pictures, or longer (--resume --stage clip --longer 2x) if it has not learned its own';
   if (isClipAlone) return `Use it: clipvq train --data <pictures> --clip ${run.clipFolder} --run <dir>`;
-  if (!run.hasModel('diffusion')) return `Go on: clipvq train --run ${run.path} --resume`;
+  if (!run.hasModel('tokenizer') || !run.hasModel('diffusion')) return `Go on: clipvq train --run ${run.path} --resume`;
+  if (!isMadeFrom(run, run.denoiserStage))
+    return `The diffusion model belongs to the models of before: clipvq train --run ${run.path} --resume --changed restart trains it anew`;
   return `Try it: clipvq generate --model ${run.path} "a prompt"`;
 }
 
@@ -198,60 +197,6 @@ async function tryClip(model: string, { offline }: TrainCommandOptions, signal: 
   const clip = await openEmbedder(model, { offline, signal, onProgress });
   await clip.close();
   return clip.dim;
-}
-
-/**
- * @throws UserError where two options say how long the stages are, or one that is for new runs only, or for resumed
- * ones.
- */
-function checkLengths({ resume, maxSteps, minutes, stepsScale, longer, changed }: TrainCommandOptions): void {
-  const given = Object.entries({
-    '--max-steps': maxSteps,
-    '--minutes': minutes,
-    '--steps-scale': stepsScale,
-    '--longer': longer,
-  })
-    .filter(([, value]) => value !== undefined)
-    .map(([name]) => name);
-  if (given.length > 1) throw new UserError(`${given.join(' and ')} both say how long to train: leave one of them out`);
-  if (resume && (minutes !== undefined || stepsScale !== undefined))
-    throw new UserError(`${given[0]} is for new runs: with --resume say --longer 2x, +1000 or 3000`);
-  if (!resume && longer !== undefined)
-    throw new UserError(
-      '--longer is for runs that are there: add --resume, or set the steps of a new run (--steps-scale 2)',
-    );
-  if (!resume && changed !== undefined) throw new UserError('--changed is for runs that are there: add --resume');
-}
-
-/** The settings of a new run with as many steps as the options allow. */
-async function fitted(
-  settings: RunSettings,
-  names: readonly StageName[],
-  conditionDim: number,
-  { maxSteps, minutes, stepsScale, ...options }: TrainCommandOptions,
-): Promise<RunSettings> {
-  const { recipe } = settings;
-  if (maxSteps !== undefined) {
-    const fullSteps = { clip: recipe.clip.steps, tokenizer: recipe.tokenizer.steps, diffusion: recipe.diffusion.steps };
-    const capped = cappedSteps(recipe, maxSteps);
-    if (JSON.stringify(capped) === JSON.stringify(recipe)) return settings;
-    return { ...settings, recipe: capped, fullSteps: { ...fullSteps, finetune: recipe.finetune.steps } };
-  }
-  if (stepsScale !== undefined) return { ...settings, recipe: scaledSteps(recipe, stepsScale) };
-  if (minutes === undefined) return settings;
-  const speed = await machineSpeed(engineOptions(options));
-  const trained = names.filter((name) => stages[name].isPartOf(settings));
-  const { seconds } = estimateTraining(recipe, {
-    stages: trained,
-    speed,
-    conditionDim,
-    microBatches: options.accumulate,
-  });
-  const scale = (60 * minutes) / seconds;
-  note(
-    `This machine computes at ${speed.toFixed(2)} of the reference speed: the recipe would take about ${duration(seconds)}; its stages are made ${scale.toPrecision(2)} times as long, schedules included`,
-  );
-  return { ...settings, recipe: scaledSteps(recipe, scale) };
 }
 
 /** Options whose folders are full paths, as a run remembers them. */

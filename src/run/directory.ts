@@ -25,6 +25,8 @@ export type { RunSettings } from '../stage/context.ts';
 
 const FORMAT = 'clip-vqdiffusion run';
 const VERSION = 1;
+/** Metadata of a model. */
+const MODEL_TEXTS: readonly string[] = ['format', 'version', 'latents', ...PROVENANCE];
 /** No settings fill more, in bytes. */
 const MOST_SETTINGS = 2 ** 24;
 
@@ -178,6 +180,12 @@ export class RunDirectory {
     if (model.metadata.version !== `${VERSION}`)
       throw new UserError(
         `${file} is of format version ${model.metadata.version}; this program reads version ${VERSION}`,
+      );
+    // A checksum whose name is damaged would go unnoticed.
+    const strange = Object.keys(model.metadata).find((key) => !MODEL_TEXTS.includes(key));
+    if (strange !== undefined)
+      throw new UserError(
+        `${file} is damaged: its metadata holds ${JSON.stringify(strange)}, which this program does not write`,
       );
     return model;
   }

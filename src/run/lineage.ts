@@ -36,3 +36,14 @@ export function checkMadeFrom(run: RunDirectory, stage: 'diffusion' | 'finetune'
       `${file} was trained with another CLIP than ${run.settings.clip === 'compact' ? run.clipFolder : run.settings.clip}: name the one it was trained with (${option('clip')}, a folder or hub name), or ${retrain}`,
     );
 }
+
+/** Whether `checkMadeFrom` has nothing against a model. */
+export function isMadeFrom(run: RunDirectory, stage: 'diffusion' | 'finetune'): boolean {
+  try {
+    checkMadeFrom(run, stage);
+    return true;
+  } catch (error) {
+    if (error instanceof UserError) return false;
+    throw error;
+  }
+}

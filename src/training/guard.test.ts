@@ -137,6 +137,12 @@ it('stops after three rollbacks with a command that works, and leaves the last c
   expect(run.hasModel('diffusion')).toBe(false);
 });
 
+it('does not export what hardly any step has trained', async () => {
+  const stage = plain((step, rate) => (step >= 2 && rate > 0.13 ? Number.NaN : 1));
+  await expect(train(stage)).rejects.toThrow(/of 12 steps had to be left out .* --set diffusion\.learningRate=/);
+  expect(run.hasModel('diffusion')).toBe(false);
+});
+
 it('writes every step once into the log, whatever was taken back', async () => {
   await train(faulty(tinyStage('diffusion', engine, run), 9, Number.NaN));
   const lines = readLog(run.path);

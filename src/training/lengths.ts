@@ -4,6 +4,7 @@ import { UserError } from '../base/errors.ts';
 import { option } from '../base/options.ts';
 import { warmupCosine } from '../optim/schedule.ts';
 import type { Recipe } from '../recipe/schema.ts';
+import type { RunSettings } from '../stage/context.ts';
 import { discriminatorPhaseAt, firstQuantizedStep, isPerceptual, phaseAt, temperatureAt } from '../vqgan/schedule.ts';
 import type { StageName } from './stages.ts';
 
@@ -29,6 +30,18 @@ export const scaledSteps = (recipe: Recipe, factor: number): Recipe =>
 /** No stage longer than `most` steps: a new run whose schedules end there. */
 export const cappedSteps = (recipe: Recipe, most: number): Recipe =>
   STAGES.reduce((changed, stage) => (recipe[stage].steps > most ? withSteps(changed, stage, most) : changed), recipe);
+
+/** The settings of a new run whose stages end after `most` steps, with the steps that they would have otherwise. */
+export function cappedSettings(settings: RunSettings, most: number): RunSettings {
+  const { recipe } = settings;
+  const capped = cappedSteps(recipe, most);
+  if (STAGES.every((stage) => capped[stage].steps === recipe[stage].steps)) return settings;
+  return {
+    ...settings,
+    recipe: capped,
+    fullSteps: Object.fromEntries(STAGES.map((stage) => [stage, recipe[stage].steps])),
+  };
+}
 
 /** `2x`, `+1000` or `3000`: how long a stage is to be that has `steps` now. */
 export function longerSteps(text: string, steps: number): number {

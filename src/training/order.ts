@@ -5,6 +5,7 @@
 
 import fs from 'node:fs';
 import { writeFileAtomic } from '../checkpoint/atomic.ts';
+import { readText } from '../checkpoint/regular-file.ts';
 import type { InventoryLine } from '../data/sources/inventory.ts';
 import type { ImageSource } from '../data/sources/source.ts';
 import type { RunDirectory } from '../run/directory.ts';
@@ -14,7 +15,7 @@ const FILE = 'cache/order.txt';
 /** Content ids in the order that a run knows; of a run that did not keep it, the order of its last inventory. */
 export function knownOrder(run: RunDirectory, inventory: readonly InventoryLine[]): readonly string[] {
   const file = run.file(FILE);
-  if (fs.existsSync(file)) return fs.readFileSync(file, 'utf8').split('\n').filter(Boolean);
+  if (fs.existsSync(file)) return readText(file).split('\n').filter(Boolean);
   return inventory.flatMap((line) => ('picture' in line ? [line.picture.contentId] : []));
 }
 

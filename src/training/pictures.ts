@@ -9,7 +9,7 @@ import type { Rejected } from '../data/sources/containers/container.ts';
 import { type InventoryLine, inventoryLine } from '../data/sources/inventory.ts';
 import { openSource } from '../data/sources/open.ts';
 import type { ImageSource } from '../data/sources/source.ts';
-import type { PictureSettings } from '../recipe/schema.ts';
+import { PICTURE_DEFAULTS, type PictureSettings } from '../recipe/schema.ts';
 import type { RunDirectory } from '../run/directory.ts';
 import type { RunSettings, Watch } from '../stage/context.ts';
 import { inOrder, keepOrder, knownOrder } from './order.ts';
@@ -44,7 +44,10 @@ export async function openPictures(
     faces: { seed, count: recipe.images, offset: 0 },
     ...pictureOptions(recipe.pictures),
     known,
-    onLine: (line) => inventory.push(line),
+    // What cannot be used is looked at again each time, and needs no line.
+    onLine: (line) => {
+      if ('picture' in line) inventory.push(line);
+    },
     signal,
     onProgress: display.count('checking'),
     onRejected: (file) => rejected.push(file),
@@ -54,12 +57,12 @@ export async function openPictures(
 }
 
 /** What the settings say of opening pictures. */
-const pictureOptions = ({ background, duplicates, exclude, maxPixels }: PictureSettings) => ({
+const pictureOptions = ({
   background,
-  duplicates,
+  duplicates = PICTURE_DEFAULTS.duplicates,
   exclude,
-  maxPixels: 1e6 * maxPixels,
-});
+  maxPixels = PICTURE_DEFAULTS.maxPixels,
+}: PictureSettings) => ({ background, duplicates, exclude, maxPixels: 1e6 * maxPixels });
 
 /** The inventory of a run. It saves time only: what of it cannot be read is looked at anew. */
 function knownLines(run: RunDirectory): InventoryLine[] {

@@ -23,6 +23,8 @@ export interface PipelineOptions extends RunContext {
 export interface Trained {
   /** Seconds each stage took, in order. */
   readonly seconds: Readonly<Record<string, number>>;
+  /** Whether any stage had something left to do. */
+  readonly hasTrained: boolean;
   /** What the compact CLIP is worth, if it was trained now. */
   readonly clip: ClipReport | undefined;
 }
@@ -39,15 +41,17 @@ export async function trainPipeline(options: PipelineOptions): Promise<Trained> 
   const reports: Partial<Record<StageName, unknown>> = {};
   // What was trained now makes those that learn from it begin anew.
   let { changed } = options;
+  let hasTrained = false;
   try {
     for (const name of options.stages) {
       const start = performance.now();
       const done = await train(stages[name], { ...options, changed }, data);
       reports[name] = done.report;
       if (done.isTrained) changed ??= 'follow';
+      hasTrained ||= done.isTrained;
       seconds[name] = (performance.now() - start) / 1000;
     }
-    return { seconds, clip: reports.clip as ClipReport | undefined };
+    return { seconds, hasTrained, clip: reports.clip as ClipReport | undefined };
   } finally {
     for (const source of [data.pairs, data.pictures, data.latents]) source.close();
     lock.release();

@@ -12,6 +12,7 @@ import { changedRecipe, makeRecipe } from '../recipe/recipe.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
 import type { Progress, TrainingDisplay } from '../stage/display.ts';
+import { cappedSettings } from './lengths.ts';
 import { openPictures } from './pictures.ts';
 import { trainPipeline } from './pipeline.ts';
 import { type StageName, stagesOf } from './stages.ts';
@@ -48,7 +49,7 @@ export interface TrainingOptions extends Pick<EngineOptions, 'device' | 'threads
   readonly offline?: boolean | undefined;
   /** The stages to train; all by default. */
   readonly stages?: readonly StageName[] | undefined;
-  /** End each stage after so many steps. */
+  /** End each stage after so many steps in all; the schedules of a new run end there, too. */
   readonly maxSteps?: number | undefined;
   /** Steps between checkpoints; 500 by default. There is one at the end and one when training is stopped, too. */
   readonly checkpointEvery?: number | undefined;
@@ -80,7 +81,9 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
   const display = displayOf(options);
   try {
     const resumed = options.resume ? RunDirectory.open(options.run) : undefined;
-    const settings = resumed?.settings ?? newSettings(options);
+    const wanted = () =>
+      maxSteps === undefined ? newSettings(options) : cappedSettings(newSettings(options), maxSteps);
+    const settings = resumed?.settings ?? wanted();
     if (!resumed) RunDirectory.assertFree(options.run);
     signal.throwIfAborted();
     const chosen = stages ?? stagesOf(settings);

@@ -22,6 +22,7 @@ const recipe = makeRecipe('nano', {
   'diffusion.steps': '8',
   'diffusion.batch': '3',
   'diffusion.timesteps': '5',
+  'sampling.steps': '5',
   'diffusion.warmupSteps': '2',
 });
 const [size, tokens, dim] = [10, 64, 8];

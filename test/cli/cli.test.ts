@@ -9,6 +9,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readPngText } from '../../src/data/pictures/png.ts';
+import { runClipvq } from '../support/cli.ts';
 import { readLog } from '../support/run-log.ts';
 
 const cli = path.resolve('dist/cli/main.js');
@@ -446,8 +447,8 @@ describe('mistakes end in one line and code 2', () => {
     fs.writeFileSync(at('newer', 'run.json'), JSON.stringify({ ...run, version: 99 }));
   });
 
-  it.each(mistakes)('%s', (_, args, says) => {
-    const { status, stdout, stderr } = clipvq(...args);
+  it.each(mistakes)('%s', async (_, args, says) => {
+    const { status, stdout, stderr } = await runClipvq(folder, ...args);
     expect(stderr).toMatch(says);
     expect(stderr.trim().split('\n')).toHaveLength(1);
     expect(stdout).toBe('');

@@ -23,6 +23,8 @@ export function identify(head: Uint8Array, name = ''): Identity {
   if (bytes.length === 0) return { reason: named(name) ? 'empty: 0 bytes' : NOT_A_PICTURE };
   const other = OTHERS.find(([, matches]) => matches(text));
   if (other) return { reason: other[0] };
+  if (/\.(zip|tar)$/i.test(name) && (text.startsWith('PK') || text.startsWith('ustar', 257)))
+    return { reason: 'an archive inside another: unpack it' };
   const format = FORMATS.find(([, matches]) => matches(text))?.[0];
   if (format !== undefined) return { format };
   return { reason: named(name) ? misnamed(name, text) : NOT_A_PICTURE };

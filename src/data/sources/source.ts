@@ -1,8 +1,8 @@
 /** Where training pictures come from. A source yields pixels and nothing else: captions do not exist in this type. */
 
 import { mapConcurrently } from '../../base/concurrency.ts';
+import type { Crop } from '../pictures/crop.ts';
 import type { RgbImage } from '../pictures/image.ts';
-import type { Crop } from '../pictures/square.ts';
 
 /** A finite, ordered, random-access set of pictures. */
 export interface ImageSource {
