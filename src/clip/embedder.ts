@@ -40,8 +40,8 @@ export interface EmbedderOptions extends HubOptions {
 const BATCH = 64;
 
 /**
- * Open a CLIP: a folder in the layout of @huggingface/transformers, or a hub name such as `Xenova/clip-vit-base-patch32`, which
- * is fetched once and then kept.
+ * Open a CLIP: a folder in the layout of @huggingface/transformers, or a hub name such as
+ * `Xenova/clip-vit-base-patch32`, which is fetched once and then kept.
  * @throws UserError when the folder is missing or broken, or the hub cannot be reached.
  */
 export async function openEmbedder(model: string, options: EmbedderOptions = {}): Promise<ClipEmbedder> {

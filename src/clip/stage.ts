@@ -27,7 +27,10 @@ export interface ClipStageOptions {
   readonly words?: ClipWords | undefined;
   readonly fingerprint: string;
   readonly madeFrom?: Lineage | undefined;
-  /** Micro-batches that a batch is computed in, to save memory; by default 1. Results are those of the whole batch, up to rounding. */
+  /**
+   * Micro-batches that a batch is computed in, to save memory; by default 1. Results are those of the whole batch, up
+   * to rounding.
+   */
   readonly microBatches?: number | undefined;
   /** Where `export` writes the trained model. */
   readonly folder: string;
