@@ -76,13 +76,6 @@ export function clipStage(options: ClipStageOptions): Stage {
   let train: ClipStep | undefined;
   let next: { readonly step: number; readonly batch: ClipBatch } | undefined;
 
-  async function compile(step: ClipStepOptions): Promise<ClipStep> {
-    const programs: Executable[] = [];
-    for (const { write, ...compile } of stepPrograms(step, microBatches))
-      programs.push(await engine.compile(write(), compile));
-    return stepOf(settings, microBatches, programs);
-  }
-
   return {
     name: 'clip',
     steps: settings.steps,
@@ -93,7 +86,7 @@ export function clipStage(options: ClipStageOptions): Stage {
 
     async prepare() {
       const params = initialize(parameters, seed);
-      train ??= await compile(step);
+      train ??= await compiledStep(engine, step, microBatches);
       await engine.load({ params, adam: adamState(params) });
       if (microBatches > 1) await engine.load({ [GRADIENTS]: blank(parameters) });
     },
@@ -115,6 +108,13 @@ export function clipStage(options: ClipStageOptions): Stage {
       exportClip(options.folder, { settings, bpe, rows, params }, texts);
     },
   };
+}
+
+async function compiledStep(engine: Engine, step: ClipStepOptions, microBatches: number): Promise<ClipStep> {
+  const programs: Executable[] = [];
+  for (const { write, ...compile } of stepPrograms(step, microBatches))
+    programs.push(await engine.compile(write(), compile));
+  return stepOf(step.settings, microBatches, programs);
 }
 
 /** Pairs held out, the last ones: a tenth, at most 500; of hundreds of pairs 100. */

@@ -62,7 +62,6 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
   const programs = new TokenizerPrograms(engine, recipe, microBatches);
   const training: Training = { engine, recipe, seed, feeds, programs };
   let perceptual: PerceptualDistance | undefined;
-  let waited = 0;
 
   return {
     name: 'tokenizer',
@@ -84,15 +83,13 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
     async run(step, rate = 1) {
       await changeCodebook(training, step);
       const train = await programs.stepOf(variantAt(effectiveSettings(settings, perceptual), step), perceptual);
-      const start = performance.now();
       const drawn = await engine.span('data wait', () => feeds.of(step));
-      waited += performance.now() - start;
       const results = train(rate === 1 ? drawn : { ...drawn, lr: scalar(rate * rateAt(settings, step)) });
       feeds.prepare(step + 1);
       return metricsOf(await results);
     },
 
-    waited: () => waited,
+    waited: () => feeds.waited,
 
     hostState: () => (settings.perceptualWeight > 0 ? { lpips: identity(perceptual) } : {}),
     restore({ lpips }) {
@@ -101,13 +98,20 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
 
     async export(texts = {}) {
       const params = fromEngineLayout(await engine.read('params'), tokenizerParameters(settings, recipe.imageSize));
-      const discriminator = settings.discriminatorWeight > 0 && {
-        params: (await engine.read('discriminator.params')) as TrainedDiscriminator['params'],
-        buffers: (await engine.read('discriminator.buffers')) as TrainedDiscriminator['buffers'],
-      };
-      await options.onExport(params, texts, discriminator || undefined);
+      await options.onExport(
+        params,
+        texts,
+        settings.discriminatorWeight > 0 ? await discriminatorOf(engine) : undefined,
+      );
     },
   };
+}
+
+/** The discriminator as the engine's state holds it. */
+async function discriminatorOf(engine: Engine): Promise<TrainedDiscriminator> {
+  const params = (await engine.read('discriminator.params')) as TrainedDiscriminator['params'];
+  const buffers = (await engine.read('discriminator.buffers')) as TrainedDiscriminator['buffers'];
+  return { params, buffers };
 }
 
 /** What is done to the codebook before a step, if anything. */
