@@ -21,11 +21,15 @@ export type { Denoiser, Sampler, SamplerOptions, SamplerProgress } from './diffu
 export type { Device } from './engine/executor.ts';
 export type { EngineOptions } from './engine/protocol.ts';
 export {
+  type Condition,
+  type Edit,
   type GeneratedImage,
   type GenerateOptions,
   Generator,
+  type InterpolateOptions,
   type Passes,
   type SamplingChoice,
+  type StartPicture,
 } from './generation/generator.ts';
 export { makeRecipe } from './recipe/recipe.ts';
 export type { Recipe, SamplingSettings } from './recipe/schema.ts';

@@ -2,13 +2,17 @@
 export const descriptions = {
   demo: 'draw faces, train all three stages on them, and answer eight prompts',
   train: 'train a model on a folder of pictures',
+  recipe: 'print a preset as a file of settings with comments, for train --recipe',
   generate: 'make pictures for prompts',
+  interpolate: 'draw pictures on the way from one prompt or picture to another',
   reconstruct: 'encode pictures into codes and decode them again',
   evaluate: 'measure reconstruction and how well pictures follow prompts',
   data: 'look at pictures before training on them, or draw the built-in faces',
   export: 'copy what generates out of a run: weights, recipe and CLIP, without pictures, caches and private paths',
   convert: 'turn PyTorch checkpoints of the reference into a model directory, or a model directory into one',
   bench: 'time one step, or compare with PyTorch',
+  runs: 'list runs with how far they are, or compare the curves and settings of two',
+  doctor: 'say what this machine has and lacks: Node, cores, memory, disk, GPU, caches, hub, MPI',
   fashion: 'train on Fashion-MNIST without captions, and let a classifier say what prompts give',
 } as const;
 

@@ -2,7 +2,17 @@
 
 import { Command, Option } from 'commander';
 import { Interrupted, UserError } from '../base/errors.ts';
-import { type EngineOptions, type GeneratedImage, Generator, type Passes } from '../generation/generator.ts';
+import {
+  type Condition,
+  type EngineOptions,
+  type GeneratedImage,
+  type GenerateOptions,
+  Generator,
+  type Passes,
+} from '../generation/generator.ts';
+import { contactSheet } from '../render/sheet.ts';
+import { RunDirectory } from '../run/directory.ts';
+import { type EditOptions, readEdits, withEdits } from './edit-options.ts';
 import { type CommonOptions, whole, withClip, withCommon } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
 import { type PictureWriter, pictureWriter } from './picture-files.ts';
@@ -10,8 +20,9 @@ import { type ProfileOptions, profiled, withProfile } from './profile.ts';
 import { ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
 import { samplingOf, withSampling } from './sampling-options.ts';
+import { type Axis, sweepAxis, sweptSheet } from './sweep.ts';
 
-interface GenerateCommandOptions extends CommonOptions, ProfileOptions {
+interface GenerateCommandOptions extends CommonOptions, ProfileOptions, EditOptions {
   readonly model: string;
   readonly clip?: string;
   readonly prompts?: string;
@@ -21,6 +32,7 @@ interface GenerateCommandOptions extends CommonOptions, ProfileOptions {
   readonly seed: number;
   readonly negative?: string;
   readonly bestOf?: number;
+  readonly sweep?: readonly Axis[];
   readonly out: string;
 }
 
@@ -35,16 +47,23 @@ export function generateCommand(): Command {
     .option('--seed <n>', 'seed of the first picture; the next ones count up', whole(0), 0)
     .option('--negative <text>', 'what pictures are guided away from')
     .option('--best-of <n>', 'draw n candidates for each picture and keep the one that CLIP scores highest', whole(1))
+    .option(
+      '--sweep <setting=values>',
+      'one labelled sheet of all values of a sampling setting, such as guidance=1,2,3; twice for two settings',
+      sweepAxis,
+    )
     .option('--out <file|dir>', 'a .png file, or a folder; other pictures there stay', 'pictures');
-  return withProfile(withCommon(withClip(withSampling(command)))).action(generate);
+  return withProfile(withCommon(withClip(withSampling(withEdits(command))))).action(generate);
 }
 
 async function generate(words: string[], options: GenerateCommandOptions): Promise<void> {
   const start = performance.now();
   const prompts = [...words, ...(options.prompts === undefined ? [] : readPrompts(options.prompts))];
-  if (prompts.length === 0) throw new UserError('Say what to make: clipvq generate --model <dir> "a prompt"');
+  if (prompts.length === 0 && options.promptMix === undefined && options.image === undefined)
+    throw new UserError('Say what to make: clipvq generate --model <dir> "a prompt"');
   const count = options.count ?? options.number ?? 1;
-  const total = prompts.length * count;
+  const conditions = Math.max(1, prompts.length + (options.promptMix ? 1 : 0));
+  const total = options.sweep ? 1 : conditions * count;
   const display = new ProgressDisplay();
   const write = pictureWriter(options.out, total, (file) => display.note(`The picture that was there is now ${file}`));
   await profiled(options, (engine) => generateWith(engine, { prompts, count, total, write, display, start }, options));
@@ -53,7 +72,7 @@ async function generate(words: string[], options: GenerateCommandOptions): Promi
 interface Work {
   readonly prompts: readonly string[];
   readonly count: number;
-  /** Pictures in all. */
+  /** Files in all. */
   readonly total: number;
   readonly write: PictureWriter;
   readonly display: ProgressDisplay;
@@ -66,19 +85,18 @@ async function generateWith(
   { prompts, count, total, write, display, start }: Work,
   options: GenerateCommandOptions,
 ): Promise<void> {
-  const { json = false, seed, negative, bestOf } = options;
+  const { json = false, seed, negative, bestOf, sweep } = options;
   const signal = interruptSignal();
+  const { conditions, start: from } = await readEdits(
+    prompts,
+    options,
+    RunDirectory.open(options.model).settings.recipe,
+  );
   const generator = await Generator.load(options.model, { ...engine, clip: options.clip });
   try {
-    const pictures = generator.pictures(prompts, {
-      count,
-      seed,
-      negative,
-      bestOf,
-      ...samplingOf(options),
-      signal,
-      onProgress: display.count('sampling'),
-    });
+    const drawing = { count, seed, negative, bestOf, start: from, ...samplingOf(options), signal };
+    if (sweep) return await writeSweep(generator, conditions, sweep, drawing, { write, display, json });
+    const pictures = generator.pictures(conditions, { ...drawing, onProgress: display.count('sampling') });
     const images: Written[] = [];
     await writePictures({ pictures, generator, write, total, out: options.out }, (written) => {
       // With --json the list is one document; else a line is out as soon as its picture is.
@@ -91,6 +109,23 @@ async function generateWith(
   } finally {
     await generator.close();
   }
+}
+
+/** One sheet in the place of pictures. */
+async function writeSweep(
+  generator: Generator,
+  conditions: readonly Condition[],
+  axes: readonly Axis[],
+  options: GenerateOptions & { readonly seed: number },
+  { write, display, json }: Pick<Work, 'write' | 'display'> & { readonly json: boolean },
+): Promise<void> {
+  const onProgress = display.count('drawing the sheet');
+  const { sheet, cells } = await sweptSheet(generator, conditions, axes, { ...options, onProgress });
+  display.end();
+  const named = axes.map(({ name }) => name).join(' ');
+  const made = [generator.hash, cells];
+  const path = write(await contactSheet(sheet), { prompt: `sweep ${named}`, seed: options.seed, made });
+  printResult(json, { sheet: path, cells }, () => [`${path}  ${cells.length} pictures by ${named}`]);
 }
 
 /** What is reported of a picture. */
@@ -122,8 +157,8 @@ export async function writePictures(
   let done = 0;
   try {
     for await (const picture of pictures) {
-      const { prompt, negative, seed, settings, clipScore, meanClipScore, passes } = picture;
-      const made = [generator.hash, settings, negative ?? null];
+      const { prompt, negative, seed, settings, clipScore, meanClipScore, passes, edit } = picture;
+      const made = [generator.hash, settings, negative ?? null, ...(edit ? [edit.start, edit.strength] : [])];
       const file = write(await generator.toPng(picture), { prompt, seed, made });
       done++;
       onWritten({ path: file, prompt, seed, clipScore, meanClipScore, passes });

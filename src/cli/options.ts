@@ -126,7 +126,7 @@ export function choicesOf(schema: z.ZodType): readonly string[] | undefined {
 }
 
 /** Reads one value; the option's message says what the schema has against it. */
-function settingValue(schema: z.ZodType): (text: string) => unknown {
+export function settingValue(schema: z.ZodType): (text: string) => unknown {
   const isWord = choicesOf(schema) !== undefined;
   return (text) => {
     const result = schema.safeParse(isWord || text.trim() === '' ? text : Number(text));

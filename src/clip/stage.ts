@@ -100,6 +100,8 @@ export function clipStage(options: ClipStageOptions): Stage {
       return { loss: out.loss!.data[0]!, accuracy: out.accuracy!.data[0]! };
     },
 
+    learningRate: (step) => warmupCosine(settings, step),
+
     hostState: () => ({}),
     restore() {},
 

@@ -6,6 +6,7 @@ import { checkMadeFrom } from '../run/lineage.ts';
 import { lockRun } from '../run/lock.ts';
 import { sweepRun } from '../run/sweep.ts';
 import type { RunContext } from './context.ts';
+import { drawRunCurves } from './curves-chart.ts';
 import { type StageData, stageData } from './data.ts';
 import type { Pictures } from './pictures.ts';
 import { runStage } from './run-stage.ts';
@@ -52,6 +53,7 @@ export async function trainPipeline(options: PipelineOptions): Promise<Trained> 
       hasTrained ||= done.isTrained;
       seconds[name] = (performance.now() - start) / 1000;
     }
+    if (hasTrained) await drawRunCurves(options.run);
     return { seconds, hasTrained, clip: reports.clip as ClipReport | undefined };
   } finally {
     for (const source of [data.pairs, data.pictures, data.latents]) source.close();

@@ -89,6 +89,8 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
       return metricsOf(await results);
     },
 
+    learningRate: (step) => rateAt(settings, step),
+
     waited: () => feeds.waited,
 
     hostState: () => (settings.perceptualWeight > 0 ? { lpips: identity(perceptual) } : {}),

@@ -1,6 +1,7 @@
 /** Text in PNG files (PNG specification, third edition, section 11.3.3), on any platform. */
 import { UserError } from '../../base/errors.ts';
 import { crc32 } from '../../checkpoint/crc32.ts';
+import { XMP_KEYWORD } from './made-by-machine.ts';
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
@@ -10,7 +11,7 @@ export type Inflate = (data: Uint8Array) => Uint8Array;
 /**
  * Inserts text chunks, sorted by keyword, before the first IDAT of a PNG and leaves every other byte as it was.
  * Keywords are 1 to 79 printable Latin-1 characters without outer or double spaces; values may be any text without NUL.
- * ASCII values go to tEXt, others to iTXt as UTF-8.
+ * ASCII values go to tEXt, others, and XMP, to iTXt as UTF-8.
  *
  * @throws RangeError for any other keyword or value, UserError if the bytes are no PNG.
  */
@@ -67,7 +68,7 @@ function textChunk(keyword: string, value: string): Uint8Array {
   if (value.includes('\0')) throw new RangeError(`PNG text: the value of ${keyword} contains a NUL character`);
   const head = toLatin1(`${keyword}\0`);
   // tEXt is Latin-1 by the book, but common readers take it for UTF-8: only ASCII reads the same everywhere.
-  if (/^[\n\x20-\x7e]*$/.test(value)) return chunk('tEXt', joined([head, toLatin1(value)]));
+  if (keyword !== XMP_KEYWORD && /^[\n\x20-\x7e]*$/.test(value)) return chunk('tEXt', joined([head, toLatin1(value)]));
   // Not compressed, no compression method, empty language tag, empty translated keyword.
   return chunk('iTXt', joined([head, new Uint8Array(4), new TextEncoder().encode(value)]));
 }
