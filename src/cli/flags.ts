@@ -4,6 +4,7 @@
 const FLAGS: Readonly<Record<string, string>> = {
   changed: '--changed',
   clip: '--clip',
+  device: '--device',
   heads: '--heads',
   imageSize: '--image-size',
   longer: '--longer',
