@@ -110,7 +110,7 @@ export function readSquare(
   behind = background,
 ): Promise<RgbImage> {
   const kept = crop === 'pad' ? wholePicture : undefined;
-  return readImage(file, imageSize, { background: behind, maxPixels: maxPixels && 1e6 * maxPixels, crop: kept });
+  return readImage(file, imageSize, { background: behind, maxPixels: 1e6 * maxPixels, crop: kept });
 }
 
 /** `text:weight`, repeatable. */

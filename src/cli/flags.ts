@@ -10,6 +10,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   longer: '--longer',
   lpips: '--lpips',
   memory: '--memory',
+  microBatches: '--accumulate',
   offline: '--offline',
   resume: '--resume',
   run: '--run',
