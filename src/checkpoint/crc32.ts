@@ -1,11 +1,18 @@
-/** The checksum of zip archives and PNG chunks, CRC-32 (IEEE 802.3), four bytes at a time: checkpoints are large. */
+/** Checksums, four bytes at a time, since checkpoints are large: CRC-32 (IEEE 802.3) of zip archives and PNG chunks, CRC-32C of TFRecord. */
 
 // Our own tables: zlib.crc32 arrived in Node 20.15 and 22.2, and we run on 20.9.
-const tables = makeTables();
+const ieee = makeTables(0xedb88320);
+const castagnoli = makeTables(0x82f63b78);
 
 /** CRC-32 of `bytes`, an unsigned number. `previous` is the checksum of what stands before them. */
-export function crc32(bytes: Uint8Array, previous = 0): number {
-  const [first, second, third, fourth] = tables;
+export const crc32 = (bytes: Uint8Array, previous = 0): number => checksum(ieee, bytes, previous);
+
+/** CRC-32C (Castagnoli's polynomial; RFC 3720) of `bytes`, an unsigned number. */
+export const crc32c = (bytes: Uint8Array): number => checksum(castagnoli, bytes, 0);
+
+type Tables = readonly [Int32Array, Int32Array, Int32Array, Int32Array];
+
+function checksum([first, second, third, fourth]: Tables, bytes: Uint8Array, previous: number): number {
   const whole = bytes.length & ~3;
   let crc = ~previous;
   let at = 0;
@@ -18,10 +25,10 @@ export function crc32(bytes: Uint8Array, previous = 0): number {
 }
 
 /** Table n holds the effect of a byte that n further bytes follow. */
-function makeTables(): readonly [Int32Array, Int32Array, Int32Array, Int32Array] {
+function makeTables(polynomial: number): Tables {
   const first = Int32Array.from({ length: 256 }, (_, byte) => {
     let crc = byte;
-    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? 0xedb88320 ^ (crc >>> 1) : crc >>> 1;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? polynomial ^ (crc >>> 1) : crc >>> 1;
     return crc;
   });
   const next = (table: Int32Array) => table.map((crc) => first[crc & 0xff]! ^ (crc >>> 8));

@@ -2,6 +2,7 @@
 export const descriptions = {
   demo: 'draw faces, train all three stages on them, and answer eight prompts',
   train: 'train a model on a folder of pictures',
+  recipe: 'print a preset as a file of settings with comments, for train --recipe',
   generate: 'make pictures for prompts',
   interpolate: 'draw pictures on the way from one prompt or picture to another',
   reconstruct: 'encode pictures into codes and decode them again',
@@ -10,6 +11,8 @@ export const descriptions = {
   export: 'copy what generates out of a run: weights, recipe and CLIP, without pictures, caches and private paths',
   convert: 'turn PyTorch checkpoints of the reference into a model directory, or a model directory into one',
   bench: 'time one step, or compare with PyTorch',
+  runs: 'list runs with how far they are, or compare the curves and settings of two',
+  doctor: 'say what this machine has and lacks: Node, cores, memory, disk, GPU, caches, hub, MPI',
   fashion: 'train on Fashion-MNIST without captions, and let a classifier say what prompts give',
 } as const;
 

@@ -6,6 +6,7 @@ import type { CommandName } from './command-names.ts';
 export const loaders: Readonly<Record<CommandName, () => Promise<Command>>> = {
   demo: async () => (await import('./demo.ts')).demoCommand(),
   train: async () => (await import('./train.ts')).trainCommand(),
+  recipe: async () => (await import('./recipe.ts')).recipeCommand(),
   generate: async () => (await import('./generate.ts')).generateCommand(),
   interpolate: async () => (await import('./interpolate.ts')).interpolateCommand(),
   reconstruct: async () => (await import('./reconstruct.ts')).reconstructCommand(),
@@ -14,5 +15,7 @@ export const loaders: Readonly<Record<CommandName, () => Promise<Command>>> = {
   export: async () => (await import('./export.ts')).exportCommand(),
   convert: async () => (await import('./convert.ts')).convertCommand(),
   bench: async () => (await import('./bench/index.ts')).benchCommand(),
+  runs: async () => (await import('./runs.ts')).runsCommand(),
+  doctor: async () => (await import('./doctor.ts')).doctorCommand(),
   fashion: async () => (await import('./fashion.ts')).fashionCommand(),
 };

@@ -2,13 +2,12 @@
 
 import type { AddHelpTextContext } from 'commander';
 import { type Changes, makeRecipe } from '../recipe/recipe.ts';
-import { PICTURE_DEFAULTS, settingSchemas } from '../recipe/schema.ts';
+import { settingSchemas } from '../recipe/schema.ts';
 
 /** Wrapped at the width of the terminal, as the rest of the help. */
 export function settingsHelp({ command }: Pick<AddHelpTextContext, 'command'>): string {
   const { preset = 'nano', set } = command.opts<{ preset?: string; set?: Changes }>();
-  const made = makeRecipe(preset, set);
-  const recipe = { ...made, pictures: { ...PICTURE_DEFAULTS, ...made.pictures } };
+  const recipe = makeRecipe(preset, set);
   const help = command.createHelp();
   help.prepareContext({ helpWidth: command.configureOutput().getOutHelpWidth?.() ?? 80 });
   const lines = [...settingSchemas].map(([path, schema]) => {

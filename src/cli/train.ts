@@ -12,7 +12,7 @@ import type { Recall } from '../clip/retrieval.ts';
 import { isNamedSource } from '../data/sources/open.ts';
 import { hasPairs, isPairsFile, readPairs } from '../data/sources/pairs.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
-import { makeRecipe, presets } from '../recipe/recipe.ts';
+import { presets } from '../recipe/recipe.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
 import { isMadeFrom } from '../run/lineage.ts';
 import { createFrom, settingsFrom } from '../run/origin.ts';
@@ -20,6 +20,7 @@ import { openPictures } from '../training/pictures.ts';
 import { trainPipeline } from '../training/pipeline.ts';
 import { type StageName, stageNames, stages, stagesOf } from '../training/stages.ts';
 import { filesIn } from '../vqgan/lpips-weights.ts';
+import { recipeOf } from './choose-recipe.ts';
 import { estimateLines } from './estimate.ts';
 import { checkAccumulate, checkLimit, checkMemory, type MemoryOptions } from './memory.ts';
 import { assignment, between, type CommonOptions, engineOptions, memorySize, whole, withCommon } from './options.ts';
@@ -37,6 +38,7 @@ interface TrainCommandOptions extends CommonOptions, ProfileOptions, MemoryOptio
   readonly run?: string;
   readonly from?: string;
   readonly preset?: string;
+  readonly recipe?: string;
   readonly stage: StageName | 'all';
   readonly clip?: string;
   readonly set?: Readonly<Record<string, string>>;
@@ -44,6 +46,7 @@ interface TrainCommandOptions extends CommonOptions, ProfileOptions, MemoryOptio
   readonly maxPixels?: number;
   readonly seed?: number;
   readonly checkpointEvery: number;
+  readonly hashEvery?: number;
   readonly estimate?: boolean;
   readonly lpips?: string;
   readonly offline?: boolean;
@@ -59,6 +62,10 @@ export function trainCommand(): Command {
     .option('--run <dir>', 'where to keep the run; a run directory is a model')
     .option('--from <dir>', 'start from the weights and settings of this model (trained or converted)')
     .option('--preset <name>', `sizes and lengths to start from: ${Object.keys(presets).join(', ')} (default: nano)`)
+    .option(
+      '--recipe <file>',
+      'settings in a YAML or JSON file, instead of --preset; clipvq recipe prints one to start from, --set goes over it',
+    )
     .addOption(new Option('--stage <name>', 'train one stage only').choices([...stageNames, 'all']).default('all'))
     .option(
       '--clip <compact|shipped|folder|hub name>',
@@ -86,6 +93,11 @@ export function trainCommand(): Command {
     .option('--minutes <m>', 'about how long training may take: all stages are made to fit', between(0.05, 1e6))
     .option('--steps-scale <x>', 'all stages so many times as long as the preset has them', between(0.001, 1000))
     .addOption(new Option('--checkpoint-every <n>', 'steps between checkpoints').argParser(whole(1)).default(500))
+    .option(
+      '--hash-every <n>',
+      'steps between hashes of weights and moments in metrics.jsonl, which show that two runs are the same; 0 is never (default: as --checkpoint-every)',
+      whole(0),
+    )
     .option('--lpips <dir>', 'the weights of LPIPS, for recipes that use it (default: fetched once into the cache)')
     .option('--offline', 'fetch neither a CLIP nor weights of LPIPS: use what is in the cache (also HF_HUB_OFFLINE=1)')
     .option('--resume', 'go on with the run in --run')
@@ -115,6 +127,8 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   const display = new ProgressDisplay();
   const signal = interruptSignal();
   checkLengths(options);
+  if (options.resume && options.recipe !== undefined)
+    throw new UserError('A resumed run keeps its recipe: leave --recipe out; --set changes steps and learning rates');
   const again = options.resume ? openResumed(folder, placed(options)) : undefined;
   const resumed = again?.run;
   const source = options.from === undefined ? undefined : openSource(options.from, options);
@@ -147,6 +161,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
       memory: options.memory,
       resume: options.resume ?? false,
       checkpointEvery: options.checkpointEvery,
+      hashEvery: options.hashEvery,
       changed: options.changed,
       lpips: { folder: options.lpips, offline: options.offline },
       signal,
@@ -248,15 +263,16 @@ const DEFAULT_CLIP_DIM = 512;
 const NO_DATA = 'pictures';
 
 /** The model whose weights a new run starts from; its settings are the run's. */
-function openSource(from: string, { preset, resume }: TrainCommandOptions): RunDirectory {
+function openSource(from: string, { preset, recipe, resume }: TrainCommandOptions): RunDirectory {
   if (resume) throw new UserError('A resumed run keeps the weights it has started from: leave --from out');
-  if (preset !== undefined)
-    throw new UserError(`The settings come from ${from}: leave --preset out; --set changes single ones`);
+  const other = preset !== undefined ? '--preset' : recipe !== undefined ? '--recipe' : undefined;
+  if (other !== undefined)
+    throw new UserError(`The settings come from ${from}: leave ${other} out; --set changes single ones`);
   return RunDirectory.open(from);
 }
 
 function newSettings(
-  { data, preset = 'nano', set, seed = 0, clip, stage }: TrainCommandOptions,
+  { data, preset, recipe, set, seed = 0, clip, stage }: TrainCommandOptions,
   source?: RunDirectory,
 ): RunSettings {
   if (data === undefined)
@@ -272,7 +288,7 @@ function newSettings(
     throw new UserError(
       `${data} holds captioned pictures, which only a CLIP learns from: add --stage clip, or name the pictures alone with --data <folder>`,
     );
-  return { seed, data: absolute(data), clip: absolute(chosen), recipe: makeRecipe(preset, set) };
+  return { seed, data: absolute(data), clip: absolute(chosen), recipe: recipeOf({ preset, recipe, set }) };
 }
 
 /** Folders are remembered by their full path, so that a run can be resumed from anywhere. */

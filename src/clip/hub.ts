@@ -67,12 +67,14 @@ export async function fetchFromHub(name: string, options: HubOptions = {}): Prom
 /** Its presence says that every file of a folder is there and verified. */
 const COMPLETE = '.complete';
 
-const endpoint = (): string => (process.env.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, '');
+/** The address of the hub: HF_ENDPOINT, or the public one. */
+export const endpoint = (): string => (process.env.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, '');
 
 const authorization = (): Record<string, string> =>
   process.env.HF_TOKEN ? { Authorization: `Bearer ${process.env.HF_TOKEN}` } : {};
 
-const isSet = (value: string | undefined): boolean => value !== undefined && !['', '0', 'false'].includes(value);
+/** Whether a variable of the environment such as HF_HUB_OFFLINE is on. */
+export const isSet = (value: string | undefined): boolean => value !== undefined && !['', '0', 'false'].includes(value);
 
 const pathOf = (file: string): string => file.split('/').map(encodeURIComponent).join('/');
 

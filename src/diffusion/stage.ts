@@ -86,6 +86,8 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
       return { ...metrics, ...(await rate.after(step, metrics.loss)) };
     },
 
+    learningRate: (step) => rate.at(step),
+
     hostState: () => ({ ...savedTimesteps(times), ...rate.save() }),
     restore(host) {
       times = restoredTimesteps(host);

@@ -1,4 +1,4 @@
-/** The part of the protobuf wire format that an ONNX file needs: fields are appended to a message, messages nest. */
+/** The part of the protobuf wire format that ONNX files and TensorBoard's events need: fields are appended to a message, messages nest. */
 
 const utf8 = new TextEncoder();
 
@@ -16,6 +16,13 @@ export class Message {
     const bytes = new Uint8Array(4);
     new DataView(bytes.buffer).setFloat32(0, value, true);
     return this.varint(BigInt((field << 3) | 5)).append(bytes);
+  }
+
+  /** A double field (wire type 1). */
+  double(field: number, value: number): this {
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setFloat64(0, value, true);
+    return this.varint(BigInt((field << 3) | 1)).append(bytes);
   }
 
   string(field: number, value: string): this {

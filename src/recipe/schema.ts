@@ -33,19 +33,15 @@ const pictures = z.strictObject({
     .describe(
       'crops and mirrorings of a picture that the diffusion model learns from; the tokenizer sees a new one every epoch',
     ),
-  // The three below came later. Where they are not set they are not in a recipe, of which runs keep hashes.
   duplicates: z
     .enum(['once', 'all'])
-    .optional()
-    .describe('pictures that are the same byte for byte: trained on once (by default), or as often as they are there'),
+    .default('once')
+    .describe('pictures that are the same byte for byte: trained on once, or as often as they are there'),
   exclude: z
     .array(z.string().min(1))
-    .optional()
+    .default([])
     .describe('names of pictures to leave out, as data check lists them; * stands for anything'),
-  maxPixels: positive()
-    .max(1000)
-    .optional()
-    .describe('megapixels; larger pictures are left out undecoded (100 by default)'),
+  maxPixels: positive().max(1000).default(100).describe('megapixels; larger pictures are left out undecoded'),
 });
 
 const clip = z.strictObject({
@@ -70,6 +66,12 @@ const clip = z.strictObject({
   gapWeight: weight()
     .default(0)
     .describe('weight of the squared distance between the mean picture and the mean text of a batch in the loss'),
+  imageTower: z
+    .string()
+    .default('')
+    .describe(
+      'folder of a compact CLIP, or shipped: its image tower is kept as it is, and only the text tower learns; empty trains both',
+    ),
 });
 
 const tokenizer = z.strictObject({
@@ -288,9 +290,6 @@ export const recipeSchema = z.strictObject({
 
 /** A recipe before defaults are filled in: what a preset says. */
 export type RecipeInput = z.input<typeof recipeSchema>;
-
-/** What settings of pictures are where a recipe does not have them. */
-export const PICTURE_DEFAULTS = { duplicates: 'once', exclude: [] as readonly string[], maxPixels: 100 } as const;
 
 /** The schema of every setting but the preset's name, by its path such as `tokenizer.codes`. */
 export const settingSchemas: ReadonlyMap<string, z.ZodType> = new Map(

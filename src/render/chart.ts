@@ -22,6 +22,8 @@ export interface Chart {
   readonly title: string;
   readonly subtitle: string;
   readonly panels: readonly Panel[];
+  /** `points` (the default): x is logarithmic, every point a dot, those of different lines a little aside. `curves`: x is linear, lines only. */
+  readonly style?: 'points' | 'curves' | undefined;
 }
 
 const INK = '#17181c';
@@ -43,8 +45,8 @@ const ASIDE = 4;
 /** Room for them at both ends of a panel. */
 const INSET = 14;
 
-/** Draw the chart; x is logarithmic, and lines are moved a little aside so that their points do not hide each other. Throws a RangeError if there is nothing to draw. */
-export async function drawChart({ title, subtitle, panels }: Chart): Promise<Buffer> {
+/** Draw the chart as a PNG. Throws a RangeError if there is nothing to draw. */
+export async function drawChart({ title, subtitle, panels, style: kind = 'points' }: Chart): Promise<Buffer> {
   if (panels.every(({ series }) => series.every(({ points }) => points.length === 0)))
     throw new RangeError('drawChart: no points');
   const rows = Math.ceil(panels.length / COLUMNS);
@@ -60,7 +62,10 @@ export async function drawChart({ title, subtitle, panels }: Chart): Promise<Buf
     textPath(subtitle, OUTER, OUTER + 42, style(13, QUIET)),
     named.svg,
     ...panels.map((panel, i) =>
-      drawPanel(panel, OUTER + (i % COLUMNS) * WIDTH, OUTER + heading + Math.floor(i / COLUMNS) * HEIGHT, colorOf),
+      drawPanel(panel, OUTER + (i % COLUMNS) * WIDTH, OUTER + heading + Math.floor(i / COLUMNS) * HEIGHT, {
+        colorOf,
+        isCurves: kind === 'curves',
+      }),
     ),
   ];
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${parts.join('')}</svg>`;
@@ -83,7 +88,12 @@ function legend(labels: readonly string[], right: number, colorOf: (label: strin
   return { svg: marks.join(''), lines };
 }
 
-function drawPanel(panel: Panel, left: number, top: number, colorOf: (label: string) => string): string {
+interface PanelStyle {
+  readonly colorOf: (label: string) => string;
+  readonly isCurves: boolean;
+}
+
+function drawPanel(panel: Panel, left: number, top: number, { colorOf, isCurves }: PanelStyle): string {
   const all = panel.series.flatMap(({ points }) => points);
   const [lowX, highX] = [Math.min(...all.map(({ x }) => x)), Math.max(...all.map(({ x }) => x))];
   const [low, high] = padded(
@@ -91,9 +101,9 @@ function drawPanel(panel: Panel, left: number, top: number, colorOf: (label: str
     Math.max(...all.map(({ y, error = 0 }) => y + error)),
   );
   const plot = { w: WIDTH - MARGIN.left - MARGIN.right, h: HEIGHT - MARGIN.top - MARGIN.bottom };
-  const spanX = Math.log(highX / lowX);
-  const px = (x: number) =>
-    left + MARGIN.left + INSET + (plot.w - 2 * INSET) * (spanX > 0 ? Math.log(x / lowX) / spanX : 0.5);
+  const along = isCurves ? (x: number) => x - lowX : (x: number) => Math.log(x / lowX);
+  const spanX = along(highX);
+  const px = (x: number) => left + MARGIN.left + INSET + (plot.w - 2 * INSET) * (spanX > 0 ? along(x) / spanX : 0.5);
   const py = (y: number) => top + MARGIN.top + plot.h * (1 - (y - low) / (high - low));
   const ticksY = Array.from({ length: 5 }, (_, i) => low + ((high - low) * i) / 4);
   const small = style(11, QUIET);
@@ -101,7 +111,7 @@ function drawPanel(panel: Panel, left: number, top: number, colorOf: (label: str
   const write = (text: string, x: number, y: number) => textPath(text, Math.round(x), Math.round(y), small);
   const lines = panel.series.map(({ label, points, isReference }, i) => {
     const color = colorOf(label);
-    const aside = (x: number) => px(x) + (isReference ? 0 : ASIDE * (i - (panel.series.length - 1) / 2));
+    const aside = (x: number) => px(x) + (isReference || isCurves ? 0 : ASIDE * (i - (panel.series.length - 1) / 2));
     const dots = points.map(({ x, y, error = 0 }) => {
       const at = aside(x).toFixed(1);
       const whisker =
@@ -116,7 +126,7 @@ function drawPanel(panel: Panel, left: number, top: number, colorOf: (label: str
     const path = points
       .map(({ x, y }, n) => `${n === 0 ? 'M' : 'L'}${aside(x).toFixed(1)} ${py(y).toFixed(1)}`)
       .join('');
-    return `<path d="${path}" fill="none" stroke="${color}" stroke-width="2.2" stroke-linejoin="round"/>${dots.join('')}`;
+    return `<path d="${path}" fill="none" stroke="${color}" stroke-width="2.2" stroke-linejoin="round"/>${isCurves ? '' : dots.join('')}`;
   });
   return [
     textPath(panel.title, left + MARGIN.left, top + 18, style(15, INK, 500)),
@@ -125,7 +135,7 @@ function drawPanel(panel: Panel, left: number, top: number, colorOf: (label: str
       const grid = `<line x1="${left + MARGIN.left}" x2="${left + MARGIN.left + plot.w}" y1="${py(y)}" y2="${py(y)}" stroke="${GRID}"/>`;
       return grid + write(text, left + MARGIN.left - 8 - textWidth(text, small), py(y) + 4);
     }),
-    ...ticksX(all.map(({ x }) => x)).map((x) => {
+    ...(isCurves ? evenTicks(lowX, highX) : ticksX(all.map(({ x }) => x))).map((x) => {
       const text = x >= 10 || Number.isInteger(x) ? `${Math.round(x)}` : x.toPrecision(2);
       return write(text, px(x) - textWidth(text, small) / 2, top + HEIGHT - MARGIN.bottom + 18);
     }),
@@ -139,6 +149,11 @@ function padded(low: number, high: number): [number, number] {
   const room = (high - low) * 0.08 || Math.abs(high) * 0.1 || 1;
   return [low - room, high + room];
 }
+
+/** Five whole values from end to end. */
+const evenTicks = (low: number, high: number): number[] => [
+  ...new Set(Array.from({ length: 5 }, (_, i) => Math.round(low + ((high - low) * i) / 4))),
+];
 
 /** Values of x that are far enough apart to be written, on a logarithmic axis. */
 function ticksX(values: readonly number[]): number[] {

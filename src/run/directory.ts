@@ -34,6 +34,10 @@ const MOST_SETTINGS = 2 ** 24;
 /** Folders that every run has. */
 export const RUN_FOLDERS = ['tokenizer', 'diffusion', 'finetune', 'checkpoints', 'cache'] as const;
 
+/** Logs of training, one JSON value a line: every step, and now and then the pace and hashes. */
+const LOGS = ['log.jsonl', 'metrics.jsonl'] as const;
+export type LogName = (typeof LOGS)[number];
+
 const runSchema = z.object({
   format: z.literal(FORMAT),
   version: z.number(),
@@ -133,17 +137,20 @@ export class RunDirectory {
     writeFileAtomic(this.file(name), values.map((value) => `${JSON.stringify(value)}\n`).join(''));
   }
 
-  /** One line of the training log. */
-  log(entry: Readonly<Record<string, unknown>>): void {
-    appendRegular(this.file('log.jsonl'), `${JSON.stringify(entry)}\n`);
+  /** One line of the training log, or of another log of the run. */
+  log(entry: Readonly<Record<string, unknown>>, name: LogName = 'log.jsonl'): void {
+    appendRegular(this.file(name), `${JSON.stringify(entry)}\n`);
   }
 
   /**
-   * Take the entries of a stage that come after `step` out of the log, and what a killed run left of a line: a run that goes on from there
+   * Take the entries of a stage that come after `step` out of the logs, and what a killed run left of a line: a run that goes on from there
    * writes them again.
    */
   trimLog(stage: string, step: number): void {
-    const file = this.file('log.jsonl');
+    for (const name of LOGS) this.trim(this.file(name), stage, step);
+  }
+
+  private trim(file: string, stage: string, step: number): void {
     if (!fs.existsSync(file)) return;
     const text = readText(file);
     const kept = text.split('\n').filter((line) => {

@@ -21,7 +21,8 @@ const GONE_AFTER = 10 * 60_000;
 const TAKEOVER_GONE_AFTER = 10_000;
 
 const schema = z.object({ pid: z.int(), host: z.string(), since: z.string(), started: z.string().optional() });
-type Owner = z.infer<typeof schema>;
+/** Who trains a run, on which machine, and since when. */
+export type Owner = z.infer<typeof schema>;
 
 export interface RunLock {
   release(): void;
@@ -90,6 +91,13 @@ function refuseIfOwned(folder: string, file: string): void {
   throw new UserError(
     `${folder} is being trained by process ${owner.pid}${where} since ${owner.since}: wait for it or stop it; if it is long gone, delete ${file}`,
   );
+}
+
+/** The process that trains a run now, as far as can be known; undefined if none does. */
+export function trainerOf(folder: string): Owner | undefined {
+  const file = path.join(folder, FILE);
+  const owner = ownerOf(file);
+  return owner && isAtWork(owner, file) ? owner : undefined;
 }
 
 function ownerOf(file: string): Owner | undefined {

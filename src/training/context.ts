@@ -10,6 +10,8 @@ export interface RunContext extends StageContext {
   readonly resume: boolean;
   /** Steps between checkpoints; there is always one at the end and one on interruption. */
   readonly checkpointEvery: number;
+  /** Steps between hashes of weights and moments in `metrics.jsonl`; by default as between checkpoints, 0 is never. */
+  readonly hashEvery?: number | undefined;
   /** End each stage after this many steps in all, if it is longer. */
   readonly maxSteps?: number | undefined;
   /** What to do with a stage that was begun with other pictures or models. */

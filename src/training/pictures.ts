@@ -9,7 +9,7 @@ import type { Rejected } from '../data/sources/containers/container.ts';
 import { type InventoryLine, inventoryLine } from '../data/sources/inventory.ts';
 import { openSource } from '../data/sources/open.ts';
 import type { ImageSource } from '../data/sources/source.ts';
-import { PICTURE_DEFAULTS, type PictureSettings } from '../recipe/schema.ts';
+import type { PictureSettings } from '../recipe/schema.ts';
 import type { RunDirectory } from '../run/directory.ts';
 import type { RunSettings, Watch } from '../stage/context.ts';
 import { inOrder, keepOrder, knownOrder } from './order.ts';
@@ -57,12 +57,12 @@ export async function openPictures(
 }
 
 /** What the settings say of opening pictures. */
-const pictureOptions = ({
+const pictureOptions = ({ background, duplicates, exclude, maxPixels }: PictureSettings) => ({
   background,
-  duplicates = PICTURE_DEFAULTS.duplicates,
+  duplicates,
   exclude,
-  maxPixels = PICTURE_DEFAULTS.maxPixels,
-}: PictureSettings) => ({ background, duplicates, exclude, maxPixels: 1e6 * maxPixels });
+  maxPixels: 1e6 * maxPixels,
+});
 
 /** The inventory of a run. It saves time only: what of it cannot be read is looked at anew. */
 function knownLines(run: RunDirectory): InventoryLine[] {

@@ -7,6 +7,7 @@ import { checkMadeFrom } from '../run/lineage.ts';
 import { lockRun } from '../run/lock.ts';
 import { sweepRun } from '../run/sweep.ts';
 import type { RunContext } from './context.ts';
+import { drawRunCurves } from './curves-chart.ts';
 import { type StageData, stageData } from './data.ts';
 import type { Pictures } from './pictures.ts';
 import { runStage } from './run-stage.ts';
@@ -53,6 +54,7 @@ export async function trainPipeline(options: PipelineOptions): Promise<Trained> 
       seconds[name] = (performance.now() - start) / 1000;
     }
     const { run } = options;
+    if (hasTrained) await drawRunCurves(run);
     if (hasTrained && run.hasModel('tokenizer') && run.hasModel(run.denoiserStage)) await writeCard(run);
     return { seconds, hasTrained, clip: reports.clip as ClipReport | undefined };
   } finally {

@@ -14,6 +14,7 @@ import { checkpointFiles, type Keeping, loadCheckpoint, saveCheckpoint } from '.
 import { collapseNote } from './collapse.ts';
 import { adviceFor, Blame, type FaultKind } from './faults.ts';
 import { Guard, MOST_SKIPPED } from './guard.ts';
+import { Recorder, stateHashes } from './recorder.ts';
 import { isDone, type OnChange, type StageIdentity, type Standing, standingOf } from './standing.ts';
 import { StepClock } from './step-clock.ts';
 
@@ -25,6 +26,8 @@ export interface TrainOptions {
   readonly checkpointEvery: number;
   /** Seconds after which there is one whatever the steps. */
   readonly checkpointSeconds?: number | undefined;
+  /** Steps between hashes of weights and moments in `metrics.jsonl`; by default as between checkpoints, 0 is never. */
+  readonly hashEvery?: number | undefined;
   /** End after this many steps in all, if the stage is longer. */
   readonly maxSteps?: number | undefined;
   /** What to do where the stage was begun with other pictures or models. */
@@ -87,6 +90,7 @@ class Training {
   private last: Metrics | undefined;
   private savedAt = performance.now();
   private clock = new StepClock();
+  private readonly recorder: Recorder;
 
   constructor(
     private readonly stage: Stage,
@@ -94,6 +98,7 @@ class Training {
   ) {
     this.end = lastStep(stage, options.maxSteps);
     this.files = checkpointFiles(options.run, stage);
+    this.recorder = new Recorder(options.run, stage.name, this.end);
   }
 
   async run(): Promise<void> {
@@ -132,6 +137,8 @@ class Training {
         if (this.step < end && this.isDue()) await this.save();
         continue;
       }
+      const fullRate = stage.learningRate?.(this.step);
+      const learningRate = fullRate === undefined ? undefined : this.guard.rate * fullRate;
       const metrics = await engine.span(`${stage.name} step`, () => stage.run(this.step, this.guard.rate));
       const fault = this.guard.see(metrics);
       if (fault !== undefined) {
@@ -139,7 +146,7 @@ class Training {
         continue;
       }
       this.step++;
-      this.report(metrics, memory);
+      await this.report(metrics, learningRate, memory);
       memory = {};
       if (this.step < end && this.options.isTooLarge?.()) {
         await this.saveIfSound();
@@ -195,13 +202,20 @@ class Training {
     await engine.span('prepare', () => this.stage.prepare());
   }
 
-  private report(metrics: Metrics, extra: Readonly<Record<string, number>>): void {
+  private async report(
+    metrics: Metrics,
+    learningRate: number | undefined,
+    extra: Readonly<Record<string, number>>,
+  ): Promise<void> {
     const { stage, step, end } = this;
     this.last = metrics;
     const { rate, waiting } = this.clock.tick(stage.waited?.());
     const waits = waiting !== undefined && { waiting: Math.round(1000 * waiting) / 1000 };
     const slowed = this.guard.rate < 1 && { rateFactor: this.guard.rate };
     this.options.run.log({ stage: stage.name, step, ...metrics, ...slowed, ...waits, ...extra });
+    const { hashEvery = this.options.checkpointEvery, engine } = this.options;
+    const hashes = hashEvery > 0 && (step % hashEvery === 0 || step === end) ? await stateHashes(engine) : undefined;
+    this.recorder.step({ step, rate, waiting, learningRate, metrics, hashes });
     const secondsLeft = (end - step) / rate;
     this.options.onProgress?.({ stage: stage.name, step, steps: end, metrics, rate, secondsLeft, waiting });
   }

@@ -83,6 +83,8 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
       return metricsOf(await results);
     },
 
+    learningRate: (step) => rateAt(settings, step),
+
     waited: () => waited,
 
     hostState: () => (settings.perceptualWeight > 0 ? { lpips: identity(perceptual) } : {}),
