@@ -47,6 +47,19 @@ export function readMetadata(path: string): Record<string, string> {
 }
 
 /**
+ * One tensor of a safetensors file, by its name; undefined if it has none of that name. The others are not read, nor their checksum.
+ *
+ * @throws UserError as `readSafetensors` does.
+ */
+export function readTensorOf(path: string, name: string): NDArray | undefined {
+  return withFile(path, (source) => {
+    const header = readHeader(source, path);
+    const entry = header.entries.find((one) => one.name === name);
+    return entry && readTensor(source, header, entry, path);
+  });
+}
+
+/**
  * Reads a safetensors file as `readSafetensors` does and hands its tensors over one after another, so that no more than one of
  * them is in memory on its way.
  *

@@ -31,6 +31,10 @@ export function saveStatistics(run: RunDirectory, { images, texts, anchors }: Em
 export const hasStatistics = (run: RunDirectory, id: string): boolean =>
   fs.existsSync(fileOf(run)) && readSafetensors(fileOf(run)).metadata.id === id;
 
+/** The same for any use; undefined if the run has none. @throws UserError as `readStatistics` does. */
+export const statisticsIfAny = (run: RunDirectory, dim: number): EmbeddingStatistics | undefined =>
+  fs.existsSync(fileOf(run)) ? readStatistics(run, 'none', dim) : undefined;
+
 /**
  * What a correction other than none needs.
  * @throws UserError if the run has no statistics, or they are of embeddings of another width.
