@@ -27,7 +27,7 @@ async function greedy(denoise, { schedule, batch, tokens, steps, onStep, signal 
       const masked = guesses.filter(({ at }) => x[at] === mask).sort((a, b) => b.confidence - a.confidence);
       for (const { at, code } of masked.slice(0, masked.length - (tokens - fixed))) x[at] = code;
     }
-    onStep?.({ step, steps, time: step === steps ? -1 : time, tokens: x });
+    await onStep?.({ step, steps, time: step === steps ? -1 : time, tokens: x, prediction: logProbabilities });
   }
   return x;
 }

@@ -10,10 +10,10 @@ export { estimate, type ForecastOptions } from './bench/forecast.ts';
 export type { ClipEmbedder } from './clip/embedder.ts';
 export type { ClipReport } from './clip/report.ts';
 export { type OpenDataOptions, openData, type PictureData } from './data/open.ts';
+export type { Crop, Rectangle } from './data/pictures/crop.ts';
 export type { SquareOptions } from './data/pictures/decode.ts';
 export { readImage, save } from './data/pictures/files.ts';
 export type { RgbImage } from './data/pictures/image.ts';
-export type { Crop, Rectangle } from './data/pictures/square.ts';
 export type { Rejected } from './data/sources/containers/container.ts';
 export type { Schedule } from './diffusion/process/schedule.ts';
 export type { SamplerName } from './diffusion/samplers/index.ts';
@@ -21,11 +21,15 @@ export type { Denoiser, Sampler, SamplerOptions, SamplerProgress } from './diffu
 export type { Device } from './engine/executor.ts';
 export type { EngineOptions } from './engine/protocol.ts';
 export {
+  type Condition,
+  type Edit,
   type GeneratedImage,
   type GenerateOptions,
   Generator,
+  type InterpolateOptions,
   type Passes,
   type SamplingChoice,
+  type StartPicture,
 } from './generation/generator.ts';
 export { makeRecipe } from './recipe/recipe.ts';
 export type { Recipe, SamplingSettings } from './recipe/schema.ts';

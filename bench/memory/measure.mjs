@@ -25,7 +25,7 @@ import { tokenizerStage } from '../../dist/vqgan/stage.js';
 
 const [PICTURES, CONDITION_DIM, SEED] = [2048, 512, 0];
 const ALONE = { 'tokenizer.discriminatorWeight': '0', 'tokenizer.perceptualWeight': '0' };
-const JUDGED = {
+const DISCRIMINATED = {
   'tokenizer.discriminatorWeight': '0.8',
   'tokenizer.discriminatorStart': '0.5',
   'tokenizer.perceptualWeight': '0',
@@ -42,8 +42,8 @@ const rows = [
   row('tokenizer', 'nano', 64, 16, ALONE),
   row('tokenizer', 'base', 16, 1, ALONE),
   row('tokenizer', 'base', 16, 8, ALONE),
-  row('tokenizer', 'base', 8, 1, JUDGED, 'with discriminator'),
-  row('tokenizer', 'base', 8, 4, JUDGED, 'with discriminator'),
+  row('tokenizer', 'base', 8, 1, DISCRIMINATED, 'with discriminator'),
+  row('tokenizer', 'base', 8, 4, DISCRIMINATED, 'with discriminator'),
   row('diffusion', 'nano', 32, 1),
   row('diffusion', 'nano', 32, 8),
   row('diffusion', 'small', 32, 1),

@@ -161,8 +161,8 @@ def synchronize(state):
 
 
 def versions(device):
-    told = {'python': platform.python_version(), 'torch': torch.__version__}
-    return {**told, 'cuda': torch.version.cuda, 'gpu': torch.cuda.get_device_name()} if device == 'cuda' else told
+    versions = {'python': platform.python_version(), 'torch': torch.__version__}
+    return {**versions, 'cuda': torch.version.cuda, 'gpu': torch.cuda.get_device_name()} if device == 'cuda' else versions
 
 
 def answer(kind, request, state):

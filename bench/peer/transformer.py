@@ -1,4 +1,4 @@
-"""The denoiser in plain PyTorch: adaptive layer norms told the time and a CLIP embedding, attention, convolutional MLP."""
+"""The denoiser in plain PyTorch: adaptive layer norms of time and CLIP embedding, attention, convolutional MLP."""
 
 import math
 
@@ -26,7 +26,7 @@ class TokenEmbedding(nn.Module):
 
 
 class AdaLayerNorm(nn.Module):
-    """LayerNorm without affine part, times (1 + scale), plus shift; both from an embedding of what it is told."""
+    """LayerNorm without affine part, times (1 + scale), plus shift; both from an embedding of the condition."""
 
     def __init__(self, emb, dim):
         super().__init__()
@@ -34,8 +34,8 @@ class AdaLayerNorm(nn.Module):
         self.linear = nn.Linear(dim, 2 * dim)
         self.norm = nn.LayerNorm(dim, elementwise_affine=False)
 
-    def forward(self, x, told):
-        scale, shift = self.linear(F.silu(self.emb(told))).unsqueeze(1).chunk(2, dim=2)
+    def forward(self, x, condition):
+        scale, shift = self.linear(F.silu(self.emb(condition))).unsqueeze(1).chunk(2, dim=2)
         return self.norm(x) * (1 + scale) + shift
 
 

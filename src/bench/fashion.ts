@@ -59,7 +59,7 @@ export interface FashionReport {
   readonly classifierAccuracy: number;
   /** Of the CLIP, on the 2,000 test pictures it has not learned from, among the ten class names. */
   readonly clipZeroShot: number;
-  /** Share of the 2,000 whose class the classifier still sees after the tokenizer: what the generator could reach. */
+  /** Share of the 2,000 whose class the classifier still recognises after the tokenizer: an upper bound for the generator. */
   readonly reconstructed: number;
   /** Share of generated pictures in which the classifier sees the class that was asked for. */
   readonly recognised: number;

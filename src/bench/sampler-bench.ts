@@ -33,9 +33,9 @@ export interface Point extends Trial {
   /** Counted, not claimed: for one picture. */
   readonly passes: Passes;
   /** Mean share of the prompt's attributes that the classifier recognises; NaN without one. */
-  readonly judged: Estimate;
+  readonly recognised: Estimate;
   /** That, less what it recognises in the reference's picture for the same prompt. */
-  readonly judgedDifference: Estimate;
+  readonly recognisedDifference: Estimate;
   /** Fréchet distance to real pictures in the CLIP's features, and as a multiple of the reference's; errors by bootstrap. */
   readonly frechet: Estimate;
   readonly frechetRatio: Estimate;
@@ -69,7 +69,7 @@ export interface SamplerBenchOptions {
 
 /** What is kept of some pictures of a trial. A line of each array is a picture. */
 interface Measured {
-  readonly judged: Float32Array;
+  readonly recognised: Float32Array;
   readonly clipScores: Float32Array;
   readonly features: Float32Array;
   readonly passes: Passes;
@@ -88,27 +88,27 @@ export async function benchSamplers(trials: readonly Trial[], options: SamplerBe
     options.onTrial?.(trial, i, trials.length);
     const measured = await measureAll(trial, options);
     const distances = distancesOf(measured.features, options.real, options.generator.clip.dim);
-    reference ??= { judged: measured.judged, distances };
+    reference ??= { recognised: measured.recognised, distances };
     points.push({ ...trial, ...summary(measured, distances, reference) });
   }
   return points;
 }
 
 interface Compared {
-  readonly judged: Float32Array;
+  readonly recognised: Float32Array;
   readonly distances: Distances;
 }
 
 function summary(measured: Measured, distances: Distances, reference: Compared): Omit<Point, keyof Trial> {
-  const { judged, clipScores, passes, seconds } = measured;
+  const { recognised, clipScores, passes, seconds } = measured;
   return {
     passes,
-    judged: meanOf(judged),
-    judgedDifference: meanDifference(judged, reference.judged),
+    recognised: meanOf(recognised),
+    recognisedDifference: meanDifference(recognised, reference.recognised),
     frechet: spreadOf(distances),
     frechetRatio: ratioOf(distances, reference.distances),
     clipScore: meanOf(clipScores).value,
-    secondsPerPicture: seconds / judged.length,
+    secondsPerPicture: seconds / recognised.length,
   };
 }
 
@@ -121,7 +121,7 @@ async function measureAll(trial: Trial, options: SamplerBenchOptions): Promise<M
   }
   const joined = (of: (part: Measured) => Float32Array) => Float32Array.from(parts.flatMap((part) => [...of(part)]));
   return {
-    judged: joined(({ judged }) => judged),
+    recognised: joined(({ recognised }) => recognised),
     clipScores: joined(({ clipScores }) => clipScores),
     features: joined(({ features }) => features),
     passes: parts[0]!.passes,
@@ -139,9 +139,10 @@ async function measureChunk(trial: Trial, start: number, options: SamplerBenchOp
   const file = path.join(folder, `${name}.safetensors`);
   if (fs.existsSync(file)) return read(file);
   const measured = await measure(trial, wanted, seed + start, options);
-  const { judged, clipScores, features, passes, seconds } = measured;
+  const { recognised, clipScores, features, passes, seconds } = measured;
   const numbers = Float32Array.of(passes.conditional, passes.unconditional, seconds);
-  const columns = Object.entries({ judged, clipScores, features, numbers });
+  // Runs of the bench keep it under its first name.
+  const columns = Object.entries({ judged: recognised, clipScores, features, numbers });
   writeSafetensors(file, Object.fromEntries(columns.map(([key, data]) => [key, float32(data, [data.length])])));
   // As it is kept, rounded: a repeated run prints the same numbers.
   return read(file);
@@ -152,7 +153,7 @@ function read(file: string): Measured {
   const column = (key: string) => tensors[key]!.data as Float32Array;
   const numbers = column('numbers');
   return {
-    judged: column('judged'),
+    recognised: column('judged'),
     clipScores: column('clipScores'),
     features: column('features'),
     passes: { conditional: numbers[0]!, unconditional: numbers[1]! },
@@ -173,7 +174,7 @@ async function measure(
   const seconds = (performance.now() - start) / 1000;
   const images = pictures.map(({ image }) => image);
   return {
-    judged: classifier
+    recognised: classifier
       ? Float32Array.from(await recognisedShares(classifier, requests, packImages(images)))
       : new Float32Array(requests.length).fill(Number.NaN),
     clipScores: Float32Array.from(pictures, ({ clipScore }) => clipScore),

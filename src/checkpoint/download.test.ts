@@ -50,10 +50,10 @@ const file = () => ({ url, sha256, bytes: content.length });
 
 describe('download', () => {
   it('fetches a file once, and tells how far it is', async () => {
-    const told: [number, number][] = [];
-    await download(file(), target, { onProgress: (done, total) => told.push([done, total]) });
+    const reported: [number, number][] = [];
+    await download(file(), target, { onProgress: (done, total) => reported.push([done, total]) });
     expect(fs.readFileSync(target).equals(content)).toBe(true);
-    expect(told.at(-1)).toEqual([content.length, content.length]);
+    expect(reported.at(-1)).toEqual([content.length, content.length]);
     await download(file(), target);
     expect(asked).toEqual([undefined]);
     expect(fs.existsSync(part)).toBe(false);
@@ -100,7 +100,7 @@ describe('download', () => {
     expect((error as UserError).message).toMatch(/^[^\n]*cannot be fetched[^\n]*$/);
   });
 
-  it('stops when it is told to', async () => {
+  it('stops when the signal fires', async () => {
     const controller = new AbortController();
     controller.abort();
     await expect(download(file(), target, { signal: controller.signal })).rejects.toThrow(/abort/i);

@@ -24,7 +24,7 @@ export type GitFile = Omit<RemoteFile, 'sha256'> & { readonly gitSha1: string };
 
 export interface DownloadOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Hears of bytes on the disk so far. */
+  /** Called with the bytes on the disk so far. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   /** How often to take up a transfer that broke off, before giving up; 0 by default. */
   readonly retries?: number | undefined;

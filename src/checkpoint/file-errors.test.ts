@@ -20,7 +20,7 @@ it.each([
 it('knows a quota by its number, where Node has no name for it', () => {
   const error = systemError('Unknown system error -122', -os.constants.errno.EDQUOT);
   expect(fileError('write', 'x', error).message).toBe(
-    'cannot write x: the disk quota is used up; free some and run again',
+    'Cannot write x: the disk quota is used up; free some and run again',
   );
 });
 

@@ -38,8 +38,8 @@ export function systemCode(error: unknown): string | undefined {
   return named ?? (typeof error.code === 'string' ? error.code : undefined);
 }
 
-/** "cannot read PATH: cause; remedy" for a failed file operation. `action` is what was tried: "read", "write". */
+/** "Cannot read PATH: cause; remedy" for a failed file operation. `action` is what was tried: "read", "write". */
 export function fileError(action: string, path: string, error: unknown): UserError {
   const cause = CAUSES[systemCode(error) ?? ''] ?? messageOf(error).replaceAll(/\s+/g, ' ');
-  return new UserError(`cannot ${action} ${path}: ${cause}`, { cause: error });
+  return new UserError(`Cannot ${action} ${path}: ${cause}`, { cause: error });
 }

@@ -19,5 +19,5 @@ it.each([0, 1, 2 ** 20 - 1, 2 ** 20, 2 ** 21 + 5])('of %d bytes', (length) => {
 });
 
 it('names a file that is not there', () => {
-  expect(() => hashFile(createHash('sha256'), path.join(folder, 'none'))).toThrow(/cannot read .*none: no such file/);
+  expect(() => hashFile(createHash('sha256'), path.join(folder, 'none'))).toThrow(/Cannot read .*none: no such file/);
 });

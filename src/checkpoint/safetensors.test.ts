@@ -226,7 +226,7 @@ describe('refusing', () => {
 
   it('files that are not there or are folders', () => {
     expect(() => readSafetensors(join(folder, 'missing'))).toThrow(UserError);
-    expect(() => readSafetensors(join(folder, 'missing'))).toThrow(/cannot read .*missing: no such file/);
+    expect(() => readSafetensors(join(folder, 'missing'))).toThrow(/Cannot read .*missing: no such file/);
     expect(() => readSafetensors(folder)).toThrow(/is a folder/);
     expect(() => readSafetensors(folder)).toThrow(UserError);
   });

@@ -24,8 +24,7 @@ export function sealPlace(front: Uint8Array): number | undefined {
   const text = Buffer.from(front.buffer, front.byteOffset, front.byteLength);
   const key = text.indexOf(KEY);
   if (key < 0) return undefined;
-  const at = key + KEY.length;
-  return /^[0-9a-f]{64}"$/.test(text.toString('latin1', at, at + 65)) ? at : undefined;
+  return key + KEY.length;
 }
 
 /** Adds up the checksum of a file whose pieces come one after another, the front first and with the digits empty. */
@@ -51,11 +50,11 @@ export function checkSeal(front: Uint8Array, data: Iterable<Uint8Array>, label: 
   const at = sealPlace(front);
   if (at === undefined) return;
   const blank = front.slice();
-  blank.set(Buffer.from(BLANK), at);
+  blank.set(Buffer.from(BLANK).subarray(0, front.length - at), at);
   const sum = new SealSum();
   sum.add(blank);
   for (const piece of data) sum.add(piece);
-  if (!Buffer.from(sum.digits()).equals(front.subarray(at, at + BLANK.length)))
+  if (at + BLANK.length > front.length || !Buffer.from(sum.digits()).equals(front.subarray(at, at + BLANK.length)))
     throw new UserError(
       `${label}: its checksum does not belong to its bytes: the file is damaged; restore it from a copy or make it again`,
     );

@@ -4,6 +4,7 @@ export const descriptions = {
   train: 'train a model on a folder of pictures',
   recipe: 'print a preset as a file of settings with comments, for train --recipe',
   generate: 'make pictures for prompts',
+  interpolate: 'draw pictures on the way from one prompt or picture to another',
   reconstruct: 'encode pictures into codes and decode them again',
   evaluate: 'measure reconstruction and how well pictures follow prompts',
   data: 'look at pictures before training on them, or draw the built-in faces',

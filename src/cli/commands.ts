@@ -8,6 +8,7 @@ export const loaders: Readonly<Record<CommandName, () => Promise<Command>>> = {
   train: async () => (await import('./train.ts')).trainCommand(),
   recipe: async () => (await import('./recipe.ts')).recipeCommand(),
   generate: async () => (await import('./generate.ts')).generateCommand(),
+  interpolate: async () => (await import('./interpolate.ts')).interpolateCommand(),
   reconstruct: async () => (await import('./reconstruct.ts')).reconstructCommand(),
   evaluate: async () => (await import('./evaluate.ts')).evaluateCommand(),
   data: async () => (await import('./data.ts')).dataCommand(),

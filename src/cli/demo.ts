@@ -5,6 +5,7 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { machineSpeed } from '../bench/speed.ts';
 import { writeFileAtomic } from '../checkpoint/atomic.ts';
+import { SHIPPED } from '../clip/shipped.ts';
 import { facesSource } from '../data/sources/faces/source.ts';
 import { reconstructionQuality } from '../evaluation/reconstruction.ts';
 import { Generator } from '../generation/generator.ts';
@@ -29,8 +30,8 @@ interface DemoOptions extends CommonOptions {
   readonly memory?: number;
 }
 
-/** Minutes that preset nano takes on a machine of speed 1 (see evaluation/speed.ts), all stages together. */
-const NANO_MINUTES = 6.75;
+/** Minutes that preset demo takes on a machine of speed 1 (see evaluation/speed.ts), both stages together. */
+const DEMO_MINUTES = 6.75;
 const PICTURES_A_PROMPT = 4;
 /** Faces no stage has seen, for reconstruction: the first eight are shown, all are measured. */
 const HELD_OUT = 64;
@@ -38,13 +39,15 @@ const SHOWN = 8;
 
 export function demoCommand(): Command {
   const command = new Command('demo')
-    .description('draw faces, train all three stages on them, and answer eight prompts')
+    .description(
+      'draw faces without captions, train a tokenizer and a diffusion model on them with the shipped CLIP, and answer eight prompts',
+    )
     .option('--out <dir>', 'where to work; an interrupted demo goes on from here', 'demo')
     .option(
       '--minutes <m>',
       'about how long training may take; on a slow machine it is cut to fit',
       between(0.05, 100_000),
-      NANO_MINUTES,
+      DEMO_MINUTES,
     )
     .option('--seed <n>', 'seed of everything random', whole(0), 0)
     .option('--memory <size>', 'train in no more memory of the process than this (800M, 2G)', memorySize);
@@ -63,7 +66,7 @@ async function demo(options: DemoOptions): Promise<void> {
   const { seconds } = await trainPipeline({
     run,
     pictures: await openPictures(run.settings, { signal, display }, run),
-    stages: ['clip', 'tokenizer', 'diffusion'],
+    stages: ['tokenizer', 'diffusion'],
     engineOptions: engineOptions(options),
     memory: options.memory,
     resume,
@@ -90,27 +93,26 @@ async function demo(options: DemoOptions): Promise<void> {
 /** A new run whose steps fit the machine and the minutes. */
 async function startDemo({ out, minutes, seed, ...common }: DemoOptions): Promise<RunDirectory> {
   const speed = await machineSpeed(engineOptions(common));
-  const scale = (minutes / NANO_MINUTES) * Math.min(1, speed);
+  const scale = (minutes / DEMO_MINUTES) * Math.min(1, speed);
   note(
-    `This machine computes at ${speed.toFixed(2)} of the reference speed; training ${scale === 1 ? 'all' : `${(100 * scale).toFixed(0)} % of`} the steps of preset nano, about ${duration((60 * NANO_MINUTES * scale) / speed)}.`,
+    `This machine computes at ${speed.toFixed(2)} of the reference speed; training ${scale === 1 ? 'all' : `${(100 * scale).toFixed(0)} % of`} the steps of preset demo, about ${duration((60 * DEMO_MINUTES * scale) / speed)}.`,
   );
   return RunDirectory.create(out, {
     seed,
     data: 'faces',
-    clip: 'compact',
-    recipe: scaledRecipe(makeRecipe('nano'), scale),
+    clip: SHIPPED,
+    recipe: scaledRecipe(makeRecipe('demo'), scale),
   });
 }
 
 /** The same recipe with more or fewer steps, and pictures in proportion where there are fewer. */
 function scaledRecipe(recipe: Recipe, scale: number): Recipe {
   const steps = (n: number) => Math.max(4, Math.round(n * scale));
-  const { clip, tokenizer, diffusion } = recipe;
+  const { tokenizer, diffusion } = recipe;
   const fewer = Math.min(1, Math.max(0.05, scale));
   return {
     ...recipe,
     images: Math.max(256, Math.round(recipe.images * fewer)),
-    clip: { ...clip, steps: steps(clip.steps), pairs: Math.max(512, Math.round(clip.pairs * fewer)) },
     tokenizer: { ...tokenizer, steps: steps(tokenizer.steps) },
     diffusion: { ...diffusion, steps: steps(diffusion.steps) },
   };

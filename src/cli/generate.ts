@@ -1,17 +1,30 @@
 /** `clipvq generate`: prompts in, PNG files out. */
 
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { Interrupted, UserError } from '../base/errors.ts';
-import { type EngineOptions, type GeneratedImage, Generator, type Passes } from '../generation/generator.ts';
-import { type CommonOptions, whole, withClip, withCommon } from './options.ts';
+import type { Knowledge } from '../clip/knowledge.ts';
+import {
+  type Condition,
+  type EngineOptions,
+  type GeneratedImage,
+  type GenerateOptions,
+  Generator,
+  type Passes,
+} from '../generation/generator.ts';
+import type { UsualScore } from '../generation/usual-scores.ts';
+import { contactSheet } from '../render/sheet.ts';
+import { RunDirectory } from '../run/directory.ts';
+import { type EditOptions, readEdits, withEdits } from './edit-options.ts';
+import { type CommonOptions, hiddenOption, whole, withClip, withCommon } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
 import { type PictureWriter, pictureWriter } from './picture-files.ts';
 import { type ProfileOptions, profiled, withProfile } from './profile.ts';
 import { ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
 import { samplingOf, withSampling } from './sampling-options.ts';
+import { type Axis, sweepAxis, sweptSheet } from './sweep.ts';
 
-interface GenerateCommandOptions extends CommonOptions, ProfileOptions {
+interface GenerateCommandOptions extends CommonOptions, ProfileOptions, EditOptions {
   readonly model: string;
   readonly clip?: string;
   readonly prompts?: string;
@@ -21,6 +34,7 @@ interface GenerateCommandOptions extends CommonOptions, ProfileOptions {
   readonly seed: number;
   readonly negative?: string;
   readonly bestOf?: number;
+  readonly sweep?: readonly Axis[];
   readonly out: string;
 }
 
@@ -31,20 +45,27 @@ export function generateCommand(): Command {
     .requiredOption('--model <dir>', 'a run directory')
     .option('--prompts <file>', 'read prompts from a file, one a line; lines that begin with # are comments')
     .option('-n, --count <n>', 'pictures a prompt (default: 1)', whole(1))
-    .addOption(new Option('--number <n>').argParser(whole(1)).hideHelp())
+    .addOption(hiddenOption('--number <n>', whole(1)))
     .option('--seed <n>', 'seed of the first picture; the next ones count up', whole(0), 0)
     .option('--negative <text>', 'what pictures are guided away from')
     .option('--best-of <n>', 'draw n candidates for each picture and keep the one that CLIP scores highest', whole(1))
+    .option(
+      '--sweep <setting=values>',
+      'one labelled sheet of all values of a sampling setting, such as guidance=1,2,3; twice for two settings',
+      sweepAxis,
+    )
     .option('--out <file|dir>', 'a .png file, or a folder; other pictures there stay', 'pictures');
-  return withProfile(withCommon(withClip(withSampling(command)))).action(generate);
+  return withProfile(withCommon(withClip(withSampling(withEdits(command))))).action(generate);
 }
 
 async function generate(words: string[], options: GenerateCommandOptions): Promise<void> {
   const start = performance.now();
   const prompts = [...words, ...(options.prompts === undefined ? [] : readPrompts(options.prompts))];
-  if (prompts.length === 0) throw new UserError('Say what to make: clipvq generate --model <dir> "a prompt"');
+  if (prompts.length === 0 && options.promptMix === undefined && options.image === undefined)
+    throw new UserError('Say what to make: clipvq generate --model <dir> "a prompt"');
   const count = options.count ?? options.number ?? 1;
-  const total = prompts.length * count;
+  const conditions = Math.max(1, prompts.length + (options.promptMix ? 1 : 0));
+  const total = options.sweep ? 1 : conditions * count;
   const display = new ProgressDisplay();
   const write = pictureWriter(options.out, total, (file) => display.note(`The picture that was there is now ${file}`));
   await profiled(options, (engine) => generateWith(engine, { prompts, count, total, write, display, start }, options));
@@ -53,7 +74,7 @@ async function generate(words: string[], options: GenerateCommandOptions): Promi
 interface Work {
   readonly prompts: readonly string[];
   readonly count: number;
-  /** Pictures in all. */
+  /** Files in all. */
   readonly total: number;
   readonly write: PictureWriter;
   readonly display: ProgressDisplay;
@@ -66,31 +87,50 @@ async function generateWith(
   { prompts, count, total, write, display, start }: Work,
   options: GenerateCommandOptions,
 ): Promise<void> {
-  const { json = false, seed, negative, bestOf } = options;
+  const { json = false, seed, negative, bestOf, sweep } = options;
   const signal = interruptSignal();
+  const { conditions, start: from } = await readEdits(
+    prompts,
+    options,
+    RunDirectory.open(options.model).settings.recipe,
+  );
   const generator = await Generator.load(options.model, { ...engine, clip: options.clip });
   try {
-    const pictures = generator.pictures(prompts, {
-      count,
-      seed,
-      negative,
-      bestOf,
-      ...samplingOf(options),
-      signal,
-      onProgress: display.count('sampling'),
-    });
+    const drawing = { count, seed, negative, bestOf, start: from, ...samplingOf(options), signal };
+    if (sweep) return await writeSweep(generator, conditions, sweep, drawing, { write, display, json });
+    const pictures = generator.pictures(conditions, { ...drawing, onProgress: display.count('sampling') });
+    for (const line of unknownLines(prompts, await generator.clip.knowledge(prompts))) display.note(line);
+    const usual = await generator.usualScores(prompts);
     const images: Written[] = [];
     await writePictures({ pictures, generator, write, total, out: options.out }, (written) => {
       // With --json the list is one document; else a line is out as soon as its picture is.
-      if (json) return void images.push(written);
+      const scored = { ...written, usualClipScore: usual?.[prompts.indexOf(written.prompt)] };
+      if (json) return void images.push(scored);
       display.end();
-      printResult(false, written, () => [lineOf(written, bestOf)]);
+      printResult(false, scored, () => [lineOf(scored, bestOf)]);
     });
     display.end();
     if (json) printResult(true, { images, seconds: (performance.now() - start) / 1000 }, () => []);
   } finally {
     await generator.close();
   }
+}
+
+/** One sheet in the place of pictures. */
+async function writeSweep(
+  generator: Generator,
+  conditions: readonly Condition[],
+  axes: readonly Axis[],
+  options: GenerateOptions & { readonly seed: number },
+  { write, display, json }: Pick<Work, 'write' | 'display'> & { readonly json: boolean },
+): Promise<void> {
+  const onProgress = display.count('drawing the sheet');
+  const { sheet, cells } = await sweptSheet(generator, conditions, axes, { ...options, onProgress });
+  display.end();
+  const named = axes.map(({ name }) => name).join(' ');
+  const made = [generator.hash, cells];
+  const path = write(await contactSheet(sheet), { prompt: `sweep ${named}`, seed: options.seed, made });
+  printResult(json, { sheet: path, cells }, () => [`${path}  ${cells.length} pictures by ${named}`]);
 }
 
 /** What is reported of a picture. */
@@ -102,6 +142,17 @@ export interface Written {
   /** Of all candidates. */
   readonly meanClipScore: number;
   readonly passes: Passes;
+  /** What pictures that the model has learned from score with this prompt. */
+  readonly usualClipScore?: UsualScore | undefined;
+}
+
+/** What to know of prompts whose words a CLIP has not learned. */
+export function unknownLines(prompts: readonly string[], knowledge: readonly Knowledge[] | undefined): string[] {
+  return (knowledge ?? []).flatMap(({ share, unknown }, i) => {
+    if (unknown.length === 0) return [];
+    const known = `${(100 * share).toFixed(0)} % of its tokens`;
+    return `"${prompts[i]}": this model's CLIP was trained on captions with ${known}; it has not learned ${unknown.join(', ')}`;
+  });
 }
 
 /**
@@ -122,8 +173,8 @@ export async function writePictures(
   let done = 0;
   try {
     for await (const picture of pictures) {
-      const { prompt, negative, seed, settings, clipScore, meanClipScore, passes } = picture;
-      const made = [generator.hash, settings, negative ?? null];
+      const { prompt, negative, seed, settings, clipScore, meanClipScore, passes, edit } = picture;
+      const made = [generator.hash, settings, negative ?? null, ...(edit ? [edit.start, edit.strength] : [])];
       const file = write(await generator.toPng(picture), { prompt, seed, made });
       done++;
       onWritten({ path: file, prompt, seed, clipScore, meanClipScore, passes });
@@ -134,7 +185,8 @@ export async function writePictures(
   }
 }
 
-function lineOf({ path, prompt, clipScore, meanClipScore }: Written, bestOf = 1): string {
+function lineOf({ path, prompt, clipScore, meanClipScore, usualClipScore: usual }: Written, bestOf = 1): string {
   const without = bestOf > 1 ? `, best of ${bestOf}; without choosing ${meanClipScore.toFixed(3)}` : '';
-  return `${path}  CLIP score ${clipScore.toFixed(3)}${without}  "${prompt}"`;
+  const scale = usual ? ` (any picture: ${usual.mean.toFixed(3)} ± ${usual.deviation.toFixed(3)})` : '';
+  return `${path}  CLIP score ${clipScore.toFixed(3)}${scale}${without}  "${prompt}"`;
 }

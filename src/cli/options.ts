@@ -24,11 +24,15 @@ export function withCommon(command: Command): Command {
     .option('--debug', 'show stack traces');
 }
 
+/** A former name of an option: it works, and no help shows it. */
+export const hiddenOption = (flags: string, parse: (text: string) => number): Option =>
+  new Option(flags).argParser(parse).hideHelp();
+
 /** For commands that open a model: its CLIP may lie elsewhere than where it was trained. */
 export const withClip = (command: Command): Command =>
   command.option('--clip <folder|hub name>', "where the model's CLIP lies, if it was moved");
 /** Report `--modle` as unknown, with the nearest name, rather than `--model` as missing. */
-export function unknownFirst(command: Command): Command {
+function unknownFirst(command: Command): Command {
   const required = command.options.filter(({ mandatory }) => mandatory);
   for (const option of required) option.mandatory = false;
   return command.hook('preAction', (_, called) => {
@@ -120,7 +124,7 @@ export function choicesOf(schema: z.ZodType): readonly string[] | undefined {
 }
 
 /** Reads one value; the option's message says what the schema has against it. */
-function settingValue(schema: z.ZodType): (text: string) => unknown {
+export function settingValue(schema: z.ZodType): (text: string) => unknown {
   const isWord = choicesOf(schema) !== undefined;
   return (text) => {
     const result = schema.safeParse(isWord || text.trim() === '' ? text : Number(text));

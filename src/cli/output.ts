@@ -2,6 +2,7 @@
 
 import { Interrupted, messageOf, UserError } from '../base/errors.ts';
 import { printable } from '../base/text.ts';
+import { withFlags } from './flags.ts';
 import { typeable } from './invocation.ts';
 import { writeTo } from './streams.ts';
 
@@ -23,7 +24,7 @@ export function printResult(json: boolean, result: unknown, lines: () => readonl
 
 /** A line for people. */
 export function note(text: string): void {
-  writeTo(process.stderr, `${typeable(text)}\n`);
+  writeTo(process.stderr, `${typeable(withFlags(text))}\n`);
 }
 
 /** What the options of a failing command ask for. */
@@ -45,6 +46,6 @@ export function reportFailure(error: unknown, flags: FailureFlags): number {
 /** The line and the document of a failure. */
 export function printError(message: string, exitCode: number, { json, debug }: FailureFlags): number {
   if (!debug || exitCode === 2) note(printable(exitCode === 130 ? message : `clipvq: ${message}`));
-  if (json) writeTo(process.stdout, `${JSON.stringify({ error: typeable(message), exitCode })}\n`);
+  if (json) writeTo(process.stdout, `${JSON.stringify({ error: typeable(withFlags(message)), exitCode })}\n`);
   return exitCode;
 }

@@ -44,7 +44,7 @@ export async function profiled<T>(
   }
 }
 
-/** The file is opened before any work is done: a path that cannot be written is heard of at once. */
+/** The file is opened before any work is done: a path that cannot be written fails at once. */
 function create(file: string): number {
   try {
     return fs.openSync(file, 'w');

@@ -12,9 +12,10 @@ import { openResumed } from './resume.ts';
 const folder = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-resume-')), 'run');
 afterAll(() => fs.rmSync(path.dirname(folder), { recursive: true }));
 let before: string;
+const place = path.dirname(folder);
 beforeAll(() => {
   const fullSteps = { clip: 900, tokenizer: 900, diffusion: 900, finetune: 0 };
-  const run = RunDirectory.create(folder, { seed: 1, data: '/pictures', clip: '/clip', recipe: tinyStages, fullSteps });
+  const run = RunDirectory.create(folder, { seed: 1, data: place, clip: '/clip', recipe: tinyStages, fullSteps });
   for (const stage of ['tokenizer', 'diffusion']) {
     const texts = { format: 'clip-vqdiffusion checkpoint', stage, step: '12', fingerprint: 'f' };
     writeSafetensors(run.file('checkpoints', `${stage}.safetensors`), {}, texts);
@@ -39,14 +40,17 @@ it('lets a run that was cut short come to the steps of its preset, and no traine
 
 it('takes a lower learning rate, steps, and pictures and a CLIP in another place, and no other setting', () => {
   const set = { 'tokenizer.learningRate': '1e-5', 'diffusion.steps': '30' };
-  const { settings, notes } = openResumed(folder, { stage: 'all', set, data: '/elsewhere', clip: '/clips/mine' });
+  const { settings, notes } = openResumed(folder, { stage: 'all', set, data: os.tmpdir(), clip: '/clips/mine' });
   expect(settings.recipe.tokenizer.learningRate).toBe(1e-5);
   expect(settings.recipe.diffusion.steps).toBe(30);
-  expect(settings).toMatchObject({ data: '/elsewhere', clip: '/clips/mine' });
+  expect(settings).toMatchObject({ data: os.tmpdir(), clip: '/clips/mine' });
   expect(notes[0]).toBe('tokenizer.learningRate is 1e-5 from here on');
   const refused = (options: object) => () => openResumed(folder, { stage: 'all', ...options });
   expect(refused({ set: { 'diffusion.dim': '32' } })).toThrow(/was started with another diffusion\.dim/);
   expect(refused({ seed: 2 })).toThrow(/was started with --seed 1/);
+  expect(refused({ data: '/nowhere' })).toThrow(
+    /The pictures of .* are not in \/nowhere any more: name their place with --data/,
+  );
   expect(refused({ data: 'faces' })).toThrow(/was started with --data/);
   expect(refused({ clip: 'compact' })).toThrow(/was started with --clip/);
   expect(fs.readFileSync(path.join(folder, 'run.json'), 'utf8')).toBe(before);

@@ -1,5 +1,7 @@
 /** What `--resume` may change of a run: how long its stages are, their learning rates, and where its pictures and its CLIP lie. */
 
+import fs from 'node:fs';
+import path from 'node:path';
 import { UserError } from '../base/errors.ts';
 import { changedRecipe } from '../recipe/recipe.ts';
 import type { Recipe } from '../recipe/schema.ts';
@@ -26,8 +28,9 @@ export interface Resumed {
   readonly notes: readonly string[];
 }
 
-/** Settings of a stage that a resumed run may change. */
-const CHANGEABLE = /^(clip|tokenizer|diffusion|finetune)\.(steps|learningRate|warmupSteps|minLearningRate)$/;
+/** Settings of a stage that a resumed run may change, and which pictures there are: new ones join, others stay away. */
+const CHANGEABLE =
+  /^(?:(clip|tokenizer|diffusion|finetune)\.(steps|learningRate|warmupSteps|minLearningRate)|pictures\.(?:maxPixels|exclude|duplicates))$/;
 
 /**
  * Open a run to go on with it. Nothing is written.
@@ -53,11 +56,12 @@ export function openResumed(folder: string, options: ResumeOptions): Resumed {
   for (const [name, value] of Object.entries(options.set ?? {})) {
     const next = changedRecipe(recipe, { [name]: value });
     if (JSON.stringify(next) === JSON.stringify(recipe)) continue;
-    const [, stage, setting] = CHANGEABLE.exec(name) ?? [];
-    if (stage === undefined)
+    const match = CHANGEABLE.exec(name);
+    if (!match)
       throw new UserError(
         `${folder} was started with another ${name}: a resumed run keeps it; leave it out or start another run (steps and learning rates can be changed)`,
       );
+    const [, stage, setting] = match;
     if (setting === 'steps') recipe = relengthed(run, recipe, stage as StageName, Number(value), notes);
     else {
       notes.push(`${name} is ${value} from here on`);
@@ -69,6 +73,10 @@ export function openResumed(folder: string, options: ResumeOptions): Resumed {
     if (steps !== undefined) recipe = relengthed(run, recipe, stage, steps, notes);
   }
   const { data = settings.data, clip = settings.clip } = options;
+  if (path.isAbsolute(data) && !fs.existsSync(data))
+    throw new UserError(
+      `The pictures of ${folder} are not in ${data} any more: name their place with --data (the same pictures elsewhere do)`,
+    );
   return { run, settings: { ...settings, data, clip, recipe }, notes };
 }
 

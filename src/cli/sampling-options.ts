@@ -1,6 +1,7 @@
 /** Options for how pictures are drawn: one for every sampling setting of a recipe, but for those that belong to the model. */
 
 import type { Command } from 'commander';
+import type * as z from 'zod';
 import { samplerNames, samplers, usersOf } from '../diffusion/samplers/index.ts';
 import type { SamplingChoice } from '../generation/generator.ts';
 import { samplingSchema } from '../recipe/schema.ts';
@@ -32,6 +33,15 @@ export function withSampling(command: Command): Command {
     return ['', 'Samplers:', ...lines].join('\n');
   });
 }
+
+/** The setting that an option stands for, by the option's name or its own; undefined where there is none. */
+export function settingCalled(name: string): { readonly setting: string; readonly schema: z.ZodType } | undefined {
+  const setting = settings.find((one) => [one, optionOf(one), kebab(optionOf(one))].includes(name));
+  return setting && { setting, schema: shape[setting] };
+}
+
+/** What the options of all sampling settings are called. */
+export const samplingNames = settings.map((setting) => kebab(optionOf(setting)));
 
 /** The sampling settings among the options of a command: those that were named. */
 export function samplingOf(options: object): Partial<SamplingChoice> {

@@ -1,4 +1,4 @@
-/** What would end in a false success stops in one line before anything is trained, or is said. */
+/** What would end in a false success stops in one line before anything is trained, or ends in a warning. */
 
 import { expect, it } from 'vitest';
 import { clipFault } from '../clip/report.ts';
@@ -38,6 +38,7 @@ it('says that a CLIP knows nothing, with chance, and that it has learned by hear
   );
   expect(clipFault(report(0.02, 0.02))).not.toContain('by heart');
   expect(clipFault(report(0.4, 0.9))).toBeUndefined();
+  expect(clipFault({ ...report(1, 1), collapsed: true })).toContain('has collapsed');
   expect(clipFault({ ...report(0.02, 0.02), zeroShot: { classes: 10, accuracy: 0.8 } })).toBeUndefined();
   expect(clipFault({ ...report(0.02, 0.02), zeroShot: { classes: 10, accuracy: 0.1 } })).toContain('chance');
 });

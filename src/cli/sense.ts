@@ -1,6 +1,7 @@
 /** What would end in a false success: options that train nothing, too few pictures, models that know nothing. */
 
 import { UserError } from '../base/errors.ts';
+import { SHIPPED } from '../clip/shipped.ts';
 import { hasPairs } from '../data/sources/pairs.ts';
 import type { RunDirectory, RunSettings } from '../run/directory.ts';
 import type { StageName } from '../training/stages.ts';
@@ -37,6 +38,6 @@ export function fewPictures(count: number): string | undefined {
 
 /** @throws UserError if a folder holds a run that no demo made: a demo would write into it. */
 export function checkDemo({ path, settings: { data, clip, recipe } }: RunDirectory): void {
-  if (data === 'faces' && clip === 'compact' && recipe.preset === 'nano') return;
+  if (data === 'faces' && clip === SHIPPED && recipe.preset === 'demo') return;
   throw new UserError(`${path} holds a run on ${data}, and no demo: choose another folder with --out`);
 }

@@ -11,7 +11,7 @@ function markBroken(stream: Writable): void {
   for (const listener of listeners) listener();
 }
 
-/** From now on a stream that breaks ends in silence instead of ending the process. Called once, first of all. */
+/** From now on a stream that breaks does not end the process: what is written to it is dropped. Called once, first of all. */
 export function watchStreams(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => markBroken(stream));
 }

@@ -6,6 +6,7 @@ import { Command, Option } from 'commander';
 import { UserError } from '../base/errors.ts';
 import { estimateTraining } from '../bench/estimate.ts';
 import { machineSpeed } from '../bench/speed.ts';
+import { isToBeFetched } from '../clip/clip-source.ts';
 import { openEmbedder } from '../clip/embedder.ts';
 import { type ClipReport, clipFault } from '../clip/report.ts';
 import type { Recall } from '../clip/retrieval.ts';
@@ -14,9 +15,10 @@ import { hasPairs, isPairsFile, readPairs } from '../data/sources/pairs.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
 import { presets } from '../recipe/recipe.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
+import { isMadeFrom } from '../run/lineage.ts';
 import { createFrom, settingsFrom } from '../run/origin.ts';
-import { cappedSteps, scaledSteps } from '../training/lengths.ts';
-import { openPictures } from '../training/pictures.ts';
+import { holdingOut } from '../training/held-out.ts';
+import { openPictures, type Pictures } from '../training/pictures.ts';
 import { trainPipeline } from '../training/pipeline.ts';
 import { type StageName, stageNames, stages, stagesOf } from '../training/stages.ts';
 import { filesIn } from '../vqgan/lpips-weights.ts';
@@ -31,10 +33,11 @@ import { type ProfileOptions, profiled, withProfile } from './profile.ts';
 import { duration, ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
 import { openResumed } from './resume.ts';
+import { checkLengths, fitted, type LengthOptions } from './run-length.ts';
 import { checkClipStage, fewPictures } from './sense.ts';
 import { settingsHelp } from './settings-help.ts';
 
-interface TrainCommandOptions extends CommonOptions, ProfileOptions, MemoryOptions {
+interface TrainCommandOptions extends CommonOptions, ProfileOptions, MemoryOptions, LengthOptions {
   readonly data?: string;
   readonly run?: string;
   readonly from?: string;
@@ -46,15 +49,9 @@ interface TrainCommandOptions extends CommonOptions, ProfileOptions, MemoryOptio
   readonly exclude?: string;
   readonly maxPixels?: number;
   readonly seed?: number;
-  readonly maxSteps?: number;
   readonly checkpointEvery: number;
   readonly hashEvery?: number;
   readonly sheets?: string | true;
-  readonly resume?: boolean;
-  readonly changed?: 'go-on' | 'restart';
-  readonly longer?: string;
-  readonly minutes?: number;
-  readonly stepsScale?: number;
   readonly estimate?: boolean;
   readonly lpips?: string;
   readonly offline?: boolean;
@@ -150,8 +147,10 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   // Whatever cannot work is found before anything is written or trained.
   if (!resumed) RunDirectory.assertFree(folder);
   if (options.lpips !== undefined) checkLpips(options.lpips, wanted);
-  const dim = wanted.clip === 'compact' ? wanted.recipe.clip.dim : await tryClip(wanted.clip, options, signal, display);
   const names = chosenStages(options, wanted);
+  // A CLIP that has to be fetched waits until the pictures are found to be in order.
+  const isLater = isToBeFetched(wanted.clip, options);
+  const dim = isLater ? DEFAULT_CLIP_DIM : await widthOf(wanted, options, signal, display);
   const settings = again ? wanted : await fitted(wanted, names, dim, options);
   for (const sentence of again?.notes ?? []) note(sentence);
   checkMemory(options, settings, names, dim, resumed);
@@ -161,10 +160,12 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
     : undefined;
   const few = pictures && fewPictures(pictures.source.size);
   if (few !== undefined) note(few);
+  if (pictures && pictures.heldOut.size > 0) note(heldOutLine(pictures));
+  if (isLater) checkMemory(options, settings, names, await widthOf(wanted, options, signal, display), resumed);
   const begin = () => (source ? createFrom(source, folder, settings) : RunDirectory.create(folder, settings));
   const run = resumed?.changed(settings) ?? begin();
 
-  const { seconds, clip } = await profiled(options, (engineOptions) =>
+  const { seconds, hasTrained, clip } = await profiled(options, (engineOptions) =>
     trainPipeline({
       run,
       pictures,
@@ -189,10 +190,15 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   printResult(options.json ?? false, { run: run.path, seconds, peakBytes, warnings, ...(clip && { clip }) }, () => [
     ...(clip ? clipLines(clip) : []),
     ...warnings,
-    `Trained ${run.path} in ${duration(Object.values(seconds).reduce((a, b) => a + b, 0))}, in at most ${sizeText(peakBytes)} of memory.`,
+    hasTrained
+      ? `Trained ${run.path} in ${duration(Object.values(seconds).reduce((a, b) => a + b, 0))}, in at most ${sizeText(peakBytes)} of memory.`
+      : `Nothing was left to train in ${run.path}: --longer 2x trains it further`,
     nextStep(run, names, fault),
   ]);
 }
+
+const heldOutLine = ({ heldOut, source }: Pictures): string =>
+  `${heldOut.size} of ${source.size + heldOut.size} pictures are held out for clipvq evaluate and reconstruct (--set pictures.holdOut=0: train on all)`;
 
 /** What to do with what was trained. */
 function nextStep(run: RunDirectory, names: readonly StageName[], fault: string | undefined): string {
@@ -200,7 +206,9 @@ function nextStep(run: RunDirectory, names: readonly StageName[], fault: string 
   if (isClipAlone && fault !== undefined)
     return 'It is of no use yet: give it more captioned pictures, or longer (--resume --stage clip --longer 2x) if it has not learned its own';
   if (isClipAlone) return `Use it: clipvq train --data <pictures> --clip ${run.clipFolder} --run <dir>`;
-  if (!run.hasModel('diffusion')) return `Go on: clipvq train --run ${run.path} --resume`;
+  if (!run.hasModel('tokenizer') || !run.hasModel('diffusion')) return `Go on: clipvq train --run ${run.path} --resume`;
+  if (!isMadeFrom(run, run.denoiserStage))
+    return `The diffusion model belongs to the models of before: clipvq train --run ${run.path} --resume --changed restart trains it anew`;
   return `Try it: clipvq generate --model ${run.path} "a prompt"`;
 }
 
@@ -216,63 +224,18 @@ function clipLines({ heldOut, retrieval, zeroShot }: ClipReport): string[] {
 }
 
 /** Fetch the CLIP, if it is not here yet, see that it opens, and say how wide its embeddings are. */
-async function tryClip(model: string, { offline }: TrainCommandOptions, signal: AbortSignal, display: ProgressDisplay) {
+async function widthOf(
+  { clip: model, recipe }: RunSettings,
+  { offline }: TrainCommandOptions,
+  signal: AbortSignal,
+  display: ProgressDisplay,
+): Promise<number> {
+  if (model === 'compact') return recipe.clip.dim;
   const megabytes = display.count('fetching the CLIP, MB');
   const onProgress = (done: number, total: number) => megabytes(Math.round(done / 1e6), Math.ceil(total / 1e6));
   const clip = await openEmbedder(model, { offline, signal, onProgress });
   await clip.close();
   return clip.dim;
-}
-
-/** @throws UserError where two options say how long the stages are, or one that is for new runs only, or for resumed ones. */
-function checkLengths({ resume, maxSteps, minutes, stepsScale, longer, changed }: TrainCommandOptions): void {
-  const given = Object.entries({
-    '--max-steps': maxSteps,
-    '--minutes': minutes,
-    '--steps-scale': stepsScale,
-    '--longer': longer,
-  })
-    .filter(([, value]) => value !== undefined)
-    .map(([name]) => name);
-  if (given.length > 1) throw new UserError(`${given.join(' and ')} both say how long to train: leave one of them out`);
-  if (resume && (minutes !== undefined || stepsScale !== undefined))
-    throw new UserError(`${given[0]} is for new runs: with --resume say --longer 2x, +1000 or 3000`);
-  if (!resume && longer !== undefined)
-    throw new UserError(
-      '--longer is for runs that are there: add --resume, or set the steps of a new run (--steps-scale 2)',
-    );
-  if (!resume && changed !== undefined) throw new UserError('--changed is for runs that are there: add --resume');
-}
-
-/** The settings of a new run with as many steps as the options allow. */
-async function fitted(
-  settings: RunSettings,
-  names: readonly StageName[],
-  conditionDim: number,
-  { maxSteps, minutes, stepsScale, ...options }: TrainCommandOptions,
-): Promise<RunSettings> {
-  const { recipe } = settings;
-  if (maxSteps !== undefined) {
-    const fullSteps = { clip: recipe.clip.steps, tokenizer: recipe.tokenizer.steps, diffusion: recipe.diffusion.steps };
-    const capped = cappedSteps(recipe, maxSteps);
-    if (JSON.stringify(capped) === JSON.stringify(recipe)) return settings;
-    return { ...settings, recipe: capped, fullSteps: { ...fullSteps, finetune: recipe.finetune.steps } };
-  }
-  if (stepsScale !== undefined) return { ...settings, recipe: scaledSteps(recipe, stepsScale) };
-  if (minutes === undefined) return settings;
-  const speed = await machineSpeed(engineOptions(options));
-  const trained = names.filter((name) => stages[name].isPartOf(settings));
-  const { seconds } = estimateTraining(recipe, {
-    stages: trained,
-    speed,
-    conditionDim,
-    microBatches: options.accumulate,
-  });
-  const scale = (60 * minutes) / seconds;
-  note(
-    `This machine computes at ${speed.toFixed(2)} of the reference speed: the recipe would take about ${duration(seconds)}; its stages are made ${scale.toPrecision(2)} times as long, schedules included`,
-  );
-  return { ...settings, recipe: scaledSteps(recipe, scale) };
 }
 
 /** Options whose folders are full paths, as a run remembers them. */
@@ -349,7 +312,8 @@ function newSettings(
     throw new UserError(
       `${data} holds captioned pictures, which only a CLIP learns from: add --stage clip, or name the pictures alone with --data <folder>`,
     );
-  return { seed, data: absolute(data), clip: absolute(chosen), recipe: recipeOf({ preset, recipe, set }) };
+  const held = recipe === undefined ? holdingOut(data, set) : set;
+  return { seed, data: absolute(data), clip: absolute(chosen), recipe: recipeOf({ preset, recipe, set: held }) };
 }
 
 /** Prompts of a file, else those of the demo where faces are learned; other pictures have none. */

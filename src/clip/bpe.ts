@@ -7,7 +7,7 @@
 export const END_OF_WORD = '</w>';
 export const START = '<|startoftext|>';
 export const END = '<|endoftext|>';
-/** Padding is a token of its own, so that a text's end can be told from what follows it by the numbers alone. */
+/** Padding is a token of its own, so that ids alone show where a text ends. */
 export const PAD = '<|pad|>';
 
 /** CLIP's words: English contractions, runs of letters, single digits, runs of anything else that is not space. */

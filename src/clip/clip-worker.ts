@@ -15,6 +15,7 @@ import { serveThread, threadOptions } from '../base/worker-calls.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
 import type { ClipCalls, ClipFacts, ClipWorkerOptions } from './clip-protocol.ts';
 import { hashClip } from './clip-source.ts';
+import { type Knowledge, knowledgeOf, tokenRows } from './knowledge.ts';
 import { within } from './time-limit.ts';
 
 const { source, threads } = threadOptions<ClipWorkerOptions>();
@@ -25,6 +26,7 @@ interface Clip {
   embedImages(images: readonly RgbImage[]): Promise<Float32Array>;
   /** [texts, dim] */
   embedTexts(texts: readonly string[], truncate: boolean): Promise<Float32Array>;
+  knowledge(texts: readonly string[]): readonly Knowledge[] | undefined;
 }
 
 /** What the library's models give for one side, the first of these that a model has. */
@@ -66,7 +68,7 @@ async function load(): Promise<Clip> {
 
   const contextLength = contextOf(tokenizer.model_max_length, textModel.config);
   const inputs = inputNames(textModel);
-  // A network that is told which tokens are padding needs only as much of it as its company; one that is not was trained on
+  // A network with an attention mask needs only as much padding as its batch; one without was trained on
   // texts of full length, and is given them.
   const padding = inputs.includes('attention_mask') ? true : 'max_length';
   const pad = { padding, truncation: true, max_length: contextLength } as const;
@@ -106,6 +108,11 @@ async function load(): Promise<Clip> {
         checkText(text, truncate ? 0 : tokenized(() => tokenizer.encode(text).length), contextLength);
       return unitRows(await embed('text', words(texts)), dim);
     },
+    knowledge(texts) {
+      const rows = tokenRows(folder);
+      const encode = (text: string) => tokenized(() => tokenizer.encode(text, { add_special_tokens: false }));
+      return rows && texts.map((text) => knowledgeOf(text, rows, tokenizer.pad_token_id ?? -1, encode));
+    },
   };
 }
 
@@ -116,7 +123,7 @@ const tokenized = <T>(job: () => T): T =>
     job,
     () =>
       new UserError(
-        `the tokenizer of ${source.model} does not end on such a text: its tokenizer.json has a regular expression that takes too long; use another CLIP`,
+        `The tokenizer of ${source.model} does not end on such a text: its tokenizer.json has a regular expression that takes too long; use another CLIP`,
       ),
   );
 
@@ -143,10 +150,10 @@ function inputNames(model: unknown): readonly string[] {
 }
 
 function checkText(text: string, tokens: number, contextLength: number): void {
-  if (text.trim() === '') throw new UserError('the prompt is empty: say what the picture should show');
+  if (text.trim() === '') throw new UserError('The prompt is empty: say what the picture should show');
   if (tokens <= contextLength) return;
   throw new UserError(
-    `the prompt "${excerpt(text)}" is ${tokens} tokens long and this CLIP reads at most ${contextLength}: shorten it`,
+    `The prompt "${excerpt(text)}" is ${tokens} tokens long and this CLIP reads at most ${contextLength}: shorten it`,
   );
 }
 
@@ -192,5 +199,6 @@ const handedOver = (rows: Float32Array): HandedOver<Float32Array> => new HandedO
 serveThread<ClipCalls>({
   facts: async () => (await open()).facts,
   images: async ({ images }) => handedOver(await (await open()).embedImages(images)),
+  knowledge: async ({ texts }) => (await open()).knowledge(texts),
   texts: async ({ texts, truncate }) => handedOver(await (await open()).embedTexts(texts, truncate)),
 });

@@ -29,7 +29,7 @@ it.each(['mean-shift', 'standardised', 'shrink'] as const)(
   (correction) => {
     const corrected = correctTexts(texts, correction, statistics);
     for (const length of lengths(corrected)) expect(length).toBeCloseTo(1, 5);
-    // Across the gap, and with what told the two texts apart kept.
+    // Across the gap, and with the difference of the two texts kept.
     expect(corrected[0]).toBeGreaterThan(0.9);
     expect(corrected[3]).toBeGreaterThan(0.9);
     expect(corrected[1]!).toBeGreaterThan(corrected[4]!);

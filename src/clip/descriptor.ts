@@ -1,6 +1,7 @@
 /** The compact CLIP as a stage of a run: the only one that sees captions. */
 
 import { UserError } from '../base/errors.ts';
+import { option } from '../base/options.ts';
 import { hasPairs } from '../data/sources/pairs.ts';
 import { identityOf } from '../recipe/identity.ts';
 import type { ClipSettings } from '../recipe/schema.ts';
@@ -46,7 +47,7 @@ export const clipDescriptor: StageDescriptor<CaptionedPictures, ClipReport> = {
   refuse({ settings: { clip, data } }) {
     if (clip === 'compact' && !hasPairs(data))
       throw new UserError(
-        `A compact CLIP learns from captions, which ${data} does not have: name another with --clip <folder or hub name>`,
+        `A compact CLIP learns from captions, which ${data} does not have: name another with ${option('clip')}, a folder or hub name`,
       );
   },
   stepsOf: ({ clip }) => clip.steps,

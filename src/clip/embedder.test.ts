@@ -170,7 +170,7 @@ describe('the embedder', () => {
 
   it('names the prompt that is empty or too long, and both lengths', async () => {
     const long = 'red '.repeat(20);
-    await expect(clip.embedTexts(['red', ' \n'])).rejects.toThrow(/the prompt is empty/);
+    await expect(clip.embedTexts(['red', ' \n'])).rejects.toThrow(/The prompt is empty/);
     const refused = clip.embedTexts(['red', long]);
     await expect(refused).rejects.toBeInstanceOf(UserError);
     await expect(refused).rejects.toThrow(/"red red .*" is 22 tokens long .* at most 12/);
@@ -204,7 +204,7 @@ describe('what is not a CLIP', () => {
   };
 
   it.each([
-    ['a missing folder', () => path.join(folder, 'absent'), /there is no CLIP in .*absent: give a folder/],
+    ['a missing folder', () => path.join(folder, 'absent'), /There is no CLIP in .*absent: give a folder/],
     [
       'a folder without a tokenizer',
       () => broken((copy) => fs.rmSync(path.join(copy, 'tokenizer.json'))),

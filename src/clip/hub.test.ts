@@ -11,6 +11,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { TINY_CLIP, type TinyKind, writeTinyClip } from '../../test/support/tiny-clip.ts';
 import { UserError } from '../base/errors.ts';
 import { chooseFiles } from './clip-files.ts';
+import { clipName, isToBeFetched } from './clip-source.ts';
 import { openEmbedder } from './embedder.ts';
 import { fetchFromHub } from './hub.ts';
 
@@ -114,16 +115,16 @@ describe('any dual encoder', () => {
   it.each(['clip', 'siglip', 'joint'] as const)(
     '%s: fetched, opened, and the same as the others',
     async (kind: TinyKind) => {
-      const told: [number, number][] = [];
+      const reported: [number, number][] = [];
       const clip = await openEmbedder(`tiny/${kind}`, {
         cacheDir,
         threads: 1,
-        onProgress: (done, total) => told.push([done, total]),
+        onProgress: (done, total) => reported.push([done, total]),
       });
       const local = await openEmbedder(models['tiny/clip']!, { threads: 1 });
       try {
         expect([clip.dim, clip.contextLength]).toEqual([TINY_CLIP.dim, TINY_CLIP.context]);
-        expect(told.at(-1)![0]).toBe(told.at(-1)![1]);
+        expect(reported.at(-1)![0]).toBe(reported.at(-1)![1]);
         const texts = ['a red hat', 'green trees', 'a shoe'];
         const [own, theirs] = [await clip.embedTexts(texts), await local.embedTexts(texts)];
         own.forEach((x, i) => {
@@ -214,6 +215,25 @@ describe('fetching', () => {
     expect(await refusal(fetchFromHub('tiny/clip', { cacheDir }))).toMatch(
       /cannot be fetched \(.*\): check the network/,
     );
+  });
+
+  it('names the files, their layout and the ways on, where there is no network', async () => {
+    vi.stubEnv('HF_ENDPOINT', 'http://127.0.0.1:9');
+    for (const offline of [false, true]) {
+      const says = await refusal(fetchFromHub('tiny/clip', { cacheDir, offline }));
+      for (const part of ['tiny/clip', 'onnx/vision_model.onnx', '--clip <folder>', '--clip shipped', '--stage clip'])
+        expect(says).toContain(part);
+    }
+  });
+
+  it('does not take a folder that is missing for a name of the hub', async () => {
+    expect(() => clipName('src/nowhere')).toThrow(/no CLIP in src\/nowhere.*onnx\/text_model\.onnx/);
+    expect(clipName('tiny/clip')).toBe('tiny/clip');
+    expect(isToBeFetched('src/nowhere', { cacheDir })).toBe(false);
+    expect(isToBeFetched('tiny/clip', { cacheDir, offline: true })).toBe(false);
+    expect(isToBeFetched('tiny/clip', { cacheDir })).toBe(true);
+    await fetchFromHub('tiny/clip', { cacheDir });
+    expect(isToBeFetched('tiny/clip', { cacheDir })).toBe(false);
   });
 
   it('goes through the proxy of the environment, and past it where NO_PROXY says so', async () => {

@@ -11,6 +11,8 @@ export interface ClipReport {
   readonly retrieval: Retrieval;
   /** The same on as many pairs that it has learned from: far better ones are learned by heart. */
   readonly seen: Retrieval;
+  /** Whether all held-out pictures have the same embedding: what they find says nothing then. */
+  readonly collapsed?: true;
   /** Where few texts recur, as class names do: the share of pictures that find their own among all. */
   readonly zeroShot?: { readonly classes: number; readonly accuracy: number };
 }
@@ -21,9 +23,9 @@ const MOST_CLASSES = 100;
 /** Measure on the held-out pairs, each with its first caption, and on as many of the others. */
 export async function reportClip(clip: ClipEmbedder, pairs: CaptionedPictures): Promise<ClipReport> {
   const heldOut = heldOutPairs(pairs.size);
-  const { retrieval, zeroShot } = await measure(clip, pairs, pairs.size - heldOut, heldOut);
+  const { retrieval, zeroShot, isFlat } = await measure(clip, pairs, pairs.size - heldOut, heldOut);
   const { retrieval: seen } = await measure(clip, pairs, 0, Math.min(heldOut, pairs.size - heldOut));
-  return { heldOut, retrieval, seen, ...(zeroShot && { zeroShot }) };
+  return { heldOut, retrieval, seen, ...(isFlat && { collapsed: true }), ...(zeroShot && { zeroShot }) };
 }
 
 /** Below so many times the share that guessing gives, a CLIP knows nothing. */
@@ -32,7 +34,8 @@ const [NEAR_CHANCE, CLASSES_NEAR_CHANCE] = [3, 1.3];
 const BY_HEART = 4;
 
 /** What is wrong with a CLIP, in words, or undefined if it is of use. Chance is one in as many texts as there are. */
-export function clipFault({ retrieval, seen, zeroShot }: ClipReport): string | undefined {
+export function clipFault({ retrieval, seen, zeroShot, collapsed }: ClipReport): string | undefined {
+  if (collapsed) return 'This CLIP has collapsed: all pictures have the same embedding.';
   const mean = ({ imageToText, textToImage }: Retrieval) => (imageToText.at1 + textToImage.at1) / 2;
   // Where texts recur, as names of classes do, the share of pictures that find their own says more.
   const [found, chance, enough] = zeroShot
@@ -63,6 +66,7 @@ async function measure(clip: ClipEmbedder, pairs: CaptionedPictures, first: numb
   const isClasses = classes.length <= Math.min(MOST_CLASSES, count / 2);
   return {
     retrieval: measureRetrieval(images, texts, clip.dim),
+    isFlat: count > 1 && images.every((x, i) => Math.abs(x - images[i % clip.dim]!) < 1e-5),
     ...(isClasses && {
       zeroShot: {
         classes: classes.length,

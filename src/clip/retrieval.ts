@@ -35,7 +35,7 @@ export function measureRetrieval(images: Float32Array, texts: Float32Array, dim:
   };
 }
 
-/** Share of images [n, dim] whose nearest class of [classes, dim] is one of their own; classes in turn win no ties. */
+/** Share of images [n, dim] whose nearest class of [classes, dim] is one of their own; of equally near classes the first counts. */
 export function zeroShotAccuracy(
   images: Float32Array,
   classes: Float32Array,

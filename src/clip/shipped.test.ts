@@ -7,7 +7,7 @@ import { SHIPPED, shippedClip } from './shipped.ts';
 it('says in one line how to get the shipped CLIP back where it is missing', () => {
   expect(() => shippedClip('/nowhere')).toThrow(UserError);
   expect(() => shippedClip('/nowhere')).toThrow(
-    /^the CLIP that is shipped is missing from .*: get it back by git checkout/,
+    /^The CLIP that is shipped is missing from .*: get it back by git checkout/,
   );
 });
 

@@ -4,8 +4,9 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
+import { option } from '../base/options.ts';
 
-/** What `--clip` and a run's settings call it, wherever the package lies. */
+/** Its name in a run's settings, wherever the package lies. */
 export const SHIPPED = 'shipped';
 
 const packageFolder = (): string =>
@@ -16,7 +17,7 @@ export function shippedClip(root = packageFolder()): string {
   const folder = path.join(root, 'models', 'faces', 'clip');
   if (!fs.existsSync(path.join(folder, 'config.json')))
     throw new UserError(
-      `the CLIP that is shipped is missing from ${folder}: get it back by git checkout or a new npm install, or train one with --clip compact`,
+      `The CLIP that is shipped is missing from ${folder}: get it back by git checkout or a new npm install, or train one with ${option('clip', 'compact')}`,
     );
   return folder;
 }

@@ -1,8 +1,12 @@
 /** The CLIP stage: trains the two towers on captioned pictures and exports them as a folder that the embedder opens. */
 
+import fs from 'node:fs';
+import path from 'node:path';
 import { UserError } from '../base/errors.ts';
-import { scalar } from '../base/ndarray.ts';
+import { type NDArray, scalar, type Tree } from '../base/ndarray.ts';
+import { option } from '../base/options.ts';
 import { flatten } from '../base/tree.ts';
+import { readSafetensors } from '../checkpoint/safetensors.ts';
 import type { Engine, Executable } from '../engine/engine.ts';
 import { adopt, blank, initialize } from '../nn/parameters.ts';
 import { adamState } from '../optim/adamw.ts';
@@ -12,9 +16,10 @@ import type { ClipSettings } from '../recipe/schema.ts';
 import type { Lineage, Stage } from '../stage/stage.ts';
 import { type CaptionedPictures, type ClipBatch, ClipBatches } from './batches.ts';
 import { type Bpe, trainBpe } from './bpe.ts';
+import { clipName } from './clip-source.ts';
 import { exportClip } from './export.ts';
-import { type ClipStep, type ClipStepOptions, stepOf, stepPrograms } from './step.ts';
-import { clipParameters } from './towers.ts';
+import { type ClipStep, type ClipStepOptions, stepOf, stepPrograms, textProgram } from './step.ts';
+import { clipParameters, type ImageTower } from './towers.ts';
 
 export interface ClipStageOptions {
   readonly engine: Engine;
@@ -53,7 +58,7 @@ export function wordsOf(pairs: CaptionedPictures, settings: ClipSettings): ClipW
   const count = pairs.size - held;
   if (count < settings.batch) {
     throw new UserError(
-      `${pairs.size} captioned pictures are too few: ${held} are held out and a batch needs ${settings.batch} (--set clip.batch=…)`,
+      `${pairs.size} captioned pictures are too few: ${held} are held out and a batch needs ${settings.batch} (${option('set', 'clip.batch=…')})`,
     );
   }
   const corpus = Array.from({ length: count }, (_, i) => pairs.caption(i, 0));
@@ -69,10 +74,14 @@ export function clipStage(options: ClipStageOptions): Stage {
   const { batch, captions } = settings;
   const batches = new ClipBatches({ pairs, count, bpe, length, batch, captions, shift: SHIFT, seed });
   const step: ClipStepOptions = { settings, parameters, rows, length };
+  const image = settings.imageTower === '' ? undefined : keptTower(settings, microBatches);
+  const { text, logScale } = parameters;
+  const learned = image ? { text, logScale } : parameters;
   let train: ClipStep | undefined;
   let next: { readonly step: number; readonly batch: ClipBatch } | undefined;
 
   async function compile(step: ClipStepOptions): Promise<ClipStep> {
+    if (image) return stepOf(settings, 1, [await engine.compile(textProgram(step, image), { name: 'training step' })]);
     const programs: Executable[] = [];
     for (const { write, ...compile } of stepPrograms(step, microBatches))
       programs.push(await engine.compile(write(), compile));
@@ -88,7 +97,7 @@ export function clipStage(options: ClipStageOptions): Stage {
     transient: [GRADIENTS],
 
     async prepare() {
-      const params = initialize(parameters, seed);
+      const params: Tree<NDArray> = initialize(learned, seed);
       train ??= await compile(step);
       await engine.load({ params, adam: adamState(params) });
       if (microBatches > 1) await engine.load({ [GRADIENTS]: blank(parameters) });
@@ -108,11 +117,33 @@ export function clipStage(options: ClipStageOptions): Stage {
     hostState: () => ({}),
     restore() {},
 
-    async export(texts = {}) {
-      const params = adopt(parameters, flatten(await engine.read('params')), 'the engine');
-      exportClip(options.folder, { settings, bpe, rows, params }, texts);
+    async export(labels = {}) {
+      const arrays = { ...flatten<NDArray>(await engine.read('params')), ...(image && flatten<NDArray>({ image })) };
+      const params = adopt(parameters, arrays, 'the engine');
+      exportClip(options.folder, { settings, bpe, rows, params }, labels);
     },
   };
+}
+
+/**
+ * The image tower that is kept.
+ * @throws UserError if the folder holds none of these sizes, or the batch is to be computed in micro-batches.
+ */
+function keptTower(settings: ClipSettings, microBatches: number): ImageTower<NDArray> {
+  if (microBatches > 1)
+    throw new UserError(
+      'With clip.imageTower a batch is computed whole: leave out --accumulate, or set a smaller clip.batch',
+    );
+  const file = path.join(clipName(settings.imageTower), 'model.safetensors');
+  if (!fs.existsSync(file))
+    throw new UserError(`clip.imageTower: ${file} is missing: name the folder of a compact CLIP`);
+  const { image } = clipParameters(settings, 1);
+  const { tensors } = readSafetensors(file);
+  return adopt(
+    { image },
+    Object.fromEntries(Object.entries(tensors).filter(([name]) => name.startsWith('image.'))),
+    file,
+  ).image;
 }
 
 /** Pairs held out, the last ones: a tenth, at most 500; of hundreds of pairs 100. */

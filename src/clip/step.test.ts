@@ -9,7 +9,7 @@ import { adamState } from '../optim/adamw.ts';
 import { GRADIENTS } from '../optim/micro-batches.ts';
 import { integers, normalBatch } from '../random/noise.ts';
 import { makeRecipe } from '../recipe/recipe.ts';
-import { type ClipStepOptions, stepOf, stepPrograms } from './step.ts';
+import { type ClipStepOptions, stepOf, stepPrograms, textProgram } from './step.ts';
 import { clipParameters } from './towers.ts';
 
 const [batch, captions, length, imageSize] = [6, 2, 5, 16];
@@ -61,4 +61,17 @@ it.each([2, 3, 6])('learns in %i parts what the whole batch teaches', async (par
     const error = size(Array.from(data, (x, i) => x - split.mean[path]!.data[i]!));
     expect(error, path).toBeLessThan(1e-3 * size(data) + 1e-6 * total);
   }
+});
+
+it('leaves an image tower alone that is kept, and learns its texts', async () => {
+  const { image } = initialize(parameters, 9);
+  const program = await engine.compile(textProgram(options, image));
+  const { text, logScale } = parameters;
+  const params = initialize({ text, logScale }, 3);
+  await engine.drop('');
+  await engine.load({ params, adam: adamState(params) });
+  const losses = [];
+  for (let i = 0; i < 6; i++) losses.push((await program.run({ images, ids, lr: scalar(0.01) })).loss!.data[0]!);
+  expect(losses.at(-1)!).toBeLessThan(losses[0]!);
+  expect(Object.keys(await engine.describe('params')).some((name) => name.startsWith('params.image'))).toBe(false);
 });

@@ -8,13 +8,13 @@ import { type NDArray, scalar } from '../base/ndarray.ts';
 import type { Executable } from '../engine/engine.ts';
 import type { PlannedProgram } from '../engine/memory/footprint.ts';
 import * as g from '../graph/index.ts';
-import type { Parameter } from '../nn/parameters.ts';
+import { literals, type Parameter } from '../nn/parameters.ts';
 import { adamw, clipByGlobalNorm, globalNorm, optimized } from '../optim/adamw.ts';
 import { addGradients, cut, GRADIENTS, join, microBatchSize } from '../optim/micro-batches.ts';
 import type { ClipSettings } from '../recipe/schema.ts';
 import type { ClipBatch } from './batches.ts';
 import { contrastiveLoss } from './loss.ts';
-import { type ClipParameters, embedImages, embedTexts } from './towers.ts';
+import { type ClipParameters, embedImages, embedTexts, type ImageTower } from './towers.ts';
 
 /** What a step is made for. */
 export interface ClipStepOptions {
@@ -38,6 +38,23 @@ export function trainingProgram(options: ClipStepOptions): g.Program {
   const inputs = { state: optimized(parameters), ...batchInputs(options, settings.batch), lr: g.f32() };
   return g.trace(inputs, ({ state: { params, adam }, images, ids, lr }) => {
     const { loss, accuracy } = lossOf(embed(params, images, ids, options), params.logScale, settings);
+    const { gradients } = clipByGlobalNorm(g.grad(loss, params), CLIP_NORM);
+    const next = adamw(params, gradients, adam, lr, { ...ADAM, weightDecay: settings.weightDecay });
+    return { state: { params: next.params, adam: next.state }, loss, accuracy };
+  });
+}
+
+/**
+ * The same where the image tower is there already and only the text tower and the temperature learn (LiT; Zhai et al., 2111.07991): its
+ * weights are constants of the program.
+ */
+export function textProgram(options: ClipStepOptions, image: ImageTower<NDArray>): g.Program {
+  const { settings, parameters } = options;
+  const { text, logScale } = parameters;
+  const inputs = { state: optimized({ text, logScale }), ...batchInputs(options, settings.batch), lr: g.f32() };
+  return g.trace(inputs, ({ state: { params, adam }, images, ids, lr }) => {
+    const towers = { ...params, image: literals(image) };
+    const { loss, accuracy } = lossOf(embed(towers, images, ids, options), params.logScale, settings);
     const { gradients } = clipByGlobalNorm(g.grad(loss, params), CLIP_NORM);
     const next = adamw(params, gradients, adam, lr, { ...ADAM, weightDecay: settings.weightDecay });
     return { state: { params: next.params, adam: next.state }, loss, accuracy };

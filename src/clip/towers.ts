@@ -113,12 +113,12 @@ const activate = (norm: nn.Norm<Tensor>, x: Tensor): Tensor => g.swish(nn.groupN
 /**
  * Token ids [batch, length], int32, to unit vectors [batch, dim]. Single tokens, neighbours and runs of three are each summed
  * over the text, so adjacency binds a colour to its thing. `rows[id]` is a token's place in the table of embeddings; one place
- * beyond the table is silence, a zero that adds nothing anywhere: there lie padding and the tokens that were never learned.
+ * beyond the table is a row of zeros, which adds nothing: it stands for padding and the tokens that were never learned.
  */
 export function embedTexts(tower: TextTower<Tensor>, ids: Tensor, rows: Int32Array): Tensor {
   const [, width] = tower.tokens.weight.shape as readonly [number, number];
-  const silence = g.constant(float32(new Float32Array(width), [1, width]));
-  const table = g.concat([tower.tokens.weight, silence], 0);
+  const zeros = g.constant(float32(new Float32Array(width), [1, width]));
+  const table = g.concat([tower.tokens.weight, zeros], 0);
   const tokens = g.gather(table, g.gather(g.constant(int32(rows, [rows.length])), ids));
   const following = (by: number) => g.pad(g.slice(tokens, 1, by), [0, 0, 0], [0, by, 0]);
   const ngrams = ({ weight }: { readonly weight: Tensor }, run: readonly Tensor[]) =>

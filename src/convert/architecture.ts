@@ -1,6 +1,7 @@
 /** Reads the settings of a network off the shapes of its parameters. */
 
 import { UserError } from '../base/errors.ts';
+import { option } from '../base/options.ts';
 import type { DiffusionSettings, Recipe, TokenizerSettings } from '../recipe/schema.ts';
 import type { DiscriminatorShape } from '../vqgan/discriminator.ts';
 
@@ -119,7 +120,7 @@ export function inferDiffusion(shapes: Shapes, label: string, heads?: number): D
   } as const;
   if (!Number.isInteger(settings.heads))
     throw new UserError(
-      `${label}: a width of ${dim} does not tell how many attention heads there are; say so with --heads`,
+      `${label}: a width of ${dim} does not tell how many attention heads there are; say so with ${option('heads')}`,
     );
   return { settings, codes, grid, conditionDim: size('transformer.blocks.0.ln2.emb.weight', 1) };
 }

@@ -224,11 +224,11 @@ describe('mistakes end in one line', () => {
       () => run([saved(reshaped('transformer.blocks.1.attn.key.weight'))]),
       /transformer\.blocks\.1\.attn\.key\.weight is float32/,
     ],
-    ['an unnamed CLIP', () => run([saved(diffusion)], { clip: undefined }), /CLIP of width 64: name it with --clip/],
+    ['an unnamed CLIP', () => run([saved(diffusion)], { clip: undefined }), /CLIP of width 64: name it with `clip`/],
     [
       'a wrong size',
       () => run([lightning, saved(diffusion)], { imageSize: 32 }),
-      /pictures of 16 pixels: leave --image-size out/,
+      /pictures of 16 pixels: leave `imageSize` out/,
     ],
     ['a folder that is taken', () => run([lightning], { out: run([lightning]).run.path }), /already holds a run/],
     [

@@ -2,6 +2,7 @@
 
 import { UserError } from '../base/errors.ts';
 import { float32, type NDArray, type Tree } from '../base/ndarray.ts';
+import { option } from '../base/options.ts';
 import { flatten } from '../base/tree.ts';
 import { readTorch } from '../checkpoint/torch/read.ts';
 import { clipName } from '../clip/clip-source.ts';
@@ -181,7 +182,9 @@ function recipeFor(options: ImportOptions, { tokenizer, diffusion, schedule, dis
   const reduction = settings.patchSize * 2 ** (settings.channelMultipliers.length - 1);
   const side = diffusion ? diffusion.grid * reduction : (imageSize ?? base.imageSize);
   if (imageSize !== undefined && side !== imageSize)
-    throw new UserError(`${labelOf(options)}: the model makes pictures of ${side} pixels: leave --image-size out`);
+    throw new UserError(
+      `${labelOf(options)}: the model makes pictures of ${side} pixels: leave ${option('imageSize')} out`,
+    );
   const attentionResolutions = tokenizer?.attentionLevels.map((level) => side / settings.patchSize / 2 ** level);
   return parseRecipe(
     {
@@ -201,7 +204,7 @@ function clipFor(options: ImportOptions, dim = PAPER_CLIP.dim): string {
   if (options.clip !== undefined) return clipName(options.clip);
   if (dim === PAPER_CLIP.dim) return PAPER_CLIP.name;
   throw new UserError(
-    `${labelOf(options)}: the model was trained with a CLIP of width ${dim}: name it with --clip <folder or hub name>`,
+    `${labelOf(options)}: the model was trained with a CLIP of width ${dim}: name it with ${option('clip')}, a folder or hub name`,
   );
 }
 

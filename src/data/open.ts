@@ -7,6 +7,8 @@ import { openSource } from './sources/open.ts';
 export interface OpenDataOptions {
   /** What transparent pixels lie on, as `#rrggbb`; white by default. */
   readonly background?: string | undefined;
+  /** Pixels that a picture may have; 100 million by default. */
+  readonly maxPixels?: number | undefined;
   /** Seed and number of the drawn faces, for `faces`. */
   readonly seed?: number | undefined;
   readonly count?: number | undefined;

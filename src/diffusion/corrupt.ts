@@ -49,6 +49,6 @@ function corruptToken(code: number, uniform: number, beta: number, gamma: number
 function checkCode(code: number, codes: number): void {
   if (code >= 0 && code < codes) return;
   throw new UserError(
-    `code ${code} is not among the codebook's ${codes}; encode the pictures again with this tokenizer`,
+    `Code ${code} is not among the codebook's ${codes}; encode the pictures again with this tokenizer`,
   );
 }

@@ -2,6 +2,7 @@
 
 import { UserError } from '../base/errors.ts';
 import type { NDArray, Tree } from '../base/ndarray.ts';
+import { option } from '../base/options.ts';
 import { adopt } from '../nn/parameters.ts';
 import { identityOf } from '../recipe/identity.ts';
 import type { Recipe } from '../recipe/schema.ts';
@@ -141,7 +142,9 @@ export const finetuneDescriptor = denoiserDescriptor({
     if (run.settings.recipe.finetune.steps === 0)
       throw new UserError(`The recipe of ${run.path} has no second stage: finetune.steps is 0`);
     if (!run.hasModel('diffusion'))
-      throw new UserError(`${run.path} holds no trained diffusion model: train it first with --stage diffusion`);
+      throw new UserError(
+        `${run.path} holds no trained diffusion model: train it first with ${option('stages', 'diffusion')}`,
+      );
   },
   originOf: (run) => ({
     id: run.stageHash('diffusion'),

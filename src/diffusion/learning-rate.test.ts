@@ -56,13 +56,13 @@ describe('LearningRate', () => {
     let validations = 0;
     const onScore = settings({ plateauSignal: 'clip-score' });
     const rate = new LearningRate(onScore, async () => scores[validations++]!);
-    const told = [];
+    const reported = [];
     const seen: number[] = [];
     for (let step = 0; step < 15; step++) {
       seen.push(rate.at(step));
-      told.push((await rate.after(step, 5)).clipScore);
+      reported.push((await rate.after(step, 5)).clipScore);
     }
-    expect(told).toEqual(scores.flatMap((score) => [undefined, undefined, score]));
+    expect(reported).toEqual(scores.flatMap((score) => [undefined, undefined, score]));
     // Validations count as steps of the warm-up, as officially, so it is over after step 2 and one validation.
     expect(seen.slice(0, 3)).toEqual([0, 0.25, 0.5]);
     expect(seen.slice(3, 15)).toEqual(Array(12).fill(1));

@@ -29,7 +29,7 @@ export class LearningRate {
   }
 
   /**
-   * Learn of a finished step. With `loss` every step is a signal; with `clip-score` the steps only warm up, and a validation
+   * Called after a finished step. With `loss` every step is a signal; with `clip-score` the steps only warm up, and a validation
    * every `validateEvery` steps is one.
    * @returns the CLIP score, if there was a validation.
    */

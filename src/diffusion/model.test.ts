@@ -46,7 +46,7 @@ it.each([1, 2])(
 
 it('counts passes, and leaves the null condition out of those without guidance', async () => {
   const weights = [...initializeEach(diffusionParameters(config), 0)].map(([path, array]) =>
-    // Whoever reads it, can be told.
+    // NaN shows in the results of every pass that reads it.
     path === 'empty_text_embed'
       ? ([path, float32(new Float32Array(array.data.length).fill(Number.NaN), array.shape)] as const)
       : ([path, array] as const),

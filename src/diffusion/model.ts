@@ -39,7 +39,7 @@ export type NullEmbedding = 'normalized' | 'raw';
 const MOST_POSITIONS = 1024;
 
 /** The state path under which a denoiser finds its weights. */
-export const DENOISER = 'denoiser';
+const DENOISER = 'denoiser';
 
 /** Programs that a pool keeps: for some batch sizes, with guidance and without. */
 const MOST_PROGRAMS = 8;
@@ -154,7 +154,7 @@ function denoiserInputs(config: TransformerConfig, batch: number) {
   };
 }
 
-export function plainProgram(config: TransformerConfig, batch: number): g.Program {
+function plainProgram(config: TransformerConfig, batch: number): g.Program {
   return g.trace(denoiserInputs(config, batch), ({ state, tokens, t, condition }) => ({
     logProbs: logPrediction(denoise(state.denoiser.transformer, tokens, t, condition, config.heads)),
   }));
@@ -164,7 +164,7 @@ export function plainProgram(config: TransformerConfig, batch: number): g.Progra
  * Both halves in one batch: the conditional and the unconditional pass share every matrix product.
  * @param nullEmbedding how the model's own null condition enters, or `given`: an input `negative` [1, conditionDim] in its place.
  */
-export function guidedProgram(
+function guidedProgram(
   config: TransformerConfig,
   batch: number,
   nullEmbedding: NullEmbedding | 'given' = 'normalized',

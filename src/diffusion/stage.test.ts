@@ -24,6 +24,7 @@ const base = makeRecipe('nano', {
   'diffusion.steps': '6',
   'diffusion.batch': '3',
   'diffusion.timesteps': '5',
+  'sampling.steps': '5',
   'diffusion.warmupSteps': '2',
 });
 const [size, tokens, dim] = [10, 64, 8];

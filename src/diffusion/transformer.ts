@@ -1,4 +1,4 @@
-/** The denoiser: a transformer over the grid of codes that predicts x_0, told the time and a CLIP embedding by adaptive layer norm. */
+/** The denoiser: a transformer over the grid of codes that predicts x_0; time and CLIP embedding enter by adaptive layer norm. */
 
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';

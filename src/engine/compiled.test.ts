@@ -6,7 +6,7 @@ import * as g from '../graph/index.ts';
 import { CompiledPrograms } from './compiled.ts';
 import type { Executor } from './executor.ts';
 
-/** An executor that keeps a diary; runs end when `finish` is called, or at once. */
+/** An executor that records what is called; runs end when `finish` is called, or at once. */
 function diary({ waits = false } = {}) {
   const log: string[] = [];
   const waiting: (() => void)[] = [];

@@ -39,7 +39,7 @@ interface Session {
 
 const { device = 'cpu', threads = 0, spin = false, profile } = threadOptions<WorkerOptions>();
 const onDevice = device !== 'cpu';
-// What goes wrong is thrown; printed as well it would be said twice.
+// What goes wrong is thrown; printed as well it would be reported twice.
 ort.env.logLevel = 'fatal';
 const programs = new Map<number, Session>();
 const fusedPrograms = new Map<number, FusedProgram>();

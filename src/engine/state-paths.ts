@@ -11,5 +11,5 @@ export const isState = (name: string): boolean => name.startsWith(`${STATE}.`);
 /** The full path of a part of the state; all of it under the empty path. */
 export const statePath = (path: string): string => (path === '' ? STATE : `${STATE}.${path}`);
 
-/** ONNX wants the names of inputs and outputs apart, while `state.x` is both. */
+/** ONNX requires the names of inputs and outputs apart, while `state.x` is both. */
 export const outputName = (path: string): string => `next:${path}`;

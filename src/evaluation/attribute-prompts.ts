@@ -131,7 +131,7 @@ export interface Followed {
   readonly byQuestion: Readonly<Record<string, number>>;
 }
 
-/** How far pictures show what was asked; `rows[i]` are those for prompt i, by their place in `seen`. */
+/** How far pictures show what their prompts name; `rows[i]` are those for prompt i, by their place in `seen`. */
 export function followed(
   prompts: readonly AttributePrompt[],
   rows: readonly (readonly number[])[],

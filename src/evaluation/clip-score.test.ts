@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { normals } from '../random/noise.ts';
-import { clipScore, hesselScore, pairCosines } from './clip-score.ts';
+import { clipScore } from './clip-score.ts';
 
 const dim = 16;
 function unitRows(stream: string, rows: number): Float32Array {
@@ -42,15 +42,5 @@ describe('CLIP score', () => {
 
   it('gives no significance to a single prompt', () => {
     expect(clipScore(unitRows('a', 4), unitRows('b', 1), [0, 0, 0, 0], dim).p).toBe(1);
-  });
-});
-
-describe('pairCosines', () => {
-  it('does not care how long the vectors are', () => {
-    expect([...pairCosines([3, 0, 1, 1], [7, 0, -2, 0], 2)]).toEqual([1, expect.closeTo(-Math.SQRT1_2, 12)]);
-  });
-
-  it('becomes CLIPScore by cutting at 0 and stretching by 2.5', () => {
-    expect([0.3, -0.3].map(hesselScore)).toEqual([0.75, 0]);
   });
 });

@@ -41,22 +41,3 @@ export function clipScore(
 }
 
 const average = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
-
-/** The weight of CLIPScore as Hessel et al. (2104.08718) publish it. */
-const HESSEL_WEIGHT = 2.5;
-
-/**
- * Cosine of each picture with its own text, in float64; the vectors may have any length.
- * @param images, texts `[pairs, dim]`.
- */
-export function pairCosines(images: ArrayLike<number>, texts: ArrayLike<number>, dim: number): Float64Array {
-  return Float64Array.from({ length: images.length / dim }, (_, i) => {
-    const at = i * dim;
-    return (
-      dot(images, at, texts, at, dim) / Math.sqrt(dot(images, at, images, at, dim) * dot(texts, at, texts, at, dim))
-    );
-  });
-}
-
-/** CLIPScore of one pair, 2.5 max(cos, 0): published numbers on this scale are not cosines. */
-export const hesselScore = (cosine: number): number => HESSEL_WEIGHT * Math.max(0, cosine);

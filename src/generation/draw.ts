@@ -10,6 +10,7 @@ import { guidanceAt } from '../diffusion/guidance.ts';
 import { DenoiserPool, scheduleOf, transformerConfig } from '../diffusion/model.ts';
 import type { Schedule } from '../diffusion/process/schedule.ts';
 import { drawTokens } from '../diffusion/samplers/index.ts';
+import { keeping } from '../diffusion/samplers/keep.ts';
 import type { Sampler, SamplerProgress } from '../diffusion/samplers/sampler.ts';
 import { diffusionParameters } from '../diffusion/transformer.ts';
 import type { Executor } from '../engine/executor.ts';
@@ -18,6 +19,7 @@ import type { Recipe } from '../recipe/schema.ts';
 import { type Decoder, makeDecoder } from '../vqgan/codec.ts';
 import { checkCodes, type SamplingChoice } from './options.ts';
 import { reportsOf } from './reports.ts';
+import { chainFrom, chainLength, type StartCodes } from './start.ts';
 
 /** Trained parameters under their dotted paths, and what messages call the files that they came from. */
 export interface Weights {
@@ -42,6 +44,8 @@ export interface DrawOptions {
   readonly settings: SamplingChoice;
   /** The seed of each picture; as many as there are conditions. */
   readonly seeds: readonly number[];
+  /** Codes to go on from, the same for all pictures. */
+  readonly start?: StartCodes | undefined;
   /** Draws in the place of the sampler that the settings name. */
   readonly customSampler?: Sampler | undefined;
   /** A unit row [conditionDim] in the place of the null condition. */
@@ -120,19 +124,26 @@ export class PictureModel {
     return this.decoder.tokens;
   }
 
+  /** Steps that pictures take: those of the settings, or fewer where they go on from a picture. */
+  steps(settings: SamplingChoice, start?: Pick<StartCodes, 'strength'>): number {
+    return chainLength(settings, start?.strength ?? 1, { times: this.schedule.steps, tokens: this.tokens }).steps;
+  }
+
   /**
    * Draw codes for conditions, unit rows [pictures, conditionDim], all in one batch.
    * @throws RangeError if there are not as many conditions as seeds; what the signal was aborted with.
    */
   async draw(
     conditions: Float32Array,
-    { settings, seeds, customSampler, negative, signal, onStep }: DrawOptions,
+    { settings, seeds, start, customSampler, negative, signal, onStep }: DrawOptions,
   ): Promise<Drawn> {
     if (conditions.length !== seeds.length * this.conditionDim)
       throw new RangeError(
         `${conditions.length} numbers are not ${seeds.length} conditions of ${this.conditionDim}, one for each seed`,
       );
-    const { steps, truncation } = settings;
+    const { truncation } = settings;
+    const noise = { seed: this.seed, samples: seeds };
+    const { schedule, steps, known } = chainFrom(start, settings, this.schedule, this.tokens, noise);
     const total = this.schedule.steps;
     const passes = { conditional: 0, unconditional: 0 };
     const denoise = await this.denoisers.denoiser(
@@ -145,18 +156,17 @@ export class PictureModel {
       negative,
     );
     const samplerOptions = {
-      schedule: this.schedule,
+      schedule,
       batch: seeds.length,
       tokens: this.tokens,
       steps,
       truncation: truncation < 1 ? truncation : undefined,
-      noise: { seed: this.seed, samples: seeds },
+      noise,
       ...(onStep && { onStep: (progress: SamplerProgress) => onStep({ ...progress, passes: { ...passes } }) }),
       ...(signal && { signal }),
     };
-    const tokens = await (customSampler
-      ? customSampler(denoise, samplerOptions)
-      : drawTokens(settings, denoise, samplerOptions));
+    const sampler: Sampler = customSampler ?? ((...chain) => drawTokens(settings, ...chain));
+    const tokens = await (known ? keeping(sampler, known) : sampler)(denoise, samplerOptions);
     return { tokens, passes };
   }
 

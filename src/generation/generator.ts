@@ -1,7 +1,6 @@
 /** Load a trained model, make pictures from prompts, encode and reconstruct pictures. */
 
 import { createRequire } from 'node:module';
-import { setImmediate } from 'node:timers/promises';
 import { UserError } from '../base/errors.ts';
 import { correctTexts, type EmbeddingStatistics } from '../clip/correction.ts';
 import { ownScores } from '../clip/cosine.ts';
@@ -9,83 +8,45 @@ import type { ClipEmbedder } from '../clip/embedder.ts';
 import { packImages, type RgbImage } from '../data/pictures/image.ts';
 import { encodePng } from '../data/pictures/png.ts';
 import { takeRows } from '../diffusion/latents.ts';
-import { Engine, type EngineOptions } from '../engine/engine.ts';
+import { Engine } from '../engine/engine.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { checkMadeFrom } from '../run/lineage.ts';
 import { openRunClip, openRunEncoder } from '../run/models.ts';
-import { readStatistics } from '../run/statistics.ts';
+import { readStatistics, statisticsIfAny } from '../run/statistics.ts';
 import type { Encoder } from '../vqgan/codec.ts';
-import { type Drawn, type Frame, type Passes, PictureModel } from './draw.ts';
+import { bestOfEach } from './choosing.ts';
+import type { Condition } from './conditions.ts';
+import type { Drawn, PictureModel } from './draw.ts';
+import { type Embedded, embedConditions } from './embedding.ts';
 import {
-  checkPictures,
-  type GenerateOptions,
-  type Request,
-  requestOf,
-  type SamplingChoice,
-  type Wanted,
-} from './options.ts';
+  editOf,
+  type GeneratedImage,
+  type InterpolateOptions,
+  type StreamFrame,
+  type StreamOptions,
+} from './generated.ts';
+import { checkWidths, type LoadOptions, type LoadProgress, loadModel } from './load.ts';
+import { checkPictures, type GenerateOptions, type Request, requestOf, type Wanted } from './options.ts';
 import { provenanceTexts } from './provenance.ts';
+import type { StartCodes } from './start.ts';
+import { type UsualScore, usualScores } from './usual-scores.ts';
 
 export type { RgbImage } from '../data/pictures/image.ts';
 export type { SamplerName } from '../diffusion/samplers/index.ts';
 export type { EngineOptions } from '../engine/engine.ts';
+export { type Condition, nameOf } from './conditions.ts';
 export type { Frame, Passes } from './draw.ts';
+export type { GeneratedImage, InterpolateOptions, StreamFrame, StreamOptions } from './generated.ts';
+export type { LoadOptions, LoadProgress } from './load.ts';
 export type { GenerateOptions, SamplingChoice } from './options.ts';
+export type { Edit } from './provenance.ts';
+export type { StartPicture } from './start.ts';
 
 const { version } = createRequire(import.meta.url)('clip-vqdiffusion/package.json') as { version: string };
 
 /** Pictures sampled together. */
 const BATCH = 16;
-
-export interface LoadProgress {
-  /** `clip`: bytes of a CLIP that is fetched from the hub; `weights`: arrays of the denoiser. */
-  readonly part: 'clip' | 'weights';
-  readonly done: number;
-  readonly total: number;
-}
-
-export interface LoadOptions extends EngineOptions {
-  /** A folder or hub name of the CLIP to use in the place of the one that the run names. */
-  readonly clip?: string | undefined;
-  /** Fetch nothing. */
-  readonly offline?: boolean | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
-}
-
-export interface GeneratedImage {
-  readonly image: RgbImage;
-  /** Its codes, [tokens]: `decode` gives the picture back. */
-  readonly tokens: Int32Array;
-  readonly prompt: string;
-  /** What it was guided away from. */
-  readonly negative: string | undefined;
-  readonly seed: number;
-  /** Cosine of the picture with its prompt under the CLIP that conditioned it, in [-1, 1]. */
-  readonly clipScore: number;
-  /** The mean of the candidates' cosines, where the picture is the best of several: what it would have been without choosing. */
-  readonly meanClipScore: number;
-  readonly settings: SamplingChoice;
-  /** Of this picture alone; the other candidates took as many each. */
-  readonly passes: Passes;
-}
-
-export interface StreamOptions extends Omit<GenerateOptions, 'bestOf'> {
-  /** Decode the pictures at every step. */
-  readonly preview?: boolean | undefined;
-}
-
-/** A frame of a stream; the last one brings the finished pictures. */
-export interface StreamFrame extends Frame {
-  readonly pictures: readonly GeneratedImage[] | undefined;
-}
-
-interface Embedded {
-  readonly texts: Float32Array;
-  readonly conditions: Float32Array;
-  readonly negative: Float32Array | undefined;
-}
 
 export class Generator {
   private encoder: Encoder | undefined;
@@ -142,11 +103,11 @@ export class Generator {
   }
 
   /**
-   * Pictures for a prompt or for prompts, prompt by prompt: [prompts · count].
+   * Pictures for a prompt or for prompts, prompt by prompt: [prompts · count]. A prompt may be a text, a picture, an embedding, or a mix.
    * @throws UserError if a prompt is empty or longer than the CLIP's context, or an option is unknown, out of its range or none of the
    * sampler's.
    */
-  async generate(prompts: string | readonly string[], options: GenerateOptions = {}): Promise<GeneratedImage[]> {
+  async generate(prompts: Condition | readonly Condition[], options: GenerateOptions = {}): Promise<GeneratedImage[]> {
     const all: GeneratedImage[] = [];
     for await (const picture of this.pictures(prompts, options)) all.push(picture);
     return all;
@@ -154,7 +115,7 @@ export class Generator {
 
   /** The same pictures one after another, as they are finished: no more of them are in memory than are drawn together. */
   async *pictures(
-    prompts: string | readonly string[],
+    prompts: Condition | readonly Condition[],
     options: GenerateOptions = {},
   ): AsyncGenerator<GeneratedImage, void> {
     const request = requestOf(prompts, options, this.recipe, ['bestOf']);
@@ -163,22 +124,43 @@ export class Generator {
       : this.candidates(request, options);
   }
 
+  /**
+   * Pictures on the way from one condition to another, at even distances on the arc between them, all of one seed.
+   * @throws UserError as `generate` does, for fewer than two frames, and for conditions that are opposites.
+   */
+  interpolate(
+    from: Condition,
+    to: Condition,
+    { frames = 8, ...options }: InterpolateOptions = {},
+  ): AsyncGenerator<GeneratedImage, void> {
+    if (!Number.isSafeInteger(frames) || frames < 2)
+      throw new UserError(`frames is ${String(frames)}: give a whole number from 2, both ends included`);
+    const between = [from, to] as const;
+    return this.pictures(
+      Array.from({ length: frames }, (_, i) => ({ between, at: i / (frames - 1) })),
+      options,
+    );
+  }
+
   private async *candidates(request: Request, options: GenerateOptions): AsyncGenerator<GeneratedImage, void> {
-    const { texts, conditions, negative } = await this.embedded(request);
+    const { targets, conditions, negative } = await this.embedded(request);
     const { settings } = request;
-    const total = Math.ceil(request.total / BATCH) * settings.steps;
-    for (let start = 0; start < request.total; start += BATCH) {
-      const wanted = request.batch(start, BATCH);
-      const done = (start / BATCH) * settings.steps;
+    const start = await this.startOf(request);
+    const steps = this.model.steps(settings, start);
+    const total = Math.ceil(request.total / BATCH) * steps;
+    for (let first = 0; first < request.total; first += BATCH) {
+      const wanted = request.batch(first, BATCH);
+      const done = (first / BATCH) * steps;
       const drawn = await this.model.draw(this.conditionsOf(wanted, conditions), {
         settings,
         seeds: wanted.map(({ seed }) => seed),
+        start,
         customSampler: options.customSampler,
         negative,
         signal: options.signal,
         onStep: ({ step }) => options.onProgress?.(done + step, total),
       });
-      yield* await this.finished(request, wanted, texts, drawn);
+      yield* await this.finished(request, wanted, { targets, start }, drawn);
     }
   }
 
@@ -187,18 +169,20 @@ export class Generator {
    * the signal, ends the drawing at the next step.
    * @throws UserError as `generate` does, and for more than 16 pictures.
    */
-  async *stream(prompt: string, options: StreamOptions = {}): AsyncGenerator<StreamFrame, void> {
+  async *stream(prompt: Condition, options: StreamOptions = {}): AsyncGenerator<StreamFrame, void> {
     const { preview, signal, onProgress } = options;
     const request = requestOf(prompt, options, this.recipe, ['preview']);
     const { total, settings } = request;
     if (total > BATCH)
       throw new UserError(`stream draws at most ${BATCH} pictures at once, not ${total}: use a smaller count`);
     const wanted = request.batch(0, BATCH);
-    const { texts, conditions, negative } = await this.embedded(request);
+    const { targets, conditions, negative } = await this.embedded(request);
+    const start = await this.startOf(request);
     const seeds = wanted.map(({ seed }) => seed);
     for await (const frame of this.model.frames(this.conditionsOf(wanted, conditions), {
       settings,
       seeds,
+      start,
       customSampler: options.customSampler,
       negative,
       preview,
@@ -206,8 +190,23 @@ export class Generator {
     })) {
       onProgress?.(frame.step, frame.steps);
       const isLast = frame.step === frame.steps;
-      yield { ...frame, pictures: isLast ? await this.finished(request, wanted, texts, frame) : undefined };
+      yield {
+        ...frame,
+        pictures: isLast ? await this.finished(request, wanted, { targets, start }, frame) : undefined,
+      };
     }
+  }
+
+  /**
+   * What pictures that the model has learned from score with prompts, whatever they show: a scale for `clipScore`. Undefined for a model
+   * that keeps no statistics of them.
+   */
+  async usualScores(prompts: readonly string[]): Promise<readonly UsualScore[] | undefined> {
+    const statistics = statisticsIfAny(this.run, this.clip.dim);
+    if (!statistics) return undefined;
+    const { promptPrefix } = this.recipe.sampling;
+    const texts = await this.clip.embedTexts(prompts.map((prompt) => promptPrefix + prompt));
+    return usualScores(texts, statistics.anchors, this.clip.dim);
   }
 
   /** Codes a picture. */
@@ -246,19 +245,20 @@ export class Generator {
     return this.close();
   }
 
-  /** Unit rows of the prompts, [prompts, dim]; the same as the model is given them, corrected; and the negative prompt so. */
-  private async embedded({ prompts, negative, settings: { correction } }: Request): Promise<Embedded> {
+  private embedded({ conditions, negative, settings: { correction } }: Request): Promise<Embedded> {
     if (correction !== 'none') this.statistics ??= readStatistics(this.run, correction, this.clip.dim);
-    const { promptPrefix } = this.recipe.sampling;
-    const all = negative === undefined ? prompts : [...prompts, negative];
-    const rows = await this.clip.embedTexts(all.map((prompt) => promptPrefix + prompt));
-    const corrected = this.statistics ? correctTexts(rows, correction, this.statistics) : rows;
-    const end = prompts.length * this.clip.dim;
-    return {
-      texts: rows.subarray(0, end),
-      conditions: corrected.subarray(0, end),
-      negative: negative === undefined ? undefined : corrected.slice(end),
-    };
+    const { statistics } = this;
+    const correct = (rows: Float32Array) => (statistics ? correctTexts(rows, correction, statistics) : rows);
+    return embedConditions(conditions, {
+      clip: this.clip,
+      prefix: this.recipe.sampling.promptPrefix,
+      correct,
+      negative,
+    });
+  }
+
+  private async startOf({ start }: Request): Promise<StartCodes | undefined> {
+    return start && { ...start, codes: await this.encode([start.picture]) };
   }
 
   private conditionsOf(wanted: readonly Wanted[], texts: Float32Array): Float32Array {
@@ -272,12 +272,12 @@ export class Generator {
   private async finished(
     { prompts, negative, settings }: Request,
     wanted: readonly Wanted[],
-    texts: Float32Array,
+    { targets, start }: { readonly targets: Float32Array; readonly start: StartCodes | undefined },
     { tokens, passes }: Drawn,
   ): Promise<GeneratedImage[]> {
     const images = await this.model.decode(tokens);
     const owners = wanted.map(({ prompt }) => prompt);
-    const scores = ownScores(await this.clip.embedImages(images), texts, owners, this.clip.dim);
+    const scores = ownScores(await this.clip.embedImages(images), targets, owners, this.clip.dim);
     return images.map((image, i) => ({
       image,
       tokens: tokens.slice(i * this.tokens, (i + 1) * this.tokens),
@@ -288,47 +288,7 @@ export class Generator {
       meanClipScore: scores[i]!,
       settings,
       passes,
+      ...(start && { edit: editOf(start, tokens.subarray(i * this.tokens, (i + 1) * this.tokens)) }),
     }));
   }
-}
-
-/** Of every `count` pictures the one with the highest CLIP score, the first of equals. */
-export async function* bestOfEach(
-  count: number,
-  candidates: AsyncIterable<GeneratedImage>,
-): AsyncGenerator<GeneratedImage, void> {
-  let best: GeneratedImage | undefined;
-  let [sum, seen] = [0, 0];
-  for await (const candidate of candidates) {
-    if (!best || candidate.clipScore > best.clipScore) best = candidate;
-    sum += candidate.clipScore;
-    if (++seen < count) continue;
-    yield { ...best, meanClipScore: sum / count };
-    [best, sum, seen] = [undefined, 0, 0];
-  }
-}
-
-function checkWidths(run: RunDirectory, clip: ClipEmbedder, { conditionDim }: PictureModel): void {
-  if (clip.dim !== conditionDim)
-    throw new UserError(
-      `${run.path} was trained with a CLIP of width ${conditionDim}; this one gives ${clip.dim} numbers: give the one it was trained with`,
-    );
-}
-
-async function loadModel(
-  run: RunDirectory,
-  executor: Engine,
-  signal: AbortSignal | undefined,
-  onProgress: (done: number, total: number) => void,
-): Promise<{ readonly model: PictureModel; readonly hash: string }> {
-  // Reading blocks this thread: the worker threads are let off first.
-  await setImmediate();
-  const { recipe, seed } = run.settings;
-  const weights = (stage: 'tokenizer' | 'diffusion' | 'finetune') => ({
-    label: run.file(stage, 'model.safetensors'),
-    tensors: run.readModel(stage).tensors,
-  });
-  const [tokenizer, denoiser] = [weights('tokenizer'), weights(run.denoiserStage)];
-  const model = await PictureModel.load({ executor, recipe, tokenizer, denoiser, seed, signal, onProgress });
-  return { model, hash: run.modelHash() };
 }

@@ -8,6 +8,9 @@ import type { Sampler } from '../diffusion/samplers/sampler.ts';
 import { checkSampling } from '../recipe/recipe.ts';
 import { refuseSteps } from '../recipe/rules.ts';
 import { gridSize, type Recipe, type SamplingSettings } from '../recipe/schema.ts';
+import { type Condition, checkCondition, nameOf } from './conditions.ts';
+import { shown } from './shown.ts';
+import { checkStrength, redrawnCodes, type StartPicture } from './start.ts';
 
 /** How pictures are drawn: the sampling settings of a recipe, but for those that belong to the model. */
 export type SamplingChoice = Omit<SamplingSettings, 'promptPrefix' | 'nullEmbedding'>;
@@ -31,6 +34,8 @@ export interface GenerateOptions extends Optional<SamplingChoice> {
    * brings the mean of its candidates.
    */
   readonly bestOf?: number | undefined;
+  /** A picture to go on from: a variation of it, or, with a mask, a repainting. */
+  readonly start?: StartPicture | undefined;
   /** Draws the codes in the place of the sampler that the settings name. */
   readonly customSampler?: Sampler | undefined;
   /** Checked before every sampling step. */
@@ -45,10 +50,21 @@ export interface Wanted {
   readonly seed: number;
 }
 
+/** A picture to go on from, checked. */
+export interface RequestedStart {
+  readonly picture: RgbImage;
+  readonly strength: number;
+  /** 1 where a code may be drawn anew, [tokens]. */
+  readonly redraw: Uint8Array | undefined;
+}
+
 /** What is to be drawn, and how. */
 export interface Request {
+  readonly conditions: readonly Condition[];
+  /** The conditions in words. */
   readonly prompts: readonly string[];
   readonly negative: string | undefined;
+  readonly start: RequestedStart | undefined;
   /** Candidates for each picture that is kept. */
   readonly bestOf: number;
   /** Pictures to draw, prompts · count · bestOf; the candidates of one picture follow each other. */
@@ -59,7 +75,7 @@ export interface Request {
 }
 
 const LARGEST_SEED = Number.MAX_SAFE_INTEGER;
-const OWN_OPTIONS = ['count', 'seed', 'negative', 'customSampler', 'signal', 'onProgress'];
+const OWN_OPTIONS = ['count', 'seed', 'negative', 'start', 'customSampler', 'signal', 'onProgress'];
 
 /**
  * Prompts and options as a request, with the recipe's settings for those that are left out.
@@ -67,12 +83,13 @@ const OWN_OPTIONS = ['count', 'seed', 'negative', 'customSampler', 'signal', 'on
  * @throws UserError if a prompt is empty or no text, an option is unknown, out of its range, or none of the sampler's.
  */
 export function requestOf(
-  prompts: string | readonly string[],
+  prompts: Condition | readonly Condition[],
   options: GenerateOptions,
   recipe: Recipe,
   further: readonly string[] = [],
 ): Request {
-  const texts = promptsOf(prompts);
+  const conditions = conditionsOf(prompts);
+  const texts = conditions.map(nameOf);
   const { promptPrefix, nullEmbedding, ...defaults } = recipe.sampling;
   checkNames(options, [...OWN_OPTIONS, ...further, ...Object.keys(defaults)]);
   const { count = 1, seed = 0, bestOf = 1 } = options;
@@ -88,6 +105,7 @@ export function requestOf(
   refuseUnused(settings.sampler, chosen);
   refuseSteps(settings, { times: recipe.diffusion.timesteps, tokens: gridSize(recipe) ** 2 }, 'sampling');
   const negative = negativeOf(options.negative, texts, settings);
+  const start = startOf(options.start, recipe);
   const total = texts.length * drawn;
   const wantedAt = (index: number): Wanted => {
     const prompt = Math.floor(index / drawn);
@@ -95,7 +113,7 @@ export function requestOf(
   };
   const batch = (start: number, most: number) =>
     Array.from({ length: Math.min(most, total - start) }, (_, i) => wantedAt(start + i));
-  return { prompts: texts, negative, bestOf, total, batch, settings };
+  return { conditions, prompts: texts, negative, start, bestOf, total, batch, settings };
 }
 
 function checkCount(name: string, value: number, what: string): void {
@@ -122,14 +140,25 @@ function negativeOf(
   return text;
 }
 
-function promptsOf(prompts: string | readonly string[]): readonly string[] {
-  const texts = typeof prompts === 'string' ? [prompts] : prompts;
-  if (!Array.isArray(texts)) throw new UserError(`prompts are ${shown(texts)}: give a text or a list of texts`);
-  for (const [i, text] of texts.entries()) {
-    if (typeof text !== 'string') throw new UserError(`Prompt ${i + 1} is ${shown(text)}: give a text`);
-    if (text.trim() === '') throw new UserError(`Prompt ${i + 1} is empty: say what to make`);
-  }
-  return texts;
+function conditionsOf(prompts: Condition | readonly Condition[]): readonly Condition[] {
+  const isList = (value: unknown): value is readonly Condition[] => Array.isArray(value);
+  if (!isList(prompts) && (prompts === null || (typeof prompts !== 'string' && typeof prompts !== 'object')))
+    throw new UserError(`prompts are ${shown(prompts)}: give a text or a list of texts`);
+  const list = isList(prompts) ? prompts : [prompts];
+  for (const [i, condition] of list.entries()) checkCondition(condition, `Prompt ${i + 1}`);
+  return list;
+}
+
+/** The start with its mask as codes. */
+function startOf(start: StartPicture | undefined, recipe: Recipe): RequestedStart | undefined {
+  if (start === undefined) return undefined;
+  if (typeof start !== 'object' || start === null)
+    throw new UserError(`start is ${shown(start)}: give an object such as { picture, strength: 0.6 }`);
+  const { picture, strength = 1, mask } = start;
+  checkStrength(strength);
+  checkPictures([picture], recipe.imageSize, () => 'The picture to start from');
+  if (mask) checkPictures([mask], recipe.imageSize, () => 'The mask');
+  return { picture, strength, redraw: mask && redrawnCodes(mask, gridSize(recipe)) };
 }
 
 function checkNames(options: GenerateOptions, known: readonly string[]): void {
@@ -155,14 +184,21 @@ function seedsOf(seed: number | readonly number[], prompts: number, count: numbe
 }
 
 /** @throws UserError unless each of them is a picture of `size` by `size` pixels. */
-export function checkPictures(images: readonly RgbImage[], size: number): void {
+export function checkPictures(
+  images: readonly RgbImage[],
+  size: number,
+  nameAt: (index: number) => string = (i) => `Picture ${i + 1}`,
+): void {
   if (!Array.isArray(images)) throw new UserError(`pictures are ${shown(images)}: give a list of them`);
-  for (const [i, { width, height, data }] of images.entries()) {
+  for (const [i, image] of images.entries()) {
+    if (typeof image !== 'object' || image === null)
+      throw new UserError(`${nameAt(i)} is ${shown(image)}: give { width, height, data }`);
+    const { width, height, data } = image;
     if (width !== size || height !== size)
-      throw new UserError(`Picture ${i + 1} is ${width}x${height}; this model takes ${size}x${size}: scale it first`);
+      throw new UserError(`${nameAt(i)} is ${width}x${height}; this model takes ${size}x${size}: scale it first`);
     if (!(data instanceof Uint8Array) || data.length !== 3 * size * size)
       throw new UserError(
-        `Picture ${i + 1} does not hold ${3 * size * size} bytes (Uint8Array): give red, green and blue of every pixel`,
+        `${nameAt(i)} does not hold ${3 * size * size} bytes (Uint8Array): give red, green and blue of every pixel`,
       );
   }
 }
@@ -177,11 +213,4 @@ export function checkCodes(given: Int32Array, tokens: number, codes: number): vo
     throw new UserError(
       `Code ${(at % tokens) + 1} of picture ${Math.floor(at / tokens) + 1} is ${given[at]}: this model's codes are 0 to ${codes - 1}`,
     );
-}
-
-/** A value as it appears in messages: on one line, of bounded length. */
-function shown(value: unknown): string {
-  const text = typeof value === 'object' && value !== null ? `a ${value.constructor?.name ?? 'object'}` : String(value);
-  const line = text.replaceAll(/[\s\p{C}]+/gu, ' ');
-  return line.length > 60 ? `${line.slice(0, 60)}…` : line;
 }

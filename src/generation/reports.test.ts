@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { type Reporting, reportsOf } from './reports.ts';
 
-/** Counts up to a number and keeps a diary. */
+/** Counts up to a number and records what happens. */
 function counting(log: string[], until: number): Reporting<number> {
   return async (report, signal) => {
     for (let i = 1; i <= until; i++) {

@@ -1,4 +1,4 @@
-/** Shape errors at trace time: they name the op, the shapes, and the line of this file that asked for the impossible. */
+/** Shape errors at trace time: they name the op, the shapes, and the line of this file that is at fault. */
 
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

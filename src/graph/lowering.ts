@@ -45,7 +45,7 @@ const float64 = (value: number): NDArray => ({ dtype: 'float64', shape: [], data
 
 const conv = ({ stride, pads }: Conv2dAttributes) => ({ strides: [stride, stride], pads: [...pads] });
 
-export const lowerings: { readonly [P in Primitive]: Lowering<P> } = {
+const lowerings: { readonly [P in Primitive]: Lowering<P> } = {
   // The ends of the graph: the writer declares them itself.
   input: () => {},
   constant: () => {},
@@ -135,7 +135,7 @@ export const lowerings: { readonly [P in Primitive]: Lowering<P> } = {
       epsilon: { float: node.attributes.eps },
     });
   },
-  // ONNX cannot say it: whoever needs the order sees to it before the program is written.
+  // ONNX has no such operator: whoever needs the order rewrites the program before it is written.
   after: (node, e) => e.emit('Identity', e.inputs(node).slice(0, 1), [e.output(node)]),
   withGradient: (node, e) => e.emit('Identity', e.inputs(node).slice(0, 1), [e.output(node)]),
 };

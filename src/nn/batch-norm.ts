@@ -1,4 +1,4 @@
-/** Batch normalisation (Ioffe & Szegedy, 1502.03167) of pictures: by the statistics of the batch in training, by their running averages afterwards. */
+/** Batch normalisation (Ioffe & Szegedy, 1502.03167) of pictures by the statistics of the batch, with the running averages that evaluation uses. */
 
 import { sizeOf } from '../base/ndarray.ts';
 import type { Tensor } from '../graph/index.ts';
@@ -51,12 +51,6 @@ export function batchNorm(
       num_batches_tracked: g.add(running.num_batches_tracked, 1),
     },
   };
-}
-
-/** After training: the same with the running statistics in place of the batch's. */
-export function batchNormEvaluation(p: Norm<Tensor>, running: RunningStatistics<Tensor>, x: Tensor): Tensor {
-  const deviation = g.sqrt(g.add(perChannel(running.running_var), BATCH_NORM_EPS));
-  return affine(p, g.div(g.sub(x, perChannel(running.running_mean)), deviation));
 }
 
 const affine = ({ weight, bias }: Norm<Tensor>, x: Tensor): Tensor =>

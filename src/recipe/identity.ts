@@ -7,9 +7,9 @@ import type { Recipe } from './schema.ts';
 
 /** By part of the recipe: settings that were added, with the value that changes nothing. */
 const ADDED = {
-  clip: { gapWeight: 0 },
+  clip: { gapWeight: 0, imageTower: '' },
   diffusion: { fold: 1 },
-  pictures: { duplicates: 'once', exclude: [], maxPixels: 100 },
+  pictures: { duplicates: 'once', exclude: [], maxPixels: 100, holdOut: 0 },
   sampling: { correction: 'none' },
 } as const;
 

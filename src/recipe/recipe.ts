@@ -59,7 +59,7 @@ export function checkSampling(value: SamplingSettings, where: string): void {
 }
 
 /** The paths of all settings. */
-export const settingPaths = (): string[] => [...settingSchemas.keys()];
+const settingPaths = (): string[] => [...settingSchemas.keys()];
 
 /** What is wrong, in a line. */
 function complaint(issue: z.core.$ZodIssue): string {
@@ -100,7 +100,7 @@ function assign(recipe: Record<string, unknown>, path: string, text: string): vo
 
 /** A value as it is written after `=`; the schema checks it with the rest of the recipe. */
 function valueFrom(path: string, schema: z.ZodType, text: string): unknown {
-  const type = schema instanceof z.ZodDefault ? schema.unwrap() : schema;
+  const type = schema instanceof z.ZodDefault || schema instanceof z.ZodOptional ? schema.unwrap() : schema;
   const refuse = (wanted: string) => new UserError(`${path}=${shown(text)}: give ${wanted}`);
   if (type instanceof z.ZodBoolean) {
     if (text !== 'true' && text !== 'false') throw refuse('true or false');

@@ -1,4 +1,4 @@
-/** What settings of a recipe demand of each other: rules that no single setting of the schema can say. */
+/** Rules between settings of a recipe, which the schema of a single setting cannot express. */
 
 import { UserError } from '../base/errors.ts';
 import { type SamplerName, stepRange } from '../diffusion/samplers/index.ts';

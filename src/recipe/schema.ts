@@ -6,7 +6,7 @@
 import * as z from 'zod';
 import { ownSettings, samplerNames } from '../diffusion/samplers/index.ts';
 
-/** No setting is larger: what lies beyond is a slip of the pen, not a wish. */
+/** No setting is larger: what lies beyond is a typing error. */
 const MOST = { steps: 1e9, pictures: 1e9, batch: 65_536, width: 65_536, side: 16_384, depth: 1024, weight: 1e6 };
 
 const count = (most: number) => z.int().positive().max(most);
@@ -42,6 +42,12 @@ const pictures = z.strictObject({
     .default([])
     .describe('names of pictures to leave out, as data check lists them; * stands for anything'),
   maxPixels: positive().max(1000).default(100).describe('megapixels; larger pictures are left out undecoded'),
+  holdOut: fraction()
+    .max(0.5)
+    .default(0)
+    .describe(
+      'share of the pictures that no stage learns from, for evaluate and reconstruct; new runs on files hold out 0.02',
+    ),
 });
 
 const clip = z.strictObject({
@@ -66,6 +72,12 @@ const clip = z.strictObject({
   gapWeight: weight()
     .default(0)
     .describe('weight of the squared distance between the mean picture and the mean text of a batch in the loss'),
+  imageTower: z
+    .string()
+    .default('')
+    .describe(
+      'folder of a compact CLIP, or shipped: its image tower is kept as it is, and only the text tower learns; empty trains both',
+    ),
 });
 
 const tokenizer = z.strictObject({
@@ -300,7 +312,6 @@ export type PictureSettings = z.infer<typeof pictures>;
 export type ClipSettings = Recipe['clip'];
 export type TokenizerSettings = Recipe['tokenizer'];
 export type DiffusionSettings = z.infer<typeof diffusion>;
-export type FinetuneSettings = z.infer<typeof finetune>;
 export type SamplingSettings = Recipe['sampling'];
 /** What the tokenizer needs to know. */
 export type TokenizerRecipe = Pick<Recipe, 'imageSize' | 'tokenizer'>;

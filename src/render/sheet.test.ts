@@ -58,6 +58,22 @@ describe('contactSheet', () => {
     expect(await inkOf('hat', 'CLIP 0.3')).toBeGreaterThan(short);
   });
 
+  it('sets the names of columns above their pictures, and cuts them to their width', async () => {
+    const rows = [{ label: '', images: [checkers, checkers] }];
+    const plain = await decode(await contactSheet({ rows }));
+    const inkOver = async (columns: readonly string[], from: number, to: number) => {
+      const { data, width, height } = await decode(await contactSheet({ rows, columns }));
+      expect(height).toBeGreaterThan(plain.height);
+      let dark = 0;
+      for (let y = 0; y < 60; y++) for (let x = from; x < to; x++) dark += 255 - data[3 * (y * width + x)]!;
+      return dark;
+    };
+    const left = 40 + 220 + 28;
+    expect(await inkOver(['steps 8'], left, left + 128)).toBeGreaterThan(1000);
+    expect(await inkOver(['', 'steps 8'], left, left + 128)).toBe(0);
+    expect(await inkOver(['a name that is much longer than one picture is wide'], left + 128, left + 136)).toBe(0);
+  });
+
   it('grows with long labels and titles, is deterministic, and refuses to be empty', async () => {
     const rows = [
       { label: 'a person with a beard, wearing a red hoodie and sunglasses in front of a wall', images: [checkers] },

@@ -1,6 +1,7 @@
 /** Contact sheets: labelled rows of pictures as one PNG, the first thing anyone sees of a model. */
 
 import type { RgbImage } from '../data/pictures/image.ts';
+import { machineMadeXmp, XMP_KEYWORD } from '../data/pictures/made-by-machine.ts';
 import { withText } from '../data/pictures/png-text.ts';
 import { sharp } from '../data/pictures/sharp.ts';
 import { type TextStyle, textPath, textWidth, wrapText } from './lettering.ts';
@@ -17,6 +18,8 @@ export interface SheetRow {
 export interface Sheet {
   readonly title?: string;
   readonly subtitle?: string;
+  /** What stands above each column of pictures. */
+  readonly columns?: readonly string[];
   readonly rows: readonly SheetRow[];
   /** Side of a picture on the sheet in pixels; 128 by default. Whole multiples keep every source pixel a clean square. */
   readonly tileSize?: number;
@@ -37,6 +40,8 @@ const gutter = 28;
 const gap = 8;
 const labelWidth = 220;
 const radius = 6;
+const columnHeight = 24;
+const PROGRAM = 'clip-vqdiffusion';
 
 /** Draws the sheet as PNG bytes, the same for the same input. Labels stand left of their pictures and wrap. A sheet without any row throws a RangeError. */
 export async function contactSheet(sheet: Sheet): Promise<Buffer> {
@@ -49,6 +54,10 @@ export async function contactSheet(sheet: Sheet): Promise<Buffer> {
   const vectors = [heading.svg];
   const tiles: { input: Buffer; left: number; top: number }[] = [];
   let top = heading.bottom;
+  if (sheet.columns) {
+    vectors.push(drawColumns(sheet.columns, left, top, tile));
+    top += columnHeight;
+  }
   for (const row of sheet.rows) {
     const label = drawLabel(row, top, tile);
     vectors.push(label.svg);
@@ -67,7 +76,8 @@ export async function contactSheet(sheet: Sheet): Promise<Buffer> {
     .png({ compressionLevel: 9 })
     .toBuffer();
   // A sheet that lies among pictures is not trained on.
-  return Buffer.from(withText(png, { Software: 'clip-vqdiffusion' }));
+  const xmp = machineMadeXmp('compositeWithTrainedAlgorithmicMedia', PROGRAM);
+  return Buffer.from(withText(png, { Software: PROGRAM, [XMP_KEYWORD]: xmp }));
 }
 
 function headingWidth({ title = '', subtitle = '' }: Sheet): number {
@@ -87,6 +97,14 @@ function drawHeading({ title, subtitle }: Sheet): { svg: string; bottom: number 
   }
   return { svg, bottom: svg === '' ? margin : baseline + 30 };
 }
+
+/** The names of the columns, each cut to the width of its pictures. */
+const drawColumns = (columns: readonly string[], left: number, top: number, tile: number): string =>
+  columns
+    .map((name, i) =>
+      textPath(wrapText(name, tile, styles.note, 1)[0] ?? '', left + i * (tile + gap), top + 13, styles.note),
+    )
+    .join('');
 
 /** The label and its note, centred on the height of the pictures beside them. */
 function drawLabel({ label, note }: SheetRow, top: number, tile: number): { svg: string; height: number } {

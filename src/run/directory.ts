@@ -6,6 +6,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
 import type { NDArray, Tree } from '../base/ndarray.ts';
+import { option, resumeCall } from '../base/options.ts';
 import { flatten } from '../base/tree.ts';
 import { makeFolder, writeFileAtomic, writeFileOnce } from '../checkpoint/atomic.ts';
 import { assertFinite } from '../checkpoint/finite.ts';
@@ -18,12 +19,15 @@ import { parseRecipe } from '../recipe/recipe.ts';
 import type { RunSettings } from '../stage/context.ts';
 import { fingerprint } from '../stage/fingerprint.ts';
 import { lockRun } from './lock.ts';
+import { MODELSPEC } from './modelspec.ts';
 import { PROVENANCE } from './provenance.ts';
 
 export type { RunSettings } from '../stage/context.ts';
 
 const FORMAT = 'clip-vqdiffusion run';
 const VERSION = 1;
+/** Metadata of a model. */
+const MODEL_TEXTS: readonly string[] = ['format', 'version', 'latents', ...PROVENANCE, ...MODELSPEC];
 /** No settings fill more, in bytes. */
 const MOST_SETTINGS = 2 ** 24;
 
@@ -54,7 +58,9 @@ export class RunDirectory {
   /** @throws UserError if the folder already holds a run. */
   static assertFree(folder: string): void {
     if (RunDirectory.exists(folder))
-      throw new UserError(`${folder} already holds a run: add --resume to go on with it, or choose another folder`);
+      throw new UserError(
+        `${folder} already holds a run: add ${option('resume')} to go on with it, or choose another folder`,
+      );
   }
 
   /** @throws UserError if the folder already holds a run, or cannot be made. */
@@ -175,15 +181,19 @@ export class RunDirectory {
   readModel(stage: string): Safetensors {
     const file = this.file(stage, 'model.safetensors');
     if (!fs.existsSync(file))
-      throw new UserError(
-        `${this.path} holds no trained ${stage}: finish it with clipvq train --run ${this.path} --resume`,
-      );
+      throw new UserError(`${this.path} holds no trained ${stage}: finish it with ${resumeCall(this.path)}`);
     const model = readSafetensors(file);
     if (model.metadata.format !== `${FORMAT} ${stage}`)
       throw new UserError(`${file} was not written by this program: its metadata does not say "${FORMAT} ${stage}"`);
     if (model.metadata.version !== `${VERSION}`)
       throw new UserError(
         `${file} is of format version ${model.metadata.version}; this program reads version ${VERSION}`,
+      );
+    // A checksum whose name is damaged would go unnoticed.
+    const strange = Object.keys(model.metadata).find((key) => !MODEL_TEXTS.includes(key));
+    if (strange !== undefined)
+      throw new UserError(
+        `${file} is damaged: its metadata holds ${JSON.stringify(strange)}, which this program does not write`,
       );
     return model;
   }
@@ -218,7 +228,7 @@ export class RunDirectory {
    */
   stageHash(stage: string): string {
     const hash = createHash('sha256');
-    hashWithoutTexts(hash, this.file(stage, 'model.safetensors'), PROVENANCE);
+    hashWithoutTexts(hash, this.file(stage, 'model.safetensors'), [...PROVENANCE, ...MODELSPEC]);
     return hash.digest('hex');
   }
 }

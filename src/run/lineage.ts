@@ -1,6 +1,7 @@
 /** Whether the files of a run belong together: each says what it was made from, and whoever reads a pair checks it. */
 
 import { UserError } from '../base/errors.ts';
+import { option, resumeCall } from '../base/options.ts';
 import { readMetadata } from '../checkpoint/safetensors.ts';
 import type { RunDirectory } from './directory.ts';
 import { madeFromOf, type Provenance, provenanceOf } from './provenance.ts';
@@ -22,7 +23,7 @@ export function checkMadeFrom(run: RunDirectory, stage: 'diffusion' | 'finetune'
   const file = modelFile(run, stage);
   const madeFrom = madeFromOf(readMetadata(file));
   if (!madeFrom) return;
-  const retrain = `train it anew with clipvq train --run ${run.path} --resume --stage ${stage} --changed restart`;
+  const retrain = `train it anew with ${resumeCall(run.path, { stages: stage, changed: 'restart' })}`;
   for (const part of ['tokenizer', 'diffusion'] as const) {
     const made = madeFrom[part];
     if (made !== undefined && run.hasModel(part) && made !== run.stageHash(part))
@@ -32,6 +33,17 @@ export function checkMadeFrom(run: RunDirectory, stage: 'diffusion' | 'finetune'
   }
   if (clip !== undefined && madeFrom.clip !== undefined && madeFrom.clip !== clip)
     throw new UserError(
-      `${file} was trained with another CLIP than ${run.settings.clip === 'compact' ? run.clipFolder : run.settings.clip}: name the one it was trained with (--clip <folder or hub name>), or ${retrain}`,
+      `${file} was trained with another CLIP than ${run.settings.clip === 'compact' ? run.clipFolder : run.settings.clip}: name the one it was trained with (${option('clip')}, a folder or hub name), or ${retrain}`,
     );
+}
+
+/** Whether `checkMadeFrom` has nothing against a model. */
+export function isMadeFrom(run: RunDirectory, stage: 'diffusion' | 'finetune'): boolean {
+  try {
+    checkMadeFrom(run, stage);
+    return true;
+  } catch (error) {
+    if (error instanceof UserError) return false;
+    throw error;
+  }
 }

@@ -9,6 +9,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
 import { fileError, systemCode } from '../checkpoint/file-errors.ts';
+import { readText as textOf } from '../checkpoint/regular-file.ts';
 
 const FILE = 'lock.json';
 /** Beside the lock while a stale one is taken over, so that only one takes it. */
@@ -154,7 +155,7 @@ function ageOf(file: string): number {
 
 function readText(file: string): string | undefined {
   try {
-    return fs.readFileSync(file, 'utf8');
+    return textOf(file, 2 ** 16);
   } catch {
     return undefined;
   }

@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
+import { option } from '../base/options.ts';
 import { hashClip, resolveClip } from '../clip/clip-source.ts';
 import { type ClipEmbedder, type EmbedderOptions, openEmbedder } from '../clip/embedder.ts';
 import type { Executor } from '../engine/executor.ts';
@@ -19,7 +20,7 @@ export async function openRunClip(run: RunDirectory, { clip, ...options }: RunCl
   const place = clip ?? clipOf(run);
   if (path.isAbsolute(place) && !fs.existsSync(place))
     throw new UserError(
-      `The CLIP of ${run.path} is not in ${place} any more: name its folder with --clip (the same files elsewhere do)`,
+      `The CLIP of ${run.path} is not in ${place} any more: name its folder with ${option('clip')} (the same files elsewhere do)`,
     );
   return openEmbedder(place, options);
 }

@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
+import { option } from '../base/options.ts';
 import { unflatten } from '../base/tree.ts';
 import { makeFolder } from '../checkpoint/atomic.ts';
 import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
@@ -41,7 +42,7 @@ export function settingsFrom(
   for (const [name, value] of Object.entries(changes))
     if (shapesOf(changedRecipe(settings.recipe, { [name]: value })) !== shapesOf(settings.recipe))
       throw new UserError(
-        `--set ${name}=${value}: the weights of ${source.path} have another shape; leave it as it is`,
+        `${option('set', `${name}=${value}`)}: the weights of ${source.path} have another shape; leave it as it is`,
       );
   const own = settings.clip === 'compact' ? path.resolve(source.clipFolder) : settings.clip;
   return { seed, data, clip: clip ?? own, recipe: changedRecipe(trainedOn(settings.recipe), changes) };
@@ -87,7 +88,7 @@ export function createFrom(source: RunDirectory, folder: string, settings: RunSe
   if (discriminator) writeSafetensors(originFile(folder, 'discriminator'), discriminator, {});
   const run = RunDirectory.create(folder, settings);
   for (const [part, tensors] of models) {
-    // The copy of the diffusion model speaks the codes of the tokenizer beside it: another one will not do.
+    // The copy of the diffusion model belongs to the codes of the tokenizer beside it: another one will not do.
     const isPair = part === 'diffusion' && parts.includes('tokenizer');
     run.saveModel(part, unflatten(tensors), isPair ? madeFromTexts({ tokenizer: run.stageHash('tokenizer') }) : {});
   }

@@ -12,11 +12,14 @@ import { eachTensor, readMetadata, writeSafetensorsFrom } from '../checkpoint/sa
 import { sealed } from '../checkpoint/seal.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { RunDirectory } from '../run/directory.ts';
-import { madeFromOf, provenanceTexts } from '../run/provenance.ts';
+import { madeFromOf, PROVENANCE, provenanceTexts } from '../run/provenance.ts';
 import type { Lineage, Stage } from '../stage/stage.ts';
 
 const FORMAT = 'clip-vqdiffusion checkpoint';
 const [DEVICE, HOST] = ['state.', 'host.'];
+
+/** Metadata of a checkpoint. */
+const CHECKPOINT_TEXTS: readonly string[] = ['format', 'stage', 'guard', 'threads', ...PROVENANCE];
 
 /** What a checkpoint says of itself. */
 export interface CheckpointFacts {
@@ -109,6 +112,9 @@ export function checkpointFacts(file: string, stage: Checkpointed): CheckpointFa
   const metadata = readMetadata(file);
   if (metadata.format !== FORMAT || metadata.stage !== stage.name)
     throw new UserError(`${file} is not a checkpoint of the ${stage.name} stage`);
+  // A checksum whose name is damaged would go unnoticed.
+  const strange = Object.keys(metadata).find((key) => !CHECKPOINT_TEXTS.includes(key));
+  if (strange !== undefined) throw new UserError(`${file} is damaged: its metadata holds ${JSON.stringify(strange)}`);
   const { step: text, fingerprint = '', guard, threads } = metadata;
   const step = Number(text);
   if (text === undefined || !/^\d+$/.test(text) || !Number.isSafeInteger(step))

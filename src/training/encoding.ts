@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
+import { option } from '../base/options.ts';
 import { type ClipEmbedder, imageViews } from '../clip/embedder.ts';
 import type { PictureReader, View } from '../data/cache/reader.ts';
 import { RecordStore } from '../data/cache/record-store.ts';
@@ -66,9 +67,9 @@ const idOf = ({ settings }: RunDirectory, { id }: Pick<Encodable, 'id'>, clip: s
 
 function refuseUntrained(run: RunDirectory): void {
   if (run.settings.clip === 'compact' && !run.hasModel('clip'))
-    throw new UserError(`${run.path} holds no trained CLIP: train it first with --stage clip`);
+    throw new UserError(`${run.path} holds no trained CLIP: train it first with ${option('stages', 'clip')}`);
   if (!run.hasModel('tokenizer'))
-    throw new UserError(`${run.path} holds no trained tokenizer: train it first with --stage tokenizer`);
+    throw new UserError(`${run.path} holds no trained tokenizer: train it first with ${option('stages', 'tokenizer')}`);
 }
 
 /**
@@ -209,7 +210,7 @@ export async function encodeMissing(
     onProgress(done, total);
     if (memory?.isOver())
       throw new UserError(
-        `Encoding: the process has come to ${sizeText(peakResidentBytes())}, and --memory allows ${sizeText(memory.limit)}: what is encoded is kept; go on with --resume and more --memory`,
+        `Encoding: the process has come to ${sizeText(peakResidentBytes())}, and ${option('memory')} allows ${sizeText(memory.limit)}: what is encoded is kept; go on with ${option('resume')} and more ${option('memory')}`,
       );
   }
   codes.flush();

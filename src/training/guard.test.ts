@@ -130,10 +130,16 @@ it('stops after three rollbacks with a command that works, and leaves the last c
   const stage = plain((step) => (step >= 5 ? Number.NaN : 1));
   await expect(train(stage, false, 2)).rejects.toThrow(
     new RegExp(
-      `^diffusion: the loss is NaN at step \\d+, also with 0.125 of the learning rate; what was good stays \\(step \\d\\)\\. Go on with a lower rate: clipvq train --run ${run.path} --resume --set diffusion.learningRate=0\\.\\d+$`,
+      `^diffusion: the loss is NaN at step \\d+, also with 0.125 of the learning rate; what was good stays \\(step \\d\\)\\. Go on with a lower rate: \`train\\({ run: "${run.path}", resume: true, set: "diffusion.learningRate=0\\.\\d+" }\\)\`$`,
     ),
   );
   expect(steps(stage)).toEqual([6, 4]);
+  expect(run.hasModel('diffusion')).toBe(false);
+});
+
+it('does not export what hardly any step has trained', async () => {
+  const stage = plain((step, rate) => (step >= 2 && rate > 0.13 ? Number.NaN : 1));
+  await expect(train(stage)).rejects.toThrow(/of 12 steps had to be left out .* --set diffusion\.learningRate=/);
   expect(run.hasModel('diffusion')).toBe(false);
 });
 

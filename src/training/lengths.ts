@@ -1,8 +1,10 @@
 /** How long the stages of a run are, and what its schedules become when that is changed. */
 
 import { UserError } from '../base/errors.ts';
+import { option } from '../base/options.ts';
 import { warmupCosine } from '../optim/schedule.ts';
 import type { Recipe } from '../recipe/schema.ts';
+import type { RunSettings } from '../stage/context.ts';
 import { discriminatorPhaseAt, firstQuantizedStep, isPerceptual, phaseAt, temperatureAt } from '../vqgan/schedule.ts';
 import type { StageName } from './stages.ts';
 
@@ -29,13 +31,25 @@ export const scaledSteps = (recipe: Recipe, factor: number): Recipe =>
 export const cappedSteps = (recipe: Recipe, most: number): Recipe =>
   STAGES.reduce((changed, stage) => (recipe[stage].steps > most ? withSteps(changed, stage, most) : changed), recipe);
 
+/** The settings of a new run whose stages end after `most` steps, with the steps that they would have otherwise. */
+export function cappedSettings(settings: RunSettings, most: number): RunSettings {
+  const { recipe } = settings;
+  const capped = cappedSteps(recipe, most);
+  if (STAGES.every((stage) => capped[stage].steps === recipe[stage].steps)) return settings;
+  return {
+    ...settings,
+    recipe: capped,
+    fullSteps: Object.fromEntries(STAGES.map((stage) => [stage, recipe[stage].steps])),
+  };
+}
+
 /** `2x`, `+1000` or `3000`: how long a stage is to be that has `steps` now. */
 export function longerSteps(text: string, steps: number): number {
   const [, factor, more, all] = /^(?:(\d+(?:\.\d+)?)x|\+(\d+)|(\d+))$/.exec(text) ?? [];
   const longer = factor ? Math.round(Number(factor) * steps) : more ? steps + Number(more) : Number(all);
   if (!Number.isSafeInteger(longer) || longer < 1)
     throw new UserError(
-      `--longer ${text}: say 2x for twice as long, +1000 for so many more steps, or 3000 for so many in all`,
+      `${option('longer', text)}: say 2x for twice as long, +1000 for so many more steps, or 3000 for so many in all`,
     );
   return longer;
 }

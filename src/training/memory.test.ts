@@ -46,7 +46,7 @@ describe('planUnder', () => {
     const tooLittle = () => planUnder(stage, 1, peakIn(12) - 1, baseline);
     expect(tooLittle).toThrow(UserError);
     expect(tooLittle).toThrow(
-      /^diffusion: needs about \d+ MB even one picture at a time, and --memory allows .*: allow more: the program itself takes about \d+ MB of it$/,
+      /^diffusion: needs about \d+ MB even one picture at a time, and `memory` allows .*: allow more: the program itself takes about \d+ MB of it$/,
     );
     const heavy = { ...stage, footprint: () => ({ state: 1, activations: 2e9, copies: 0, programs: 0 }) };
     const large = { ...stage, footprint: () => ({ state: 3e9, activations: 2e9, copies: 0, programs: 0 }) };

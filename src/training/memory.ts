@@ -1,6 +1,7 @@
 /** How a stage is kept under a limit of memory: what it will need is read off its programs, and its batch is cut into micro-batches that fit. */
 
 import { UserError } from '../base/errors.ts';
+import { option } from '../base/options.ts';
 import { Engine } from '../engine/engine.ts';
 import { type Footprint, totalBytes } from '../engine/memory/footprint.ts';
 import { peakResidentBytes, residentBytes, settledBytes, sizeText } from '../engine/memory/resident.ts';
@@ -79,7 +80,7 @@ export function planUnder(
       ? `allow more: the program itself takes about ${sizeText(fixed)} of it`
       : `allow more, or lower ${stage.smaller[state > activations ? 'state' : 'activations']}`;
   throw new UserError(
-    `${stage.name}: needs about ${sizeText(plan.bytes)} even one picture at a time, and --memory allows ${sizeText(limit)}: ${advice}`,
+    `${stage.name}: needs about ${sizeText(plan.bytes)} even one picture at a time, and ${option('memory')} allows ${sizeText(limit)}: ${advice}`,
   );
 }
 

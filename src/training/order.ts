@@ -5,8 +5,9 @@
 
 import fs from 'node:fs';
 import { writeFileAtomic } from '../checkpoint/atomic.ts';
+import { readText } from '../checkpoint/regular-file.ts';
 import type { InventoryLine } from '../data/sources/inventory.ts';
-import type { ImageSource } from '../data/sources/source.ts';
+import { type ImageSource, partOf } from '../data/sources/source.ts';
 import type { RunDirectory } from '../run/directory.ts';
 
 const FILE = 'cache/order.txt';
@@ -14,7 +15,7 @@ const FILE = 'cache/order.txt';
 /** Content ids in the order that a run knows; of a run that did not keep it, the order of its last inventory. */
 export function knownOrder(run: RunDirectory, inventory: readonly InventoryLine[]): readonly string[] {
   const file = run.file(FILE);
-  if (fs.existsSync(file)) return fs.readFileSync(file, 'utf8').split('\n').filter(Boolean);
+  if (fs.existsSync(file)) return readText(file).split('\n').filter(Boolean);
   return inventory.flatMap((line) => ('picture' in line ? [line.picture.contentId] : []));
 }
 
@@ -38,13 +39,5 @@ export function inOrder(
   const all = Int32Array.from([...rows, ...fresh]);
   const order = [...known, ...fresh.map((row) => source.contentId(row))];
   if (all.every((row, i) => row === i)) return { source, order };
-  return {
-    source: {
-      ...source,
-      id: (index) => source.id(all[index]!),
-      contentId: (index) => source.contentId(all[index]!),
-      read: (index, imageSize, crop) => source.read(all[index]!, imageSize, crop),
-    },
-    order,
-  };
+  return { source: partOf(source, all), order };
 }

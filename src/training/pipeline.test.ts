@@ -52,6 +52,7 @@ const stepOf = (run: RunDirectory, stage: StageName) =>
 it('trains the same model when its pictures are renamed and moved half-way, and goes on when one joins or is away', async () => {
   const whole = RunDirectory.create(path.join(folder, 'whole'), settings);
   await train(whole, both);
+  expect(fs.readFileSync(whole.file('README.md'), 'utf8')).toContain('a folder of the owner, 8 of them');
   const parts = RunDirectory.create(path.join(folder, 'parts'), settings);
   await train(parts, both, { maxSteps: 5 });
   fs.mkdirSync(path.join(pictures, 'sub'));
@@ -78,7 +79,7 @@ it('trains the same model when its pictures are renamed and moved half-way, and 
   expect(modelOf(more, 'tokenizer').equals(model)).toBe(true);
 });
 
-it('refuses a diffusion model beside another tokenizer, in training and in generating, until it is told to train anew', async () => {
+it('refuses a diffusion model beside another tokenizer, in training and in generating, until it is set to train anew', async () => {
   const run = RunDirectory.create(path.join(folder, 'pair'), settings);
   await train(run, both);
   await (await Generator.load(run.path, { threads: 1 })).close();
@@ -90,10 +91,10 @@ it('refuses a diffusion model beside another tokenizer, in training and in gener
   await train(again, ['tokenizer']);
   expect(stepOf(again, 'tokenizer')).toBe(TINY_STEPS + 2);
   await expect(Generator.load(run.path, { threads: 1 })).rejects.toThrow(
-    /diffusion.model\.safetensors belongs to another tokenizer model than the one in .*train it anew with clipvq train --run/,
+    /diffusion.model\.safetensors belongs to another tokenizer model than the one in .*train it anew with `train\({ run: /,
   );
   await expect(train(again, ['diffusion'])).rejects.toThrow(
-    /diffusion: the tokenizer changed since its checkpoint of step 12, which was not touched: add --changed restart/,
+    /diffusion: the tokenizer changed since its checkpoint of step 12, which was not touched: add `changed: "restart"`/,
   );
   expect(modelOf(run, 'diffusion').equals(old)).toBe(true);
   await train(again, ['diffusion'], { changed: 'restart' });

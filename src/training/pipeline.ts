@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import type { ClipReport } from '../clip/report.ts';
+import { writeCard } from '../run/card-facts.ts';
 import { checkMadeFrom } from '../run/lineage.ts';
 import { lockRun } from '../run/lock.ts';
 import { sweepRun } from '../run/sweep.ts';
@@ -27,6 +28,8 @@ export interface PipelineOptions extends RunContext {
 export interface Trained {
   /** Seconds each stage took, in order. */
   readonly seconds: Readonly<Record<string, number>>;
+  /** Whether any stage had something left to do. */
+  readonly hasTrained: boolean;
   /** What the compact CLIP is worth, if it was trained now. */
   readonly clip: ClipReport | undefined;
 }
@@ -40,17 +43,17 @@ export async function trainPipeline(options: PipelineOptions): Promise<Trained> 
   sweepRun(options.run);
   const data = stageData(options, options.pictures);
   const seconds: Record<string, number> = {};
-  const trained: Record<string, boolean> = {};
   const reports: Partial<Record<StageName, unknown>> = {};
   // What was trained now makes those that learn from it begin anew.
   let { changed } = options;
+  let hasTrained = false;
   try {
     for (const name of options.stages) {
       const start = performance.now();
       const done = await train(stages[name], { ...options, changed }, data);
       reports[name] = done.report;
-      trained[name] = done.isTrained;
       if (done.isTrained) changed ??= 'follow';
+      hasTrained ||= done.isTrained;
       if (done.isTrained && options.sheets) {
         const { prompts } = options.sheets;
         const sheet = await drawSheet(name, options, { prompts, pictures: options.pictures?.source });
@@ -58,8 +61,10 @@ export async function trainPipeline(options: PipelineOptions): Promise<Trained> 
       }
       seconds[name] = (performance.now() - start) / 1000;
     }
-    if (Object.values(trained).some(Boolean)) await drawRunCurves(options.run);
-    return { seconds, clip: reports.clip as ClipReport | undefined };
+    const { run } = options;
+    if (hasTrained) await drawRunCurves(run);
+    if (hasTrained && run.hasModel('tokenizer') && run.hasModel(run.denoiserStage)) await writeCard(run);
+    return { seconds, hasTrained, clip: reports.clip as ClipReport | undefined };
   } finally {
     for (const source of [data.pairs, data.pictures, data.latents]) source.close();
     lock.release();

@@ -89,7 +89,7 @@ it('stops with a checkpoint and one line where there are no more parts', async (
   expect(steps.map(({ microBatches }) => microBatches)).toEqual([1, 2, 4]);
   expect(failure).toBeInstanceOf(UserError);
   expect(`${failure}`).toMatch(
-    /at step 3 of 6, one picture at a time, and --memory allows 1000\.0 GB: what is done is kept; go on with --resume/,
+    /at step 3 of 6, one picture at a time, and `memory` allows 1000\.0 GB: what is done is kept; go on with `resume`/,
   );
   expect(fs.existsSync(run.file('checkpoints', 'diffusion.safetensors'))).toBe(true);
 });

@@ -2,6 +2,7 @@
 
 import { availableParallelism } from 'node:os';
 import { UserError } from '../base/errors.ts';
+import { option } from '../base/options.ts';
 import { Engine } from '../engine/engine.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
 import { divisors, microBatchesOf } from '../optim/micro-batches.ts';
@@ -40,7 +41,7 @@ export async function runStage(
     const size = `${planned.name}: the process has come to ${sizeText(peakResidentBytes())} at step ${stopped.step} of ${stopped.steps}`;
     if (!hasMore)
       throw new UserError(
-        `${size}, one picture at a time, and --memory allows ${sizeText(limit!)}: what is done is kept; go on with --resume and more --memory`,
+        `${size}, one picture at a time, and ${option('memory')} allows ${sizeText(limit!)}: what is done is kept; go on with ${option('resume')} and more ${option('memory')}`,
       );
     display.note(`${size}; it goes on in more parts`);
     least = divisors(planned.batch).find((n) => n > microBatches)!;

@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import { UserError } from '../base/errors.ts';
+import { option } from '../base/options.ts';
 import type { RunDirectory } from '../run/directory.ts';
 import { modelProvenance } from '../run/lineage.ts';
 import type { Stage } from '../stage/stage.ts';
@@ -20,7 +21,7 @@ export type OnChange = 'go-on' | 'restart' | 'follow';
 const FLEXIBLE = ['pictures', 'schedule'];
 
 /** In what a stage differs from its checkpoint: names of parts, or undefined where the checkpoint does not say what it was made from. */
-export function changesOf(stage: StageIdentity, facts: CheckpointFacts): readonly string[] | undefined {
+function changesOf(stage: StageIdentity, facts: CheckpointFacts): readonly string[] | undefined {
   if (facts.fingerprint === stage.fingerprint) return [];
   const { madeFrom = {} } = stage;
   const was = facts.madeFrom;
@@ -91,7 +92,7 @@ export function standingOf(run: RunDirectory, stage: StageIdentity, onChange: On
   }
   if (!isSmall(changes) && onChange !== 'go-on')
     throw new UserError(
-      `${stage.name}: ${what} changed since its checkpoint of step ${newest.facts.step}, which was not touched: add --changed restart to train it anew, or --changed go-on to train it further on what is there now`,
+      `${stage.name}: ${what} changed since its checkpoint of step ${newest.facts.step}, which was not touched: add ${option('changed', 'restart')} to train it anew, or ${option('changed', 'go-on')} to train it further on what is there now`,
     );
   if (what !== '')
     notes.push(
@@ -127,7 +128,7 @@ export function doneNote(run: RunDirectory, stage: StageIdentity): string | unde
   const facts = soundFacts(run, stage);
   const changes = facts && changesOf(stage, facts)?.filter((name) => name !== 'schedule');
   if (!changes || changes.length === 0) return undefined;
-  return `${stage.name}: ${changedText(changes)} changed since it was trained; it stays as it is (--longer trains it further, --changed restart anew)`;
+  return `${stage.name}: ${changedText(changes)} changed since it was trained; it stays as it is (${option('longer')} trains it further, ${option('changed', 'restart')} anew)`;
 }
 
 function soundFacts(run: RunDirectory, stage: StageIdentity): CheckpointFacts | undefined {

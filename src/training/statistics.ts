@@ -27,10 +27,7 @@ export async function keepStatistics(
 }
 
 /** @param texts embeddings of texts, [n, dim]. */
-export function statisticsOf(
-  latents: Pick<Latents, 'size' | 'dim' | 'gather'>,
-  texts: Float32Array,
-): EmbeddingStatistics {
+function statisticsOf(latents: Pick<Latents, 'size' | 'dim' | 'gather'>, texts: Float32Array): EmbeddingStatistics {
   const { size, dim } = latents;
   const count = Math.min(MOST, size);
   // Evenly from all of them.

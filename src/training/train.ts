@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Interrupted, UserError } from '../base/errors.ts';
+import { isToBeFetched } from '../clip/clip-source.ts';
 import { openEmbedder } from '../clip/embedder.ts';
 import type { ClipReport } from '../clip/report.ts';
 import { isNamedSource } from '../data/sources/open.ts';
@@ -12,6 +13,8 @@ import { changedRecipe, makeRecipe } from '../recipe/recipe.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
 import type { Progress, TrainingDisplay } from '../stage/display.ts';
+import { holdingOut } from './held-out.ts';
+import { cappedSettings } from './lengths.ts';
 import { openPictures } from './pictures.ts';
 import { trainPipeline } from './pipeline.ts';
 import { type StageName, stagesOf } from './stages.ts';
@@ -48,7 +51,7 @@ export interface TrainingOptions extends Pick<EngineOptions, 'device' | 'threads
   readonly offline?: boolean | undefined;
   /** The stages to train; all by default. */
   readonly stages?: readonly StageName[] | undefined;
-  /** End each stage after so many steps. */
+  /** End each stage after so many steps in all; the schedules of a new run end there, too. */
   readonly maxSteps?: number | undefined;
   /** Steps between checkpoints; 500 by default. There is one at the end and one when training is stopped, too. */
   readonly checkpointEvery?: number | undefined;
@@ -80,13 +83,19 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
   const display = displayOf(options);
   try {
     const resumed = options.resume ? RunDirectory.open(options.run) : undefined;
-    const settings = resumed?.settings ?? newSettings(options);
+    const wanted = () =>
+      maxSteps === undefined ? newSettings(options) : cappedSettings(newSettings(options), maxSteps);
+    const settings = resumed?.settings ?? wanted();
     if (!resumed) RunDirectory.assertFree(options.run);
     signal.throwIfAborted();
     const chosen = stages ?? stagesOf(settings);
     const needsPictures = chosen.some((stage) => stage !== 'clip');
-    if (needsPictures && settings.clip !== 'compact') await tryClip(settings.clip, offline, signal, display);
+    const needsClip = needsPictures && settings.clip !== 'compact';
+    // A CLIP that has to be fetched waits until the pictures are found to be in order.
+    const isLater = isToBeFetched(settings.clip, { offline });
+    if (needsClip && !isLater) await tryClip(settings.clip, offline, signal, display);
     const pictures = needsPictures ? await openPictures(settings, { signal, display }, resumed) : undefined;
+    if (needsClip && isLater) await tryClip(settings.clip, offline, signal, display);
     const run = resumed ?? RunDirectory.create(options.run, settings);
     const { seconds, clip } = await trainPipeline({
       run,
@@ -131,22 +140,24 @@ const asText = (set: TrainingOptions['set'] = {}): Record<string, string> =>
 
 /** A preset or a recipe with changes. */
 export function recipeOf({ preset, recipe, set }: Pick<TrainingOptions, 'preset' | 'recipe' | 'set'>): Recipe {
-  if (recipe && preset !== undefined) throw new UserError('give a preset or a recipe, not both');
+  if (recipe && preset !== undefined) throw new UserError('Give a preset or a recipe, not both');
   return recipe ? changedRecipe(recipe, asText(set)) : makeRecipe(preset ?? 'nano', asText(set));
 }
 
 function newSettings(options: TrainingOptions): RunSettings {
   const { data, seed = 0, stages } = options;
-  if (data === undefined) throw new UserError('name the pictures to learn from: data is missing');
-  if (!Number.isSafeInteger(seed) || seed < 0) throw new UserError(`the seed is ${seed}: give a whole number from 0`);
+  if (data === undefined) throw new UserError('Name the pictures to learn from: data is missing');
+  if (!Number.isSafeInteger(seed) || seed < 0) throw new UserError(`The seed is ${seed}: give a whole number from 0`);
   const clip = options.clip ?? (hasPairs(data) ? 'compact' : DEFAULT_CLIP);
   if (clip === 'compact' && !hasPairs(data))
     throw new UserError(
-      `a compact CLIP learns from captions, which ${data} does not have: name another CLIP, a folder or hub name`,
+      `A compact CLIP learns from captions, which ${data} does not have: name another CLIP, a folder or hub name`,
     );
   if (isPairsFile(data) && (stages === undefined || stages.some((stage) => stage !== 'clip')))
     throw new UserError(`${data} holds captioned pictures, which only a CLIP learns from: train the stage clip alone`);
-  return { seed, data: absolute(data), clip: absolute(clip), recipe: recipeOf(options) };
+  // A whole recipe is taken as it is.
+  const recipe = recipeOf(options.recipe ? options : { ...options, set: holdingOut(data, options.set) });
+  return { seed, data: absolute(data), clip: absolute(clip), recipe };
 }
 
 /** Folders are remembered by their full path, so that a run can be resumed from anywhere. */

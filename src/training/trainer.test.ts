@@ -22,6 +22,7 @@ const recipe = makeRecipe('nano', {
   'diffusion.steps': '8',
   'diffusion.batch': '3',
   'diffusion.timesteps': '5',
+  'sampling.steps': '5',
   'diffusion.warmupSteps': '2',
 });
 const [size, tokens, dim] = [10, 64, 8];
@@ -123,12 +124,12 @@ describe('trainer', () => {
     expect(await losses(stage(), { resume: true })).toEqual([]);
   });
 
-  it('stops with a choice where it does not know what has changed, touches nothing, and does as it is told', async () => {
+  it('stops with a choice where it does not know what has changed, touches nothing, and does as it is set to', async () => {
     await losses(stage('a'));
     const [model, file] = [weights(), run.file('checkpoints', 'diffusion.safetensors')];
     const checkpoint = fs.readFileSync(file);
     await expect(losses(stage('b'), { resume: true })).rejects.toThrow(
-      /diffusion: what it was made from changed since its checkpoint of step 8, which was not touched: add --changed restart .* or --changed go-on/,
+      /diffusion: what it was made from changed since its checkpoint of step 8, which was not touched: add `changed: "restart"` .* or `changed: "go-on"`/,
     );
     expect(weights().equals(model)).toBe(true);
     expect(fs.readFileSync(file).equals(checkpoint)).toBe(true);
@@ -172,7 +173,7 @@ describe('trainer', () => {
     const notes: string[] = [];
     await losses(stage(), { resume: true, threads: 3, onNote: (note) => notes.push(note) });
     expect(notes.join('\n')).toMatch(
-      /trained with 2 threads so far and goes on with 3: .*--threads 2 repeats the run exactly/,
+      /trained with 2 threads so far and goes on with 3: .*`threads: 2` repeats the run exactly/,
     );
   });
 

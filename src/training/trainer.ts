@@ -2,6 +2,7 @@
 
 import { Interrupted, UserError } from '../base/errors.ts';
 import type { NDArray } from '../base/ndarray.ts';
+import { option } from '../base/options.ts';
 import { isFiniteArray, NotFinite } from '../checkpoint/finite.ts';
 import type { Engine } from '../engine/engine.ts';
 import { sizeText } from '../engine/memory/resident.ts';
@@ -11,7 +12,8 @@ import type { Progress } from '../stage/display.ts';
 import type { Metrics, Stage } from '../stage/stage.ts';
 import { checkpointFiles, type Keeping, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import { collapseNote } from './collapse.ts';
-import { Guard, MOST_HALVINGS, MOST_SKIPPED } from './guard.ts';
+import { adviceFor, Blame, type FaultKind } from './faults.ts';
+import { Guard, MOST_SKIPPED } from './guard.ts';
 import { Recorder, stateHashes } from './recorder.ts';
 import { isDone, type OnChange, type StageIdentity, type Standing, standingOf } from './standing.ts';
 import { StepClock } from './step-clock.ts';
@@ -82,8 +84,7 @@ class Training {
   private step = 0;
   /** The last checkpoint of this training, or the one it began with; `undefined` is the beginning. */
   private saved: number | undefined;
-  /** The last step whose loss was at fault, and whether the weights that it was computed with were blamed for it. */
-  private trouble: { readonly step: number; readonly blamedWeights: boolean } | undefined;
+  private readonly blame = new Blame();
   /** Which checkpoints on the disk the next one leaves: none of them belongs to a training that began anew. */
   private keeping: Keeping = 'none';
   private last: Metrics | undefined;
@@ -154,6 +155,9 @@ class Training {
       if (this.step < end && this.isDue()) await this.save();
     }
     const { name, fingerprint, madeFrom } = stage;
+    const leftOut = this.guard.skipped.length;
+    if (leftOut > Math.max(2 * MOST_SKIPPED, end / 10))
+      throw new UserError(adviceFor(`${leftOut} of ${end} steps had to be left out`, end, this.saved ?? 0, name, run));
     const collapse = this.last && collapseNote(name, this.last, run.settings.recipe);
     if (collapse !== undefined) this.note(collapse);
     await engine.span('export', () => stage.export(provenanceTexts({ step: end, fingerprint, madeFrom })));
@@ -282,31 +286,13 @@ class Training {
   }
 
   /**
-   * The step that is to blame for a fault at the current one. A gradient is of the step itself. A loss belongs to the weights that the step
-   * before it left, but first its own pictures are suspected: if the step is left out and the next one is at fault, too, it was the weights.
-   */
-  private blame(kind: FaultKind): { readonly step: number; readonly cleared: readonly number[] } {
-    const { step, guard, trouble } = this;
-    const last = guard.trainedBefore(step);
-    const again = guard.isSkipped(step - 1) && !(trouble?.blamedWeights && step <= trouble.step);
-    if (last === undefined || kind === 'gradient' || (kind === 'loss' && !again)) return { step, cleared: [] };
-    const cleared = Array.from({ length: step - last - 1 }, (_, i) => last + 1 + i);
-    return { step: last, cleared };
-  }
-
-  /**
    * Go back to the last good checkpoint after a fault at the current step, and leave out the step that is to blame. A checkpoint that holds the
    * fault stays on the disk until a later one takes its place.
    */
   private async recover(fault: string, kind: FaultKind): Promise<void> {
     const { stage, options, guard } = this;
     const shown = this.step + (kind === 'weights' ? 0 : 1);
-    const { step: blamed, cleared } = this.blame(kind);
-    const isStill = this.trouble !== undefined && this.step <= this.trouble.step;
-    this.trouble = {
-      step: isStill ? this.trouble!.step : this.step,
-      blamedWeights: blamed < this.step || (isStill && this.trouble!.blamedWeights),
-    };
+    const { step: blamed, cleared } = this.blame.for(kind, this.step, guard);
 
     const { candidates } = standingOf(options.run, stage, 'go-on');
     const isFit = ({ facts }: Standing['candidates'][number]) => facts.step <= blamed;
@@ -315,7 +301,7 @@ class Training {
     const remedy = guard.remedy(blamed, cleared, this.guard);
     this.guard = guard;
     options.run.trimLog(stage.name, this.step);
-    if (remedy === 'stop') throw new UserError(this.advice(fault, shown));
+    if (remedy === 'stop') throw new UserError(adviceFor(fault, shown, this.saved ?? 0, stage.name, options.run));
     const where = `${stage.name}: ${fault} at step ${shown}`;
     const from = `it goes on from step ${this.step}`;
     if (remedy === 'skip') this.note(`${where}: step ${blamed + 1} is left out, and ${from}`);
@@ -325,22 +311,12 @@ class Training {
       );
   }
 
-  private advice(fault: string, step: number): string {
-    const { stage } = this;
-    const { run } = this.options;
-    const { clip, tokenizer, diffusion, finetune } = run.settings.recipe;
-    const own = Object.entries({ clip, tokenizer, diffusion, finetune }).find(([name]) => name === stage.name);
-    const rate = own?.[1].learningRate ?? 1e-3;
-    const lower = Number(Math.min(1e-3, rate / 2 ** (MOST_HALVINGS + 1)).toPrecision(1));
-    return `${stage.name}: ${fault} at step ${step}, also with ${1 / 2 ** MOST_HALVINGS} of the learning rate; what was good stays (step ${this.saved ?? 0}). Go on with a lower rate: clipvq train --run ${run.path} --resume --set ${stage.name}.learningRate=${lower}`;
-  }
-
   private noteThreads({ candidates }: Standing): void {
     const { threads } = this.options;
     const was = candidates[0]?.facts.threads;
     if (threads === undefined || was === undefined || was === threads || this.step >= this.end) return;
     this.note(
-      `${this.stage.name}: it was trained with ${was} threads so far and goes on with ${threads}: results differ in the last bits (--threads ${was} repeats the run exactly)`,
+      `${this.stage.name}: it was trained with ${was} threads so far and goes on with ${threads}: results differ in the last bits (${option('threads', was)} repeats the run exactly)`,
     );
   }
 
@@ -348,9 +324,6 @@ class Training {
     this.options.onNote?.(text);
   }
 }
-
-/** What was at fault: the loss of a step, its gradient, or weights that were looked at. */
-type FaultKind = 'loss' | 'gradient' | 'weights';
 
 /** Seconds between checkpoints where steps take long. */
 const CHECKPOINT_SECONDS = 300;

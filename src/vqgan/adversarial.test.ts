@@ -23,7 +23,7 @@ import { tokenizerStage } from './stage.ts';
 
 const SIZE = 32;
 const STEPS = 16;
-/** Where LPIPS joins, the discriminator begins to learn, and its verdict to count. */
+/** Where LPIPS joins, the discriminator begins to train, and its loss to take part. */
 const borders = { perceptual: 3, learning: 6, counting: 11 };
 
 const recipe: TokenizerRecipe = {
@@ -123,7 +123,7 @@ describe('the terms of the loss', () => {
       expect('discriminator' in found, `discriminator at ${step}`).toBe(step >= borders.learning);
       expect('adaptiveWeight' in found, `weight at ${step}`).toBe(step >= borders.counting);
     });
-    // Before its verdict counts the discriminator has learned already.
+    // The discriminator has trained already before its loss takes part.
     expect(metrics[borders.counting]!.discriminator!).toBeLessThan(metrics[borders.learning]!.discriminator!);
 
     const stage = start(weightsOf(1));
@@ -156,7 +156,7 @@ describe('the terms of the loss', () => {
     for (const load of [weightsOf(3), () => Promise.resolve(undefined)]) {
       const other = await prepared(start(load, perceptual));
       expect(() => other.restore(host)).toThrow(UserError);
-      expect(() => other.restore(host)).toThrow(/--lpips/);
+      expect(() => other.restore(host)).toThrow(/`lpips`/);
     }
   });
 });

@@ -14,7 +14,7 @@ export function discriminatorLoss(kind: AdversarialLoss, real: Tensor, fake: Ten
   return g.mul(g.add(g.mean(penalty(g.neg(real))), g.mean(penalty(fake))), 0.5);
 }
 
-/** What the tokenizer gains from patches that pass as real: −mean D(x̂), whichever loss the discriminator has. */
+/** The generator's loss: −mean D(x̂), whichever loss the discriminator has. */
 export const generatorLoss = (fake: Tensor): Tensor => g.neg(g.mean(fake));
 
 /** Largest ratio of the two gradients. */

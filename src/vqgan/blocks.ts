@@ -107,7 +107,7 @@ export const upsample = ({ conv: layer }: Resample<Tensor>, x: Tensor): Tensor =
   channelsFirst(conv3x3(layer, upsampleNearest(channelsLast(x))));
 
 /** Each pixel twice in both directions: [batch, height, width, channels] to [batch, 2 · height, 2 · width, channels]. */
-export function upsampleNearest(x: Tensor): Tensor {
+function upsampleNearest(x: Tensor): Tensor {
   const [batch, height, width, channels] = x.shape as readonly [number, number, number, number];
   const places = new Int32Array(4 * batch * height * width).map((_, i) => {
     const [row, column] = [Math.floor(i / (2 * width)), i % (2 * width)];

@@ -1,4 +1,4 @@
-/** What happens to the codebook between steps: it is seeded when codes begin, and codes that nothing uses are revived. */
+/** What happens to the codebook between steps: it is initialised at the first step with codes, and unused codes are revived. */
 
 import { float32, type NDArray, type Tree } from '../base/ndarray.ts';
 import { flatten, type Mapped, unflatten } from '../base/tree.ts';

@@ -1,6 +1,7 @@
 /** The discriminator and the adversarial losses against the reference implementation: logits, statistics, losses, every gradient. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { discriminateEvaluation } from '../../test/reference/discriminator.ts';
 import { onFixture } from '../../test/support/fixtures.ts';
 import { compareGradients } from '../../test/support/gradients.ts';
 import { compare, EXACT, NETWORK } from '../../test/support/parity.ts';
@@ -17,7 +18,6 @@ import {
   type Discriminator,
   type DiscriminatorBuffers,
   discriminate,
-  discriminateEvaluation,
   discriminatorBuffers,
   discriminatorParameters,
   LEAKY_SLOPE,

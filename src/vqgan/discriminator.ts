@@ -4,7 +4,7 @@ import { float32, type NDArray } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
-import { batchNorm, batchNormEvaluation, type RunningStatistics, runningStatistics } from '../nn/batch-norm.ts';
+import { batchNorm, type RunningStatistics, runningStatistics } from '../nn/batch-norm.ts';
 import type { Norm } from '../nn/layers.ts';
 import { adopt, constant, normal, type Parameter, uniform } from '../nn/parameters.ts';
 
@@ -90,37 +90,21 @@ export function discriminatorFrom(
  * statistics after this batch. patches = size / 2^layers − 2.
  */
 export function discriminate(
-  p: Discriminator<Tensor>,
+  { main }: Discriminator<Tensor>,
   buffers: DiscriminatorBuffers<Tensor>,
   x: Tensor,
 ): { readonly logits: Tensor; readonly buffers: DiscriminatorBuffers<Tensor> } {
-  const main: Record<string, RunningStatistics<Tensor>> = {};
-  const logits = run(p, x, (norm, index, h) => {
-    const { y, running } = batchNorm(norm, buffers.main[index]!, h);
-    main[index] = running;
-    return y;
-  });
-  return { logits, buffers: { main } };
-}
-
-/** After training: logits by the running statistics. */
-export const discriminateEvaluation = (
-  p: Discriminator<Tensor>,
-  buffers: DiscriminatorBuffers<Tensor>,
-  x: Tensor,
-): Tensor => run(p, x, (norm, index, h) => batchNormEvaluation(norm, buffers.main[index]!, h));
-
-type Normalization = (norm: Norm<Tensor>, index: string, h: Tensor) => Tensor;
-
-function run({ main }: Discriminator<Tensor>, x: Tensor, normalized: Normalization): Tensor {
-  const layers = Object.keys(main).length / 2 - 1;
+  const layers = Object.keys(buffers.main).length;
+  const after: Record<string, RunningStatistics<Tensor>> = {};
   let h = leakyRelu(convolve(main[0]!, x, 2));
   for (let n = 1; n <= layers; n++) {
     const index = `${normAt(n)}`;
     h = convolve(main[convAt(n)]!, h, n < layers ? 2 : 1);
-    h = leakyRelu(normalized(main[index] as Norm<Tensor>, index, h));
+    const { y, running } = batchNorm(main[index] as Norm<Tensor>, buffers.main[index]!, h);
+    after[index] = running;
+    h = leakyRelu(y);
   }
-  return convolve(main[convAt(layers + 1)]!, h, 1);
+  return { logits: convolve(main[convAt(layers + 1)]!, h, 1), buffers: { main: after } };
 }
 
 function convolve({ weight, bias }: Member<Tensor>, x: Tensor, stride: number): Tensor {

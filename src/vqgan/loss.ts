@@ -1,4 +1,4 @@
-/** What the tokenizer learns from: reconstructions, and the loss made of pixels, perception, the discriminator and the usage of codes. */
+/** What the tokenizer learns from: reconstructions, and the loss made of pixels, perception, the discriminator and the code usage. */
 
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';

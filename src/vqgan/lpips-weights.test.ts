@@ -1,4 +1,4 @@
-/** Where the weights of LPIPS are found: folders in either format, the cache, the network, and what is said without them. */
+/** Where the weights of LPIPS are found: folders in either format, the cache, the network, and the message where they are missing. */
 
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -92,7 +92,7 @@ describe('the weights of LPIPS', () => {
   });
 
   it('are fetched once into the cache, from which they come offline', async () => {
-    await expect(loadLpips('squeeze', source(true))).rejects.toThrow(/--offline/);
+    await expect(loadLpips('squeeze', source(true))).rejects.toThrow(/`offline`/);
     expect(requests).toBe(0);
     const fetched = await loadLpips('squeeze', source(false));
     expect(digest(flatten<NDArray>(fetched.params))).toEqual(digest(arrays));

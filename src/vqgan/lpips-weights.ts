@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
 import type { NDArray } from '../base/ndarray.ts';
+import { option } from '../base/options.ts';
 import { flatten } from '../base/tree.ts';
 import { cacheFolder } from '../checkpoint/cache-folder.ts';
 import { type DownloadOptions, download, type RemoteFile } from '../checkpoint/download.ts';
@@ -135,7 +136,7 @@ async function cached(net: PerceptualNet, source: LpipsSource): Promise<Files> {
     if (fs.existsSync(target)) return target;
     if (source.offline)
       throw new UserError(
-        `${folder} lacks ${path.basename(target)}, and nothing may be fetched: run once without --offline`,
+        `${folder} lacks ${path.basename(target)}, and nothing may be fetched: run once without ${option('offline')}`,
       );
     await download({ url, ...file }, target, source);
     return target;

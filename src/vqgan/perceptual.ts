@@ -1,4 +1,4 @@
-/** What the tokenizer asks of a perceptual distance, and LPIPS as one. */
+/** The interface of perceptual distances, and LPIPS as one. */
 
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';

@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
+import { option } from '../base/options.ts';
 import { SHIPPED, shippedClip } from '../clip/shipped.ts';
 import { openTowerDistance, type TowerDistance } from '../clip/tower-distance.ts';
 import type { RunFiles, StageContext } from '../stage/context.ts';
@@ -19,7 +20,7 @@ export function compactClipDistance(run: RunFiles): TowerDistance | undefined {
   if (perceptualNet !== 'clip' || perceptualWeight === 0) return undefined;
   if (clip === 'compact' && !run.hasModel('clip'))
     throw new UserError(
-      `${run.path} holds no trained CLIP, through which its tokenizer compares pictures: train it first with --stage clip`,
+      `${run.path} holds no trained CLIP, through which its tokenizer compares pictures: train it first with ${option('stages', 'clip')}`,
     );
   const folder = clip === 'compact' ? run.clipFolder : clip === SHIPPED ? shippedClip() : clip;
   if (!fs.existsSync(path.join(folder, 'model.safetensors'))) return undefined;
@@ -52,7 +53,7 @@ export async function lpipsOf({
   } catch (error) {
     if (!(error instanceof UserError) || source?.folder !== undefined) throw error;
     display.note(
-      `Training without the perceptual distance: ${error.message}. Name a folder with the weights by --lpips, or set tokenizer.perceptualWeight=0.`,
+      `Training without the perceptual distance: ${error.message}. Name a folder with the weights by ${option('lpips')}, or set tokenizer.perceptualWeight=0.`,
     );
     return undefined;
   }

@@ -2,6 +2,7 @@
 
 import { UserError } from '../base/errors.ts';
 import { float32, int32, type NDArray, scalar, type Tree } from '../base/ndarray.ts';
+import { option } from '../base/options.ts';
 import type { PictureReader } from '../data/cache/reader.ts';
 import type { Engine } from '../engine/engine.ts';
 import { fromEngineLayout, toEngineLayout } from '../nn/kernel-layout.ts';
@@ -146,7 +147,7 @@ function isSame(saved: NDArray, now: PerceptualDistance | undefined): boolean {
   if (saved.data.join() === identity(now).data.join()) return true;
   if (saved.data.some((word) => word !== 0))
     throw new UserError(
-      'The tokenizer has been learning with a perceptual distance whose weights are not there now: name their folder with --lpips',
+      `The tokenizer has been learning with a perceptual distance whose weights are not there now: name their folder with ${option('lpips')}`,
     );
   return false;
 }

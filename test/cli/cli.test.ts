@@ -6,6 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readPngText } from '../../src/data/pictures/png.ts';
+import { runClipvq } from '../support/cli.ts';
 import { readLog } from '../support/run-log.ts';
 
 const cli = path.resolve('dist/cli/main.js');
@@ -81,7 +82,7 @@ describe('generate', () => {
     for (const { clipScore } of first.images) expect(Math.abs(clipScore)).toBeLessThanOrEqual(1);
   });
 
-  it('takes prompts from a file, one a line, and names a single file as it is told', () => {
+  it('takes prompts from a file, one a line, and names a single file as --out has it', () => {
     fs.writeFileSync(at('prompts.txt'), 'a beard\n\n  a green shirt  \n');
     const { images } = generate(
       '--prompts',
@@ -310,7 +311,7 @@ describe('train --estimate', () => {
 
 describe('evaluate and reconstruct', () => {
   it('print their numbers', () => {
-    const evaluated = clipvq('evaluate', '--model', 'run', '--count', '8', '-n', '1', '--json');
+    const evaluated = clipvq('evaluate', '--model', 'run', '--pictures', '8', '-n', '1', '--json');
     expect(evaluated.status, evaluated.stderr).toBe(0);
     expect(JSON.parse(evaluated.stdout)).toMatchObject({
       pictures: 8,
@@ -443,8 +444,8 @@ describe('mistakes end in one line and code 2', () => {
     fs.writeFileSync(at('newer', 'run.json'), JSON.stringify({ ...run, version: 99 }));
   });
 
-  it.each(mistakes)('%s', (_, args, says) => {
-    const { status, stdout, stderr } = clipvq(...args);
+  it.each(mistakes)('%s', async (_, args, says) => {
+    const { status, stdout, stderr } = await runClipvq(folder, ...args);
     expect(stderr).toMatch(says);
     expect(stderr.trim().split('\n')).toHaveLength(1);
     expect(stdout).toBe('');

@@ -8,10 +8,10 @@ import { maskReplaceSchedule } from '../../src/diffusion/process/schedule.ts';
 import { exactPlan, reverseChain } from '../../src/diffusion/samplers/chain.ts';
 import { referenceDraw } from '../../src/diffusion/samplers/reference.ts';
 import { Engine } from '../../src/engine/engine.ts';
-import { pairCosines } from '../../src/evaluation/clip-score.ts';
 import { onFixture } from '../support/fixtures.ts';
 import { compare, EXACT, NETWORK } from '../support/parity.ts';
 import { ReferenceSystem } from '../support/reference-system.ts';
+import { pairCosines } from './clip-score.ts';
 
 onFixture(
   'end_to_end',

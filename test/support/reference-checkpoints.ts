@@ -1,4 +1,4 @@
-/** The checkpoint files of the fixtures, told apart by what is in them and not by their names. */
+/** The checkpoint files of the fixtures, recognised by what is in them and not by their names. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fixturePath } from './fixture-files.ts';
 

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 
 const ICD = process.env.VK_ICD_FILENAMES ?? '/usr/lib/chromium/vk_swiftshader_icd.json';
 
-/** Whether there is a driver; where there is none, what is skipped is said. */
+/** Whether there is a driver; where there is none, the tests that are skipped are named. */
 export function hasVulkan(skipped: string): boolean {
   const present = existsSync(ICD);
   if (!present)

@@ -49,7 +49,7 @@ export interface Comparison {
   /** What was compared before anything was timed, and the largest difference over the largest value. */
   readonly compared: string;
   readonly difference: number;
-  /** Of the GPU, where `nvidia-smi` tells. */
+  /** Of the GPU, where `nvidia-smi` reports it. */
   readonly gpu: { readonly ours?: GpuUse | undefined; readonly pytorch?: GpuUse | undefined };
   /** Seconds until each side was ready and checked: compiling, loading and three first steps. */
   readonly readySeconds: { readonly ours: number; readonly pytorch: number };

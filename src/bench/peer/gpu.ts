@@ -1,4 +1,4 @@
-/** What the GPU does while the two sides compute, as `nvidia-smi` tells it; nothing where there is none. */
+/** What the GPU does while the two sides compute, as `nvidia-smi` reports it; nothing where there is none. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import readline from 'node:readline';

@@ -23,7 +23,7 @@ export function fileBytes(path: string): ByteSource {
     const stat = fs.statSync(path);
     return { size: stat.size, mtimeMs: stat.mtimeMs, isFile: stat.isFile() };
   });
-  if (!isFile) throw new UserError(`cannot read ${path}: it is not a file; give a checkpoint file`);
+  if (!isFile) throw new UserError(`Cannot read ${path}: it is not a file; give a checkpoint file`);
   const read = (begin: number, end: number) =>
     refusals(path, () => {
       const file = openRegular(path);

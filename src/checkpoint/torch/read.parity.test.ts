@@ -44,7 +44,7 @@ onJsonFixture('checkpoints/index', (json) => {
     );
   });
 
-  // The exact contents are told once, for the zip and the legacy file alike.
+  // The exact contents are listed once, for the zip and the legacy file alike.
   const zoo = Object.values(index).find(({ values }) => values !== undefined);
   const isZoo = (name: string) => zoo !== undefined && String(index[name]!.top_level) === String(zoo.top_level);
   it.each(Object.keys(index).filter(isZoo))('%s: exact values', (name) => {

@@ -18,9 +18,9 @@ export function pointsTable(points: readonly Point[]): string[] {
       p.name,
       `${p.sampling.steps}`,
       `${p.passes.conditional} + ${p.passes.unconditional}`,
-      percent(p.judged.value),
-      signed(p.judgedDifference.value, 1),
-      within(p.judgedDifference, 1),
+      percent(p.recognised.value),
+      signed(p.recognisedDifference.value, 1),
+      within(p.recognisedDifference, 1),
       p.frechet.value.toFixed(4),
       `${signed(p.frechetRatio.value - 1, 1)} %`,
       within(p.frechetRatio, 1),
@@ -51,13 +51,13 @@ export function pointsChart(points: readonly Point[], { pictures }: { pictures: 
       { title: 'The same against time', xLabel: 'seconds a picture', format, series: series(seconds, y) },
     ];
   };
-  const isJudged = !Number.isNaN(reference.judged.value);
+  const isClassified = !Number.isNaN(reference.recognised.value);
   return drawChart({
     title: `Samplers beside ${reference.name}, ${reference.sampling.steps} steps`,
     subtitle: `${pictures} pictures a point; lines up and down are one standard error of the difference, picture by picture`,
     panels: [
-      ...(isJudged
-        ? twice('Attributes that the classifier recognises: difference in points', '', (p) => p.judgedDifference)
+      ...(isClassified
+        ? twice('Attributes that the classifier recognises: difference in points', '', (p) => p.recognisedDifference)
         : []),
       ...twice('Fréchet distance to real pictures: difference', ' %', ({ frechetRatio: { value, error } }) => ({
         value: value - 1,

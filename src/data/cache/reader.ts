@@ -28,7 +28,7 @@ export interface ReaderOptions {
   /** Where decoded pictures are kept, `<file>.data` and `<file>.index`; without it each read decodes. */
   readonly file?: string | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Hears, once, that kept pictures are damaged; they are decoded again. */
+  /** Called once if kept pictures are damaged; they are decoded again. */
   readonly onDamage?: (() => void) | undefined;
 }
 

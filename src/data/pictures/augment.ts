@@ -2,7 +2,7 @@
 
 import { uniforms } from '../../random/noise.ts';
 import type { PictureSettings } from '../../recipe/schema.ts';
-import { type Crop, wholePicture } from './square.ts';
+import { type Crop, wholePicture } from './crop.ts';
 
 /** What is done to a picture: `crop` of it is kept (the middle square if undefined), then it is mirrored or not. */
 export interface Augmentation {

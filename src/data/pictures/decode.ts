@@ -2,12 +2,13 @@
 
 import type { Sharp } from 'sharp';
 import { messageOf } from '../../base/errors.ts';
+import { type Crop, middleSquare } from './crop.ts';
 import { firstFrame } from './gif-frame.ts';
 import { identify, type PictureFormat } from './identify.ts';
 import type { RgbImage } from './image.ts';
 import { withOrientationInFront } from './png-orientation.ts';
 import { sharp } from './sharp.ts';
-import { type Crop, middleSquare, resizedSquare } from './square.ts';
+import { resizedSquare } from './square.ts';
 import { tiffTrouble } from './tiff.ts';
 
 /** Larger pictures are refused from their header, before any pixel is decoded, by default. */
@@ -115,6 +116,14 @@ export async function readHeader(encoded: Uint8Array, maxPixels = MAX_PIXELS): P
   } catch (error) {
     return `cannot be read: ${oneLine(error)}`;
   }
+}
+
+/** The pixels that the first bytes of a file announce, or undefined where they do not reach that far. */
+export async function announcedPixels(head: Uint8Array): Promise<number | undefined> {
+  const size = await sharp(head, { limitInputPixels: false, pages: 1 })
+    .metadata()
+    .catch(() => undefined);
+  return size && size.width * size.height;
 }
 
 /**

@@ -1,4 +1,4 @@
-/** Pictures that are the same: byte for byte, or to the eye. */
+/** Pictures that are the same: byte for byte, or in what they show. */
 
 import { THUMBNAIL } from './decode.ts';
 

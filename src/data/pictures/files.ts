@@ -22,17 +22,17 @@ export async function readImage(
   options: SquareOptions = {},
 ): Promise<RgbImage> {
   if (!Number.isSafeInteger(size) || size < 1)
-    throw new UserError(`the size of a picture is ${size}: give a whole number of pixels`);
+    throw new UserError(`The size of a picture is ${size}: give a whole number of pixels`);
   const name = typeof file === 'string' ? file : 'the picture';
   const bytes = typeof file === 'string' ? readRegular(file, MOST_BYTES) : file;
   const identity = identify(bytes.subarray(0, 4096), typeof file === 'string' ? file : '');
   const inspected = 'reason' in identity ? identity.reason : await inspect(bytes, options.maxPixels);
-  if (inspected === NOT_A_PICTURE) throw new UserError(`cannot read ${name}: it is no ${READABLE} file`);
-  if (typeof inspected === 'string') throw new UserError(`cannot read ${name}: ${inspected}`);
+  if (inspected === NOT_A_PICTURE) throw new UserError(`Cannot read ${name}: it is no ${READABLE} file`);
+  if (typeof inspected === 'string') throw new UserError(`Cannot read ${name}: ${inspected}`);
   try {
     return await toSquare(bytes, size, options);
   } catch (error) {
-    throw new UserError(`cannot read ${name}: ${oneLine(error)}`);
+    throw new UserError(`Cannot read ${name}: ${oneLine(error)}`);
   }
 }
 

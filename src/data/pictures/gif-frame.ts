@@ -1,6 +1,6 @@
 /** The first frame of a GIF, which is the picture that is used: where it lies, and the file without the others. */
 
-import type { Rectangle } from './square.ts';
+import type { Rectangle } from './crop.ts';
 
 export interface FirstFrame {
   readonly canvas: { readonly width: number; readonly height: number };

@@ -23,6 +23,8 @@ export function identify(head: Uint8Array, name = ''): Identity {
   if (bytes.length === 0) return { reason: named(name) ? 'empty: 0 bytes' : NOT_A_PICTURE };
   const other = OTHERS.find(([, matches]) => matches(text));
   if (other) return { reason: other[0] };
+  if (/\.(zip|tar)$/i.test(name) && (text.startsWith('PK') || text.startsWith('ustar', 257)))
+    return { reason: 'an archive inside another: unpack it' };
   const format = FORMATS.find(([, matches]) => matches(text))?.[0];
   if (format !== undefined) return { format };
   return { reason: named(name) ? misnamed(name, text) : NOT_A_PICTURE };
@@ -60,7 +62,7 @@ const undecoded = (format: string): string =>
 const packed = (how: string): string => `packed with ${how}: unpack it`;
 const VIDEO = 'a video: extract its frames as JPEG or PNG';
 
-/** Camera raw files that are TIFF files besides are told apart by their tags. */
+/** Camera raw files that are TIFF files besides are recognised by their tags. */
 const OTHERS: readonly (readonly [string, (text: string) => boolean])[] = [
   [raw('Canon CR2'), (text) => starts(...TIFF)(text) && text.startsWith('CR', 8)],
   [raw('Canon CR3'), (text) => brands(text).includes('crx ')],

@@ -127,7 +127,7 @@ describe('a folder', () => {
     ];
     const empty = path.join(folder, 'empty');
     await mkdir(empty);
-    cases.push([empty, 'no pictures in']);
+    cases.push([empty, 'No pictures in']);
     for (const [where, message] of cases) {
       const error: unknown = await checkFolder(where).catch((e) => e);
       expect(error).toBeInstanceOf(UserError);
@@ -144,7 +144,7 @@ describe('a folder', () => {
     expect(String(error)).toContain('permission denied');
   });
 
-  it('stops when told to', async () => {
+  it('stops when the signal fires', async () => {
     await put('a.png', await plain('red').png().toBuffer());
     await expect(checkFolder(folder, { signal: AbortSignal.abort(new Error('stopped')) })).rejects.toThrow('stopped');
   });
@@ -271,6 +271,6 @@ describe('openSource', () => {
     await put('a.png', await plain('red').png().toBuffer());
     const source = await openSource(folder, { faces, onRejected: () => {} });
     await put('a.png', 'gone bad');
-    await expect(loadAll(source, 8)).rejects.toThrow(/picture .+a\.png has changed since it was looked at/);
+    await expect(loadAll(source, 8)).rejects.toThrow(/Picture .+a\.png has changed since it was looked at/);
   });
 });

@@ -37,6 +37,13 @@ describe('text in a PNG', () => {
     expect(textOf(padded.subarray(3))).toEqual(texts);
   });
 
+  it('is XMP in an iTXt chunk, as its readers expect it, though it may be ASCII', () => {
+    const written = withText(png(), { 'XML:com.adobe.xmp': '<x/>', Software: 'x' });
+    const found = (type: string) => Buffer.from(written).includes(type);
+    expect([found('iTXtXML:com.adobe.xmp'), found('tEXtSoftware'), found('tEXtXML')]).toEqual([true, true, false]);
+    expect(textOf(written)).toEqual({ 'XML:com.adobe.xmp': '<x/>', Software: 'x' });
+  });
+
   it('that is compressed is read with an inflater, and left out without one', () => {
     const file = png(
       chunk('tEXt', latin1('Plain\0caf\xe9')),

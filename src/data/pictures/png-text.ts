@@ -1,6 +1,7 @@
 /** Text in PNG files (PNG specification, third edition, section 11.3.3), on any platform. */
 import { UserError } from '../../base/errors.ts';
 import { crc32 } from '../../checkpoint/crc32.ts';
+import { XMP_KEYWORD } from './made-by-machine.ts';
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
@@ -9,14 +10,14 @@ export type Inflate = (data: Uint8Array) => Uint8Array;
 
 /**
  * Inserts text chunks, sorted by keyword, before the first IDAT of a PNG and leaves every other byte as it was. Keywords are 1 to 79
- * printable Latin-1 characters without outer or double spaces; values may be any text without NUL. ASCII values go to tEXt, others to
- * iTXt as UTF-8.
+ * printable Latin-1 characters without outer or double spaces; values may be any text without NUL. ASCII values go to tEXt, others, and XMP,
+ * to iTXt as UTF-8.
  *
  * @throws RangeError for any other keyword or value, UserError if the bytes are no PNG.
  */
 export function withText(png: Uint8Array, text: Readonly<Record<string, string>>): Uint8Array<ArrayBuffer> {
   const imageData = [...chunksOf(png)].find((chunk) => chunk.type === 'IDAT');
-  if (!imageData) throw new UserError('not a PNG file: it has no image data');
+  if (!imageData) throw new UserError('Not a PNG file: it has no image data');
   const added = Object.keys(text)
     .sort()
     .map((keyword) => textChunk(keyword, text[keyword]!));
@@ -47,13 +48,13 @@ interface Chunk {
 function* chunksOf(file: Uint8Array): Generator<Chunk> {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   if (SIGNATURE.some((byte, i) => file[i] !== byte))
-    throw new UserError('not a PNG file: its first bytes are not the PNG signature');
+    throw new UserError('Not a PNG file: its first bytes are not the PNG signature');
   for (let start = 8; start < file.length; ) {
     const end = start + 12 <= file.length ? start + 12 + view.getUint32(start) : Number.POSITIVE_INFINITY;
-    if (end > file.length) throw new UserError(`damaged PNG file: the chunk at byte ${start} is cut short`);
+    if (end > file.length) throw new UserError(`Damaged PNG file: the chunk at byte ${start} is cut short`);
     const body = file.subarray(start + 4, end - 4);
     if (crc32(body) !== view.getUint32(end - 4)) {
-      throw new UserError(`damaged PNG file: the chunk at byte ${start} fails its checksum`);
+      throw new UserError(`Damaged PNG file: the chunk at byte ${start} fails its checksum`);
     }
     yield { type: fromLatin1(body.subarray(0, 4)), data: body.subarray(4), start };
     start = end;
@@ -67,7 +68,7 @@ function textChunk(keyword: string, value: string): Uint8Array {
   if (value.includes('\0')) throw new RangeError(`PNG text: the value of ${keyword} contains a NUL character`);
   const head = toLatin1(`${keyword}\0`);
   // tEXt is Latin-1 by the book, but common readers take it for UTF-8: only ASCII reads the same everywhere.
-  if (/^[\n\x20-\x7e]*$/.test(value)) return chunk('tEXt', joined([head, toLatin1(value)]));
+  if (keyword !== XMP_KEYWORD && /^[\n\x20-\x7e]*$/.test(value)) return chunk('tEXt', joined([head, toLatin1(value)]));
   // Not compressed, no compression method, empty language tag, empty translated keyword.
   return chunk('iTXt', joined([head, new Uint8Array(4), new TextEncoder().encode(value)]));
 }
@@ -84,14 +85,14 @@ function chunk(type: string, data: Uint8Array): Uint8Array {
 
 function parseText(type: 'tEXt' | 'zTXt' | 'iTXt', data: Uint8Array, inflate?: Inflate): [string, string][] {
   const separator = data.indexOf(0);
-  if (separator < 1) throw new UserError(`damaged PNG file: a ${type} chunk has no keyword`);
+  if (separator < 1) throw new UserError(`Damaged PNG file: a ${type} chunk has no keyword`);
   const keyword = fromLatin1(data.subarray(0, separator));
   const rest = data.subarray(separator + 1);
   if (type === 'tEXt') return [[keyword, fromLatin1(rest)]];
   if (type === 'zTXt') return inflate ? [[keyword, fromLatin1(inflate(rest.subarray(1)))]] : [];
   const languageEnd = rest.indexOf(0, 2);
   const translationEnd = rest.indexOf(0, languageEnd + 1);
-  if (languageEnd < 0 || translationEnd < 0) throw new UserError('damaged PNG file: an iTXt chunk is incomplete');
+  if (languageEnd < 0 || translationEnd < 0) throw new UserError('Damaged PNG file: an iTXt chunk is incomplete');
   const value = rest.subarray(translationEnd + 1);
   const isPacked = rest[0] === 1;
   if (isPacked && !inflate) return [];

@@ -64,7 +64,7 @@ describe('readPngText', () => {
     flipped[at] = flipped[at]! ^ 1;
     expect(() => readPngText(flipped)).toThrow('fails its checksum');
     expect(() => readPngText(png.subarray(0, png.length - 3))).toThrow('cut short');
-    expect(() => readPngText(Buffer.from('GIF89a..........'))).toThrow('not a PNG');
-    expect(() => readPngText(new Uint8Array(0))).toThrow('not a PNG');
+    expect(() => readPngText(Buffer.from('GIF89a..........'))).toThrow('Not a PNG');
+    expect(() => readPngText(new Uint8Array(0))).toThrow('Not a PNG');
   });
 });

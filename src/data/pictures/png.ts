@@ -27,6 +27,6 @@ function inflateText(data: Uint8Array): Uint8Array {
   try {
     return inflateSync(data, { maxOutputLength: 1 << 24 });
   } catch {
-    throw new UserError('damaged PNG file: a compressed text chunk does not unpack');
+    throw new UserError('Damaged PNG file: a compressed text chunk does not unpack');
   }
 }

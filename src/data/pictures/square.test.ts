@@ -2,8 +2,9 @@ import sharp from 'sharp';
 import { expect, it } from 'vitest';
 import { makeRecipe } from '../../recipe/recipe.ts';
 import { augmentation } from './augment.ts';
+import { middleSquare } from './crop.ts';
 import { toSquare } from './decode.ts';
-import { lanczos, middleSquare } from './square.ts';
+import { lanczos } from './square.ts';
 
 /** A picture whose red rises along x and whose green rises along y, linearly, from `from` by `step` a pixel. */
 function ramp(width: number, height: number, step: number): Promise<Buffer> {

@@ -59,7 +59,7 @@ export async function fashionSource(split: FashionSplit = 'train', folder = INST
   };
 }
 
-/** What a split's pictures show, as numbers into `FASHION_CLASSES`. Only judges and CLIP may ask. */
+/** What a split's pictures show, as numbers into `FASHION_CLASSES`. For classifiers and the CLIP alone. */
 export const fashionLabels = (split: FashionSplit, folder = INSTALLED_AT): Promise<Uint8Array> =>
   idx(folder, `${FILES[split]}-labels-idx1-ubyte`, []);
 

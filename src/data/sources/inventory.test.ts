@@ -77,6 +77,12 @@ it('reads the beginning of what is large and no picture, not the rest', async ()
   expect(reads).toEqual(['a.png']);
 });
 
+it('refuses gigabytes behind a small picture, without reading them', async () => {
+  put('long.png', red);
+  fs.truncateSync(path.join(folder, 'long.png'), 2 ** 29);
+  expect((await look()).rejected).toMatchObject([{ path: 'long.png', reason: expect.stringContaining('of 512 MiB') }]);
+});
+
 it('leaves out what this program has made: generated pictures and contact sheets', async () => {
   const image = { width: 8, height: 8, data: new Uint8Array(192) };
   put('drawn.png', await encodePng(image, {}));

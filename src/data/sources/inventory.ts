@@ -8,7 +8,7 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { mapConcurrently } from '../../base/concurrency.ts';
 import { messageOf } from '../../base/errors.ts';
-import { type Inspection, MAX_PIXELS, readHeader } from '../pictures/decode.ts';
+import { announcedPixels, type Inspection, MAX_PIXELS, readHeader } from '../pictures/decode.ts';
 import { identify } from '../pictures/identify.ts';
 import { decoding, reading } from '../pictures/memory.ts';
 import { type Container, HEAD, type Rejected } from './containers/container.ts';
@@ -60,9 +60,9 @@ export interface InventoryOptions extends LoadOptions {
   readonly maxPixels?: number | undefined;
   /** Lines of an inventory taken before: names whose stamp is still the same are not looked at again. */
   readonly known?: readonly InventoryLine[] | undefined;
-  /** Hears of each line, in the order of the container. */
+  /** Called with each line, in the order of the container. */
   readonly onLine?: ((line: InventoryLine) => void) | undefined;
-  /** Hears of each picture, in no order, with its thumbnail [16, 16, 3]. */
+  /** Called with each picture, in no order, with its thumbnail [16, 16, 3]. */
   readonly onPicture?: (picture: Picture, thumbnail: Uint8Array) => void;
 }
 
@@ -115,7 +115,8 @@ async function lookAt(container: Container, index: number, options: InventoryOpt
   try {
     const name = container.names[index]!;
     const size = await container.size(index);
-    const trouble = size > SMALL ? troubleIn(await container.head(index), name) : undefined;
+    const head = size > SMALL ? await container.head(index) : undefined;
+    const trouble = head && (troubleIn(head, name) ?? (await sizeTrouble(head, size)));
     if (trouble !== undefined) return { reason: trouble };
     return await reading.use(size, async () => {
       const bytes = await container.read(index);
@@ -129,6 +130,16 @@ async function lookAt(container: Container, index: number, options: InventoryOpt
 
 /** Files of more bytes are looked at by their beginning first, and read only if that is a picture's. */
 const SMALL = 1 << 18;
+
+/** Files of more bytes are compared with the number of pixels that they announce. */
+const LARGE = 1 << 26;
+
+/** Why a large file cannot be a picture of the size that its beginning announces, if that can be told. */
+async function sizeTrouble(head: Uint8Array, bytes: number): Promise<string | undefined> {
+  const pixels = bytes > LARGE ? await announcedPixels(head) : undefined;
+  if (pixels === undefined || bytes <= LARGE + 16 * pixels) return undefined;
+  return `of ${(bytes / 2 ** 20).toFixed(0)} MiB where its pixels take ${Math.ceil((4 * pixels) / 2 ** 20)}, which no picture is`;
+}
 
 /** What the first bytes of an entry say against it. */
 function troubleIn(head: Uint8Array, name: string): string | undefined {

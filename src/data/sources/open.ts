@@ -1,4 +1,4 @@
-/** Turns what the user typed after `--data` into an image source. */
+/** Turns the name of a data source (`faces`, a folder, a file) into an image source. */
 
 import { UserError } from '../../base/errors.ts';
 import { printable } from '../../base/text.ts';
@@ -12,7 +12,7 @@ import { type SelectionOptions, selectPictures } from './selection.ts';
 import type { ImageSource } from './source.ts';
 
 /** Sources that are names, not paths (write `./faces` for a folder of that name). */
-export const NAMED_SOURCES = ['faces', 'fashion-mnist'] as const;
+const NAMED_SOURCES = ['faces', 'fashion-mnist'] as const;
 
 export const isNamedSource = (spec: string): boolean => NAMED_SOURCES.some((name) => name === spec);
 
@@ -21,7 +21,7 @@ export interface OpenOptions extends InventoryOptions, SelectionOptions {
   readonly faces: FaceRange;
   /** What transparent pixels lie on. */
   readonly background?: string | undefined;
-  /** Hears of every picture that is left out, in order. Required, so that nothing is dropped in silence. */
+  /** Called with every picture that is left out, in order. Required, so that nothing is dropped unnoticed. */
   readonly onRejected: (rejected: Rejected) => void;
 }
 

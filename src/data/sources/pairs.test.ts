@@ -1,4 +1,4 @@
-/** Lines of pictures and captions, and what is said of those that are none. */
+/** Lines of pictures and captions, and the message for lines that are none. */
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -37,7 +37,7 @@ export interface PairOptions extends LoadOptions {
   readonly onRejected: (rejected: Rejected) => void;
 }
 
-/** Whether `--data` names captioned pictures for `--stage clip`. */
+/** Whether a data source has captioned pictures, which a CLIP can be trained on. */
 export const isPairsFile = (spec: string): boolean => spec.toLowerCase().endsWith('.jsonl');
 
 /** Sets that have captions of their own, on pictures apart from those that the generator learns from. */

@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import { messageOf, UserError } from '../../base/errors.ts';
+import { option } from '../../base/options.ts';
 import { DECODING, oneLine, toSquare } from '../pictures/decode.ts';
 import { decoding, reading } from '../pictures/memory.ts';
 import type { Container } from './containers/container.ts';
@@ -38,18 +39,18 @@ export function picturesSource(
       const where = () => path.join(container.path, picture.name);
       return reading.use(picture.bytes, async () => {
         const encoded = await container.read(picture.index).catch((error: unknown) => {
-          throw new UserError(`cannot read picture ${where()}: ${messageOf(error)}; mend or remove it`);
+          throw new UserError(`Cannot read picture ${where()}: ${messageOf(error)}; mend or remove it`);
         });
         // What is computed from it is kept under the hash of what was looked at.
         if (contentIdOf(encoded) !== picture.contentId)
           throw new UserError(
-            `picture ${where()} has changed since it was looked at: run again (with --resume, what is done is kept)`,
+            `Picture ${where()} has changed since it was looked at: run again (with ${option('resume')}, what is done is kept)`,
           );
         try {
           const decode = () => toSquare(encoded, imageSize, { crop, background, maxPixels });
           return await decoding.use(4 * picture.width * picture.height, decode);
         } catch (error) {
-          throw new UserError(`cannot read picture ${where()}: ${oneLine(error)}; mend or remove it`);
+          throw new UserError(`Cannot read picture ${where()}: ${oneLine(error)}; mend or remove it`);
         }
       });
     },

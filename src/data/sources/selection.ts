@@ -37,7 +37,7 @@ export function selectPictures(
   return { pictures: chosen, left };
 }
 
-export const EXCLUDED = 'excluded by name';
+const EXCLUDED = 'excluded by name';
 /** The same bytes as another picture. */
 export const DOUBLE = 'the same picture byte for byte as another';
 

@@ -1,8 +1,8 @@
 /** Where training pictures come from. A source yields pixels and nothing else: captions do not exist in this type. */
 
 import { mapConcurrently } from '../../base/concurrency.ts';
+import type { Crop } from '../pictures/crop.ts';
 import type { RgbImage } from '../pictures/image.ts';
-import type { Crop } from '../pictures/square.ts';
 
 /** A finite, ordered, random-access set of pictures. */
 export interface ImageSource {
@@ -21,6 +21,15 @@ export interface ImageSource {
   /** The picture as a square of `imageSize` pixels: its middle, or what `crop` keeps. The same arguments give the same bytes. */
   read(index: number, imageSize: number, crop?: Crop): Promise<RgbImage>;
 }
+
+/** The pictures of these rows, in their order, as a source of their own. */
+export const partOf = (source: ImageSource, rows: Int32Array): ImageSource => ({
+  ...source,
+  size: rows.length,
+  id: (index) => source.id(rows[index]!),
+  contentId: (index) => source.contentId(rows[index]!),
+  read: (index, imageSize, crop) => source.read(rows[index]!, imageSize, crop),
+});
 
 export interface LoadOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;

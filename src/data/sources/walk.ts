@@ -80,10 +80,10 @@ async function openRoot(folder: string): Promise<string> {
 
 function folderError(folder: string, error: unknown): UserError {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'ENOENT') return new UserError(`no folder at ${folder}: check the path`);
+  if (code === 'ENOENT') return new UserError(`No folder at ${folder}: check the path`);
   if (code === 'EACCES' || code === 'EPERM')
-    return new UserError(`cannot read the folder ${folder}: permission denied`);
-  return new UserError(`cannot read the folder ${folder}: ${messageOf(error)}`);
+    return new UserError(`Cannot read the folder ${folder}: permission denied`);
+  return new UserError(`Cannot read the folder ${folder}: ${messageOf(error)}`);
 }
 
 interface Entry {

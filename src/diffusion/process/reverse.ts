@@ -122,7 +122,7 @@ function sumOf(values: ArrayLike<number>, from: number, to: number): number {
 function checked(sum: number): number {
   if (sum > 0 && sum < Infinity) return sum;
   throw new UserError(
-    'the denoiser predicts no valid probabilities (NaN or all zero); go back to an earlier checkpoint',
+    'The denoiser predicts no valid probabilities (NaN or all zero); go back to an earlier checkpoint',
   );
 }
 

@@ -44,7 +44,7 @@ export interface Coefficients {
 }
 
 /** The time of the clean state x_0. */
-export const CLEAN = -1;
+const CLEAN = -1;
 
 /** Differences below this are rounding: a replace probability this small is exactly zero. */
 const ROUNDING = 1e-13;
@@ -79,6 +79,24 @@ export function maskReplaceSchedule(settings: ScheduleSettings): Schedule {
     gamma[t] = one.gamma;
   }
   return schedule;
+}
+
+/** The first `times` times of a schedule: a chain over them begins where a whole one has come to when it gets there. */
+export function firstTimes(schedule: Schedule, times: number): Schedule {
+  if (!Number.isInteger(times) || times < 1 || times > schedule.steps)
+    throw new RangeError(`${times} times of a schedule of ${schedule.steps}`);
+  const one = (values: Float64Array) => values.slice(0, times);
+  const cumulative = (values: Float64Array) => Float64Array.of(...one(values), values[schedule.steps]!);
+  return {
+    steps: times,
+    codes: schedule.codes,
+    alpha: one(schedule.alpha),
+    beta: one(schedule.beta),
+    gamma: one(schedule.gamma),
+    alphaBar: cumulative(schedule.alphaBar),
+    betaBar: cumulative(schedule.betaBar),
+    gammaBar: cumulative(schedule.gammaBar),
+  };
 }
 
 /** Coefficients of q(x_t | x_0): the cumulative ones at `t`, where `t = -1` is the clean state (1, 0, 0). */

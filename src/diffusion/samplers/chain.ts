@@ -23,7 +23,7 @@ export interface StepContext {
 /** Draws x_s, `[batch, tokens]`. */
 export type DrawRule = (context: StepContext) => Int32Array<ArrayBuffer>;
 
-/** One step of a chain: the network is told `time`, then every token is drawn from `from` to the earlier `to`. */
+/** One step of a chain: the network gets `time`, then every token is drawn from `from` to the earlier `to`. */
 export interface ChainStep {
   readonly time: number;
   readonly from: number;
@@ -31,9 +31,9 @@ export interface ChainStep {
 }
 
 export interface Chain {
-  /** x at t = T - 1, `[batch, tokens]`; all masks unless told. */
+  /** x at t = T - 1, `[batch, tokens]`; all masks by default. */
   readonly start?: Int32Array<ArrayBuffer>;
-  /** `options.steps` exact steps unless told. */
+  /** `options.steps` exact steps by default. */
   readonly plan?: readonly ChainStep[];
 }
 
@@ -64,12 +64,12 @@ export async function reverseChain(
   return tokens;
 }
 
-/** Exact steps between the times of `reverseTimes`: the network is told the time that x is at. */
+/** Exact steps between the times of `reverseTimes`: the network gets the time that x is at. */
 export function exactPlan(total: number, steps: number): ChainStep[] {
   return planOver([...reverseTimes(total, steps)]);
 }
 
-/** Exact steps from each time to the next, the network being told the time that x is at. */
+/** Exact steps from each time to the next, the network given the time that x is at. */
 export const planOver = (times: readonly number[]): ChainStep[] =>
   times.slice(1).map((to, i) => ({ time: times[i]!, from: times[i]!, to }));
 
@@ -90,7 +90,7 @@ export function inverseCdfOf(weights: ArrayLike<number>, uniform: number): numbe
   }
   if (reached > 0) return likeliest;
   throw new UserError(
-    'the denoiser predicts no valid probabilities (NaN or all zero); go back to an earlier checkpoint',
+    'The denoiser predicts no valid probabilities (NaN or all zero); go back to an earlier checkpoint',
   );
 }
 
@@ -102,7 +102,7 @@ export function inverseCdfOf(weights: ArrayLike<number>, uniform: number): numbe
  */
 export function reverseTimes(total: number, steps: number): Int32Array {
   if (!Number.isInteger(steps) || steps < 1 || steps > total) {
-    throw new UserError(`sampling steps is ${steps}; this model takes a whole number from 1 to ${total}`);
+    throw new UserError(`Sampling steps is ${steps}; this model takes a whole number from 1 to ${total}`);
   }
   return Int32Array.from({ length: steps + 1 }, (_, i) => Math.round((total * (steps - i)) / steps) - 1);
 }

@@ -21,14 +21,14 @@ const options = (steps: number): SamplerOptions => ({
 
 describe('fast', () => {
   it.each([2, 4, 5, 12])('follows a certain denoiser in at most %d steps', async (steps) => {
-    const told: number[] = [];
+    const times: number[] = [];
     const denoise: Denoiser = (tokens, t) => {
-      told.push(t);
+      times.push(t);
       return certain(tokens, t);
     };
     expect(await fast(denoise, options(steps))).toEqual(target);
-    expect(told.length).toBeLessThanOrEqual(steps);
-    expect([told[0], told.at(-1)]).toEqual([11, 0]);
+    expect(times.length).toBeLessThanOrEqual(steps);
+    expect([times[0], times.at(-1)]).toEqual([11, 0]);
   });
 
   it('is every time without a skip', () => {

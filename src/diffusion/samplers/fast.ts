@@ -24,7 +24,7 @@ export const sampler = defineSampler({
 });
 
 /**
- * The network is told T-1, T-2-skip, ... and at last 0; the posterior is the one-step one at `skip` earlier, or at the
+ * The network gets the times T-1, T-2-skip, ... and at last 0; the posterior is the one-step one at `skip` earlier, or at the
  * same time once that would pass 0.
  *
  * @param total T.
@@ -33,9 +33,9 @@ export const sampler = defineSampler({
 export function fastPlan(total: number, skip: number): ChainStep[] {
   const plan: ChainStep[] = [];
   for (let time = total - 1; time > -1 - skip; time -= 1 + skip) {
-    const told = Math.max(0, time);
-    const from = told > skip ? told - skip : told;
-    plan.push({ time: told, from, to: from - 1 });
+    const at = Math.max(0, time);
+    const from = at > skip ? at - skip : at;
+    plan.push({ time: at, from, to: from - 1 });
   }
   return plan;
 }

@@ -64,7 +64,7 @@ export function referenceTable(steps: number, mostAtOnce: number): number[] {
   const table = REFERENCE_TABLES[steps];
   if (!table)
     throw new UserError(
-      `the official purity counts exist for 10, 25, 50 and 100 steps, not for ${steps}; use even counts`,
+      `The official purity counts exist for 10, 25, 50 and 100 steps, not for ${steps}; use even counts`,
     );
   const { head, body, times, tail } = table;
   const middle = Array.from({ length: times }, () => body).flat();

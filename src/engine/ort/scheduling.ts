@@ -14,7 +14,7 @@
  *    - *Estimates of memory.* Values of one shape share a buffer, which is held from its first value to its last, also in between
  *      (`buffers.ts`). Plain liveness came out up to 42 % below what was measured.
  *
- * 2. Outputs are written where we say, and then copied. Sessions on the CPU write into buffers of ours: state that is replaced goes
+ * 2. Outputs are written into buffers that we give, and then copied. Sessions on the CPU write into buffers of ours: state that is replaced goes
  *    into the buffer of the state before last. But the binding for Node copies every output once more on its way out; for gradients
  *    that copy takes as much memory as the weights. Two things follow:
  *    - *A barrier.* The first output of a program is an empty sequence. All outputs are written before the first is handed over, and the

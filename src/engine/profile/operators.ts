@@ -1,4 +1,4 @@
-/** Where a program's time goes, operator by operator, as ONNX Runtime's profile tells it. */
+/** Where a program's time goes, operator by operator, from ONNX Runtime's profile. */
 
 import { sizeOf } from '../../base/ndarray.ts';
 

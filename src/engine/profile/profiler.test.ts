@@ -1,4 +1,4 @@
-/** A profile tells of every operator and every run, with the arithmetic of the definition. */
+/** A profile has every operator and every run, with the arithmetic of the definition. */
 
 import { afterAll, expect, it } from 'vitest';
 import { float32 } from '../../base/ndarray.ts';

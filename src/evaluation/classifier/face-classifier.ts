@@ -1,4 +1,4 @@
-/** Prompts whose answers are known, and the classifier that looks for them: drawn faces, asked for by their true attributes. */
+/** Prompts made of the true attributes of drawn faces, and the classifier that recognises these attributes. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -85,7 +85,7 @@ async function labelled(
 /** A prompt, and the answers that its picture should give. */
 export interface Request {
   readonly prompt: string;
-  /** By question: the class asked for. */
+  /** By question: the class that the prompt names. */
   readonly asked: Readonly<Record<string, string>>;
 }
 
@@ -126,7 +126,7 @@ function colorWord<C extends HairColor | FabricColor>(table: Readonly<Record<C, 
   return own ?? table[color][0]!;
 }
 
-/** For each request the share of what it asked that the classifier sees, [requests]; `pixels` [requests, size, size, 3]. */
+/** For each request the share of its attributes that the classifier recognises, [requests]; `pixels` [requests, size, size, 3]. */
 export async function recognisedShares(
   { classifier }: FaceClassifier,
   requests: readonly Request[],

@@ -115,7 +115,7 @@ describe('zip', () => {
   it('ends in one line when it is cut off', async () => {
     const file = await zipped('cut.zip', [['a.png', red]]);
     writeFileSync(file, readFileSync(file).subarray(0, 60));
-    expect(await messageFrom(openContainer(file))).toContain('cannot read the zip archive');
+    expect(await messageFrom(openContainer(file))).toContain('Cannot read the zip archive');
   });
 });
 
@@ -220,7 +220,7 @@ describe('Parquet', () => {
     });
     expect(await messageFrom(openContainer(at('words.parquet')))).toContain('no column of pictures');
     writeFileSync(at('cut.parquet'), readFileSync(at('words.parquet')).subarray(0, 40));
-    expect(await messageFrom(openContainer(at('cut.parquet')))).toContain('cannot read the Parquet file');
+    expect(await messageFrom(openContainer(at('cut.parquet')))).toContain('Cannot read the Parquet file');
   });
 });
 

@@ -13,7 +13,7 @@ export async function openFolder(folder: string): Promise<Container> {
   const { files, rejected } = await walkFolder(folder);
   if (files.length + rejected.length === 0)
     throw new UserError(
-      `no pictures in ${folder}: the folder is empty, put JPEG, PNG, WebP, AVIF, GIF, TIFF or SVG files into it`,
+      `No pictures in ${folder}: the folder is empty, put JPEG, PNG, WebP, AVIF, GIF, TIFF or SVG files into it`,
     );
   /** The first `most` bytes of a file, or all. */
   const read = async (index: number, most = Number.POSITIVE_INFINITY): Promise<Uint8Array> => {

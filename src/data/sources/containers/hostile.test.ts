@@ -203,7 +203,7 @@ describe('Parquet', () => {
           ...[bytes.subarray(0, place + 1), Buffer.from(number), bytes.subarray(place + 2, bytes.length - 8)],
           ...[size, Buffer.from('PAR1')],
         );
-        expect(await refusal(altered)).toContain('cannot read the Parquet file');
+        expect(await refusal(altered)).toContain('Cannot read the Parquet file');
       }
     expect((await look(file)).names.length).toBe(50);
   });

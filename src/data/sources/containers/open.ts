@@ -19,7 +19,7 @@ export async function openContainer(where: string): Promise<Container> {
     throw new UserError(
       error.code === 'ENOENT'
         ? `no folder or file at ${where}: check the path`
-        : `cannot read ${where}: ${messageOf(error)}`,
+        : `Cannot read ${where}: ${messageOf(error)}`,
     );
   });
   if (found.isDirectory()) return withShards(await openFolder(where));

@@ -58,7 +58,8 @@ export async function openParquet(file: string): Promise<Container> {
     };
   } catch (error) {
     if (error instanceof UserError) throw error;
-    throw damaged(file, messageOf(error));
+    // The reader takes a footer at its word, and stumbles over what is none.
+    throw damaged(file, error instanceof TypeError ? 'its footer is damaged; copy it again' : messageOf(error));
   }
 }
 
@@ -89,7 +90,8 @@ function rowGroups(metadata: FileMetaData, column: string, fileBytes: number, fi
       Number.isSafeInteger(rows) && rows >= 0 && chunks.every(({ num_values }) => Number(num_values) === rows);
     if (!isTrue) throw damaged(file, `its row group ${i} states ${num_rows} rows and has others`);
     const bytes = chunks.reduce((sum, { total_uncompressed_size: size }) => sum + Number(size), 0);
-    if (!(bytes >= 0 && bytes <= MOST_GROUP))
+    if (!(bytes >= 0)) throw damaged(file, `its row group ${i} states no size`);
+    if (bytes > MOST_GROUP)
       throw damaged(
         file,
         `its row group ${i} holds ${(bytes / 2 ** 30).toFixed(1)} GiB of pictures, and ${MOST_GROUP / 2 ** 30} GiB can be read at once: write it with smaller row groups`,
@@ -106,7 +108,7 @@ function rowGroups(metadata: FileMetaData, column: string, fileBytes: number, fi
 }
 
 const damaged = (file: string, what: string): UserError =>
-  new UserError(`cannot read the Parquet file ${file}: ${what}`);
+  new UserError(`Cannot read the Parquet file ${file}: ${what}`);
 
 const groupOf = (groups: readonly RowGroup[], row: number): RowGroup => groups.find(({ end }) => row < end)!;
 

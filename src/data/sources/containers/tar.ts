@@ -72,7 +72,7 @@ export async function openTar(file: string): Promise<Container> {
 }
 
 const damaged = (file: string, what: string): UserError =>
-  new UserError(`cannot read the tar archive ${file}: ${what}`);
+  new UserError(`Cannot read the tar archive ${file}: ${what}`);
 
 /** One walk over the headers of an archive. */
 class Walk {

@@ -18,6 +18,8 @@ import {
 
 /** Deflate does not reach this: an entry that claims more is made to fill memory. */
 const MAX_RATIO = 1100;
+/** Large pictures are packed already, and the rest of an archive's entries is not worth the time. */
+const [LARGE, MAX_RATIO_LARGE] = [1 << 26, 200];
 
 /**
  * Open a zip archive, also one of more than 4 GiB. Nothing is unpacked to disk, so that names cannot lead anywhere.
@@ -51,7 +53,7 @@ export async function openZip(file: string): Promise<Container> {
 }
 
 const damaged = (file: string, error: unknown): UserError =>
-  new UserError(`cannot read the zip archive ${file}: ${messageOf(error)}`);
+  new UserError(`Cannot read the zip archive ${file}: ${messageOf(error)}`);
 
 function opened(file: string, reader: ClosingReader): Promise<ZipFile> {
   // Names are only shown, never used as paths: a strange one is no reason to refuse the archive.
@@ -168,7 +170,8 @@ function withoutOverlaps(entries: readonly Named[]): { entries: readonly Named[]
 function reasonToReject(entry: Entry): string | undefined {
   if (entry.isEncrypted()) return 'encrypted: unpack the archive with its password and give the folder';
   if (entry.uncompressedSize > maxEntryBytes) return tooLarge(entry.uncompressedSize);
-  if (entry.uncompressedSize > MAX_RATIO * Math.max(1, entry.compressedSize))
+  const most = entry.uncompressedSize > LARGE ? MAX_RATIO_LARGE : MAX_RATIO;
+  if (entry.uncompressedSize > most * Math.max(1, entry.compressedSize))
     return `claims to unpack ${entry.compressedSize} bytes to ${entry.uncompressedSize}, which no picture does`;
   if (entry.compressionMethod !== 0 && entry.compressionMethod !== 8)
     return `compressed by method ${entry.compressionMethod}, which is not read: pack again with deflate`;

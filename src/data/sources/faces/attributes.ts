@@ -158,7 +158,7 @@ function drawClothes(draws: Draws): FaceAttributes['clothes'] {
   return { style, color, graphic: style === 'graphicShirt' ? draws.weigh(graphics) : null };
 }
 
-/** An eyepatch is always black, whatever it is told. */
+/** An eyepatch is always black, whatever colour is set. */
 function drawEyewear(draws: Draws): NonNullable<FaceAttributes['eyewear']> {
   const style = draws.weigh(eyewearStyles);
   const black = draws.chance(0.6) || style === 'eyepatch';

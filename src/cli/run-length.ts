@@ -1,0 +1,73 @@
+/** How long a run is to train, as options say it. */
+
+import { UserError } from '../base/errors.ts';
+import { estimateTraining } from '../bench/estimate.ts';
+import { machineSpeed } from '../bench/speed.ts';
+import type { RunSettings } from '../run/directory.ts';
+import { cappedSettings, scaledSteps } from '../training/lengths.ts';
+import { type StageName, stages } from '../training/stages.ts';
+import type { MemoryOptions } from './memory.ts';
+import { type CommonOptions, engineOptions } from './options.ts';
+import { note } from './output.ts';
+import { duration } from './progress.ts';
+
+export interface LengthOptions {
+  readonly resume?: boolean;
+  readonly maxSteps?: number;
+  readonly minutes?: number;
+  readonly stepsScale?: number;
+  readonly longer?: string;
+  readonly changed?: 'go-on' | 'restart';
+}
+
+/** @throws UserError where two options say how long the stages are, or one that is for new runs only, or for resumed ones. */
+export function checkLengths({ resume, maxSteps, minutes, stepsScale, longer, changed }: LengthOptions): void {
+  const given = Object.entries({
+    '--max-steps': maxSteps,
+    '--minutes': minutes,
+    '--steps-scale': stepsScale,
+    '--longer': longer,
+  })
+    .filter(([, value]) => value !== undefined)
+    .map(([name]) => name);
+  if (given.length > 1) throw new UserError(`${given.join(' and ')} both say how long to train: leave one of them out`);
+  if (resume && (minutes !== undefined || stepsScale !== undefined))
+    throw new UserError(`${given[0]} is for new runs: with --resume say --longer 2x, +1000 or 3000`);
+  if (!resume && longer !== undefined)
+    throw new UserError(
+      '--longer is for runs that are there: add --resume, or set the steps of a new run (--steps-scale 2)',
+    );
+  if (!resume && changed !== undefined) throw new UserError('--changed is for runs that are there: add --resume');
+}
+
+/** The settings of a new run with as many steps as the options allow. */
+export async function fitted(
+  settings: RunSettings,
+  names: readonly StageName[],
+  conditionDim: number,
+  {
+    maxSteps,
+    minutes,
+    stepsScale,
+    accumulate,
+    ...options
+  }: LengthOptions & CommonOptions & Pick<MemoryOptions, 'accumulate'>,
+): Promise<RunSettings> {
+  const { recipe } = settings;
+  if (maxSteps !== undefined) return cappedSettings(settings, maxSteps);
+  if (stepsScale !== undefined) return { ...settings, recipe: scaledSteps(recipe, stepsScale) };
+  if (minutes === undefined) return settings;
+  const speed = await machineSpeed(engineOptions(options));
+  const trained = names.filter((name) => stages[name].isPartOf(settings));
+  const { seconds } = estimateTraining(recipe, {
+    stages: trained,
+    speed,
+    conditionDim,
+    microBatches: accumulate,
+  });
+  const scale = (60 * minutes) / seconds;
+  note(
+    `This machine computes at ${speed.toFixed(2)} of the reference speed: the recipe would take about ${duration(seconds)}; its stages are made ${scale.toPrecision(2)} times as long, schedules included`,
+  );
+  return { ...settings, recipe: scaledSteps(recipe, scale) };
+}

@@ -1,0 +1,72 @@
+/** Conditions as the rows that a model is given. */
+
+import { UserError } from '../base/errors.ts';
+import type { ClipEmbedder } from '../clip/embedder.ts';
+import type { Condition, EmbeddingCondition, PictureCondition, PlainCondition } from './conditions.ts';
+import { plainConditions, unit, vectorOf } from './conditions.ts';
+
+export interface Embedded {
+  /** Unit rows of the conditions as the CLIP gives them, [conditions, dim]: what pictures are compared with. */
+  readonly targets: Float32Array;
+  /** The same with corrected texts: what the model is given. */
+  readonly conditions: Float32Array;
+  /** That of the negative text, [dim]. */
+  readonly negative: Float32Array | undefined;
+}
+
+export interface EmbeddingOptions {
+  readonly clip: Pick<ClipEmbedder, 'dim' | 'embedTexts' | 'embedImages'>;
+  /** What stands in front of every text. */
+  readonly prefix: string;
+  /** Text embeddings, unit rows [n, dim], as the model is given them. */
+  readonly correct: (rows: Float32Array) => Float32Array;
+  readonly negative: string | undefined;
+}
+
+/** @throws UserError if a text is longer than the CLIP's context, an embedding of another width, or a mix comes to nothing. */
+export async function embedConditions(
+  conditions: readonly Condition[],
+  { clip, prefix, correct, negative }: EmbeddingOptions,
+): Promise<Embedded> {
+  const { dim } = clip;
+  const parts = [...new Set(conditions.flatMap(plainConditions))];
+  const texts = parts.filter((part) => typeof part === 'string');
+  const pictures = parts.filter((part): part is PictureCondition => typeof part !== 'string' && 'picture' in part);
+  const embeddings = parts.filter(
+    (part): part is EmbeddingCondition => typeof part !== 'string' && 'embedding' in part,
+  );
+  for (const { embedding } of embeddings)
+    if (embedding.length !== dim)
+      throw new UserError(`An embedding has ${embedding.length} numbers; those of this model's CLIP have ${dim}`);
+
+  const row = (rows: Float32Array, i: number) => rows.slice(i * dim, (i + 1) * dim);
+  const words = negative === undefined ? texts : [...texts, negative];
+  const plain = await clip.embedTexts(words.map((text) => prefix + text));
+  const corrected = correct(plain);
+  const seen = await clip.embedImages(pictures.map(({ picture }) => picture));
+  const others = new Map<PlainCondition, Float32Array>([
+    ...pictures.map((part, i) => [part, row(seen, i)] as const),
+    ...embeddings.map((part) => [part, unit(part.embedding)] as const),
+  ]);
+  const rowsWith = (rows: Float32Array) => {
+    const vectors = new Map<PlainCondition, Float32Array>([
+      ...texts.map((text, i) => [text, row(rows, i)] as const),
+      ...others,
+    ]);
+    return packed(
+      conditions.map((condition) => vectorOf(condition, (part) => vectors.get(part)!)),
+      dim,
+    );
+  };
+  return {
+    targets: rowsWith(plain),
+    conditions: rowsWith(corrected),
+    negative: negative === undefined ? undefined : row(corrected, texts.length),
+  };
+}
+
+function packed(rows: readonly Float32Array[], dim: number): Float32Array {
+  const all = new Float32Array(rows.length * dim);
+  for (const [i, row] of rows.entries()) all.set(row, i * dim);
+  return all;
+}

@@ -1,0 +1,53 @@
+/** What a generator gives, and the options of its several ways of giving it. */
+
+import type { RgbImage } from '../data/pictures/image.ts';
+import { fingerprint } from '../stage/fingerprint.ts';
+import type { Frame, Passes } from './draw.ts';
+import type { GenerateOptions, SamplingChoice } from './options.ts';
+import type { Edit } from './provenance.ts';
+import type { StartCodes } from './start.ts';
+
+export interface GeneratedImage {
+  readonly image: RgbImage;
+  /** Its codes, [tokens]: `decode` gives the picture back. */
+  readonly tokens: Int32Array;
+  /** What it was drawn for; a condition that is no text, in words. */
+  readonly prompt: string;
+  /** What it was guided away from. */
+  readonly negative: string | undefined;
+  readonly seed: number;
+  /** Cosine of the picture with its prompt under the CLIP that conditioned it, in [-1, 1]. */
+  readonly clipScore: number;
+  /** The mean of the candidates' cosines, where the picture is the best of several: what it would have been without choosing. */
+  readonly meanClipScore: number;
+  readonly settings: SamplingChoice;
+  /** Of this picture alone; the other candidates took as many each. */
+  readonly passes: Passes;
+  /** How it went on from another picture. */
+  readonly edit?: Edit | undefined;
+}
+
+export interface InterpolateOptions extends Omit<GenerateOptions, 'count' | 'bestOf'> {
+  /** Pictures on the way, both ends included; 8 by default. */
+  readonly frames?: number | undefined;
+}
+
+export interface StreamOptions extends Omit<GenerateOptions, 'bestOf'> {
+  /** Decode the pictures at every step. */
+  readonly preview?: boolean | undefined;
+}
+
+/** A frame of a stream; the last one brings the finished pictures. */
+export interface StreamFrame extends Frame {
+  readonly pictures: readonly GeneratedImage[] | undefined;
+}
+
+/** What a picture of these codes owes to the one that it started from. */
+export function editOf({ codes, strength, redraw }: StartCodes, drawn: Int32Array): Edit {
+  return {
+    start: fingerprint(new Uint8Array(codes.buffer, codes.byteOffset, codes.byteLength)),
+    strength,
+    named: redraw?.reduce((sum, one) => sum + one, 0),
+    changed: drawn.reduce((sum, code, i) => sum + (code === codes[i] ? 0 : 1), 0),
+  };
+}

@@ -1,0 +1,51 @@
+/** From a run directory to a model on an executor. */
+
+import { setImmediate } from 'node:timers/promises';
+import { UserError } from '../base/errors.ts';
+import type { ClipEmbedder } from '../clip/embedder.ts';
+import type { Engine, EngineOptions } from '../engine/engine.ts';
+import type { RunDirectory } from '../run/directory.ts';
+import { PictureModel } from './draw.ts';
+
+export interface LoadProgress {
+  /** `clip`: bytes of a CLIP that is fetched from the hub; `weights`: arrays of the denoiser. */
+  readonly part: 'clip' | 'weights';
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface LoadOptions extends EngineOptions {
+  /** A folder or hub name of the CLIP to use in the place of the one that the run names. */
+  readonly clip?: string | undefined;
+  /** Fetch nothing. */
+  readonly offline?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+}
+
+/** @throws UserError if a CLIP has not the width that a model was trained with. */
+export function checkWidths(run: RunDirectory, clip: ClipEmbedder, { conditionDim }: PictureModel): void {
+  if (clip.dim !== conditionDim)
+    throw new UserError(
+      `${run.path} was trained with a CLIP of width ${conditionDim}; this one gives ${clip.dim} numbers: give the one it was trained with`,
+    );
+}
+
+/** The model of a run, on an executor, and its identity. */
+export async function loadModel(
+  run: RunDirectory,
+  executor: Engine,
+  signal: AbortSignal | undefined,
+  onProgress: (done: number, total: number) => void,
+): Promise<{ readonly model: PictureModel; readonly hash: string }> {
+  // Reading blocks this thread: the worker threads are let off first.
+  await setImmediate();
+  const { recipe, seed } = run.settings;
+  const weights = (stage: 'tokenizer' | 'diffusion' | 'finetune') => ({
+    label: run.file(stage, 'model.safetensors'),
+    tensors: run.readModel(stage).tensors,
+  });
+  const [tokenizer, denoiser] = [weights('tokenizer'), weights(run.denoiserStage)];
+  const model = await PictureModel.load({ executor, recipe, tokenizer, denoiser, seed, signal, onProgress });
+  return { model, hash: run.modelHash() };
+}
