@@ -48,12 +48,12 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   const display = new ProgressDisplay();
   const generator = await Generator.load(options.model, { ...engineOptions(options), clip: options.clip });
   try {
-    const { source, crop, caution } = await openMeasuring(run, options.data, {
+    const { source, crop, about } = await openMeasuring(run, options.data, {
       count: options.pictures,
       ...{ signal, display },
       onRejected: ({ path, reason }) => note(`left out: ${path}: ${reason}`),
     });
-    if (caution !== undefined) note(caution);
+    if (about !== undefined) note(about);
     const images = await mapConcurrently(source.size, signal, (i) => source.read(i, settings.recipe.imageSize, crop));
     const reconstruction = await reconstructionQuality(generator, images, settings.recipe.tokenizer.codes);
     const { seed } = options;
