@@ -77,12 +77,12 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
     offline: options.offline,
   });
   try {
-    const { source, crop, caution } = await openMeasuring(run, options.data, {
+    const { source, crop, about } = await openMeasuring(run, options.data, {
       count: options.pictures,
       ...{ signal, display },
       onRejected: ({ path, reason }) => note(`left out: ${path}: ${reason}`),
     });
-    if (caution !== undefined) note(caution);
+    if (about !== undefined) note(about);
     const images = await mapConcurrently(source.size, signal, (i) => source.read(i, settings.recipe.imageSize, crop));
     if (options.report !== undefined) {
       const prefix = generator.recipe.sampling.promptPrefix;

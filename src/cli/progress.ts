@@ -111,6 +111,9 @@ function number(value: number): string {
   return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);
 }
 
+/** From so long to so long. */
+export const durations = ([from, to]: readonly [number, number]): string => `${duration(from)} to ${duration(to)}`;
+
 /** Seconds as a person reads them: 45 s, 3 min 20 s, 2 h 05 min. */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return '?';

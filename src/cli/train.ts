@@ -23,7 +23,7 @@ import { trainPipeline } from '../training/pipeline.ts';
 import { type StageName, stageNames, stages, stagesOf } from '../training/stages.ts';
 import { filesIn } from '../vqgan/lpips-weights.ts';
 import { recipeOf } from './choose-recipe.ts';
-import { estimateLines } from './estimate.ts';
+import { estimateLines, picturesToRead } from './estimate.ts';
 import { facePrompts } from './face-prompts.ts';
 import { checkAccumulate, checkLimit, checkMemory, type MemoryOptions } from './memory.ts';
 import { assignment, between, type CommonOptions, engineOptions, memorySize, whole, withCommon } from './options.ts';
@@ -249,7 +249,7 @@ const placed = (options: TrainCommandOptions): TrainCommandOptions => ({
 const chosenStages = ({ stage }: Pick<TrainCommandOptions, 'stage'>, settings: RunSettings): StageName[] =>
   stage === 'all' ? stagesOf(settings) : [stage];
 
-/** `--estimate`: needs no pictures and writes nothing. */
+/** `--estimate`: opens no picture and writes nothing. */
 async function estimate(options: TrainCommandOptions): Promise<void> {
   const settings =
     options.resume && options.run !== undefined
@@ -263,6 +263,7 @@ async function estimate(options: TrainCommandOptions): Promise<void> {
   const result = estimateTraining(settings.recipe, {
     stages: names,
     speed,
+    pictures: await picturesToRead(options.data, settings),
     conditionDim,
     microBatches: accumulate,
     memory,

@@ -46,7 +46,7 @@ const pictures = z.strictObject({
     .max(0.5)
     .default(0)
     .describe(
-      'share of the pictures that no stage learns from, for evaluate and reconstruct; new runs on files hold out 0.02',
+      'share of the pictures that no stage learns from, for evaluate and reconstruct; new runs on files hold out 0.05',
     ),
 });
 
