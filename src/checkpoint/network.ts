@@ -31,10 +31,20 @@ export async function request(url: string, init: RequestInit = {}): Promise<Resp
   }
 }
 
+/** Nobody answers at an address. */
+export class Unreachable extends UserError {
+  constructor(
+    url: string,
+    /** What the system says. */
+    readonly reason: string,
+    options: ErrorOptions,
+  ) {
+    super(`${url} cannot be fetched (${reason}): check the network, or fetch it by hand`, options);
+  }
+}
+
 /** In one line, with the reason that the system gives. */
-export function unreachable(url: string, error: unknown): UserError {
+export function unreachable(url: string, error: unknown): Unreachable {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  return new UserError(`${url} cannot be fetched (${messageOf(cause)}): check the network, or fetch it by hand`, {
-    cause: error,
-  });
+  return new Unreachable(url, messageOf(cause), { cause: error });
 }

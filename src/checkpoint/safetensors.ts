@@ -1,5 +1,5 @@
 /** Safetensors files: what `safetensors-bytes.ts` reads and writes, on the disk. */
-import type { Hash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import fs from 'node:fs';
 import { UserError } from '../base/errors.ts';
 import type { NDArray } from '../base/ndarray.ts';
@@ -44,6 +44,20 @@ export function readSafetensors(path: string): Safetensors {
  */
 export function readMetadata(path: string): Record<string, string> {
   return withFile(path, (source) => readHeader(source, path).metadata);
+}
+
+/**
+ * One tensor of a safetensors file, by its name; undefined if it has none of that name. The others are not read, nor
+ * their checksum.
+ *
+ * @throws UserError as `readSafetensors` does.
+ */
+export function readTensorOf(path: string, name: string): NDArray | undefined {
+  return withFile(path, (source) => {
+    const header = readHeader(source, path);
+    const entry = header.entries.find((one) => one.name === name);
+    return entry && readTensor(source, header, entry, path);
+  });
 }
 
 /**
@@ -150,6 +164,45 @@ export async function writeSafetensorsFrom(
   }
   const patch = () => (at === undefined ? undefined : { at, bytes: sum.digits() });
   await writeStreamAtomic(path, chunks(), { patch, beforeCommit });
+}
+
+/**
+ * SHA-256 of what comes after a file's header, in hex: of its tensors alone. @throws UserError if it cannot be read.
+ */
+export function hashTensors(path: string): string {
+  return withFile(path, (source) => {
+    const hash = createHash('sha256');
+    for (const piece of dataOf(source, readHeader(source, path).end)) hash.update(piece);
+    return hash.digest('hex');
+  });
+}
+
+/**
+ * Copy a file with further texts. Its tensors stay as they are, a checksum that it carries is made anew; no more than a
+ * piece of it is in memory on its way.
+ * @throws UserError if it cannot be read, or the disk refuses.
+ */
+export async function copyWithTexts(from: string, to: string, texts: Readonly<Record<string, string>>): Promise<void> {
+  const file = openFile(from);
+  try {
+    const source = fileSource(file, from);
+    const { entries, metadata, end } = readHeader(source, from);
+    const front = encodeEntries(entries, blankSeal({ ...metadata, ...texts }));
+    const at = sealPlace(front);
+    const sum = new SealSum();
+    async function* chunks(): AsyncGenerator<Uint8Array> {
+      sum.add(front);
+      yield front;
+      for (const piece of dataOf(source, end)) {
+        sum.add(piece);
+        yield piece;
+      }
+    }
+    const patch = () => (at === undefined ? undefined : { at, bytes: sum.digits() });
+    await writeStreamAtomic(to, chunks(), { patch });
+  } finally {
+    fs.closeSync(file);
+  }
 }
 
 /**

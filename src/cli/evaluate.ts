@@ -1,14 +1,14 @@
 /** `clipvq evaluate`: numbers for a trained model. */
 
 import { Command } from 'commander';
-import { openSource } from '../data/sources/open.ts';
+import { mapConcurrently } from '../base/concurrency.ts';
 import { clipScore } from '../evaluation/clip-score.ts';
 import { reconstructionQuality } from '../evaluation/reconstruction.ts';
 import { Generator } from '../generation/generator.ts';
 import { RunDirectory } from '../run/directory.ts';
-import { HELD_OUT_FACES_OFFSET } from '../training/pictures.ts';
+import { openMeasuring } from '../training/measuring.ts';
 import { facePrompts } from './face-prompts.ts';
-import { type CommonOptions, engineOptions, whole, withClip, withCommon } from './options.ts';
+import { type CommonOptions, engineOptions, hiddenOption, whole, withClip, withCommon } from './options.ts';
 import { interruptSignal, note, printResult } from './output.ts';
 import { ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
@@ -18,8 +18,10 @@ interface EvaluateOptions extends CommonOptions {
   readonly clip?: string;
   readonly data?: string;
   readonly prompts?: string;
-  readonly number: number;
-  readonly count: number;
+  readonly pictures: number;
+  readonly count?: number;
+  /** The former name of `count`. */
+  readonly number?: number;
   readonly seed: number;
 }
 
@@ -27,32 +29,35 @@ export function evaluateCommand(): Command {
   const command = new Command('evaluate')
     .description('measure reconstruction and how well pictures follow prompts')
     .requiredOption('--model <dir>', 'a run directory')
-    .option('--data <folder|faces>', 'pictures to reconstruct (default: those of the run; for faces, unseen ones)')
-    .option('--count <n>', 'at most so many of them', whole(1), 256)
+    .option('--data <folder|faces>', 'pictures to reconstruct (default: those that the run has held out)')
+    .option('--pictures <n>', 'at most so many of them, drawn at random', whole(1), 256)
     .option('--prompts <file>', 'prompts to score, one a line (default, for faces only: the eight of the demo)')
-    .option('-n, --number <n>', 'pictures a prompt', whole(1), 4)
+    .option('-n, --count <n>', 'pictures a prompt (default: 4)', whole(1))
+    .addOption(hiddenOption('--number <n>', whole(1)))
     .option('--seed <n>', 'seed of the first picture of a prompt', whole(0), 0);
   return withCommon(withClip(command)).action(evaluate);
 }
 
 async function evaluate(options: EvaluateOptions): Promise<void> {
-  const { settings } = RunDirectory.open(options.model);
-  const data = options.data ?? settings.data;
+  const run = RunDirectory.open(options.model);
+  const { settings } = run;
+  const count = options.count ?? options.number ?? 4;
   const prompts =
     options.prompts !== undefined ? readPrompts(options.prompts) : settings.data === 'faces' ? facePrompts : [];
   const signal = interruptSignal();
   const display = new ProgressDisplay();
   const generator = await Generator.load(options.model, { ...engineOptions(options), clip: options.clip });
   try {
-    const source = await openSource(data, {
-      faces: { seed: settings.seed, count: options.count, offset: HELD_OUT_FACES_OFFSET },
-      signal,
+    const { source, crop, caution } = await openMeasuring(run, options.data, {
+      count: options.pictures,
+      ...{ signal, display },
       onRejected: ({ path, reason }) => note(`left out: ${path}: ${reason}`),
     });
-    const indices = Array.from({ length: Math.min(options.count, source.size) }, (_, i) => i);
-    const images = await Promise.all(indices.map((i) => source.read(i, settings.recipe.imageSize)));
+    if (caution !== undefined) note(caution);
+    const images = await mapConcurrently(source.size, signal, (i) => source.read(i, settings.recipe.imageSize, crop));
     const reconstruction = await reconstructionQuality(generator, images, settings.recipe.tokenizer.codes);
-    const score = prompts.length > 0 ? await scored(generator, prompts, options, display, signal) : undefined;
+    const { seed } = options;
+    const score = prompts.length > 0 ? await scored(generator, prompts, { seed, count }, display, signal) : undefined;
     if (!score) note('No prompts to score: name some with --prompts <file>');
     printResult(
       options.json ?? false,
@@ -66,7 +71,7 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
         `reconstruction of ${images.length} pictures: PSNR ${reconstruction.psnr.toFixed(2)} dB, codebook perplexity ${reconstruction.perplexity.toFixed(0)}, ${(100 * reconstruction.usage).toFixed(0)} % of the codes used`,
         ...(score
           ? [
-              `CLIP score, ${prompts.length} prompts x ${options.number}, by the CLIP that conditions: own prompts ${score.matched.toFixed(3)}, other prompts ${score.shuffled.toFixed(3)} (permutation test p = ${score.p.toFixed(4)})`,
+              `CLIP score, ${prompts.length} prompts x ${count}, by the CLIP that conditions: own prompts ${score.matched.toFixed(3)}, other prompts ${score.shuffled.toFixed(3)} (permutation test p = ${score.p.toFixed(4)})`,
             ]
           : []),
       ],
@@ -79,13 +84,12 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
 async function scored(
   generator: Generator,
   prompts: readonly string[],
-  options: EvaluateOptions,
+  drawing: { readonly seed: number; readonly count: number },
   display: ProgressDisplay,
   signal: AbortSignal,
 ) {
   const pictures = await generator.generate(prompts, {
-    count: options.number,
-    seed: options.seed,
+    ...drawing,
     signal,
     onProgress: display.count('sampling'),
   });

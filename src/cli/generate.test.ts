@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Interrupted, UserError } from '../base/errors.ts';
 import type { GeneratedImage } from '../generation/generator.ts';
 import { makeRecipe } from '../recipe/recipe.ts';
-import { generateCommand, type Written, writePictures } from './generate.ts';
+import { generateCommand, unknownLines, type Written, writePictures } from './generate.ts';
 import { pictureWriter } from './picture-files.ts';
 
 let folder: string;
@@ -111,4 +111,15 @@ it('has an option for every sampling setting, with the samplers that use it and 
   expect(help).toMatch(/--placement <name> .*used by remask and strided;/);
   expect(help).toMatch(/-n, --count <n> /);
   expect(help).not.toContain('--number');
+});
+
+it('names the words of a prompt that the CLIP has not learned, with the share of the tokens that it has', () => {
+  const knowledge = [
+    { share: 1, unknown: [] },
+    { share: 0.4, unknown: ['zebra', '猫'] },
+  ];
+  expect(unknownLines(['a hat', 'a zebra 猫'], knowledge)).toEqual([
+    expect.stringMatching(/^"a zebra 猫": .*40 % of its tokens; it has not learned zebra, 猫$/),
+  ]);
+  expect(unknownLines(['a zebra'], undefined)).toEqual([]);
 });

@@ -1,7 +1,8 @@
 /** `clipvq generate`: prompts in, PNG files out. */
 
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { Interrupted, UserError } from '../base/errors.ts';
+import type { Knowledge } from '../clip/knowledge.ts';
 import {
   type Condition,
   type EngineOptions,
@@ -10,10 +11,11 @@ import {
   Generator,
   type Passes,
 } from '../generation/generator.ts';
+import type { UsualScore } from '../generation/usual-scores.ts';
 import { contactSheet } from '../render/sheet.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { type EditOptions, readEdits, withEdits } from './edit-options.ts';
-import { type CommonOptions, whole, withClip, withCommon } from './options.ts';
+import { type CommonOptions, hiddenOption, whole, withClip, withCommon } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
 import { type PictureWriter, pictureWriter } from './picture-files.ts';
 import { type ProfileOptions, profiled, withProfile } from './profile.ts';
@@ -43,7 +45,7 @@ export function generateCommand(): Command {
     .requiredOption('--model <dir>', 'a run directory')
     .option('--prompts <file>', 'read prompts from a file, one a line; lines that begin with # are comments')
     .option('-n, --count <n>', 'pictures a prompt (default: 1)', whole(1))
-    .addOption(new Option('--number <n>').argParser(whole(1)).hideHelp())
+    .addOption(hiddenOption('--number <n>', whole(1)))
     .option('--seed <n>', 'seed of the first picture; the next ones count up', whole(0), 0)
     .option('--negative <text>', 'what pictures are guided away from')
     .option('--best-of <n>', 'draw n candidates for each picture and keep the one that CLIP scores highest', whole(1))
@@ -97,12 +99,15 @@ async function generateWith(
     const drawing = { count, seed, negative, bestOf, start: from, ...samplingOf(options), signal };
     if (sweep) return await writeSweep(generator, conditions, sweep, drawing, { write, display, json });
     const pictures = generator.pictures(conditions, { ...drawing, onProgress: display.count('sampling') });
+    for (const line of unknownLines(prompts, await generator.clip.knowledge(prompts))) display.note(line);
+    const usual = await generator.usualScores(prompts);
     const images: Written[] = [];
     await writePictures({ pictures, generator, write, total, out: options.out }, (written) => {
       // With --json the list is one document; else a line is out as soon as its picture is.
-      if (json) return void images.push(written);
+      const scored = { ...written, usualClipScore: usual?.[prompts.indexOf(written.prompt)] };
+      if (json) return void images.push(scored);
       display.end();
-      printResult(false, written, () => [lineOf(written, bestOf)]);
+      printResult(false, scored, () => [lineOf(scored, bestOf)]);
     });
     display.end();
     if (json) printResult(true, { images, seconds: (performance.now() - start) / 1000 }, () => []);
@@ -137,6 +142,17 @@ export interface Written {
   /** Of all candidates. */
   readonly meanClipScore: number;
   readonly passes: Passes;
+  /** What pictures that the model has learned from score with this prompt. */
+  readonly usualClipScore?: UsualScore | undefined;
+}
+
+/** What to know of prompts whose words a CLIP has not learned. */
+export function unknownLines(prompts: readonly string[], knowledge: readonly Knowledge[] | undefined): string[] {
+  return (knowledge ?? []).flatMap(({ share, unknown }, i) => {
+    if (unknown.length === 0) return [];
+    const known = `${(100 * share).toFixed(0)} % of its tokens`;
+    return `"${prompts[i]}": this model's CLIP was trained on captions with ${known}; it has not learned ${unknown.join(', ')}`;
+  });
 }
 
 /**
@@ -169,7 +185,8 @@ export async function writePictures(
   }
 }
 
-function lineOf({ path, prompt, clipScore, meanClipScore }: Written, bestOf = 1): string {
+function lineOf({ path, prompt, clipScore, meanClipScore, usualClipScore: usual }: Written, bestOf = 1): string {
   const without = bestOf > 1 ? `, best of ${bestOf}; without choosing ${meanClipScore.toFixed(3)}` : '';
-  return `${path}  CLIP score ${clipScore.toFixed(3)}${without}  "${prompt}"`;
+  const scale = usual ? ` (any picture: ${usual.mean.toFixed(3)} ± ${usual.deviation.toFixed(3)})` : '';
+  return `${path}  CLIP score ${clipScore.toFixed(3)}${scale}${without}  "${prompt}"`;
 }

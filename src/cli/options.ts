@@ -27,6 +27,10 @@ export function withCommon(command: Command): Command {
     .option('--debug', 'show stack traces');
 }
 
+/** A former name of an option: it works, and no help shows it. */
+export const hiddenOption = (flags: string, parse: (text: string) => number): Option =>
+  new Option(flags).argParser(parse).hideHelp();
+
 /** For commands that open a model: its CLIP may lie elsewhere than where it was trained. */
 export const withClip = (command: Command): Command =>
   command.option('--clip <folder|hub name>', "where the model's CLIP lies, if it was moved");

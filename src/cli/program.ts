@@ -23,11 +23,14 @@ async function programFor(args: readonly string[]): Promise<Command> {
 }
 
 /**
- * Mistakes in options end like all mistakes of the user: one line, code 2. The setting has to reach nested commands
- * too.
+ * Mistakes in options end like all mistakes of the user: one line, code 2; help wraps beside long options, too. Nested
+ * commands need it as well.
  */
 function strict(command: Command): void {
-  command.exitOverride().configureOutput({ outputError: () => {} });
+  command
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
+    .configureHelp({ minWidthToWrap: 20 });
   command.commands.forEach(strict);
 }
 

@@ -12,8 +12,29 @@ const BRIEF = 2000;
 /** Steps over which the numbers of a progress line are averaged, about. */
 const SMOOTHING = 20;
 
-/** Names of numbers where the line has others than the log. `clipvq train --help` explains them. */
-export const labels: Readonly<Record<string, string>> = { gradientNorm: '|g|', psnr: 'PSNR' };
+/** Names of numbers where the line has others than the log. */
+const labels: Readonly<Record<string, string>> = { gradientNorm: '|g|', psnr: 'PSNR' };
+
+/** What the numbers of training mean, by their names in the log. */
+export const meanings: Readonly<Record<string, string>> = {
+  loss: 'what the stage minimises: of the CLIP the contrastive loss, of the tokenizer all its parts together, of the diffusion model the bound on the likelihood in nats a code',
+  accuracy: 'of the CLIP: share of a batch whose own text is the nearest, and the other way round',
+  psnr: 'of the tokenizer: how well pictures come back, in dB; 20 is rough, 30 is good',
+  perplexity: 'as how many codes the codebook counts if all in use were used alike',
+  codesUsed: 'codes in use lately',
+  perceptual: 'perceptual distance of reconstructions from their pictures',
+  discriminator: 'loss of the discriminator',
+  adaptiveWeight: 'weight of the adversarial loss beside the others',
+  crossEntropy:
+    'of the diffusion model: of the codes of pictures given noisy ones, in nats; knowing nothing is ln of the number of codes',
+  gradientNorm: 'length of the gradient before it is clipped',
+  clipScore: 'of validation: cosine of pictures with their prompts under the CLIP',
+  waiting: 'share of the time in which the stage waited for pictures',
+};
+
+/** Names and meanings, for the help. */
+export const progressTerms = (): readonly (readonly [string, string])[] =>
+  Object.entries(meanings).map(([name, meaning]) => [labels[name] ?? name, meaning]);
 
 /**
  * A display that writes to stderr. Steps, rate and time left come first and fit into 60 columns; measured numbers

@@ -8,14 +8,16 @@ import { UserError } from '../base/errors.ts';
 import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { wholePicture } from '../data/pictures/crop.ts';
 import { readImage } from '../data/pictures/files.ts';
-import { psnr } from '../data/pictures/image.ts';
-import { openSource } from '../data/sources/open.ts';
+import { psnr, type RgbImage } from '../data/pictures/image.ts';
+import { isNamedSource } from '../data/sources/open.ts';
 import { Generator } from '../generation/generator.ts';
-import type { PictureSettings } from '../recipe/schema.ts';
-import { contactSheet } from '../render/sheet.ts';
-import { HELD_OUT_FACES_OFFSET } from '../training/pictures.ts';
+import { contactSheet, type SheetRow } from '../render/sheet.ts';
+import { RunDirectory } from '../run/directory.ts';
+import { openMeasuring } from '../training/measuring.ts';
+import { pictureOptions } from '../training/pictures.ts';
 import { type CommonOptions, engineOptions, whole, withClip, withCommon } from './options.ts';
-import { note, printResult } from './output.ts';
+import { interruptSignal, note, printResult } from './output.ts';
+import { ProgressDisplay } from './progress.ts';
 
 interface ReconstructOptions extends CommonOptions {
   readonly model: string;
@@ -30,26 +32,24 @@ export function reconstructCommand(): Command {
     .argument('<pictures...>', 'picture files, one folder, or faces for drawn faces the model has not seen')
     .requiredOption('--model <dir>', 'a run directory')
     .option('--out <file>', 'a sheet of originals above reconstructions', 'reconstructions.png')
-    .option('-n, --count <n>', 'at most so many pictures of a folder', whole(1), 16);
+    .option('-n, --count <n>', 'at most so many pictures of a folder, drawn at random', whole(1), 16);
   return withCommon(withClip(command)).action(reconstruct);
 }
 
 async function reconstruct(pictures: string[], options: ReconstructOptions): Promise<void> {
-  const generator = await Generator.load(options.model, { ...engineOptions(options), clip: options.clip });
+  const signal = interruptSignal();
+  const display = new ProgressDisplay();
+  const run = RunDirectory.open(options.model);
+  // Pictures that cannot be used are found before a model is loaded.
+  const originals = await read(run, pictures, options.count, signal, display);
+  display.end();
+  const generator = await Generator.load(options.model, { ...engineOptions(options), clip: options.clip, signal });
   try {
-    const { imageSize, pictures: settings } = generator.recipe;
-    const originals = await read(pictures, options.count, imageSize, settings);
     const images = originals.map(({ image }) => image);
     const back = await generator.decode(await generator.encode(images));
     const results = originals.map(({ name, image }, i) => ({ picture: name, psnr: psnr(image, back[i]!) }));
     const mean = results.reduce((sum, r) => sum + r.psnr, 0) / results.length;
-    const sheet = await contactSheet({
-      rows: [
-        { label: 'pictures', images },
-        { label: 'reconstructions', note: `${mean.toFixed(1)} dB`, images: back },
-      ],
-    });
-    writeFileAtomic(options.out, sheet);
+    writeFileAtomic(options.out, await contactSheet({ rows: pairedRows(images, back, `${mean.toFixed(1)} dB`) }));
     printResult(options.json ?? false, { sheet: options.out, psnr: mean, pictures: results }, () => [
       ...results.map((r) => `${r.psnr.toFixed(1)} dB  ${r.picture}`),
       `Mean ${mean.toFixed(2)} dB; sheet: ${options.out}`,
@@ -59,30 +59,48 @@ async function reconstruct(pictures: string[], options: ReconstructOptions): Pro
   }
 }
 
+/** Pictures in a row of a sheet. */
+const COLUMNS = 8;
+
+/** Originals above their reconstructions, in rows of so many. */
+export function pairedRows(images: readonly RgbImage[], back: readonly RgbImage[], quality: string): SheetRow[] {
+  return Array.from({ length: Math.ceil(images.length / COLUMNS) }, (_, row) => {
+    const some = <T>(all: readonly T[]) => all.slice(row * COLUMNS, (row + 1) * COLUMNS);
+    return [
+      { label: row === 0 ? 'pictures' : '', images: some(images) },
+      { label: row === 0 ? 'reconstructions' : '', ...(row === 0 && { note: quality }), images: some(back) },
+    ];
+  }).flat();
+}
+
 async function read(
+  run: RunDirectory,
   pictures: readonly string[],
   count: number,
-  size: number,
-  { background, crop, maxPixels }: PictureSettings,
+  signal: AbortSignal,
+  display: ProgressDisplay,
 ) {
+  const { imageSize, pictures: settings } = run.settings.recipe;
   const [first] = pictures as readonly [string, ...string[]];
-  const limits = { background, maxPixels: maxPixels && 1e6 * maxPixels };
-  // What training has seen of a picture, where that is the same each time.
-  const kept = crop === 'pad' ? wholePicture : undefined;
-  const isFolder = first === 'faces' || (fs.existsSync(first) && fs.statSync(first).isDirectory());
+  const isFolder = isNamedSource(first) || (fs.existsSync(first) && fs.statSync(first).isDirectory());
   if (!isFolder) {
-    const read = async (file: string) => ({
-      name: path.basename(file),
-      image: await readImage(file, size, { ...limits, crop: kept }),
-    });
-    return mapConcurrently(pictures.length, undefined, (i) => read(pictures[i]!));
+    // What training has seen of a picture, where that is the same each time.
+    const crop = settings.crop === 'pad' ? wholePicture : undefined;
+    const options = { ...pictureOptions(settings), crop };
+    return mapConcurrently(pictures.length, signal, async (i) => ({
+      name: path.basename(pictures[i]!),
+      image: await readImage(pictures[i]!, imageSize, options),
+    }));
   }
   if (pictures.length > 1) throw new UserError('Name picture files, or one folder, not both');
-  const source = await openSource(first, {
-    ...limits,
-    faces: { seed: 0, count, offset: HELD_OUT_FACES_OFFSET },
+  const { source, crop, caution } = await openMeasuring(run, first, {
+    count,
+    ...{ signal, display },
     onRejected: ({ path: file, reason }) => note(`left out: ${file}: ${reason}`),
   });
-  const indices = Array.from({ length: Math.min(count, source.size) }, (_, i) => i);
-  return Promise.all(indices.map(async (i) => ({ name: source.id(i), image: await source.read(i, size, kept) })));
+  if (caution !== undefined) note(caution);
+  return mapConcurrently(source.size, signal, async (i) => ({
+    name: source.id(i),
+    image: await source.read(i, imageSize, crop),
+  }));
 }

@@ -3,6 +3,7 @@
 import type { AddHelpTextContext } from 'commander';
 import { type Changes, makeRecipe } from '../recipe/recipe.ts';
 import { settingSchemas } from '../recipe/schema.ts';
+import { progressTerms } from './progress.ts';
 
 /** Wrapped at the width of the terminal, as the rest of the help. */
 export function settingsHelp({ command }: Pick<AddHelpTextContext, 'command'>): string {
@@ -12,9 +13,12 @@ export function settingsHelp({ command }: Pick<AddHelpTextContext, 'command'>): 
   help.prepareContext({ helpWidth: command.configureOutput().getOutHelpWidth?.() ?? 80 });
   const lines = [...settingSchemas].map(([path, schema]) => {
     const value = path.split('.').reduce<unknown>((at, key) => (at as Readonly<Record<string, unknown>>)[key], recipe);
-    return help.formatItem(`${path}=${JSON.stringify(value)}`, TERM_WIDTH, schema.description ?? '', help);
+    const term = `${path}=${JSON.stringify(value)}`;
+    return help.formatItem(term, Math.max(TERM_WIDTH, term.length), schema.description ?? '', help);
   });
-  return ['', `Settings for --set, with their values in preset ${recipe.preset}:`, ...lines].join('\n');
+  const terms = progressTerms().map(([term, meaning]) => help.formatItem(term, TERM_WIDTH, meaning, help));
+  const progress = ['', 'Progress lines: steps, rate and time left, then averages over about 20 steps:', ...terms];
+  return ['', `Settings for --set, with their values in preset ${recipe.preset}:`, ...lines, ...progress].join('\n');
 }
 
 /** Of the first column; longer settings take what they need. */

@@ -6,6 +6,7 @@ import { Command, Option } from 'commander';
 import { UserError } from '../base/errors.ts';
 import { estimateTraining } from '../bench/estimate.ts';
 import { machineSpeed } from '../bench/speed.ts';
+import { isToBeFetched } from '../clip/clip-source.ts';
 import { openEmbedder } from '../clip/embedder.ts';
 import { type ClipReport, clipFault } from '../clip/report.ts';
 import type { Recall } from '../clip/retrieval.ts';
@@ -16,7 +17,8 @@ import { presets } from '../recipe/recipe.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
 import { isMadeFrom } from '../run/lineage.ts';
 import { createFrom, settingsFrom } from '../run/origin.ts';
-import { openPictures } from '../training/pictures.ts';
+import { holdingOut } from '../training/held-out.ts';
+import { openPictures, type Pictures } from '../training/pictures.ts';
 import { trainPipeline } from '../training/pipeline.ts';
 import { type StageName, stageNames, stages, stagesOf } from '../training/stages.ts';
 import { filesIn } from '../vqgan/lpips-weights.ts';
@@ -137,8 +139,10 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   // Whatever cannot work is found before anything is written or trained.
   if (!resumed) RunDirectory.assertFree(folder);
   if (options.lpips !== undefined) checkLpips(options.lpips, wanted);
-  const dim = wanted.clip === 'compact' ? wanted.recipe.clip.dim : await tryClip(wanted.clip, options, signal, display);
   const names = chosenStages(options, wanted);
+  // A CLIP that has to be fetched waits until the pictures are found to be in order.
+  const isLater = isToBeFetched(wanted.clip, options);
+  const dim = isLater ? DEFAULT_CLIP_DIM : await widthOf(wanted, options, signal, display);
   const settings = again ? wanted : await fitted(wanted, names, dim, options);
   for (const sentence of again?.notes ?? []) note(sentence);
   checkMemory(options, settings, names, dim, resumed);
@@ -148,6 +152,8 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
     : undefined;
   const few = pictures && fewPictures(pictures.source.size);
   if (few !== undefined) note(few);
+  if (pictures && pictures.heldOut.size > 0) note(heldOutLine(pictures));
+  if (isLater) checkMemory(options, settings, names, await widthOf(wanted, options, signal, display), resumed);
   const begin = () => (source ? createFrom(source, folder, settings) : RunDirectory.create(folder, settings));
   const run = resumed?.changed(settings) ?? begin();
 
@@ -182,6 +188,9 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   ]);
 }
 
+const heldOutLine = ({ heldOut, source }: Pictures): string =>
+  `${heldOut.size} of ${source.size + heldOut.size} pictures are held out for clipvq evaluate and reconstruct (--set pictures.holdOut=0: train on all)`;
+
 /** What to do with what was trained. */
 function nextStep(run: RunDirectory, names: readonly StageName[], fault: string | undefined): string {
   const isClipAlone = names.every((name) => stages[name].sees === 'pairs');
@@ -206,7 +215,13 @@ function clipLines({ heldOut, retrieval, zeroShot }: ClipReport): string[] {
 }
 
 /** Fetch the CLIP, if it is not here yet, see that it opens, and say how wide its embeddings are. */
-async function tryClip(model: string, { offline }: TrainCommandOptions, signal: AbortSignal, display: ProgressDisplay) {
+async function widthOf(
+  { clip: model, recipe }: RunSettings,
+  { offline }: TrainCommandOptions,
+  signal: AbortSignal,
+  display: ProgressDisplay,
+): Promise<number> {
+  if (model === 'compact') return recipe.clip.dim;
   const megabytes = display.count('fetching the CLIP, MB');
   const onProgress = (done: number, total: number) => megabytes(Math.round(done / 1e6), Math.ceil(total / 1e6));
   const clip = await openEmbedder(model, { offline, signal, onProgress });
@@ -288,7 +303,8 @@ function newSettings(
     throw new UserError(
       `${data} holds captioned pictures, which only a CLIP learns from: add --stage clip, or name the pictures alone with --data <folder>`,
     );
-  return { seed, data: absolute(data), clip: absolute(chosen), recipe: recipeOf({ preset, recipe, set }) };
+  const held = recipe === undefined ? holdingOut(data, set) : set;
+  return { seed, data: absolute(data), clip: absolute(chosen), recipe: recipeOf({ preset, recipe, set: held }) };
 }
 
 /** Folders are remembered by their full path, so that a run can be resumed from anywhere. */

@@ -5,6 +5,9 @@ const COMMON = ['config.json', 'preprocessor_config.json', 'tokenizer.json', 'to
 /** Taken along where they exist. */
 const OPTIONAL = ['processor_config.json'] as const;
 
+/** Needed files as messages name them. */
+export const LAYOUT = `${COMMON.join(', ')}, onnx/text_model.onnx and onnx/vision_model.onnx`;
+
 /** Precisions by the ending of their files, the best first. */
 const PRECISIONS = [
   { dtype: 'fp32', ending: '' },

@@ -2,6 +2,7 @@
 
 import type { RgbImage } from '../data/pictures/image.ts';
 import type { ClipSource } from './clip-source.ts';
+import type { Knowledge } from './knowledge.ts';
 
 export interface ClipWorkerOptions {
   readonly source: ClipSource;
@@ -21,6 +22,8 @@ export interface ClipCalls {
   facts(request: Readonly<Record<never, never>>): ClipFacts;
   /** [images, dim] */
   images(request: { readonly images: readonly RgbImage[] }): Float32Array;
+  /** For each text; undefined for a CLIP that does not say which tokens it has learned. */
+  knowledge(request: { readonly texts: readonly string[] }): readonly Knowledge[] | undefined;
   /** [texts, dim] */
   texts(request: { readonly texts: readonly string[]; readonly truncate: boolean }): Float32Array;
 }

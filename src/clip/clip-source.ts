@@ -7,8 +7,8 @@ import { UserError } from '../base/errors.ts';
 import { fileError } from '../checkpoint/file-errors.ts';
 import { hashFile } from '../checkpoint/hash-file.ts';
 import { MOST_TEXT, openRegular } from '../checkpoint/regular-file.ts';
-import { chooseFiles, type Networks, networksAmong } from './clip-files.ts';
-import { fetchFromHub, type HubOptions } from './hub.ts';
+import { chooseFiles, LAYOUT, type Networks, networksAmong } from './clip-files.ts';
+import { fetchedBefore, fetchFromHub, type HubOptions, isOffline } from './hub.ts';
 import { SHIPPED, shippedClip } from './shipped.ts';
 
 /** A CLIP on the disk. */
@@ -22,8 +22,8 @@ export interface ClipSource {
 
 /**
  * Tell a folder from a hub name: `shipped` is the CLIP that comes with the package, what exists as a folder is one, and
- * so is everything that is not of the form `owner/name`. Returns a folder's full path, or the hub name as it is.
- * Nothing is fetched.
+ * so is everything that is not of the form `owner/name`, or whose owner is a folder. Returns a folder's full path, or
+ * the hub name as it is. Nothing is fetched.
  * @throws UserError if the folder does not exist or lacks a file.
  */
 export function clipName(model: string): string {
@@ -31,7 +31,7 @@ export function clipName(model: string): string {
   if (model === SHIPPED) return shippedClip();
   if (!fs.existsSync(model))
     throw new UserError(
-      `There is no CLIP in ${model}: give a folder exported by clipvq train, or a hub name (owner/name)`,
+      `There is no CLIP in ${model}: give a folder that clipvq train has made or one with ${LAYOUT}, or a hub name (owner/name)`,
     );
   return sourceIn(path.resolve(model), model).folder;
 }
@@ -44,7 +44,15 @@ export async function resolveClip(model: string, options: HubOptions = {}): Prom
   return sourceIn(isHubName(model) ? await fetchFromHub(model, options) : clipName(model), model);
 }
 
-const isHubName = (model: string): boolean => !fs.existsSync(model) && /^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(model);
+/** Whether opening a CLIP will fetch it: it is no folder, was not fetched before, and may be. */
+export const isToBeFetched = (model: string, options: HubOptions = {}): boolean =>
+  isHubName(model) && fetchedBefore(model, options) === undefined && !isOffline(options);
+
+/** Of the form `owner/name`, and neither a folder that is there nor one that is missing from a folder that is there. */
+const isHubName = (model: string): boolean => {
+  const [, owner] = /^([\w-][\w.-]*)\/[\w-][\w.-]*$/.exec(model) ?? [];
+  return owner !== undefined && !fs.existsSync(model) && !fs.existsSync(owner);
+};
 
 function sourceIn(folder: string, model: string): ClipSource {
   const files = filesIn(folder);

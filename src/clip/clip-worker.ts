@@ -15,6 +15,7 @@ import { serveThread, threadOptions } from '../base/worker-calls.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
 import type { ClipCalls, ClipFacts, ClipWorkerOptions } from './clip-protocol.ts';
 import { hashClip } from './clip-source.ts';
+import { type Knowledge, knowledgeOf, tokenRows } from './knowledge.ts';
 import { within } from './time-limit.ts';
 
 const { source, threads } = threadOptions<ClipWorkerOptions>();
@@ -25,6 +26,7 @@ interface Clip {
   embedImages(images: readonly RgbImage[]): Promise<Float32Array>;
   /** [texts, dim] */
   embedTexts(texts: readonly string[], truncate: boolean): Promise<Float32Array>;
+  knowledge(texts: readonly string[]): readonly Knowledge[] | undefined;
 }
 
 /** What the library's models give for one side, the first of these that a model has. */
@@ -105,6 +107,11 @@ async function load(): Promise<Clip> {
       for (const text of texts)
         checkText(text, truncate ? 0 : tokenized(() => tokenizer.encode(text).length), contextLength);
       return unitRows(await embed('text', words(texts)), dim);
+    },
+    knowledge(texts) {
+      const rows = tokenRows(folder);
+      const encode = (text: string) => tokenized(() => tokenizer.encode(text, { add_special_tokens: false }));
+      return rows && texts.map((text) => knowledgeOf(text, rows, tokenizer.pad_token_id ?? -1, encode));
     },
   };
 }
@@ -192,5 +199,6 @@ const handedOver = (rows: Float32Array): HandedOver<Float32Array> => new HandedO
 serveThread<ClipCalls>({
   facts: async () => (await open()).facts,
   images: async ({ images }) => handedOver(await (await open()).embedImages(images)),
+  knowledge: async ({ texts }) => (await open()).knowledge(texts),
   texts: async ({ texts, truncate }) => handedOver(await (await open()).embedTexts(texts, truncate)),
 });

@@ -9,6 +9,7 @@ import { engineThreadsReady } from '../engine/thread-host.ts';
 import type { ClipCalls, ClipWorkerOptions } from './clip-protocol.ts';
 import { resolveClip } from './clip-source.ts';
 import type { HubOptions } from './hub.ts';
+import type { Knowledge } from './knowledge.ts';
 
 /** It keeps the process alive only while it loads or embeds. */
 export interface ClipEmbedder {
@@ -25,6 +26,11 @@ export interface ClipEmbedder {
    * @throws UserError naming the first text that is empty or, unless `truncate` is set, longer than the context.
    */
   embedTexts(texts: readonly string[], options?: { readonly truncate?: boolean }): Promise<Float32Array>;
+  /**
+   * What the CLIP has learned of texts; undefined for one that does not say, as all of the hub, which have met nearly
+   * every word.
+   */
+  knowledge(texts: readonly string[]): Promise<readonly Knowledge[] | undefined>;
   /** Stop the worker once the calls that are under way are answered; later calls are rejected. */
   close(): Promise<void>;
   /** `close`, for `await using`. */
@@ -61,6 +67,7 @@ export async function openEmbedder(model: string, options: EmbedderOptions = {})
       embedImages: (images) => inBatches(images, dim, (some) => worker.call('images', { images: some.map(detached) })),
       embedTexts: (texts, { truncate = false } = {}) =>
         inBatches(texts, dim, (some) => worker.call('texts', { texts: some, truncate })),
+      knowledge: (texts) => worker.call('knowledge', { texts }),
       close,
       [Symbol.asyncDispose]: close,
     };

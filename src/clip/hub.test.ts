@@ -13,6 +13,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { TINY_CLIP, type TinyKind, writeTinyClip } from '../../test/support/tiny-clip.ts';
 import { UserError } from '../base/errors.ts';
 import { chooseFiles } from './clip-files.ts';
+import { clipName, isToBeFetched } from './clip-source.ts';
 import { openEmbedder } from './embedder.ts';
 import { fetchFromHub } from './hub.ts';
 
@@ -216,6 +217,25 @@ describe('fetching', () => {
     expect(await refusal(fetchFromHub('tiny/clip', { cacheDir }))).toMatch(
       /cannot be fetched \(.*\): check the network/,
     );
+  });
+
+  it('names the files, their layout and the ways on, where there is no network', async () => {
+    vi.stubEnv('HF_ENDPOINT', 'http://127.0.0.1:9');
+    for (const offline of [false, true]) {
+      const says = await refusal(fetchFromHub('tiny/clip', { cacheDir, offline }));
+      for (const part of ['tiny/clip', 'onnx/vision_model.onnx', '--clip <folder>', '--clip shipped', '--stage clip'])
+        expect(says).toContain(part);
+    }
+  });
+
+  it('does not take a folder that is missing for a name of the hub', async () => {
+    expect(() => clipName('src/nowhere')).toThrow(/no CLIP in src\/nowhere.*onnx\/text_model\.onnx/);
+    expect(clipName('tiny/clip')).toBe('tiny/clip');
+    expect(isToBeFetched('src/nowhere', { cacheDir })).toBe(false);
+    expect(isToBeFetched('tiny/clip', { cacheDir, offline: true })).toBe(false);
+    expect(isToBeFetched('tiny/clip', { cacheDir })).toBe(true);
+    await fetchFromHub('tiny/clip', { cacheDir });
+    expect(isToBeFetched('tiny/clip', { cacheDir })).toBe(false);
   });
 
   it('goes through the proxy of the environment, and past it where NO_PROXY says so', async () => {

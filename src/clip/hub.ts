@@ -11,9 +11,9 @@ import { option } from '../base/options.ts';
 import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
 import { cacheFolder } from '../checkpoint/cache-folder.ts';
 import { download, type GitFile, type RemoteFile } from '../checkpoint/download.ts';
-import { request } from '../checkpoint/network.ts';
+import { request, Unreachable } from '../checkpoint/network.ts';
 import { readText } from '../checkpoint/regular-file.ts';
-import { chooseFiles } from './clip-files.ts';
+import { chooseFiles, LAYOUT } from './clip-files.ts';
 
 export interface HubOptions {
   /** Where models are kept; by default the user's cache folder. */
@@ -41,15 +41,46 @@ const revisionSchema = z.object({
  * @throws UserError saying what to do: unknown name, gated model, no network, wrong content, full disk.
  */
 export async function fetchFromHub(name: string, options: HubOptions = {}): Promise<string> {
-  const { cacheDir = cacheFolder(), revision = 'main' } = options;
-  const root = path.join(path.resolve(cacheDir), 'hub', ...name.split('/'));
-  const reference = path.join(root, 'refs', encodeURIComponent(revision));
-  const known = fs.existsSync(reference) ? path.join(root, readText(reference, 1024).trim()) : undefined;
-  if (known && fs.existsSync(path.join(known, COMPLETE))) return known;
-  if (options.offline || isSet(process.env.HF_HUB_OFFLINE))
+  const fetched = fetchedBefore(name, options);
+  if (fetched !== undefined) return fetched;
+  const { root } = placesOf(name, options);
+  if (isOffline(options))
     throw new UserError(
-      `The CLIP ${name} is not in ${root}, and nothing may be fetched: run once without ${option('offline')} (and HF_HUB_OFFLINE), or give a local folder`,
+      `The CLIP ${name} is not in ${root}, and nothing may be fetched: run once without ${option('offline')} (and HF_HUB_OFFLINE), ${WAYS_ON}`,
     );
+  try {
+    return await fetchInto(root, name, options);
+  } catch (error) {
+    if (!(error instanceof Unreachable)) throw error;
+    throw new UserError(
+      `There is no folder ${name}, and the CLIP of that name on the hub cannot be fetched (${error.reason}): check the network (HF_ENDPOINT names a mirror), ${WAYS_ON}`,
+      { cause: error },
+    );
+  }
+}
+
+/** Whether nothing may be fetched. */
+export const isOffline = ({ offline }: HubOptions): boolean =>
+  offline === true || !['', '0', 'false'].includes(process.env.HF_HUB_OFFLINE ?? '');
+
+/** What else there is for whoever cannot fetch. */
+const WAYS_ON = `or fetch ${LAYOUT} elsewhere, put them into a folder as they are named, and give --clip <folder>; without any network, --clip shipped is a CLIP of drawn faces, and clipvq train --stage clip --data pairs.jsonl trains one on your own captions`;
+
+/** Where a model is kept, and the file that names the commit of its revision. */
+function placesOf(name: string, { cacheDir = cacheFolder(), revision = 'main' }: HubOptions) {
+  const root = path.join(path.resolve(cacheDir), 'hub', ...name.split('/'));
+  return { root, revision, reference: path.join(root, 'refs', encodeURIComponent(revision)) };
+}
+
+/** The folder of a hub model that was fetched whole; undefined if it was not. */
+export function fetchedBefore(name: string, options: HubOptions = {}): string | undefined {
+  const { root, reference } = placesOf(name, options);
+  const known = fs.existsSync(reference) ? path.join(root, readText(reference, 1024).trim()) : undefined;
+  return known !== undefined && fs.existsSync(path.join(known, COMPLETE)) ? known : undefined;
+}
+
+async function fetchInto(root: string, name: string, options: HubOptions): Promise<string> {
+  const { revision, reference } = placesOf(name, options);
   const { sha, siblings } = await lookUp(name, revision, options.signal);
   const folder = path.join(root, sha);
   const chosen = chooseFiles(siblings.map(({ rfilename }) => rfilename));
@@ -72,9 +103,6 @@ export const endpoint = (): string => (process.env.HF_ENDPOINT || 'https://huggi
 
 const authorization = (): Record<string, string> =>
   process.env.HF_TOKEN ? { Authorization: `Bearer ${process.env.HF_TOKEN}` } : {};
-
-/** Whether a variable of the environment such as HF_HUB_OFFLINE is on. */
-export const isSet = (value: string | undefined): boolean => value !== undefined && !['', '0', 'false'].includes(value);
 
 const pathOf = (file: string): string => file.split('/').map(encodeURIComponent).join('/');
 

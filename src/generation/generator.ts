@@ -13,7 +13,7 @@ import type { Recipe } from '../recipe/schema.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { checkMadeFrom } from '../run/lineage.ts';
 import { openRunClip, openRunEncoder } from '../run/models.ts';
-import { readStatistics } from '../run/statistics.ts';
+import { readStatistics, statisticsIfAny } from '../run/statistics.ts';
 import type { Encoder } from '../vqgan/codec.ts';
 import { bestOfEach } from './choosing.ts';
 import type { Condition } from './conditions.ts';
@@ -30,6 +30,7 @@ import { checkWidths, type LoadOptions, type LoadProgress, loadModel } from './l
 import { checkPictures, type GenerateOptions, type Request, requestOf, type Wanted } from './options.ts';
 import { provenanceTexts } from './provenance.ts';
 import type { StartCodes } from './start.ts';
+import { type UsualScore, usualScores } from './usual-scores.ts';
 
 export type { RgbImage } from '../data/pictures/image.ts';
 export type { SamplerName } from '../diffusion/samplers/index.ts';
@@ -198,6 +199,18 @@ export class Generator {
         pictures: isLast ? await this.finished(request, wanted, { targets, start }, frame) : undefined,
       };
     }
+  }
+
+  /**
+   * What pictures that the model has learned from score with prompts, whatever they show: a scale for `clipScore`.
+   * Undefined for a model that keeps no statistics of them.
+   */
+  async usualScores(prompts: readonly string[]): Promise<readonly UsualScore[] | undefined> {
+    const statistics = statisticsIfAny(this.run, this.clip.dim);
+    if (!statistics) return undefined;
+    const { promptPrefix } = this.recipe.sampling;
+    const texts = await this.clip.embedTexts(prompts.map((prompt) => promptPrefix + prompt));
+    return usualScores(texts, statistics.anchors, this.clip.dim);
   }
 
   /** Codes a picture. */

@@ -9,7 +9,7 @@ import type { Recipe } from './schema.ts';
 const ADDED = {
   clip: { gapWeight: 0, imageTower: '' },
   diffusion: { fold: 1 },
-  pictures: { duplicates: 'once', exclude: [], maxPixels: 100 },
+  pictures: { duplicates: 'once', exclude: [], maxPixels: 100, holdOut: 0 },
   sampling: { correction: 'none' },
 } as const;
 

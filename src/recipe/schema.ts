@@ -42,6 +42,12 @@ const pictures = z.strictObject({
     .default([])
     .describe('names of pictures to leave out, as data check lists them; * stands for anything'),
   maxPixels: positive().max(1000).default(100).describe('megapixels; larger pictures are left out undecoded'),
+  holdOut: fraction()
+    .max(0.5)
+    .default(0)
+    .describe(
+      'share of the pictures that no stage learns from, for evaluate and reconstruct; new runs on files hold out 0.02',
+    ),
 });
 
 const clip = z.strictObject({

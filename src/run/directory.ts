@@ -19,6 +19,7 @@ import { parseRecipe } from '../recipe/recipe.ts';
 import type { RunSettings } from '../stage/context.ts';
 import { fingerprint } from '../stage/fingerprint.ts';
 import { lockRun } from './lock.ts';
+import { MODELSPEC } from './modelspec.ts';
 import { PROVENANCE } from './provenance.ts';
 
 export type { RunSettings } from '../stage/context.ts';
@@ -26,7 +27,7 @@ export type { RunSettings } from '../stage/context.ts';
 const FORMAT = 'clip-vqdiffusion run';
 const VERSION = 1;
 /** Metadata of a model. */
-const MODEL_TEXTS: readonly string[] = ['format', 'version', 'latents', ...PROVENANCE];
+const MODEL_TEXTS: readonly string[] = ['format', 'version', 'latents', ...PROVENANCE, ...MODELSPEC];
 /** No settings fill more, in bytes. */
 const MOST_SETTINGS = 2 ** 24;
 
@@ -230,7 +231,7 @@ export class RunDirectory {
    */
   stageHash(stage: string): string {
     const hash = createHash('sha256');
-    hashWithoutTexts(hash, this.file(stage, 'model.safetensors'), PROVENANCE);
+    hashWithoutTexts(hash, this.file(stage, 'model.safetensors'), [...PROVENANCE, ...MODELSPEC]);
     return hash.digest('hex');
   }
 }

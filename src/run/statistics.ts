@@ -12,7 +12,10 @@ import type { RunDirectory } from './directory.ts';
 
 const FORMAT = 'clip-vqdiffusion embedding statistics';
 
-const fileOf = (run: RunDirectory): string => run.file('diffusion', 'embeddings.safetensors');
+/** Where they lie in a run. */
+export const STATISTICS = ['diffusion', 'embeddings.safetensors'] as const;
+
+const fileOf = (run: RunDirectory): string => run.file(...STATISTICS);
 
 /** @param id identity of the pictures and models that the statistics are of. */
 export function saveStatistics(run: RunDirectory, { images, texts, anchors }: EmbeddingStatistics, id: string): void {
@@ -30,6 +33,10 @@ export function saveStatistics(run: RunDirectory, { images, texts, anchors }: Em
 /** Whether a run holds the statistics of these pictures and models. */
 export const hasStatistics = (run: RunDirectory, id: string): boolean =>
   fs.existsSync(fileOf(run)) && readSafetensors(fileOf(run)).metadata.id === id;
+
+/** The same for any use; undefined if the run has none. @throws UserError as `readStatistics` does. */
+export const statisticsIfAny = (run: RunDirectory, dim: number): EmbeddingStatistics | undefined =>
+  fs.existsSync(fileOf(run)) ? readStatistics(run, 'none', dim) : undefined;
 
 /**
  * What a correction other than none needs.

@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { readText } from '../checkpoint/regular-file.ts';
 import type { InventoryLine } from '../data/sources/inventory.ts';
-import type { ImageSource } from '../data/sources/source.ts';
+import { type ImageSource, partOf } from '../data/sources/source.ts';
 import type { RunDirectory } from '../run/directory.ts';
 
 const FILE = 'cache/order.txt';
@@ -39,13 +39,5 @@ export function inOrder(
   const all = Int32Array.from([...rows, ...fresh]);
   const order = [...known, ...fresh.map((row) => source.contentId(row))];
   if (all.every((row, i) => row === i)) return { source, order };
-  return {
-    source: {
-      ...source,
-      id: (index) => source.id(all[index]!),
-      contentId: (index) => source.contentId(all[index]!),
-      read: (index, imageSize, crop) => source.read(all[index]!, imageSize, crop),
-    },
-    order,
-  };
+  return { source: partOf(source, all), order };
 }

@@ -12,6 +12,7 @@ import type { ImageSource } from '../data/sources/source.ts';
 import type { PictureSettings } from '../recipe/schema.ts';
 import type { RunDirectory } from '../run/directory.ts';
 import type { RunSettings, Watch } from '../stage/context.ts';
+import { heldApart } from './held-out.ts';
 import { inOrder, keepOrder, knownOrder } from './order.ts';
 
 /** Where faces begin that no stage learns from, for measuring. */
@@ -20,6 +21,8 @@ export const HELD_OUT_FACES_OFFSET = 2_000_000_000;
 /** Pictures to learn from, and those that were left out. */
 export interface Pictures {
   readonly source: ImageSource;
+  /** Pictures that are kept for measuring (`pictures.holdOut`); there may be none. */
+  readonly heldOut: ImageSource;
   readonly rejected: readonly Rejected[];
   /** What the look at them found, to save the next one. Empty for built-in sets. */
   readonly inventory: readonly InventoryLine[];
@@ -43,7 +46,7 @@ export async function openPictures(
   const rejected: Rejected[] = [];
   const inventory: InventoryLine[] = [];
   const known = resumed && knownLines(resumed);
-  const source = await openSource(data, {
+  const all = await openSource(data, {
     faces: { seed, count: recipe.images, offset: 0 },
     ...pictureOptions(recipe.pictures),
     known,
@@ -55,12 +58,13 @@ export async function openPictures(
     onProgress: display.count('checking'),
     onRejected: (file) => rejected.push(file),
   });
-  if (inventory.length === 0) return { source, rejected, inventory, order: [] };
-  return { ...inOrder(source, resumed ? knownOrder(resumed, known ?? []) : []), rejected, inventory };
+  const { training: source, heldOut } = heldApart(all, recipe.pictures.holdOut);
+  if (inventory.length === 0) return { source, heldOut, rejected, inventory, order: [] };
+  return { ...inOrder(source, resumed ? knownOrder(resumed, known ?? []) : []), heldOut, rejected, inventory };
 }
 
 /** What the settings say of opening pictures. */
-const pictureOptions = ({ background, duplicates, exclude, maxPixels }: PictureSettings) => ({
+export const pictureOptions = ({ background, duplicates, exclude, maxPixels }: PictureSettings) => ({
   background,
   duplicates,
   exclude,

@@ -55,6 +55,7 @@ const stepOf = (run: RunDirectory, stage: StageName) =>
 it('trains the same model when its pictures are renamed and moved half-way, and goes on when one joins or is away', async () => {
   const whole = RunDirectory.create(path.join(folder, 'whole'), settings);
   await train(whole, both);
+  expect(fs.readFileSync(whole.file('README.md'), 'utf8')).toContain('a folder of the owner, 8 of them');
   const parts = RunDirectory.create(path.join(folder, 'parts'), settings);
   await train(parts, both, { maxSteps: 5 });
   fs.mkdirSync(path.join(pictures, 'sub'));

@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import type { ClipReport } from '../clip/report.ts';
+import { writeCard } from '../run/card-facts.ts';
 import { checkMadeFrom } from '../run/lineage.ts';
 import { lockRun } from '../run/lock.ts';
 import { sweepRun } from '../run/sweep.ts';
@@ -53,7 +54,9 @@ export async function trainPipeline(options: PipelineOptions): Promise<Trained> 
       hasTrained ||= done.isTrained;
       seconds[name] = (performance.now() - start) / 1000;
     }
-    if (hasTrained) await drawRunCurves(options.run);
+    const { run } = options;
+    if (hasTrained) await drawRunCurves(run);
+    if (hasTrained && run.hasModel('tokenizer') && run.hasModel(run.denoiserStage)) await writeCard(run);
     return { seconds, hasTrained, clip: reports.clip as ClipReport | undefined };
   } finally {
     for (const source of [data.pairs, data.pictures, data.latents]) source.close();

@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Interrupted, UserError } from '../base/errors.ts';
+import { isToBeFetched } from '../clip/clip-source.ts';
 import { openEmbedder } from '../clip/embedder.ts';
 import type { ClipReport } from '../clip/report.ts';
 import { isNamedSource } from '../data/sources/open.ts';
@@ -12,6 +13,7 @@ import { changedRecipe, makeRecipe } from '../recipe/recipe.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
 import type { Progress, TrainingDisplay } from '../stage/display.ts';
+import { holdingOut } from './held-out.ts';
 import { cappedSettings } from './lengths.ts';
 import { openPictures } from './pictures.ts';
 import { trainPipeline } from './pipeline.ts';
@@ -90,8 +92,12 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
     signal.throwIfAborted();
     const chosen = stages ?? stagesOf(settings);
     const needsPictures = chosen.some((stage) => stage !== 'clip');
-    if (needsPictures && settings.clip !== 'compact') await tryClip(settings.clip, offline, signal, display);
+    const needsClip = needsPictures && settings.clip !== 'compact';
+    // A CLIP that has to be fetched waits until the pictures are found to be in order.
+    const isLater = isToBeFetched(settings.clip, { offline });
+    if (needsClip && !isLater) await tryClip(settings.clip, offline, signal, display);
     const pictures = needsPictures ? await openPictures(settings, { signal, display }, resumed) : undefined;
+    if (needsClip && isLater) await tryClip(settings.clip, offline, signal, display);
     const run = resumed ?? RunDirectory.create(options.run, settings);
     const { seconds, clip } = await trainPipeline({
       run,
@@ -151,7 +157,9 @@ function newSettings(options: TrainingOptions): RunSettings {
     );
   if (isPairsFile(data) && (stages === undefined || stages.some((stage) => stage !== 'clip')))
     throw new UserError(`${data} holds captioned pictures, which only a CLIP learns from: train the stage clip alone`);
-  return { seed, data: absolute(data), clip: absolute(clip), recipe: recipeOf(options) };
+  // A whole recipe is taken as it is.
+  const recipe = recipeOf(options.recipe ? options : { ...options, set: holdingOut(data, options.set) });
+  return { seed, data: absolute(data), clip: absolute(clip), recipe };
 }
 
 /** Folders are remembered by their full path, so that a run can be resumed from anywhere. */

@@ -314,7 +314,7 @@ describe('train --estimate', () => {
 
 describe('evaluate and reconstruct', () => {
   it('print their numbers', () => {
-    const evaluated = clipvq('evaluate', '--model', 'run', '--count', '8', '-n', '1', '--json');
+    const evaluated = clipvq('evaluate', '--model', 'run', '--pictures', '8', '-n', '1', '--json');
     expect(evaluated.status, evaluated.stderr).toBe(0);
     expect(JSON.parse(evaluated.stdout)).toMatchObject({
       pictures: 8,

@@ -20,14 +20,14 @@ export const TINY_CLIP = {
  */
 export type TinyKind = 'clip' | 'siglip' | 'joint';
 
-/** Write the folder. All kinds embed alike. */
-export function writeTinyClip(folder: string, kind: TinyKind): void {
+/** Write the folder. All kinds embed alike. Weights beside the networks, with which tokens are known, are kept by request. */
+export function writeTinyClip(folder: string, kind: TinyKind, { keepWeights = false } = {}): void {
   const texts = ['a red hat', 'a blue shoe on the left', 'green trees and red flowers'];
   const bpe = trainBpe(texts, TINY_CLIP.vocabulary);
   const { rows, known } = bpe.rowsOf(texts);
   const params = initialize(clipParameters(TINY_CLIP, known), 1);
   exportClip(folder, { settings: TINY_CLIP, bpe, rows, params });
-  fs.rmSync(path.join(folder, 'model.safetensors'));
+  if (!keepWeights) fs.rmSync(path.join(folder, 'model.safetensors'));
   if (kind === 'clip') return;
 
   const pixels = { pixel_values: g.f32(1, 3, TINY_CLIP.imageSize, TINY_CLIP.imageSize) };

@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { messageOf } from '../../base/errors.ts';
 import { cacheFolder } from '../../checkpoint/cache-folder.ts';
 import { request } from '../../checkpoint/network.ts';
-import { endpoint, isSet } from '../../clip/hub.ts';
+import { endpoint, isOffline } from '../../clip/hub.ts';
 
 export interface Machine {
   readonly node: string;
@@ -167,8 +167,10 @@ function canWrite(folder: string): boolean {
 
 async function tryHub({ offline, patience = PATIENCE, signal }: MachineOptions): Promise<Hub> {
   const address = endpoint();
-  const proxy = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].some((name) => isSet(process.env[name]));
-  if (offline || isSet(process.env.HF_HUB_OFFLINE)) return { address, state: 'skipped', reason: undefined, proxy };
+  const proxy = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].some(
+    (name) => (process.env[name] ?? '') !== '',
+  );
+  if (offline || isOffline({})) return { address, state: 'skipped', reason: undefined, proxy };
   const limit = AbortSignal.timeout(patience);
   try {
     const both = signal ? AbortSignal.any([signal, limit]) : limit;

@@ -25,6 +25,15 @@ export interface ImageSource {
   read(index: number, imageSize: number, crop?: Crop): Promise<RgbImage>;
 }
 
+/** The pictures of these rows, in their order, as a source of their own. */
+export const partOf = (source: ImageSource, rows: Int32Array): ImageSource => ({
+  ...source,
+  size: rows.length,
+  id: (index) => source.id(rows[index]!),
+  contentId: (index) => source.contentId(rows[index]!),
+  read: (index, imageSize, crop) => source.read(rows[index]!, imageSize, crop),
+});
+
 export interface LoadOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;

@@ -1,0 +1,43 @@
+/**
+ * What of a text a compact CLIP has learned: its tokenizer spells any text, but tokens that no caption had all share
+ * one embedding.
+ */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { readTensorOf } from '../checkpoint/safetensors.ts';
+import { ROWS } from './export.ts';
+
+export interface Knowledge {
+  /** Share of the text's tokens that occurred in the captions the CLIP was trained on, in [0, 1]. */
+  readonly share: number;
+  /** Words with a token that did not. */
+  readonly unknown: readonly string[];
+}
+
+/**
+ * The place of every token in the table of embeddings, of a CLIP that this program has trained; undefined for others.
+ */
+export function tokenRows(folder: string): Int32Array | undefined {
+  const file = path.join(folder, 'model.safetensors');
+  if (!fs.existsSync(file)) return undefined;
+  const rows = readTensorOf(file, ROWS)?.data;
+  return rows instanceof Int32Array ? rows : undefined;
+}
+
+/** @param encode the tokens of a text, without start and end. @param pad the token of padding, which no caption has. */
+export function knowledgeOf(
+  text: string,
+  rows: Int32Array,
+  pad: number,
+  encode: (text: string) => readonly number[],
+): Knowledge {
+  const isKnown = (id: number) => rows[id] !== undefined && rows[id] !== rows[pad];
+  const words = text.split(/\s+/).filter((word) => word !== '');
+  const spelled = words.map((word) => encode(word));
+  const tokens = spelled.flat();
+  return {
+    share: tokens.length === 0 ? 0 : tokens.filter(isKnown).length / tokens.length,
+    unknown: words.filter((_, i) => !spelled[i]!.every(isKnown)),
+  };
+}
