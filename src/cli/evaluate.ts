@@ -77,7 +77,7 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
     offline: options.offline,
   });
   try {
-    const { source, crop, about } = await openMeasuring(run, options.data, {
+    const { source, crop, about, areUnseen } = await openMeasuring(run, options.data, {
       count: options.pictures,
       ...{ signal, display },
       onRejected: ({ path, reason }) => note(`left out: ${path}: ${reason}`),
@@ -92,7 +92,7 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
         run,
         generator,
         images,
-        areUnseen: caution === undefined,
+        areUnseen,
         prompts: set.prompts,
         signal,
         display,

@@ -4,6 +4,7 @@
 const FLAGS: Readonly<Record<string, string>> = {
   changed: '--changed',
   clip: '--clip',
+  data: '--data',
   device: '--device',
   heads: '--heads',
   imageSize: '--image-size',

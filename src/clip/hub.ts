@@ -64,7 +64,7 @@ export const isOffline = ({ offline }: HubOptions): boolean =>
   offline === true || !['', '0', 'false'].includes(process.env.HF_HUB_OFFLINE ?? '');
 
 /** What else there is for whoever cannot fetch. */
-const WAYS_ON = `or fetch ${LAYOUT} elsewhere, put them into a folder as they are named, and give --clip <folder>; without any network, --clip shipped is a CLIP of drawn faces, and clipvq train --stage clip --data pairs.jsonl trains one on your own captions`;
+const WAYS_ON = `or fetch ${LAYOUT} elsewhere, put them into a folder as they are named, and name it with ${option('clip')}; without any network, ${option('clip', 'shipped')} is a CLIP of drawn faces, and training with ${option('stages', 'clip')} and ${option('data', 'pairs.jsonl')} makes one of your own captions`;
 
 /** Where a model is kept, and the file that names the commit of its revision. */
 function placesOf(name: string, { cacheDir = cacheFolder(), revision = 'main' }: HubOptions) {

@@ -23,6 +23,8 @@ export interface Measuring {
   readonly crop: Crop | undefined;
   /** What is to be known of the run's own; undefined for others. */
   readonly about: string | undefined;
+  /** Whether no stage has learned from them, as far as can be known. */
+  readonly areUnseen: boolean;
 }
 
 /**
@@ -49,11 +51,12 @@ export async function openMeasuring(
       onRejected,
     });
     const about = where === 'fashion-mnist' && where === settings.data ? LEARNED : undefined;
-    return { source, crop, about };
+    return { source, crop, about, areUnseen: about === undefined };
   }
   const { source, heldOut } = await openPictures({ ...settings, data: where }, watch, run);
   const chosen = sampleOf(heldOut.size > 0 ? heldOut : source, sample);
-  return { source: chosen, crop, about: heldOut.size > 0 ? keptApart(chosen.size, heldOut.size) : LEARNED };
+  const areUnseen = heldOut.size > 0;
+  return { source: chosen, crop, about: areUnseen ? keptApart(chosen.size, heldOut.size) : LEARNED, areUnseen };
 }
 
 const keptApart = (shown: number, all: number): string =>

@@ -43,7 +43,7 @@ export async function openSource(spec: string, options: OpenOptions): Promise<Im
     await container.close();
     throw new UserError(
       first
-        ? `no usable picture in ${spec}: ${rejected.length} rejected, the first (${printable(first.path)}): ${first.reason}`
+        ? `No usable picture in ${spec}: ${rejected.length} rejected, the first (${printable(first.path)}): ${first.reason}`
         : `no pictures in ${spec}`,
     );
   }
