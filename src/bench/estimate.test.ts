@@ -42,4 +42,26 @@ describe('estimateTraining', () => {
     expect(seconds('200', 1)).toBeCloseTo(2 * seconds('100', 1), 9);
     expect(seconds('100', 0.5)).toBeCloseTo(2 * seconds('100', 1), 9);
   });
+
+  it('counts reading and embedding of the pictures, and gives a range', () => {
+    const recipe = makeRecipe('nano', { 'pictures.views': '2', 'pictures.flip': 'true' });
+    const options = { stages: ['tokenizer', 'diffusion'], speed: 0.5, conditionDim: 512 } as const;
+    const without = estimateTraining(recipe, options);
+    const of = (count: number, megapixels?: number) =>
+      estimateTraining(recipe, { ...options, pictures: { count, megapixels } });
+    const [one, two, large] = [of(1000), of(2000), of(1000, 12)];
+    expect(without.preparation).toBeUndefined();
+    const { readingSeconds, embeddingSeconds } = one.preparation!;
+    expect(one.seconds).toBeCloseTo(without.seconds + readingSeconds + embeddingSeconds, 6);
+    expect(two.seconds - one.seconds).toBeCloseTo(one.seconds - without.seconds, 6);
+    expect(large.preparation!.readingSeconds).toBeGreaterThan(5 * readingSeconds);
+    expect(large.preparation!.embeddingSeconds).toBe(embeddingSeconds);
+    // A pretrained tower takes about 0.15 s a picture at reference speed; here twice as long, for two views.
+    expect(embeddingSeconds / 1000).toBeGreaterThan(0.6);
+    // The CLIP of one's own is much smaller.
+    const own = estimateTraining(recipe, { ...options, stages: ['clip', 'tokenizer'], pictures: { count: 1000 } });
+    expect(own.preparation!.embeddingSeconds).toBeLessThan(embeddingSeconds / 2);
+    expect(one.range[0]).toBeLessThan(one.seconds);
+    expect(one.range[1]).toBeGreaterThan(one.seconds);
+  });
 });

@@ -5,6 +5,7 @@ import { countParameters } from '../nn/parameters.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { expectedBaseline, planFor, planUnder } from '../training/memory.ts';
 import { type StageName, stages } from '../training/stages.ts';
+import { type PicturesToRead, type Preparation, preparationOf } from './preparation.ts';
 
 export interface StageEstimate {
   readonly stage: StageName;
@@ -19,7 +20,10 @@ export interface StageEstimate {
   readonly stateGB: number;
   /** Intermediate values of a step at their peak. */
   readonly activationsGB: number;
-  /** Of the process: both, with the program, the runtime, and a margin, but without the pictures and a CLIP of one's own. */
+  /**
+   * Of the process: both, with the program, the runtime, and a margin, but without the pictures and a CLIP of one's
+   * own.
+   */
   readonly memoryGB: number;
   readonly secondsPerStep: number;
   readonly seconds: number;
@@ -30,8 +34,12 @@ export interface Estimate {
   /** Speed of this machine relative to the reference machine, as `machineSpeed` measures it. */
   readonly speed: number;
   readonly stages: readonly StageEstimate[];
-  /** All stages together. */
+  /** Reading, encoding and embedding the pictures, where it is known how many they are. */
+  readonly preparation: Preparation | undefined;
+  /** All stages together, and the preparation. */
   readonly seconds: number;
+  /** What that may become, in seconds: a machine that is used besides is slower, and one with better libraries faster. */
+  readonly range: readonly [number, number];
   /** Of the stage that needs most: stages come one after another. */
   readonly memoryGB: number;
 }
@@ -43,9 +51,14 @@ export interface EstimateOptions {
   readonly conditionDim: number;
   /** Micro-batches that a batch is computed in, where it has so many pictures. */
   readonly microBatches?: number | undefined;
+  /** The pictures to learn from, if they are known. */
+  readonly pictures?: PicturesToRead | undefined;
   /** Bytes that the process may hold, which may take more of them. */
   readonly memory?: number | undefined;
 }
+
+/** An allowance, not a measurement: machines differ in what they are fast at, and do other things besides. */
+const SPREAD = [0.7, 1.6] as const;
 
 /**
  * Parameters, arithmetic, memory and projected time of each stage.
@@ -82,11 +95,17 @@ export function estimateTraining(recipe: Recipe, options: EstimateOptions): Esti
       seconds: secondsPerStep * steps,
     };
   });
+  const isPretrained = !options.stages.includes('clip');
+  const preparation = options.pictures && preparationOf(recipe, options.pictures, { speed, isPretrained });
+  const preparing = preparation ? preparation.readingSeconds + preparation.embeddingSeconds : 0;
+  const seconds = estimates.reduce((sum, stage) => sum + stage.seconds, preparing);
   return {
     preset: recipe.preset,
     speed,
     stages: estimates,
-    seconds: estimates.reduce((sum, { seconds }) => sum + seconds, 0),
+    preparation,
+    seconds,
+    range: [SPREAD[0] * seconds, SPREAD[1] * seconds],
     memoryGB: Math.max(0, ...estimates.map(({ memoryGB }) => memoryGB)),
   };
 }

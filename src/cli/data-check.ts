@@ -17,7 +17,7 @@ import { contactSheet } from '../render/sheet.ts';
 import { between, whole } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
 import { readNames } from './picture-options.ts';
-import { duration, ProgressDisplay } from './progress.ts';
+import { durations, ProgressDisplay } from './progress.ts';
 
 interface CheckOptions {
   readonly maxPixels: number;
@@ -58,16 +58,19 @@ async function check(
   });
   display.end();
   if (out !== undefined) await writeFiles(out, report, source);
-  const training = estimate && source.size > 0 ? await estimates() : [];
+  const training = estimate && source.size > 0 ? await estimates(report) : [];
   const reasons = totalsByReason(report.rejected);
   printResult(json, { pictures: where, reasons, ...report, training }, () => [
     ...lines(where, report),
     ...(training.length > 0
-      ? ['', 'Training would take on this machine (tokenizer and diffusion; train --estimate says more):']
+      ? [
+          '',
+          'Training would take on this machine (reading and embedding the pictures, tokenizer and diffusion; train --estimate says more):',
+        ]
       : []),
     ...training.map(
-      ({ preset, seconds, memoryGB }) =>
-        `  ${preset.padEnd(10)} ${duration(seconds).padStart(12)}, ${memoryGB.toFixed(1)} GB`,
+      ({ preset, range, memoryGB }) =>
+        `  ${preset.padEnd(10)} ${durations(range).padStart(28)}, ${memoryGB.toFixed(1)} GB`,
     ),
     ...(out === undefined ? [] : ['', `Lists and a contact sheet: ${out}`]),
   ]);
@@ -76,12 +79,13 @@ async function check(
 /** Width of the embeddings of the default CLIP. */
 const CONDITION = 512;
 
-async function estimates() {
+async function estimates({ accepted, width, height }: PictureReport) {
+  const pictures = { count: accepted, megapixels: (width.median * height.median) / 1e6 };
   const speed = await machineSpeed({});
   return Object.values(presets).map((recipe) => {
-    const options = { stages: ['tokenizer', 'diffusion'], speed, conditionDim: CONDITION } as const;
-    const { preset, seconds, memoryGB } = estimateTraining(recipe, options);
-    return { preset, seconds, memoryGB };
+    const options = { stages: ['tokenizer', 'diffusion'], speed, conditionDim: CONDITION, pictures } as const;
+    const { preset, seconds, range, memoryGB } = estimateTraining(recipe, options);
+    return { preset, seconds, range, memoryGB };
   });
 }
 

@@ -1,4 +1,7 @@
-/** `clipvq demo`: the main job from beginning to end on the built-in faces. Caption-less pictures in, a model that answers prompts out. */
+/**
+ * `clipvq demo`: the main job from beginning to end on the built-in faces. Caption-less pictures in, a model that
+ * answers prompts out.
+ */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -15,6 +18,7 @@ import { contactSheet } from '../render/sheet.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { HELD_OUT_FACES_OFFSET, openPictures } from '../training/pictures.ts';
 import { trainPipeline } from '../training/pipeline.ts';
+import { descriptions } from './command-names.ts';
 import { scorePictures } from './evaluate.ts';
 import { facePrompts } from './face-prompts.ts';
 import { checkLimit } from './memory.ts';
@@ -39,9 +43,7 @@ const SHOWN = 8;
 
 export function demoCommand(): Command {
   const command = new Command('demo')
-    .description(
-      'draw faces without captions, train a tokenizer and a diffusion model on them with the shipped CLIP, and answer eight prompts',
-    )
+    .description(descriptions.demo)
     .option('--out <dir>', 'where to work; an interrupted demo goes on from here', 'demo')
     .option(
       '--minutes <m>',

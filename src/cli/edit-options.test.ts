@@ -1,4 +1,7 @@
-/** Pictures and mixes on the command line, read as the model sees them; mistakes end in one line before anything is loaded. */
+/**
+ * Pictures and mixes on the command line, read as the model sees them; mistakes end in one line before anything is
+ * loaded.
+ */
 
 import fs from 'node:fs';
 import os from 'node:os';
@@ -59,7 +62,7 @@ describe('edits', () => {
     ['a strength alone', { strength: 0.5 }, /--strength needs a picture/],
     ['a picture that is not there', { image: 'nowhere.png' }, /nowhere.png/],
     ['a file that is no picture', { image: 'notes.png' }, /Cannot read .*notes.png/],
-    ['a mask that is no picture', { init: 'cat.png', mask: 'notes.png' }, /cannot read .*notes.png/],
+    ['a mask that is no picture', { init: 'cat.png', mask: 'notes.png' }, /Cannot read .*notes.png/],
   ])('refuse %s', async (_, { strength, ...files }, message) => {
     const placed = Object.fromEntries(Object.entries(files).map(([option, name]) => [option, at(String(name))]));
     const reading = readEdits(['a'], { ...placed, ...(strength !== undefined && { strength }) }, tinyRecipe);

@@ -82,9 +82,11 @@ async function startOf(
   recipe: Recipe,
 ): Promise<StartPicture | undefined> {
   if (init !== undefined && mask !== undefined) {
-    await checkSizes(init, mask);
+    const picture = await readSquare(init, recipe);
     // What lies beyond a picture that was not square stays.
-    return { picture: await readSquare(init, recipe), mask: await readSquare(mask, recipe, '#000000'), strength };
+    const white = await readSquare(mask, recipe, '#000000');
+    await checkSizes(init, mask);
+    return { picture, mask: white, strength };
   }
   return seen && strength < 1 ? { picture: seen, strength } : undefined;
 }
@@ -99,7 +101,7 @@ const MOST_BYTES = 2 ** 30;
 
 async function sizeOf(file: string): Promise<string> {
   const header = await readHeader(readRegular(file, MOST_BYTES));
-  if (typeof header === 'string') throw new UserError(`cannot read ${file}: ${header}`);
+  if (typeof header === 'string') throw new UserError(`Cannot read ${file}: ${header}`);
   return `${header.width}x${header.height}`;
 }
 
@@ -110,7 +112,7 @@ export function readSquare(
   behind = background,
 ): Promise<RgbImage> {
   const kept = crop === 'pad' ? wholePicture : undefined;
-  return readImage(file, imageSize, { background: behind, maxPixels: 1e6 * maxPixels, crop: kept });
+  return readImage(file, imageSize, { background: behind, maxPixels: maxPixels && 1e6 * maxPixels, crop: kept });
 }
 
 /** `text:weight`, repeatable. */

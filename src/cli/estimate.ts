@@ -1,12 +1,17 @@
 /** What `clipvq train --estimate` prints. */
 
 import type { Estimate } from '../bench/estimate.ts';
+import type { PicturesToRead } from '../bench/preparation.ts';
+import { openContainer } from '../data/sources/containers/open.ts';
+import { isNamedSource } from '../data/sources/open.ts';
+import { isPairsFile } from '../data/sources/pairs.ts';
 import { sizeText } from '../engine/memory/resident.ts';
-import { duration } from './progress.ts';
+import type { RunSettings } from '../run/directory.ts';
+import { duration, durations } from './progress.ts';
 import { table } from './table.ts';
 
 /** A table of the stages, with the sum of the times and the largest memory. */
-export function estimateLines({ preset, speed, stages, seconds, memoryGB }: Estimate): string[] {
+export function estimateLines({ preset, speed, stages, preparation, seconds, range, memoryGB }: Estimate): string[] {
   const rows = stages.map(
     ({ stage, parameters, batch, microBatches, gflopPerStep, stateGB, activationsGB, memoryGB, ...time }) => [
       stage,
@@ -39,6 +44,22 @@ export function estimateLines({ preset, speed, stages, seconds, memoryGB }: Esti
     ...(stages.some(({ microBatches }) => microBatches > 1)
       ? ['Times and arithmetic are those of batches in one part: parts take longer (docs/performance.md).']
       : []),
-    `In all ${duration(seconds)}; memory of the process in the largest stage ${sizeText(1e9 * memoryGB)}: parameters and optimiser state, activations, the runtime, and a margin.`,
+    preparation
+      ? `${preparation.pictures} pictures: ${duration(preparation.readingSeconds)} to look at and decode them, ${duration(preparation.embeddingSeconds)} for their codes and CLIP embeddings, once.`
+      : 'Without the time for reading and embedding pictures: name them with --data.',
+    `In all about ${duration(seconds)} (${durations(range)}); memory of the process in the largest stage ${sizeText(1e9 * memoryGB)}: parameters and optimiser state, activations, the runtime, and a margin.`,
   ];
+}
+
+/** How many pictures an estimate is of: entries are counted, and none is opened. */
+export async function picturesToRead(
+  data: string | undefined,
+  { recipe }: Pick<RunSettings, 'recipe'>,
+): Promise<PicturesToRead | undefined> {
+  if (data === undefined || isPairsFile(data)) return undefined;
+  if (data === 'faces') return { count: recipe.images, megapixels: 0 };
+  if (isNamedSource(data)) return undefined;
+  const container = await openContainer(data);
+  await container.close();
+  return { count: container.names.length };
 }

@@ -37,8 +37,8 @@ export const progressTerms = (): readonly (readonly [string, string])[] =>
   Object.entries(meanings).map(([name, meaning]) => [labels[name] ?? name, meaning]);
 
 /**
- * A display that writes to stderr. Steps, rate and time left come first and fit into 60 columns; measured numbers follow, as
- * running averages. Call `end` when a stage ends, so that its last line stays.
+ * A display that writes to stderr. Steps, rate and time left come first and fit into 60 columns; measured numbers
+ * follow, as running averages. Call `end` when a stage ends, so that its last line stays.
  */
 export class ProgressDisplay {
   private last = performance.now();
@@ -110,6 +110,9 @@ function number(value: number): string {
   if (!Number.isFinite(value)) return `${value}`;
   return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);
 }
+
+/** From so long to so long. */
+export const durations = ([from, to]: readonly [number, number]): string => `${duration(from)} to ${duration(to)}`;
 
 /** Seconds as a person reads them: 45 s, 3 min 20 s, 2 h 05 min. */
 export function duration(seconds: number): string {

@@ -93,12 +93,12 @@ async function read(
     }));
   }
   if (pictures.length > 1) throw new UserError('Name picture files, or one folder, not both');
-  const { source, crop, caution } = await openMeasuring(run, first, {
+  const { source, crop, about } = await openMeasuring(run, first, {
     count,
     ...{ signal, display },
     onRejected: ({ path: file, reason }) => note(`left out: ${file}: ${reason}`),
   });
-  if (caution !== undefined) note(caution);
+  if (about !== undefined) note(about);
   return mapConcurrently(source.size, signal, async (i) => ({
     name: source.id(i),
     image: await source.read(i, imageSize, crop),

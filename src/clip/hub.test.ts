@@ -1,4 +1,6 @@
-/** Models from a hub on the loopback: whole, broken off, wrong, gated, unknown, through a proxy, and without a network. */
+/**
+ * Models from a hub on the loopback: whole, broken off, wrong, gated, unknown, through a proxy, and without a network.
+ */
 
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -221,7 +223,7 @@ describe('fetching', () => {
     vi.stubEnv('HF_ENDPOINT', 'http://127.0.0.1:9');
     for (const offline of [false, true]) {
       const says = await refusal(fetchFromHub('tiny/clip', { cacheDir, offline }));
-      for (const part of ['tiny/clip', 'onnx/vision_model.onnx', '--clip <folder>', '--clip shipped', '--stage clip'])
+      for (const part of ['tiny/clip', 'onnx/vision_model.onnx', '`clip`', '`clip: "shipped"`', '`stages: "clip"`'])
         expect(says).toContain(part);
     }
   });

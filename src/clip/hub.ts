@@ -1,6 +1,6 @@
 /**
- * Models from the Hugging Face hub, in a folder of ours: which files a dual encoder needs, what they must hash to, and how they
- * come here. The library that runs them then reads that folder and nothing else.
+ * Models from the Hugging Face hub, in a folder of ours: which files a dual encoder needs, what they must hash to, and
+ * how they come here. The library that runs them then reads that folder and nothing else.
  */
 
 import fs from 'node:fs';
@@ -36,8 +36,8 @@ const revisionSchema = z.object({
 });
 
 /**
- * The folder of a hub model, fetched if it is not there. A revision is looked up once; what has been fetched is used without
- * asking the network again. HF_ENDPOINT, HF_TOKEN and the proxies of the environment are respected.
+ * The folder of a hub model, fetched if it is not there. A revision is looked up once; what has been fetched is used
+ * without asking the network again. HF_ENDPOINT, HF_TOKEN and the proxies of the environment are respected.
  * @throws UserError saying what to do: unknown name, gated model, no network, wrong content, full disk.
  */
 export async function fetchFromHub(name: string, options: HubOptions = {}): Promise<string> {
@@ -64,7 +64,7 @@ export const isOffline = ({ offline }: HubOptions): boolean =>
   offline === true || !['', '0', 'false'].includes(process.env.HF_HUB_OFFLINE ?? '');
 
 /** What else there is for whoever cannot fetch. */
-const WAYS_ON = `or fetch ${LAYOUT} elsewhere, put them into a folder as they are named, and give --clip <folder>; without any network, --clip shipped is a CLIP of drawn faces, and clipvq train --stage clip --data pairs.jsonl trains one on your own captions`;
+const WAYS_ON = `or fetch ${LAYOUT} elsewhere, put them into a folder as they are named, and name it with ${option('clip')}; without any network, ${option('clip', 'shipped')} is a CLIP of drawn faces, and training with ${option('stages', 'clip')} and ${option('data', 'pairs.jsonl')} makes one of your own captions`;
 
 /** Where a model is kept, and the file that names the commit of its revision. */
 function placesOf(name: string, { cacheDir = cacheFolder(), revision = 'main' }: HubOptions) {

@@ -1,6 +1,6 @@
 /**
- * The recipe: every setting of a run, in one schema, with what it means, its range, and its default. Sizes and lengths have no
- * default: a preset names them. The command line's help, the presets and the run directory all read it.
+ * The recipe: every setting of a run, in one schema, with what it means, its range, and its default. Sizes and lengths
+ * have no default: a preset names them. The command line's help, the presets and the run directory all read it.
  */
 
 import * as z from 'zod';
@@ -46,7 +46,7 @@ const pictures = z.strictObject({
     .max(0.5)
     .default(0)
     .describe(
-      'share of the pictures that no stage learns from, for evaluate and reconstruct; new runs on files hold out 0.02',
+      'share of the pictures that no stage learns from, for evaluate and reconstruct; new runs on files hold out 0.05',
     ),
 });
 

@@ -19,6 +19,7 @@ import { parseRecipe } from '../recipe/recipe.ts';
 import type { RunSettings } from '../stage/context.ts';
 import { fingerprint } from '../stage/fingerprint.ts';
 import { lockRun } from './lock.ts';
+import { MODELSPEC } from './modelspec.ts';
 import { PROVENANCE } from './provenance.ts';
 
 export type { RunSettings } from '../stage/context.ts';
@@ -26,7 +27,7 @@ export type { RunSettings } from '../stage/context.ts';
 const FORMAT = 'clip-vqdiffusion run';
 const VERSION = 1;
 /** Metadata of a model. */
-const MODEL_TEXTS: readonly string[] = ['format', 'version', 'latents', ...PROVENANCE];
+const MODEL_TEXTS: readonly string[] = ['format', 'version', 'latents', ...PROVENANCE, ...MODELSPEC];
 /** No settings fill more, in bytes. */
 const MOST_SETTINGS = 2 ** 24;
 
@@ -142,8 +143,8 @@ export class RunDirectory {
   }
 
   /**
-   * Take the entries of a stage that come after `step` out of the logs, and what a killed run left of a line: a run that goes on from there
-   * writes them again.
+   * Take the entries of a stage that come after `step` out of the logs, and what a killed run left of a line: a run
+   * that goes on from there writes them again.
    */
   trimLog(stage: string, step: number): void {
     for (const name of LOGS) this.trim(this.file(name), stage, step);
@@ -202,7 +203,10 @@ export class RunDirectory {
     return this.hasModel('finetune') ? 'finetune' : 'diffusion';
   }
 
-  /** Put a stage's model aside, because what it was made from is no more: as `replaced.safetensors`, in the place of an older one. */
+  /**
+   * Put a stage's model aside, because what it was made from is no more: as `replaced.safetensors`, in the place of an
+   * older one.
+   */
   forgetModel(stage: string): void {
     if (this.hasModel(stage))
       fs.renameSync(this.file(stage, 'model.safetensors'), this.file(stage, 'replaced.safetensors'));
@@ -222,12 +226,12 @@ export class RunDirectory {
   }
 
   /**
-   * SHA-256 of a stage's trained weights, in hex: of their file without what it says of its making. Read in pieces, since they may be
-   * larger than memory holds at once.
+   * SHA-256 of a stage's trained weights, in hex: of their file without what it says of its making. Read in pieces,
+   * since they may be larger than memory holds at once.
    */
   stageHash(stage: string): string {
     const hash = createHash('sha256');
-    hashWithoutTexts(hash, this.file(stage, 'model.safetensors'), PROVENANCE);
+    hashWithoutTexts(hash, this.file(stage, 'model.safetensors'), [...PROVENANCE, ...MODELSPEC]);
     return hash.digest('hex');
   }
 }

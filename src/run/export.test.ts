@@ -1,4 +1,7 @@
-/** A model to give away makes the pictures that its run makes, wherever it lies; a run whose CLIP was moved with it finds it. */
+/**
+ * A model to give away makes the pictures that its run makes, wherever it lies; a run whose CLIP was moved with it
+ * finds it.
+ */
 
 import fs from 'node:fs';
 import os from 'node:os';
@@ -6,6 +9,7 @@ import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { diffusionOf, exportTinyClip, tinyRecipe, tokenizerOf } from '../../test/support/tiny-model.ts';
 import { unflatten } from '../base/tree.ts';
+import { hashTensors, readMetadata, readSafetensors } from '../checkpoint/safetensors.ts';
 import { Generator } from '../generation/generator.ts';
 import { RunDirectory } from './directory.ts';
 import { exportModel } from './export.ts';
@@ -21,6 +25,7 @@ function makeRun(name: string, clip: string): RunDirectory {
   const texts = madeFromTexts({ tokenizer: run.stageHash('tokenizer') });
   run.saveModel('diffusion', unflatten(diffusionOf(tinyRecipe)), texts);
   fs.writeFileSync(run.file('cache', 'inventory.jsonl'), 'private');
+  fs.writeFileSync(run.file('diffusion', 'embeddings.safetensors'), 'statistics');
   return run;
 }
 
@@ -41,6 +46,7 @@ it('holds nothing but what generates, and makes the same file of a picture', asy
   const made = await exportModel(run, at('model'));
   const files = fs.readdirSync(at('model'), { recursive: true, encoding: 'utf8' }).sort();
   expect(files.filter((name) => fs.statSync(at('model', name)).isFile())).toEqual([
+    'README.md',
     ...[
       'config.json',
       'onnx/text_model.onnx',
@@ -49,11 +55,31 @@ it('holds nothing but what generates, and makes the same file of a picture', asy
       'tokenizer.json',
     ].map((name) => `clip/${name}`),
     'clip/tokenizer_config.json',
+    'diffusion/embeddings.safetensors',
     'diffusion/model.safetensors',
     'run.json',
     'tokenizer/model.safetensors',
   ]);
   expect(fs.readFileSync(at('model', 'run.json'), 'utf8')).not.toContain(folder);
+  expect(fs.readFileSync(at('model', 'README.md'), 'utf8')).not.toContain(folder);
+  for (const [part, stage] of [
+    ['tokenizer', 'tokenizer'],
+    ['denoiser', 'diffusion'],
+  ] as const) {
+    const file = at('model', stage, 'model.safetensors');
+    expect(readMetadata(file)).toMatchObject({
+      ...readMetadata(run.file(stage, 'model.safetensors')),
+      'clipvq.sha256': expect.any(String),
+      'modelspec.sai_model_spec': '1.0.1',
+      'modelspec.architecture': `clip-vqdiffusion-v1/${part}`,
+      'modelspec.implementation': 'clip-vqdiffusion',
+      'modelspec.title': `model, ${part}`,
+      'modelspec.resolution': '16x16',
+      'modelspec.hash_sha256': `0x${hashTensors(file)}`,
+    });
+    expect(readSafetensors(file).tensors).toEqual(run.readModel(stage).tensors);
+  }
+  expect(RunDirectory.open(at('model')).modelHash()).toBe(run.modelHash());
   expect(made.bytes).toBeGreaterThan(1000);
   await expect(exportModel(run, at('model'))).rejects.toThrow(/is not empty/);
   fs.rmSync(at('run'), { recursive: true });

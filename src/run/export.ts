@@ -1,13 +1,26 @@
-/** A model to give away: of a run directory only what generates, in a folder of its own that depends on nothing around it. */
+/**
+ * A model to give away: of a run directory only what generates, in a folder of its own that depends on nothing around
+ * it.
+ */
 
 import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
+import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { fileError, systemCode } from '../checkpoint/file-errors.ts';
+import { copyWithTexts, hashTensors } from '../checkpoint/safetensors.ts';
 import { hashClip, neededFiles, resolveClip } from '../clip/clip-source.ts';
+import { modelCard } from './card.ts';
+import { type CardOptions, cardFacts } from './card-facts.ts';
 import { RunDirectory } from './directory.ts';
 import { checkMadeFrom } from './lineage.ts';
+import { modelspecTexts } from './modelspec.ts';
 import { statisticsFile } from './statistics.ts';
+
+export interface ExportOptions extends CardOptions {
+  /** Where the run's CLIP lies now, if it was moved. */
+  readonly clip?: string | undefined;
+}
 
 export interface ExportedModel {
   readonly folder: string;
@@ -17,12 +30,17 @@ export interface ExportedModel {
 }
 
 /**
- * Copy a run's weights, its recipe and its CLIP into a new folder: no pictures, caches, checkpoints or paths. A CLIP of the hub stays
- * where it is and is named; the diffusion model says which one it was trained with.
- * @param clip where the run's CLIP lies now, if it was moved.
- * @throws UserError if the run has not been trained, its files do not belong together, the folder is not empty, or the disk refuses.
+ * Copy a run's weights, its recipe and its CLIP into a new folder: no pictures, caches, checkpoints or paths. A CLIP of
+ * the hub stays where it is and is named; the diffusion model says which one it was trained with. Model files say by
+ * modelspec what they are, and README.md is a model card.
+ * @throws UserError if the run has not been trained, its files do not belong together, the folder is not empty, or the
+ * disk refuses.
  */
-export async function exportModel(run: RunDirectory, folder: string, clip?: string): Promise<ExportedModel> {
+export async function exportModel(
+  run: RunDirectory,
+  folder: string,
+  { clip, title, license }: ExportOptions = {},
+): Promise<ExportedModel> {
   if (fs.existsSync(folder) && fs.readdirSync(folder).length > 0)
     throw new UserError(`${folder} is not empty: choose a new folder for the model`);
   const stage = run.denoiserStage;
@@ -32,12 +50,20 @@ export async function exportModel(run: RunDirectory, folder: string, clip?: stri
   checkMadeFrom(run, stage, hashClip(source));
   const isHub = own !== 'compact' && clip === undefined && path.resolve(own) !== source.folder;
 
+  const facts = await cardFacts(run, { title: title ?? path.basename(path.resolve(folder)), license });
+
   const building = `${path.resolve(folder)}.${process.pid}.tmp`;
   try {
     const made = RunDirectory.create(building, { seed, recipe, data: 'none', clip: isHub ? own : 'compact' });
-    for (const one of ['tokenizer', stage] as const)
-      copy(run.file(one, 'model.safetensors'), made.file(one, 'model.safetensors'));
+    for (const one of ['tokenizer', stage] as const) {
+      const [from, to] = [run.file(one, 'model.safetensors'), made.file(one, 'model.safetensors')];
+      const part = one === 'tokenizer' ? 'tokenizer' : 'denoiser';
+      const texts = modelspecTexts({ part, title: facts.title, license, recipe, hash: hashTensors(from) });
+      await copyWithTexts(from, to, texts);
+    }
+    // Corrections of prompts need what the pictures were like.
     if (fs.existsSync(statisticsFile(run))) copy(statisticsFile(run), statisticsFile(made));
+    writeFileAtomic(made.file('README.md'), modelCard(facts));
     if (!isHub)
       for (const name of neededFiles(source)) copy(path.join(source.folder, name), path.join(made.clipFolder, name));
     for (const sub of fs.readdirSync(building))

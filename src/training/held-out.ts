@@ -4,7 +4,7 @@ import { isNamedSource } from '../data/sources/open.ts';
 import { type ImageSource, partOf } from '../data/sources/source.ts';
 
 /** Of the pictures of a new run on files. Built-in sets have pictures enough for measuring. */
-const NEW_RUNS = '0.02';
+const NEW_RUNS = '0.05';
 
 /** The changes of a new run's recipe, with the share that it holds out by default. */
 export const holdingOut = <Value>(

@@ -27,10 +27,9 @@ beforeAll(async () => {
   }
 });
 
-let looks = 0;
 const watch = {
   signal: new AbortController().signal,
-  display: { step() {}, count: () => () => void looks++, note() {} },
+  display: { step() {}, count: () => () => {}, note() {} },
 };
 const rejected: string[] = [];
 const options = { ...watch, onRejected: (one: { path: string }) => rejected.push(one.path) };
@@ -62,9 +61,12 @@ it('holds out a share of the pictures by content, whatever they are called and w
 it('measures on what was held out, by the inventory of the run', async () => {
   const some = run('measured', 0.25);
   readyPictures(some, await openPictures(some.settings, watch), watch).reader.close();
-  const { source, caution } = await openMeasuring(some, undefined, { ...options, count: 5 });
-  expect([source.size, caution]).toEqual([5, undefined]);
+  const { source, about } = await openMeasuring(some, undefined, { ...options, count: 5 });
   const { heldOut } = await openPictures(some.settings, watch);
+  expect([source.size, about]).toEqual([
+    5,
+    expect.stringContaining(`5 of the ${heldOut.size} pictures that the run has held out`),
+  ]);
   for (const name of namesOf(source)) expect(namesOf(heldOut)).toContain(name);
   // The run's own folder by its name is the same.
   const named = await openMeasuring(some, data, { ...options, count: 5 });
@@ -72,9 +74,9 @@ it('measures on what was held out, by the inventory of the run', async () => {
 });
 
 it('says that a model has learned from the pictures where none are held out', async () => {
-  const { source, caution } = await openMeasuring(run('none', 0), undefined, { ...options, count: 100 });
+  const { source, about } = await openMeasuring(run('none', 0), undefined, { ...options, count: 100 });
   expect(source.size).toBe(PICTURES);
-  expect(caution).toMatch(/has learned from these.*pictures\.holdOut/);
+  expect(about).toMatch(/has learned from these.*pictures\.holdOut/);
 });
 
 it('draws a sample at random, and looks at no more than it shows', async () => {
@@ -100,7 +102,7 @@ it('goes on looking until enough can be used, and names what cannot', async () =
 });
 
 it('holds out a share in new runs on files, unless another is set, and none of what is drawn', () => {
-  expect(holdingOut('photos')).toEqual({ 'pictures.holdOut': '0.02' });
+  expect(holdingOut('photos')).toEqual({ 'pictures.holdOut': '0.05' });
   expect(holdingOut('photos', { 'pictures.holdOut': '0' })).toEqual({ 'pictures.holdOut': '0' });
   expect(holdingOut('faces', { images: '5' })).toEqual({ images: '5' });
 });

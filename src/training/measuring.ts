@@ -21,13 +21,15 @@ export interface Measuring {
   readonly source: ImageSource;
   /** What training has kept of a picture, where that is the same each time. */
   readonly crop: Crop | undefined;
-  /** What is to be known of them; undefined for pictures that the run has held out, or that are given. */
-  readonly caution: string | undefined;
+  /** What is to be known of the run's own; undefined for others. */
+  readonly about: string | undefined;
+  /** Whether no stage has learned from them, as far as can be known. */
+  readonly areUnseen: boolean;
 }
 
 /**
- * A sample of the pictures that a run has held out, or, for `data`, of others. The run's own are opened by its inventory: only
- * what has changed is looked at.
+ * A sample of the pictures that a run has held out, or, for `data`, of others. The run's own are opened by its
+ * inventory: only what has changed is looked at.
  * @throws UserError if there are none.
  */
 export async function openMeasuring(
@@ -48,13 +50,17 @@ export async function openMeasuring(
       signal: watch.signal,
       onRejected,
     });
-    const caution = where === 'fashion-mnist' && where === settings.data ? LEARNED : undefined;
-    return { source, crop, caution };
+    const about = where === 'fashion-mnist' && where === settings.data ? LEARNED : undefined;
+    return { source, crop, about, areUnseen: about === undefined };
   }
   const { source, heldOut } = await openPictures({ ...settings, data: where }, watch, run);
-  const [chosen, caution] = heldOut.size > 0 ? [heldOut, undefined] : [source, LEARNED];
-  return { source: sampleOf(chosen, sample), crop, caution };
+  const chosen = sampleOf(heldOut.size > 0 ? heldOut : source, sample);
+  const areUnseen = heldOut.size > 0;
+  return { source: chosen, crop, about: areUnseen ? keptApart(chosen.size, heldOut.size) : LEARNED, areUnseen };
 }
+
+const keptApart = (shown: number, all: number): string =>
+  `These are ${shown === all ? `the ${all}` : `${shown} of the ${all}`} pictures that the run has held out from training`;
 
 const LEARNED =
   'The model has learned from these pictures, so that the numbers flatter it: a new run holds some out (pictures.holdOut), or name others';

@@ -1,4 +1,7 @@
-/** A whole run on a folder of pictures: what changes around it costs no trained step, and models that do not belong together are refused. */
+/**
+ * A whole run on a folder of pictures: what changes around it costs no trained step, and models that do not belong
+ * together are refused.
+ */
 
 import fs from 'node:fs';
 import os from 'node:os';
@@ -52,6 +55,7 @@ const stepOf = (run: RunDirectory, stage: StageName) =>
 it('trains the same model when its pictures are renamed and moved half-way, and goes on when one joins or is away', async () => {
   const whole = RunDirectory.create(path.join(folder, 'whole'), settings);
   await train(whole, both);
+  expect(fs.readFileSync(whole.file('README.md'), 'utf8')).toContain('a folder of the owner, 8 of them');
   const parts = RunDirectory.create(path.join(folder, 'parts'), settings);
   await train(parts, both, { maxSteps: 5 });
   fs.mkdirSync(path.join(pictures, 'sub'));

@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import type { ClipReport } from '../clip/report.ts';
+import { writeCard } from '../run/card-facts.ts';
 import { checkMadeFrom } from '../run/lineage.ts';
 import { lockRun } from '../run/lock.ts';
 import { sweepRun } from '../run/sweep.ts';
@@ -10,6 +11,7 @@ import { drawRunCurves } from './curves-chart.ts';
 import { type StageData, stageData } from './data.ts';
 import type { Pictures } from './pictures.ts';
 import { runStage } from './run-stage.ts';
+import { drawSheet } from './sheets.ts';
 import { type RegisteredStage, type StageName, stages } from './stages.ts';
 import { doneNote } from './standing.ts';
 import { isFinished } from './trainer.ts';
@@ -18,6 +20,8 @@ export interface PipelineOptions extends RunContext {
   readonly stages: readonly StageName[];
   /** What `openPictures` found; a run of the CLIP alone needs none. */
   readonly pictures: Pictures | undefined;
+  /** Draw a sheet after each stage, of these prompts where it generates; by default none is drawn. */
+  readonly sheets?: { readonly prompts: readonly string[] } | undefined;
 }
 
 /** What a training has come to. */
@@ -32,7 +36,8 @@ export interface Trained {
 
 /**
  * Train stages of a run, in the order in which they are given.
- * @throws UserError (also if another process trains the run), or Interrupted when the signal fires (training can then be resumed).
+ * @throws UserError (also if another process trains the run), or Interrupted when the signal fires (training can then
+ * be resumed).
  */
 export async function trainPipeline(options: PipelineOptions): Promise<Trained> {
   const lock = lockRun(options.run.path);
@@ -50,9 +55,16 @@ export async function trainPipeline(options: PipelineOptions): Promise<Trained> 
       reports[name] = done.report;
       if (done.isTrained) changed ??= 'follow';
       hasTrained ||= done.isTrained;
+      if (done.isTrained && options.sheets) {
+        const { prompts } = options.sheets;
+        const sheet = await drawSheet(name, options, { prompts, pictures: options.pictures?.source });
+        if (sheet !== undefined) options.display.note(`Sheet: ${sheet}`);
+      }
       seconds[name] = (performance.now() - start) / 1000;
     }
-    if (hasTrained) await drawRunCurves(options.run);
+    const { run } = options;
+    if (hasTrained) await drawRunCurves(run);
+    if (hasTrained && run.hasModel('tokenizer') && run.hasModel(run.denoiserStage)) await writeCard(run);
     return { seconds, hasTrained, clip: reports.clip as ClipReport | undefined };
   } finally {
     for (const source of [data.pairs, data.pictures, data.latents]) source.close();
@@ -66,7 +78,10 @@ interface Done {
   readonly report: unknown;
 }
 
-/** Train a stage, if the run has it and it is not finished. What a kill has prevented from being measured is measured now. */
+/**
+ * Train a stage, if the run has it and it is not finished. What a kill has prevented from being measured is measured
+ * now.
+ */
 async function train(stage: RegisteredStage, context: RunContext, data: StageData): Promise<Done> {
   const { run, display } = context;
   stage.refuse?.(run);

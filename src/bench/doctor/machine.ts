@@ -73,7 +73,10 @@ const PATIENCE = 5000;
 /** A driver that hangs is no driver. */
 const GPU_PATIENCE = 60_000;
 
-/** Look at this machine. Nothing is written but an empty file in the cache's folder, which is removed; nothing is fetched. */
+/**
+ * Look at this machine. Nothing is written but an empty file in the cache's folder, which is removed; nothing is
+ * fetched.
+ */
 export async function inspectMachine(options: MachineOptions = {}): Promise<Machine> {
   const [gpu, nvidia, hub] = await Promise.all([(options.tryGpu ?? tryWebGpu)(), nvidiaNames(), tryHub(options)]);
   const cache = inspectCache(cacheFolder());
@@ -164,7 +167,9 @@ function canWrite(folder: string): boolean {
 
 async function tryHub({ offline, patience = PATIENCE, signal }: MachineOptions): Promise<Hub> {
   const address = endpoint();
-  const proxy = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].some((name) => isOffline(process.env[name]));
+  const proxy = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].some(
+    (name) => (process.env[name] ?? '') !== '',
+  );
   if (offline || isOffline({})) return { address, state: 'skipped', reason: undefined, proxy };
   const limit = AbortSignal.timeout(patience);
   try {

@@ -264,7 +264,7 @@ describe('openSource', () => {
 
   it('fails in one line when nothing is usable', async () => {
     await put('b.png', 'not really');
-    await expect(openSource(folder, { faces, onRejected: () => {} })).rejects.toThrow(/^no usable picture in .+b\.png/);
+    await expect(openSource(folder, { faces, onRejected: () => {} })).rejects.toThrow(/^No usable picture in .+b\.png/);
   });
 
   it('names a file that has changed since the check', async () => {
