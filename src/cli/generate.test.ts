@@ -86,7 +86,6 @@ async function ending(...words: string[]): Promise<string> {
 
 it.each([
   [['--modle', 'run', 'x'], /unknown option '--modle'.*Did you mean --model\?/],
-  [['x'], /required option '--model <dir>'/],
   [['--model', 'run', '--best-of', '0', 'x'], /at least 1/],
   [['--model', 'run', '-n', '0', 'x'], /at least 1/],
   [['--model', 'run', '--seed', '-1', 'x'], /--seed/],

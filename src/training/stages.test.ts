@@ -78,6 +78,18 @@ const FINGERPRINTS: readonly (readonly [preset: string, fingerprints: readonly s
     ],
   ],
   [
+    'demo',
+    [
+      '8a6b91745342ace1',
+      '8b5f65f8cb84d65d',
+      'b00018558fd7d804',
+      '34c56b7653f0a1ef',
+      'c9ece24ba1580344',
+      'e3f1fef4bd74c69a',
+      '5c769ff3bd6d635f',
+    ],
+  ],
+  [
     'coco-256',
     [
       '8a6b91745342ace1',
