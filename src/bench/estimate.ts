@@ -38,7 +38,9 @@ export interface Estimate {
   readonly preparation: Preparation | undefined;
   /** All stages together, and the preparation. */
   readonly seconds: number;
-  /** What that may become, in seconds: a machine that is used besides is slower, and one with better libraries faster. */
+  /**
+   * What that may become, in seconds: a machine that is used besides is slower, and one with better libraries faster.
+   */
   readonly range: readonly [number, number];
   /** Of the stage that needs most: stages come one after another. */
   readonly memoryGB: number;

@@ -19,11 +19,20 @@ export interface Preparation {
   readonly embeddingSeconds: number;
 }
 
-/** Seconds on the reference machine for a look and a decoding: of any picture, and of each megapixel. Rough: formats differ severalfold. */
+/**
+ * Seconds on the reference machine for a look and a decoding: of any picture, and of each megapixel. Rough: formats
+ * differ severalfold.
+ */
 const READING = { picture: 0.004, megapixel: 0.025 };
-/** Seconds there for a picture through the image tower of ViT-B/32 (8.7 GFLOP, at the rate of the CLIP stage), and through a compact one. */
+/**
+ * Seconds there for a picture through the image tower of ViT-B/32 (8.7 GFLOP, at the rate of the CLIP stage), and
+ * through a compact one.
+ */
 const EMBEDDING = { pretrained: 0.15, compact: 0.003 };
-/** An encoder's share of a training step of the tokenizer: a forward pass of half of the network, of three passes of all of it. */
+/**
+ * An encoder's share of a training step of the tokenizer: a forward pass of half of the network, of three passes of all
+ * of it.
+ */
 const ENCODING = 1 / 6;
 
 /** What it takes to make pictures ready for the diffusion model on a machine of this speed. */
