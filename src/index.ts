@@ -1,7 +1,7 @@
 /// <reference types="node" preserve="true" />
 /**
- * The public door: everything that programs may use, and nothing else. What is not exported here may change at any time.
- * docs/api.md has a runnable example of each.
+ * The public door: everything that programs may use, and nothing else. What is not exported here may change at any
+ * time. docs/api.md has a runnable example of each.
  */
 
 export { Interrupted, UserError } from './base/errors.ts';

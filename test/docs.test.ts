@@ -25,3 +25,25 @@ it('the architecture names every room of src', () => {
   const map = fs.readFileSync('docs/architecture.md', 'utf8');
   expect(fs.readdirSync('src').filter((room) => !new RegExp(`^${room}/? +`, 'm').test(map))).toEqual([]);
 });
+
+/** Lines of prose in Markdown: neither tables nor code. */
+function proseOf(text: string): string[] {
+  let isCode = false;
+  return text.split('\n').filter((line) => {
+    if (/^\s*```/.test(line)) isCode = !isCode;
+    return !isCode && !/^\s*\|/.test(line);
+  });
+}
+
+const commentsOf = (text: string): string[] => text.split('\n').filter((line) => /^\s*(\/\*\*|\*|\/\/)/.test(line));
+
+it('prose wraps at 120 columns, in documents and in comments; `npm run format` wraps it', () => {
+  // What cannot be broken, a path or a command, may be longer.
+  const isLong = (line: string) => line.length > 120 && !/^\s*(`[^`]*`|\S+)$/.test(line);
+  const sources = fs.readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+  const lines = [
+    ...[...documents, 'CHANGELOG.md'].map((file) => [file, proseOf(fs.readFileSync(file, 'utf8'))] as const),
+    ...sources.map((file) => [`src/${file}`, commentsOf(fs.readFileSync(`src/${file}`, 'utf8'))] as const),
+  ];
+  expect(lines.flatMap(([file, all]) => all.filter(isLong).map((line) => `${file}: ${line}`))).toEqual([]);
+});

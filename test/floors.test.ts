@@ -3,8 +3,8 @@ import path from 'node:path';
 import { expect, it } from 'vitest';
 
 /**
- * The rooms of `src/`, from the ground up: a file imports from its own room and from rooms named before it. Drawing tokens needs no
- * network, and lies below the recipe, which holds the settings of every sampler.
+ * The rooms of `src/`, from the ground up: a file imports from its own room and from rooms named before it. Drawing
+ * tokens needs no network, and lies below the recipe, which holds the settings of every sampler.
  */
 const ROOMS = [
   'base',

@@ -1,4 +1,6 @@
-/** The package as other projects get it: what is packed, what its types say to a strict project, and both of its doors. */
+/**
+ * The package as other projects get it: what is packed, what its types say to a strict project, and both of its doors.
+ */
 
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';

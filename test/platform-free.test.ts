@@ -4,7 +4,10 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { codeOf, importClosure } from './support/imports.ts';
 
-/** Generation from embedded prompt to pixels, the executor for browsers, and what a page needs besides: weights, prompts' tokens, PNG text. */
+/**
+ * Generation from embedded prompt to pixels, the executor for browsers, and what a page needs besides: weights,
+ * prompts' tokens, PNG text.
+ */
 const ENTRIES = [
   'src/generation/draw.ts',
   'src/generation/options.ts',

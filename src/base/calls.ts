@@ -1,6 +1,7 @@
 /**
- * Typed request and reply between two sides that can only send messages: threads, or processes. One interface names the kinds of
- * requests, each as a function from what it carries to what comes back; `Caller` is the side that asks and `serve` the side that answers.
+ * Typed request and reply between two sides that can only send messages: threads, or processes. One interface names the
+ * kinds of requests, each as a function from what it carries to what comes back; `Caller` is the side that asks and
+ * `serve` the side that answers.
  */
 
 import type { MessagePort } from 'node:worker_threads';

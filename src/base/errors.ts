@@ -1,4 +1,6 @@
-/** A mistake the user can mend: one line that says what, where and what to do. The command line exits with code 2 on it. */
+/**
+ * A mistake the user can mend: one line that says what, where and what to do. The command line exits with code 2 on it.
+ */
 export class UserError extends Error {
   override readonly name = 'UserError';
 }

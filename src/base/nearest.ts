@@ -1,6 +1,8 @@
 /** What a mistyped name may have meant. */
 
-/** The fewest letters inserted, left out, replaced or swapped with their neighbour that turn one text into the other. */
+/**
+ * The fewest letters inserted, left out, replaced or swapped with their neighbour that turn one text into the other.
+ */
 export function editDistance(a: string, b: string): number {
   let [before, row]: [number[], number[]] = [[], Array.from({ length: b.length + 1 }, (_, j) => j)];
   for (let i = 1; i <= a.length; i++) {
@@ -16,7 +18,10 @@ export function editDistance(a: string, b: string): number {
   return row[b.length]!;
 }
 
-/** The name nearest to a mistyped one, upper and lower case alike; undefined if none is near: at most a third of it, and one letter, differs. */
+/**
+ * The name nearest to a mistyped one, upper and lower case alike; undefined if none is near: at most a third of it, and
+ * one letter, differs.
+ */
 export function nearest(typed: string, names: Iterable<string>): string | undefined {
   // No name is so long, and the distance takes time in proportion to both.
   if (typed.length > 200) return undefined;

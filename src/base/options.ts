@@ -1,6 +1,6 @@
 /**
- * How messages name the options of whoever called: as a program writes them, between backquotes. The command line prints its
- * flags in their place (`cli/flags.ts`).
+ * How messages name the options of whoever called: as a program writes them, between backquotes. The command line
+ * prints its flags in their place (`cli/flags.ts`).
  */
 
 export type OptionValue = string | number | true;

@@ -3,8 +3,8 @@
 import { UserError } from './errors.ts';
 
 /**
- * Text that can be printed on one line of a terminal: control characters, line separators and marks that turn the direction of
- * writing become escapes such as `\x1b` and `\u202e`; everything else stays as it is.
+ * Text that can be printed on one line of a terminal: control characters, line separators and marks that turn the
+ * direction of writing become escapes such as `\x1b` and `\u202e`; everything else stays as it is.
  */
 export const printable = (text: string): string => text.replaceAll(UNPRINTABLE, escaped);
 
@@ -27,7 +27,8 @@ export function nameFrom(bytes: Uint8Array): string {
 }
 
 /**
- * The text of a file: UTF-8, with or without a byte order mark, or UTF-16 of either byte order. The mark is no part of it.
+ * The text of a file: UTF-8, with or without a byte order mark, or UTF-16 of either byte order. The mark is no part of
+ * it.
  * @throws UserError naming the file, if the bytes are none of these.
  */
 export function decodeText(bytes: Uint8Array, file: string): string {

@@ -1,4 +1,7 @@
-/** Plain nested objects of leaves: parameters, gradients, optimiser state. A leaf is anything with a `dtype` and a `shape`. */
+/**
+ * Plain nested objects of leaves: parameters, gradients, optimiser state. A leaf is anything with a `dtype` and a
+ * `shape`.
+ */
 
 import type { DType, Tree } from './ndarray.ts';
 

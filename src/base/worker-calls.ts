@@ -1,9 +1,10 @@
 /**
  * Calls to a worker thread (`calls.ts`).
  *
- * A thread of ours computes in native code most of the time, and may only be ended while it is idle: native code that returns into a
- * dead thread ends the whole process. So closing waits until everything under way is answered. For the same reason a thread keeps
- * the process alive while it starts and while a call is under way, and at no other time: a program that never closes it still exits.
+ * A thread of ours computes in native code most of the time, and may only be ended while it is idle: native code that
+ * returns into a dead thread ends the whole process. So closing waits until everything under way is answered. For the
+ * same reason a thread keeps the process alive while it starts and while a call is under way, and at no other time: a
+ * program that never closes it still exits.
  */
 
 import { createRequire } from 'node:module';

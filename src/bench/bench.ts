@@ -34,7 +34,9 @@ export interface BenchResult {
   readonly gflops: number;
   /** Parameters and, in training, optimiser state, average and gradients. */
   readonly stateMB: number;
-  /** Intermediate values at their peak. Both are read off the graphs; the most that the process has held is measured. */
+  /**
+   * Intermediate values at their peak. Both are read off the graphs; the most that the process has held is measured.
+   */
   readonly activationsMB: number;
   readonly peakRssMB: number;
 }

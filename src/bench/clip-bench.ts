@@ -1,6 +1,6 @@
 /**
- * What a CLIP of faces is worth to a generator that follows it: the ceiling of prompt-following. For each prompt the nearest of many
- * unseen real faces are retrieved, and a classifier that knows nothing of the CLIP looks at them.
+ * What a CLIP of faces is worth to a generator that follows it: the ceiling of prompt-following. For each prompt the
+ * nearest of many unseen real faces are retrieved, and a classifier that knows nothing of the CLIP looks at them.
  */
 
 import type { ClipEmbedder } from '../clip/embedder.ts';
@@ -99,9 +99,9 @@ export function nearestRows(queries: Float32Array, rows: Float32Array, dim: numb
 }
 
 /**
- * What is left between two clouds of embeddings [n, dim] once each has its mean at the origin and a mean squared length of 1: the square
- * root of the Fréchet distance, tr A + tr B − 2 tr (A^½ B A^½)^½ with covariances A and B, each divided by its trace. 0 for equal shapes,
- * at most √2 for clouds in directions that have nothing in common.
+ * What is left between two clouds of embeddings [n, dim] once each has its mean at the origin and a mean squared length
+ * of 1: the square root of the Fréchet distance, tr A + tr B − 2 tr (A^½ B A^½)^½ with covariances A and B, each
+ * divided by its trace. 0 for equal shapes, at most √2 for clouds in directions that have nothing in common.
  */
 export function distributionGap(a: Float32Array, b: Float32Array, dim: number): number {
   return Math.sqrt(Math.max(0, frechetDistance(standardised(a, dim), standardised(b, dim), dim)));

@@ -1,4 +1,7 @@
-/** The CPU against another device on this machine: the three things that a user waits for, and where their operators ran. */
+/**
+ * The CPU against another device on this machine: the three things that a user waits for, and where their operators
+ * ran.
+ */
 
 import type { NDArray } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
@@ -20,13 +23,18 @@ import { TINY_TOKENIZER } from './peer/rows.ts';
 export const jobs = ['training step', 'reverse step', 'encode'] as const;
 export type Job = (typeof jobs)[number];
 
-/** What is profiled operator by operator: the jobs, and the tokenizer's stage, whose operators are the same at any size. */
+/**
+ * What is profiled operator by operator: the jobs, and the tokenizer's stage, whose operators are the same at any size.
+ */
 export const profiledJobs = [...jobs, 'tokenizer stage'] as const;
 
 /** By job, the operators that another provider than the device's ran: those the device cannot do. */
 export type Fallbacks = Readonly<Record<(typeof profiledJobs)[number], readonly OperatorTime[]>>;
 
-/** Median milliseconds of the jobs on a device: the diffusion model's in the sizes of `config`, the tokenizer's of the preset nano. */
+/**
+ * Median milliseconds of the jobs on a device: the diffusion model's in the sizes of `config`, the tokenizer's of the
+ * preset nano.
+ */
 export async function timeDevice(
   config: BenchConfig,
   engineOptions: EngineOptions,
@@ -48,7 +56,10 @@ export async function deviceFallbacks(config: BenchConfig, engineOptions: Engine
   };
 }
 
-/** Two steps of a small tokenizer with all that its loss can hold: codes, an active discriminator, and the features of a CLIP. */
+/**
+ * Two steps of a small tokenizer with all that its loss can hold: codes, an active discriminator, and the features of a
+ * CLIP.
+ */
 async function smallTokenizer(engineOptions: EngineOptions): Promise<void> {
   const engine = Engine.start(engineOptions);
   try {

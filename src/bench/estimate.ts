@@ -19,7 +19,10 @@ export interface StageEstimate {
   readonly stateGB: number;
   /** Intermediate values of a step at their peak. */
   readonly activationsGB: number;
-  /** Of the process: both, with the program, the runtime, and a margin, but without the pictures and a CLIP of one's own. */
+  /**
+   * Of the process: both, with the program, the runtime, and a margin, but without the pictures and a CLIP of one's
+   * own.
+   */
   readonly memoryGB: number;
   readonly secondsPerStep: number;
   readonly seconds: number;

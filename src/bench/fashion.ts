@@ -1,6 +1,6 @@
 /**
- * The study of Fashion-MNIST: does a generator that was trained without captions draw the class it is asked for? A classifier that
- * has learned from true labels recognises classes; it teaches the generator nothing.
+ * The study of Fashion-MNIST: does a generator that was trained without captions draw the class it is asked for? A
+ * classifier that has learned from true labels recognises classes; it teaches the generator nothing.
  */
 
 import fs from 'node:fs';
@@ -59,7 +59,10 @@ export interface FashionReport {
   readonly classifierAccuracy: number;
   /** Of the CLIP, on the 2,000 test pictures it has not learned from, among the ten class names. */
   readonly clipZeroShot: number;
-  /** Share of the 2,000 whose class the classifier still recognises after the tokenizer: an upper bound for the generator. */
+  /**
+   * Share of the 2,000 whose class the classifier still recognises after the tokenizer: an upper bound for the
+   * generator.
+   */
   readonly reconstructed: number;
   /** Share of generated pictures in which the classifier sees the class that was asked for. */
   readonly recognised: number;
@@ -73,7 +76,10 @@ export interface FashionReport {
   }[];
   /** [asked, seen], counts. */
   readonly confusion: readonly (readonly number[])[];
-  /** Root mean square distance, in levels of 255, to the nearest of the 60,000 pictures it learned from: of generated pictures, and of real ones it has not seen. */
+  /**
+   * Root mean square distance, in levels of 255, to the nearest of the 60,000 pictures it learned from: of generated
+   * pictures, and of real ones it has not seen.
+   */
   readonly nearest: { readonly generated: number; readonly unseen: number };
 }
 

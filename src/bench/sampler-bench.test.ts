@@ -1,4 +1,7 @@
-/** The bench of samplers with a generator that draws noise: what is kept, what is made again after a stop, and what is compared. */
+/**
+ * The bench of samplers with a generator that draws noise: what is kept, what is made again after a stop, and what is
+ * compared.
+ */
 
 import fs from 'node:fs';
 import os from 'node:os';

@@ -1,6 +1,7 @@
 /**
- * What each sampler gives for its network passes: attributes that a classifier recognises, distance to real pictures, and seconds. All samplers
- * draw for the same prompts from the same seeds, so that they are compared picture by picture with the reference.
+ * What each sampler gives for its network passes: attributes that a classifier recognises, distance to real pictures,
+ * and seconds. All samplers draw for the same prompts from the same seeds, so that they are compared picture by picture
+ * with the reference.
  */
 
 import { createHash } from 'node:crypto';
@@ -36,7 +37,10 @@ export interface Point extends Trial {
   readonly recognised: Estimate;
   /** That, less what it recognises in the reference's picture for the same prompt. */
   readonly recognisedDifference: Estimate;
-  /** Fréchet distance to real pictures in the CLIP's features, and as a multiple of the reference's; errors by bootstrap. */
+  /**
+   * Fréchet distance to real pictures in the CLIP's features, and as a multiple of the reference's; errors by
+   * bootstrap.
+   */
   readonly frechet: Estimate;
   readonly frechetRatio: Estimate;
   readonly clipScore: number;

@@ -4,11 +4,16 @@ import { float32 } from '../base/ndarray.ts';
 import { Engine, type EngineOptions } from '../engine/engine.ts';
 import * as g from '../graph/index.ts';
 
-/** Milliseconds of the probe below on the machine that the presets were timed on (2 cores with AVX2, otherwise idle). */
+/**
+ * Milliseconds of the probe below on the machine that the presets were timed on (2 cores with AVX2, otherwise idle).
+ */
 const REFERENCE_MS = 14;
 const ROUNDS = 24;
 
-/** Speed relative to the reference machine: the median time of a mix of matrix products, convolutions and elementwise work. */
+/**
+ * Speed relative to the reference machine: the median time of a mix of matrix products, convolutions and elementwise
+ * work.
+ */
 export async function machineSpeed(options: EngineOptions): Promise<number> {
   const engine = Engine.start(options);
   try {

@@ -1,4 +1,7 @@
-/** Checksums, four bytes at a time, since checkpoints are large: CRC-32 (IEEE 802.3) of zip archives and PNG chunks, CRC-32C of TFRecord. */
+/**
+ * Checksums, four bytes at a time, since checkpoints are large: CRC-32 (IEEE 802.3) of zip archives and PNG chunks,
+ * CRC-32C of TFRecord.
+ */
 
 // Our own tables: zlib.crc32 arrived in Node 20.15 and 22.2, and we run on 20.9.
 const ieee = makeTables(0xedb88320);

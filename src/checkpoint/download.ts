@@ -1,4 +1,7 @@
-/** Files from the network, fetched once: what broke off is taken up again, and only what has the expected checksum is kept. */
+/**
+ * Files from the network, fetched once: what broke off is taken up again, and only what has the expected checksum is
+ * kept.
+ */
 
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -31,9 +34,10 @@ export interface DownloadOptions {
 }
 
 /**
- * Fetch a file to `target`, unless it is there. Until it is whole and verified it is `<target>.part`, and a later call asks the
- * server for the missing end only.
- * @throws UserError if the server cannot be reached or refuses, the content is not the expected one, or the disk is full.
+ * Fetch a file to `target`, unless it is there. Until it is whole and verified it is `<target>.part`, and a later call
+ * asks the server for the missing end only.
+ * @throws UserError if the server cannot be reached or refuses, the content is not the expected one, or the disk is
+ * full.
  */
 export async function download(
   file: RemoteFile | GitFile,

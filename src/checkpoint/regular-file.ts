@@ -1,6 +1,6 @@
 /**
- * Opens what is a file, and nothing else. A FIFO would keep its reader waiting, a device never ends, and both can lie where a
- * file is expected; files that grow beyond what they can hold are refused before they are read.
+ * Opens what is a file, and nothing else. A FIFO would keep its reader waiting, a device never ends, and both can lie
+ * where a file is expected; files that grow beyond what they can hold are refused before they are read.
  */
 
 import fs from 'node:fs';
@@ -19,7 +19,8 @@ const READ = fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0);
 /**
  * Open a regular file for reading, through links.
  * @returns its descriptor, which the caller closes.
- * @throws UserError, one line, if it is missing, not a regular file, larger than `most` bytes, or refused by the system.
+ * @throws UserError, one line, if it is missing, not a regular file, larger than `most` bytes, or refused by the
+ * system.
  */
 export function openRegular(file: string | Buffer, most = Number.POSITIVE_INFINITY): number {
   try {

@@ -1,6 +1,7 @@
 /**
- * Safetensors as bytes, without a file system. Reading is strict and refuses damaged and foreign files in one line; writing is
- * deterministic: equal tensors and metadata give equal bytes. Hosts are assumed little-endian, as the format is.
+ * Safetensors as bytes, without a file system. Reading is strict and refuses damaged and foreign files in one line;
+ * writing is deterministic: equal tensors and metadata give equal bytes. Hosts are assumed little-endian, as the format
+ * is.
  */
 import { UserError } from '../base/errors.ts';
 import { type DType, type NDArray, sizeOf } from '../base/ndarray.ts';
@@ -19,10 +20,11 @@ const PREFIX_BYTES = 8;
 const MAX_HEADER_BYTES = 100_000_000;
 
 /**
- * Reads a safetensors file in memory; `label` names it in messages. F32, F64, I32 and BOOL keep their values bit by bit; F16 and BF16
- * widen to float32, U8 to int32; I64 narrows to int32 where every value fits. The arrays are copies.
+ * Reads a safetensors file in memory; `label` names it in messages. F32, F64, I32 and BOOL keep their values bit by
+ * bit; F16 and BF16 widen to float32, U8 to int32; I64 narrows to int32 where every value fits. The arrays are copies.
  *
- * @throws UserError, one line naming the file (and tensor): truncated, foreign, inconsistent, or with values that no DType can represent.
+ * @throws UserError, one line naming the file (and tensor): truncated, foreign, inconsistent, or with values that no
+ * DType can represent.
  */
 export function parseSafetensors(bytes: Uint8Array, label: string): Safetensors {
   return decodeSafetensors(
@@ -32,8 +34,9 @@ export function parseSafetensors(bytes: Uint8Array, label: string): Safetensors 
 }
 
 /**
- * The bytes of a safetensors file, in pieces that share memory with the arrays. Widest elements first, then by name, and
- * a header padded to a multiple of 8: every array is aligned to its element size, and the order of keys does not matter.
+ * The bytes of a safetensors file, in pieces that share memory with the arrays. Widest elements first, then by name,
+ * and a header padded to a multiple of 8: every array is aligned to its element size, and the order of keys does not
+ * matter.
  */
 export function encodeSafetensors(
   tensors: Readonly<Record<string, NDArray>>,

@@ -1,6 +1,6 @@
 /**
- * The header of a safetensors file, checked to the letter: which tensors there are, of which format and shape, and which
- * bytes belong to each. Format: https://huggingface.co/docs/safetensors
+ * The header of a safetensors file, checked to the letter: which tensors there are, of which format and shape, and
+ * which bytes belong to each. Format: https://huggingface.co/docs/safetensors
  */
 import * as z from 'zod';
 import { messageOf, UserError } from '../base/errors.ts';

@@ -47,7 +47,8 @@ export function readMetadata(path: string): Record<string, string> {
 }
 
 /**
- * One tensor of a safetensors file, by its name; undefined if it has none of that name. The others are not read, nor their checksum.
+ * One tensor of a safetensors file, by its name; undefined if it has none of that name. The others are not read, nor
+ * their checksum.
  *
  * @throws UserError as `readSafetensors` does.
  */
@@ -60,8 +61,8 @@ export function readTensorOf(path: string, name: string): NDArray | undefined {
 }
 
 /**
- * Reads a safetensors file as `readSafetensors` does and hands its tensors over one after another, so that no more than one of
- * them is in memory on its way.
+ * Reads a safetensors file as `readSafetensors` does and hands its tensors over one after another, so that no more than
+ * one of them is in memory on its way.
  *
  * @throws UserError as `readSafetensors` does, for a tensor when its turn comes. What `use` throws passes through.
  */
@@ -133,8 +134,8 @@ export function writeSafetensors(
 }
 
 /**
- * The same, tensor by tensor: `read` is asked for one after another, in the order of the file, so that no more than one of them is
- * in memory on its way.
+ * The same, tensor by tensor: `read` is asked for one after another, in the order of the file, so that no more than one
+ * of them is in memory on its way.
  *
  * @throws UserError when the disk refuses; nothing is left behind then. What `read` throws passes through.
  */
@@ -165,7 +166,9 @@ export async function writeSafetensorsFrom(
   await writeStreamAtomic(path, chunks(), { patch, beforeCommit });
 }
 
-/** SHA-256 of what comes after a file's header, in hex: of its tensors alone. @throws UserError if it cannot be read. */
+/**
+ * SHA-256 of what comes after a file's header, in hex: of its tensors alone. @throws UserError if it cannot be read.
+ */
 export function hashTensors(path: string): string {
   return withFile(path, (source) => {
     const hash = createHash('sha256');
@@ -175,8 +178,8 @@ export function hashTensors(path: string): string {
 }
 
 /**
- * Copy a file with further texts. Its tensors stay as they are, a checksum that it carries is made anew; no more than a piece of it is
- * in memory on its way.
+ * Copy a file with further texts. Its tensors stay as they are, a checksum that it carries is made anew; no more than a
+ * piece of it is in memory on its way.
  * @throws UserError if it cannot be read, or the disk refuses.
  */
 export async function copyWithTexts(from: string, to: string, texts: Readonly<Record<string, string>>): Promise<void> {
@@ -203,8 +206,8 @@ export async function copyWithTexts(from: string, to: string, texts: Readonly<Re
 }
 
 /**
- * The bytes of a file as they would be without some of its texts, added to a hash. A file that is no safetensors file, or has none of
- * them, is hashed as it is.
+ * The bytes of a file as they would be without some of its texts, added to a hash. A file that is no safetensors file,
+ * or has none of them, is hashed as it is.
  *
  * @throws UserError if it cannot be read.
  */

@@ -1,6 +1,7 @@
 /**
- * A checksum that travels inside a safetensors file: SHA-256 over the whole file, header and data, with the digits of the checksum
- * itself read as zeros. A file that has one is checked when it is opened; files of other programs have none.
+ * A checksum that travels inside a safetensors file: SHA-256 over the whole file, header and data, with the digits of
+ * the checksum itself read as zeros. A file that has one is checked when it is opened; files of other programs have
+ * none.
  */
 
 import { createHash, type Hash } from 'node:crypto';

@@ -11,7 +11,9 @@ export function parseStrictJson(text: string): unknown {
   return value;
 }
 
-/** Walks the brackets and strings of `text`, which is known to be valid JSON: there, a string before a colon is a key. */
+/**
+ * Walks the brackets and strings of `text`, which is known to be valid JSON: there, a string before a colon is a key.
+ */
 function refuseRepeatedKeys(text: string): void {
   const openObjects: Set<string>[] = [];
   for (let at = 0; at < text.length; at++) {

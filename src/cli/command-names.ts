@@ -1,6 +1,6 @@
 /** The commands of `clipvq`, in the order of its help, with the line that describes each there and in its own help. */
 export const descriptions = {
-  demo: 'draw faces, train all three stages on them, and answer eight prompts',
+  demo: 'draw faces without captions, train a tokenizer and a diffusion model on them with the shipped CLIP, and answer eight prompts',
   train: 'train a model on a folder of pictures',
   recipe: 'print a preset as a file of settings with comments, for train --recipe',
   generate: 'make pictures for prompts',

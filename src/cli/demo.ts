@@ -1,4 +1,7 @@
-/** `clipvq demo`: the main job from beginning to end on the built-in faces. Caption-less pictures in, a model that answers prompts out. */
+/**
+ * `clipvq demo`: the main job from beginning to end on the built-in faces. Caption-less pictures in, a model that
+ * answers prompts out.
+ */
 
 import fs from 'node:fs';
 import path from 'node:path';

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { type Finding, findingsOf } from '../bench/doctor/findings.ts';
 import { inspectMachine } from '../bench/doctor/machine.ts';
 import { descriptions } from './command-names.ts';
+import { withFlags } from './flags.ts';
 import { interruptSignal, printResult } from './output.ts';
 
 interface DoctorOptions {
@@ -28,7 +29,7 @@ const MARKS: Readonly<Record<Finding['state'], string>> = { has: '+', could: '-'
 
 async function doctor({ offline, json }: DoctorOptions): Promise<void> {
   const machine = await inspectMachine({ offline, signal: interruptSignal() });
-  const findings = findingsOf(machine);
+  const findings = findingsOf(machine).map((finding) => ({ ...finding, text: withFlags(finding.text) }));
   const width = Math.max(...findings.map(({ what }) => what.length));
   printResult(json ?? false, { machine, findings }, () =>
     findings.map(({ what, state, text }) => `${MARKS[state]} ${what.padEnd(width)}  ${text}`),

@@ -1,4 +1,7 @@
-/** Pictures and mixes on the command line, read as the model sees them; mistakes end in one line before anything is loaded. */
+/**
+ * Pictures and mixes on the command line, read as the model sees them; mistakes end in one line before anything is
+ * loaded.
+ */
 
 import fs from 'node:fs';
 import os from 'node:os';

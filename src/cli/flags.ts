@@ -4,11 +4,13 @@
 const FLAGS: Readonly<Record<string, string>> = {
   changed: '--changed',
   clip: '--clip',
+  device: '--device',
   heads: '--heads',
   imageSize: '--image-size',
   longer: '--longer',
   lpips: '--lpips',
   memory: '--memory',
+  microBatches: '--accumulate',
   offline: '--offline',
   resume: '--resume',
   run: '--run',

@@ -4,14 +4,18 @@ import fs from 'node:fs';
 import { Interrupted } from '../base/errors.ts';
 import { onBrokenStream, writeTo } from './streams.ts';
 
-/** Signals this close together are one: npm passes Ctrl-C on to a process that has received it from the terminal already. */
+/**
+ * Signals this close together are one: npm passes Ctrl-C on to a process that has received it from the terminal
+ * already.
+ */
 const ONE_KEYSTROKE = 500;
 
 let controller: AbortController | undefined;
 
 /**
- * A signal that fires on Ctrl-C, on SIGTERM, when the terminal is closed, and when an output stream breaks, so that a command can
- * leave a checkpoint. A second Ctrl-C or SIGTERM ends the process at once. Under nohup a closed terminal changes nothing.
+ * A signal that fires on Ctrl-C, on SIGTERM, when the terminal is closed, and when an output stream breaks, so that a
+ * command can leave a checkpoint. A second Ctrl-C or SIGTERM ends the process at once. Under nohup a closed terminal
+ * changes nothing.
  */
 export function interruptSignal(): AbortSignal {
   if (controller) return controller.signal;
@@ -28,7 +32,8 @@ export function interruptSignal(): AbortSignal {
     const listener = () => {
       if (!signal.aborted) stop('Stopping after this step (Ctrl-C again to stop at once)');
       else if (first === undefined || performance.now() - first > ONE_KEYSTROKE) {
-        // The default action of the signal: an orderly exit would end threads in the middle of native code, which aborts.
+        // The default action of the signal: an orderly exit would end threads in the middle of native code, which
+        // aborts.
         process.removeListener(name, listener);
         process.kill(process.pid, name);
       }
@@ -42,9 +47,9 @@ export function interruptSignal(): AbortSignal {
 }
 
 /**
- * Whether this process was started by nohup. Node.js restores the default action of SIGHUP when it starts, so the setting itself
- * is lost; what is left are the name of the command that the shell has started, and a standard input that nohup has opened for
- * writing only.
+ * Whether this process was started by nohup. Node.js restores the default action of SIGHUP when it starts, so the
+ * setting itself is lost; what is left are the name of the command that the shell has started, and a standard input
+ * that nohup has opened for writing only.
  */
 export function isHangupIgnored(startedAs: string | undefined, fdinfo = '/proc/self/fdinfo/0'): boolean {
   if (startedAs !== undefined && /(^|\/)nohup$/.test(startedAs)) return true;

@@ -1,4 +1,7 @@
-/** How the user has started this program, so that a hint can be typed as it is printed, and paths mean what the user means. */
+/**
+ * How the user has started this program, so that a hint can be typed as it is printed, and paths mean what the user
+ * means.
+ */
 
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -35,7 +38,10 @@ export function userFolder(start: Start = ownStart()): string | undefined {
     : undefined;
 }
 
-/** What to type instead of `clipvq`: `clipvq` where that is on the path, `npm run clipvq --` in a clone, `npx clipvq` beside an install. */
+/**
+ * What to type instead of `clipvq`: `clipvq` where that is on the path, `npm run clipvq --` in a clone, `npx clipvq`
+ * beside an install.
+ */
 export function invocation(start: Start = ownStart()): string {
   const { env, script, cwd, root } = start;
   if (isOwnScript(start)) return 'npm run clipvq --';

@@ -71,7 +71,9 @@ function machineBytes(): number {
   return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
 }
 
-/** @throws UserError if a stage needs more memory than there is: the system would end it without a word, hours later. */
+/**
+ * @throws UserError if a stage needs more memory than there is: the system would end it without a word, hours later.
+ */
 export function refuseTooLarge(
   { name, smaller }: Pick<StagePlan, 'name' | 'smaller'>,
   bytes: number,

@@ -11,7 +11,10 @@ export interface CommonOptions {
   readonly threads?: number;
 }
 
-/** Options of every command that computes; those that `command` requires are missed only after unknown ones are reported. */
+/**
+ * Options of every command that computes; those that `command` requires are missed only after unknown ones are
+ * reported.
+ */
 export function withCommon(command: Command): Command {
   return unknownFirst(command)
     .addOption(
@@ -101,7 +104,10 @@ export function assignment(text: string, previous: Readonly<Record<string, strin
   return { ...previous, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
-/** An option for a setting of a schema: the schema describes it and says what it may be. `note` follows the description in brackets. */
+/**
+ * An option for a setting of a schema: the schema describes it and says what it may be. `note` follows the description
+ * in brackets.
+ */
 export function settingOption(flags: string, schema: z.ZodType, note: string): Option {
   const option = new Option(flags, `${schema.description} (${note})`);
   const choices = choicesOf(schema);

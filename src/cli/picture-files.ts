@@ -22,10 +22,11 @@ const OTHER_FORMATS = /\.(jpe?g|jfif|webp|gif|bmp|tiff?|avif|heic|jxl|svg|pdf|tg
 
 /**
  * A writer into a folder, or to a .png file: the folder is made and tried before any work.
- * - A folder is filled: `a-red-hat-5-1f2e3d4c.png` is named after the prompt, the seed, and a hash of all that settles the picture.
- * - One picture goes to the file as it is named; of several, the files are numbered.
- * Other pictures that are there stay: a file with the same bytes is left alone, another one makes the new one take the next free
- * number. Where one file is named, the other picture moves to a free number instead.
+ * - A folder is filled: `a-red-hat-5-1f2e3d4c.png` is named after the prompt, the seed, and a hash of all that settles
+ *   the picture.
+ * - One picture goes to the file as it is named; of several, the files are numbered. Other pictures that are there
+ *   stay: a file with the same bytes is left alone, another one makes the new one take the next free number. Where one
+ *   file is named, the other picture moves to a free number instead.
  * @param onMoved called with the new name of a picture that made room.
  * @throws UserError if the folder cannot be written to, or the file is to be no PNG.
  */
@@ -50,7 +51,10 @@ export function pictureWriter(out: string, total: number, onMoved: (file: string
   };
 }
 
-/** `a-red-hat-5-1f2e3d4c.png`: letters and digits of any script. Two pictures share a name only if all that settles them is equal. */
+/**
+ * `a-red-hat-5-1f2e3d4c.png`: letters and digits of any script. Two pictures share a name only if all that settles them
+ * is equal.
+ */
 export function fileName({ prompt, seed, made }: PictureName): string {
   const hash = createHash('sha256')
     .update(JSON.stringify([prompt, seed, made]))

@@ -22,7 +22,10 @@ async function programFor(args: readonly string[]): Promise<Command> {
   return program;
 }
 
-/** Mistakes in options end like all mistakes of the user: one line, code 2; help wraps beside long options, too. Nested commands need it as well. */
+/**
+ * Mistakes in options end like all mistakes of the user: one line, code 2; help wraps beside long options, too. Nested
+ * commands need it as well.
+ */
 function strict(command: Command): void {
   command
     .exitOverride()

@@ -37,8 +37,8 @@ export const progressTerms = (): readonly (readonly [string, string])[] =>
   Object.entries(meanings).map(([name, meaning]) => [labels[name] ?? name, meaning]);
 
 /**
- * A display that writes to stderr. Steps, rate and time left come first and fit into 60 columns; measured numbers follow, as
- * running averages. Call `end` when a stage ends, so that its last line stays.
+ * A display that writes to stderr. Steps, rate and time left come first and fit into 60 columns; measured numbers
+ * follow, as running averages. Call `end` when a stage ends, so that its last line stays.
  */
 export class ProgressDisplay {
   private last = performance.now();

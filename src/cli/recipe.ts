@@ -31,5 +31,8 @@ export function recipeCommand(): Command {
 
 function printRecipe(preset: string | undefined, { recipe: file, set, json }: RecipeOptions): void {
   const recipe = recipeOf({ preset, recipe: file, set });
-  printResult(json ?? false, recipe, () => recipeText(recipe).trimEnd().split('\n'));
+  printResult(json ?? false, recipe, () => [
+    '# clipvq train --recipe <this file> --data <pictures> --run <dir>',
+    ...recipeText(recipe).trimEnd().split('\n'),
+  ]);
 }

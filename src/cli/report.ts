@@ -30,7 +30,9 @@ import type { ProgressDisplay } from './progress.ts';
 export const protocols = ['ffhq', 'coco'] as const;
 export type Protocol = (typeof protocols)[number];
 
-/** What the published protocols set: candidates for each picture, pictures a prompt, and what stands before a prompt. */
+/**
+ * What the published protocols set: candidates for each picture, pictures a prompt, and what stands before a prompt.
+ */
 const PROTOCOLS: Readonly<Record<Protocol, { bestOf: number; count: number; prefix: string; prompts: string }>> = {
   ffhq: { bestOf: 16, count: 1, prefix: 'a photograph of ', prompts: 'the 64 prompts of clip2latent' },
   coco: { bestOf: 1, count: 1, prefix: '', prompts: 'captions of COCO val2014' },

@@ -1,4 +1,7 @@
-/** What `--resume` may change of a run: how long its stages are, their learning rates, and where its pictures and its CLIP lie. */
+/**
+ * What `--resume` may change of a run: how long its stages are, their learning rates, and where its pictures and its
+ * CLIP lie.
+ */
 
 import fs from 'node:fs';
 import path from 'node:path';

@@ -20,7 +20,10 @@ export interface LengthOptions {
   readonly changed?: 'go-on' | 'restart';
 }
 
-/** @throws UserError where two options say how long the stages are, or one that is for new runs only, or for resumed ones. */
+/**
+ * @throws UserError where two options say how long the stages are, or one that is for new runs only, or for resumed
+ * ones.
+ */
 export function checkLengths({ resume, maxSteps, minutes, stepsScale, longer, changed }: LengthOptions): void {
   const given = Object.entries({
     '--max-steps': maxSteps,

@@ -1,4 +1,7 @@
-/** Options for how pictures are drawn: one for every sampling setting of a recipe, but for those that belong to the model. */
+/**
+ * Options for how pictures are drawn: one for every sampling setting of a recipe, but for those that belong to the
+ * model.
+ */
 
 import type { Command } from 'commander';
 import type * as z from 'zod';

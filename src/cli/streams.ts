@@ -1,4 +1,7 @@
-/** The two output streams. Either may break while a command works: its reader ends, its terminal closes, its disk is full. */
+/**
+ * The two output streams. Either may break while a command works: its reader ends, its terminal closes, its disk is
+ * full.
+ */
 
 import type { Writable } from 'node:stream';
 
@@ -11,7 +14,10 @@ function markBroken(stream: Writable): void {
   for (const listener of listeners) listener();
 }
 
-/** From now on a stream that breaks does not end the process: what is written to it is dropped. Called once, first of all. */
+/**
+ * From now on a stream that breaks does not end the process: what is written to it is dropped. Called once, first of
+ * all.
+ */
 export function watchStreams(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => markBroken(stream));
 }

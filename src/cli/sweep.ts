@@ -61,8 +61,9 @@ const placesOf = ({ name, setting, values }: Axis): readonly Place[] =>
   values.map((value) => ({ label: `${name} ${String(value)}`, options: { [setting]: value } }));
 
 /**
- * Draw a sheet, and report its places as progress: a row for each prompt and value of the first setting; its columns are the values of the second one, or, where there is
- * one only, the seeds. All combinations are checked before the first is drawn.
+ * Draw a sheet, and report its places as progress: a row for each prompt and value of the first setting; its columns
+ * are the values of the second one, or, where there is one only, the seeds. All combinations are checked before the
+ * first is drawn.
  * @throws UserError if a combination is impossible.
  */
 export async function sweptSheet(

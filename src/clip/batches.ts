@@ -1,10 +1,15 @@
-/** What one step of CLIP's training sees: pictures, and captions as token ids, drawn anew from the pairs as a pure function of the step. */
+/**
+ * What one step of CLIP's training sees: pictures, and captions as token ids, drawn anew from the pairs as a pure
+ * function of the step.
+ */
 
 import { float32, int32, type NDArray } from '../base/ndarray.ts';
 import { integers, permutation } from '../random/noise.ts';
 import { type Bpe, END } from './bpe.ts';
 
-/** Pictures with captions. Only the compact CLIP may learn from these: keep them apart from the generator's pictures. */
+/**
+ * Pictures with captions. Only the compact CLIP may learn from these: keep them apart from the generator's pictures.
+ */
 export interface CaptionedPictures {
   /** [size, side, side, 3] */
   readonly images: Uint8Array;
@@ -36,7 +41,10 @@ export interface BatchOptions {
   readonly seed: number;
 }
 
-/** Wordings of a picture before the first returns: enough not to be learned by heart, few enough to be composed only once. */
+/**
+ * Wordings of a picture before the first returns: enough not to be learned by heart, few enough to be composed only
+ * once.
+ */
 const WORDINGS = 12;
 
 /** Draws the batches of a run. It remembers nothing but token ids, to spare their making. */
@@ -46,7 +54,10 @@ export class ClipBatches {
 
   constructor(private readonly options: BatchOptions) {}
 
-  /** Step `step`: every epoch visits the pictures in a new order, moved and worded anew. What is left over at its end is skipped. */
+  /**
+   * Step `step`: every epoch visits the pictures in a new order, moved and worded anew. What is left over at its end is
+   * skipped.
+   */
   draw(step: number): ClipBatch {
     const { pairs, count, length, batch, captions, shift, seed } = this.options;
     const perEpoch = Math.floor(count / batch);
@@ -83,8 +94,8 @@ export function tokenIds(captions: readonly string[], bpe: Bpe, length: number):
 }
 
 /**
- * Pictures as planes [rows, 3, side, side] in [-1, 1], each moved right by `moves[2i]` and down by `moves[2i + 1]` pixels; its
- * border is repeated where it left.
+ * Pictures as planes [rows, 3, side, side] in [-1, 1], each moved right by `moves[2i]` and down by `moves[2i + 1]`
+ * pixels; its border is repeated where it left.
  */
 export function planes(
   { images, side }: CaptionedPictures,

@@ -1,6 +1,6 @@
 /**
- * Byte-level byte-pair encoding in CLIP's style (Sennrich et al., 1508.07909; Radford et al., 2103.00020): merges are learned
- * from a corpus, every text can be encoded, and the last symbol of a word carries `</w>`.
+ * Byte-level byte-pair encoding in CLIP's style (Sennrich et al., 1508.07909; Radford et al., 2103.00020): merges are
+ * learned from a corpus, every text can be encoded, and the last symbol of a word carries `</w>`.
  */
 
 /** Marks the last symbol of a word, so that "hat" at the end of a word and "hat" inside "hatch" differ. */
@@ -18,7 +18,9 @@ export type Merge = readonly [left: string, right: string];
 const words = new RegExp(WORD_PATTERN, 'gu');
 const specials = /(<\|startoftext\|>|<\|endoftext\|>|<\|pad\|>)/;
 
-/** One printable character for each byte: Latin-1 stands for itself where it is visible, the others move to 256 and up. */
+/**
+ * One printable character for each byte: Latin-1 stands for itself where it is visible, the others move to 256 and up.
+ */
 const alphabet: readonly string[] = (() => {
   const visible = (byte: number) => (byte > 32 && byte < 127) || (byte > 160 && byte !== 173);
   let moved = 256;
@@ -38,7 +40,9 @@ function symbolsOf(text: string): string[][] {
 }
 
 export class Bpe {
-  /** The text of every token; its index is its id. Bytes, bytes that end a word, one token a merge, then the specials. */
+  /**
+   * The text of every token; its index is its id. Bytes, bytes that end a word, one token a merge, then the specials.
+   */
   readonly tokens: readonly string[];
   readonly #ids: ReadonlyMap<string, number>;
   readonly #ranks: ReadonlyMap<string, number>;
@@ -62,15 +66,19 @@ export class Bpe {
     return this.id(PAD);
   }
 
-  /** The ids of a text between the start and the end token. A special token written out in the text counts as that token. */
+  /**
+   * The ids of a text between the start and the end token. A special token written out in the text counts as that
+   * token.
+   */
   encode(text: string): number[] {
     const inner = text.split(specials).flatMap((part, i) => (i % 2 === 1 ? [this.id(part)] : this.#encodePlain(part)));
     return [this.id(START), ...inner, this.id(END)];
   }
 
   /**
-   * Numbers the tokens that occur in texts, in order of id: place k of the result belongs to token k. The tokens that do not
-   * occur, among them padding and what only unknown words are made of, share the next number, the count of those that do.
+   * Numbers the tokens that occur in texts, in order of id: place k of the result belongs to token k. The tokens that
+   * do not occur, among them padding and what only unknown words are made of, share the next number, the count of those
+   * that do.
    */
   rowsOf(texts: Iterable<string>): { readonly rows: Int32Array; readonly known: number } {
     const seen = new Set<number>();
@@ -105,8 +113,8 @@ export class Bpe {
 }
 
 /**
- * Learn merges from texts until the vocabulary holds `size` tokens or no pair of symbols occurs twice: again and again the
- * most frequent pair becomes a symbol (of equals, the first by code units). The result depends on the texts alone.
+ * Learn merges from texts until the vocabulary holds `size` tokens or no pair of symbols occurs twice: again and again
+ * the most frequent pair becomes a symbol (of equals, the first by code units). The result depends on the texts alone.
  */
 export function trainBpe(texts: Iterable<string>, size: number): Bpe {
   const counts = new Map<string, { parts: readonly string[]; count: number }>();

@@ -24,7 +24,9 @@ export interface Networks {
   readonly files: readonly string[];
 }
 
-/** The networks among the files of a model, or undefined if there are none. Towers are preferred, and full precision. */
+/**
+ * The networks among the files of a model, or undefined if there are none. Towers are preferred, and full precision.
+ */
 export function networksAmong(files: readonly string[]): Networks | undefined {
   const has = (name: string) => files.includes(name);
   for (const { dtype, ending } of PRECISIONS) {
@@ -36,7 +38,10 @@ export function networksAmong(files: readonly string[]): Networks | undefined {
   return undefined;
 }
 
-/** All files to have of a model, with weights that are kept beside their networks; or, as a verb and object, what is missing. */
+/**
+ * All files to have of a model, with weights that are kept beside their networks; or, as a verb and object, what is
+ * missing.
+ */
 export function chooseFiles(files: readonly string[]): readonly string[] | string {
   const missing = COMMON.find((name) => !files.includes(name));
   if (missing !== undefined) return `lacks ${missing}`;

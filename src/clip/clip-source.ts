@@ -21,9 +21,9 @@ export interface ClipSource {
 }
 
 /**
- * Tell a folder from a hub name: `shipped` is the CLIP that comes with the package, what exists as a folder is one, and so is everything
- * that is not of the form `owner/name`, or whose owner is a folder.
- * Returns a folder's full path, or the hub name as it is. Nothing is fetched.
+ * Tell a folder from a hub name: `shipped` is the CLIP that comes with the package, what exists as a folder is one, and
+ * so is everything that is not of the form `owner/name`, or whose owner is a folder. Returns a folder's full path, or
+ * the hub name as it is. Nothing is fetched.
  * @throws UserError if the folder does not exist or lacks a file.
  */
 export function clipName(model: string): string {

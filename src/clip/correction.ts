@@ -1,6 +1,7 @@
 /**
- * Corrections of prompt embeddings. A generator learns from picture embeddings and is driven by text embeddings, which lie elsewhere on
- * the sphere, the modality gap (2203.02053). Statistics of both sides bring a prompt to where pictures lie. All embeddings are unit rows.
+ * Corrections of prompt embeddings. A generator learns from picture embeddings and is driven by text embeddings, which
+ * lie elsewhere on the sphere, the modality gap (2203.02053). Statistics of both sides bring a prompt to where pictures
+ * lie. All embeddings are unit rows.
  */
 
 import type { SamplingSettings } from '../recipe/schema.ts';
@@ -39,7 +40,8 @@ export function momentsOf(rows: Float32Array, dim: number): Moments {
  * Text embeddings [n, dim] as a model of pictures should be given them, again unit rows.
  * - `none`: as they are.
  * - `mean-shift`: t − mean of texts + mean of pictures.
- * - `standardised`: each number of t, in standard deviations of texts from their mean, becomes as many of pictures from theirs.
+ * - `standardised`: each number of t, in standard deviations of texts from their mean, becomes as many of pictures from
+ *   theirs.
  * - `shrink`: `mean-shift`, then half of the way towards the mean of the eight nearest pictures, weighted alike.
  */
 export function correctTexts(

@@ -1,6 +1,8 @@
 /** Cosines of embeddings: how near a picture and a text are in the CLIP's space. */
 
-/** Cosine of each image with its own prompt, in [-1, 1]: unit rows `images` [images, dim] and `texts` [prompts, dim]. */
+/**
+ * Cosine of each image with its own prompt, in [-1, 1]: unit rows `images` [images, dim] and `texts` [prompts, dim].
+ */
 export function ownScores(
   images: Float32Array,
   texts: Float32Array,

@@ -26,7 +26,10 @@ export interface ClipEmbedder {
    * @throws UserError naming the first text that is empty or, unless `truncate` is set, longer than the context.
    */
   embedTexts(texts: readonly string[], options?: { readonly truncate?: boolean }): Promise<Float32Array>;
-  /** What the CLIP has learned of texts; undefined for one that does not say, as all of the hub, which have met nearly every word. */
+  /**
+   * What the CLIP has learned of texts; undefined for one that does not say, as all of the hub, which have met nearly
+   * every word.
+   */
   knowledge(texts: readonly string[]): Promise<readonly Knowledge[] | undefined>;
   /** Stop the worker once the calls that are under way are answered; later calls are rejected. */
   close(): Promise<void>;
@@ -43,8 +46,8 @@ export interface EmbedderOptions extends HubOptions {
 const BATCH = 64;
 
 /**
- * Open a CLIP: a folder in the layout of @huggingface/transformers, or a hub name such as `Xenova/clip-vit-base-patch32`, which
- * is fetched once and then kept.
+ * Open a CLIP: a folder in the layout of @huggingface/transformers, or a hub name such as
+ * `Xenova/clip-vit-base-patch32`, which is fetched once and then kept.
  * @throws UserError when the folder is missing or broken, or the hub cannot be reached.
  */
 export async function openEmbedder(model: string, options: EmbedderOptions = {}): Promise<ClipEmbedder> {

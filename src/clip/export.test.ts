@@ -1,4 +1,7 @@
-/** An exported CLIP is the same files whatever the process has done before: its hash is part of all that is made with it. */
+/**
+ * An exported CLIP is the same files whatever the process has done before: its hash is part of all that is made with
+ * it.
+ */
 
 import fs from 'node:fs';
 import os from 'node:os';

@@ -1,4 +1,7 @@
-/** The trained compact CLIP as a folder that @huggingface/transformers loads: configuration, tokenizer, and each tower as ONNX. */
+/**
+ * The trained compact CLIP as a folder that @huggingface/transformers loads: configuration, tokenizer, and each tower
+ * as ONNX.
+ */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -30,8 +33,8 @@ export const ROWS = 'text.rows';
 const LANCZOS = 1;
 
 /**
- * Write the folder, replacing what is there. It appears whole: it is built beside its place and then renamed. `texts` become metadata
- * of the weights.
+ * Write the folder, replacing what is there. It appears whole: it is built beside its place and then renamed. `texts`
+ * become metadata of the weights.
  * @throws UserError when the disk refuses.
  */
 export function exportClip(folder: string, clip: TrainedClip, texts: Readonly<Record<string, string>> = {}): void {

@@ -1,4 +1,6 @@
-/** Models from a hub on the loopback: whole, broken off, wrong, gated, unknown, through a proxy, and without a network. */
+/**
+ * Models from a hub on the loopback: whole, broken off, wrong, gated, unknown, through a proxy, and without a network.
+ */
 
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';

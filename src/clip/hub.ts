@@ -1,6 +1,6 @@
 /**
- * Models from the Hugging Face hub, in a folder of ours: which files a dual encoder needs, what they must hash to, and how they
- * come here. The library that runs them then reads that folder and nothing else.
+ * Models from the Hugging Face hub, in a folder of ours: which files a dual encoder needs, what they must hash to, and
+ * how they come here. The library that runs them then reads that folder and nothing else.
  */
 
 import fs from 'node:fs';
@@ -36,8 +36,8 @@ const revisionSchema = z.object({
 });
 
 /**
- * The folder of a hub model, fetched if it is not there. A revision is looked up once; what has been fetched is used without
- * asking the network again. HF_ENDPOINT, HF_TOKEN and the proxies of the environment are respected.
+ * The folder of a hub model, fetched if it is not there. A revision is looked up once; what has been fetched is used
+ * without asking the network again. HF_ENDPOINT, HF_TOKEN and the proxies of the environment are respected.
  * @throws UserError saying what to do: unknown name, gated model, no network, wrong content, full disk.
  */
 export async function fetchFromHub(name: string, options: HubOptions = {}): Promise<string> {

@@ -1,4 +1,7 @@
-/** What of a text a compact CLIP has learned: its tokenizer spells any text, but tokens that no caption had all share one embedding. */
+/**
+ * What of a text a compact CLIP has learned: its tokenizer spells any text, but tokens that no caption had all share
+ * one embedding.
+ */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -12,7 +15,9 @@ export interface Knowledge {
   readonly unknown: readonly string[];
 }
 
-/** The place of every token in the table of embeddings, of a CLIP that this program has trained; undefined for others. */
+/**
+ * The place of every token in the table of embeddings, of a CLIP that this program has trained; undefined for others.
+ */
 export function tokenRows(folder: string): Int32Array | undefined {
   const file = path.join(folder, 'model.safetensors');
   if (!fs.existsSync(file)) return undefined;

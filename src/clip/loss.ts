@@ -10,13 +10,19 @@ const LARGEST_LOG_SCALE = Math.log(100);
 export const INITIAL_LOG_SCALE = Math.log(1 / 0.07);
 
 export interface ContrastiveResult {
-  /** ½ (cross-entropy of the right text for each image + of the right image for each text), in nats: log batch for random guesses. */
+  /**
+   * ½ (cross-entropy of the right text for each image + of the right image for each text), in nats: log batch for
+   * random guesses.
+   */
   readonly loss: Tensor;
   /** Share of images whose own text is the nearest of the batch. */
   readonly accuracy: Tensor;
 }
 
-/** `images` and `texts`: unit vectors [batch, dim] of pairs, row i of one belonging to row i of the other; `logScale`: scalar. */
+/**
+ * `images` and `texts`: unit vectors [batch, dim] of pairs, row i of one belonging to row i of the other; `logScale`:
+ * scalar.
+ */
 export function contrastiveLoss(images: Tensor, texts: Tensor, logScale: Tensor): ContrastiveResult {
   const [batch] = images.shape as readonly [number];
   const scale = g.exp(g.minimum(logScale, LARGEST_LOG_SCALE));

@@ -1,4 +1,7 @@
-/** What a compact CLIP is worth, measured on pairs it has not learned from, through the embedder that everything else uses. */
+/**
+ * What a compact CLIP is worth, measured on pairs it has not learned from, through the embedder that everything else
+ * uses.
+ */
 
 import type { CaptionedPictures } from './batches.ts';
 import { type ClipEmbedder, imageViews } from './embedder.ts';

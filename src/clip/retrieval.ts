@@ -17,9 +17,9 @@ export interface Retrieval {
 }
 
 /**
- * Recall in groups of `among` pairs; `images` and `texts`: unit vectors [n, dim], row i of one belonging to row i of the
- * other. Rows that are as near as the partner do not count against it, so that equal texts are equally right. Pairs left over
- * after the last full group are not compared.
+ * Recall in groups of `among` pairs; `images` and `texts`: unit vectors [n, dim], row i of one belonging to row i of
+ * the other. Rows that are as near as the partner do not count against it, so that equal texts are equally right. Pairs
+ * left over after the last full group are not compared.
  */
 export function measureRetrieval(images: Float32Array, texts: Float32Array, dim: number, among = 100): Retrieval {
   const n = images.length / dim;
@@ -35,7 +35,10 @@ export function measureRetrieval(images: Float32Array, texts: Float32Array, dim:
   };
 }
 
-/** Share of images [n, dim] whose nearest class of [classes, dim] is one of their own; of equally near classes the first counts. */
+/**
+ * Share of images [n, dim] whose nearest class of [classes, dim] is one of their own; of equally near classes the first
+ * counts.
+ */
 export function zeroShotAccuracy(
   images: Float32Array,
   classes: Float32Array,

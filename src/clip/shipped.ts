@@ -1,4 +1,7 @@
-/** The CLIP of drawn faces that comes with the package: trained once, for longer than a demo has (`models/faces/TRAIN.md`). */
+/**
+ * The CLIP of drawn faces that comes with the package: trained once, for longer than a demo has
+ * (`models/faces/TRAIN.md`).
+ */
 
 import fs from 'node:fs';
 import { createRequire } from 'node:module';

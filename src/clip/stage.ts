@@ -31,7 +31,10 @@ export interface ClipStageOptions {
   readonly words?: ClipWords | undefined;
   readonly fingerprint: string;
   readonly madeFrom?: Lineage | undefined;
-  /** Micro-batches that a batch is computed in, to save memory; by default 1. Results are those of the whole batch, up to rounding. */
+  /**
+   * Micro-batches that a batch is computed in, to save memory; by default 1. Results are those of the whole batch, up
+   * to rounding.
+   */
   readonly microBatches?: number | undefined;
   /** Where `export` writes the trained model. */
   readonly folder: string;
@@ -80,14 +83,6 @@ export function clipStage(options: ClipStageOptions): Stage {
   let train: ClipStep | undefined;
   let next: { readonly step: number; readonly batch: ClipBatch } | undefined;
 
-  async function compile(step: ClipStepOptions): Promise<ClipStep> {
-    if (image) return stepOf(settings, 1, [await engine.compile(textProgram(step, image), { name: 'training step' })]);
-    const programs: Executable[] = [];
-    for (const { write, ...compile } of stepPrograms(step, microBatches))
-      programs.push(await engine.compile(write(), compile));
-    return stepOf(settings, microBatches, programs);
-  }
-
   return {
     name: 'clip',
     steps: settings.steps,
@@ -98,7 +93,7 @@ export function clipStage(options: ClipStageOptions): Stage {
 
     async prepare() {
       const params: Tree<NDArray> = initialize(learned, seed);
-      train ??= await compile(step);
+      train ??= await compiledStep(engine, step, microBatches, image);
       await engine.load({ params, adam: adamState(params) });
       if (microBatches > 1) await engine.load({ [GRADIENTS]: blank(parameters) });
     },
@@ -125,6 +120,20 @@ export function clipStage(options: ClipStageOptions): Stage {
   };
 }
 
+async function compiledStep(
+  engine: Engine,
+  step: ClipStepOptions,
+  microBatches: number,
+  image: ImageTower<NDArray> | undefined,
+): Promise<ClipStep> {
+  const { settings } = step;
+  if (image) return stepOf(settings, 1, [await engine.compile(textProgram(step, image), { name: 'training step' })]);
+  const programs: Executable[] = [];
+  for (const { write, ...compile } of stepPrograms(step, microBatches))
+    programs.push(await engine.compile(write(), compile));
+  return stepOf(settings, microBatches, programs);
+}
+
 /**
  * The image tower that is kept.
  * @throws UserError if the folder holds none of these sizes, or the batch is to be computed in micro-batches.
@@ -132,7 +141,7 @@ export function clipStage(options: ClipStageOptions): Stage {
 function keptTower(settings: ClipSettings, microBatches: number): ImageTower<NDArray> {
   if (microBatches > 1)
     throw new UserError(
-      'With clip.imageTower a batch is computed whole: leave out --accumulate, or set a smaller clip.batch',
+      `With clip.imageTower a batch is computed whole: leave out ${option('microBatches')}, or set a smaller clip.batch`,
     );
   const file = path.join(clipName(settings.imageTower), 'model.safetensors');
   if (!fs.existsSync(file))

@@ -1,4 +1,7 @@
-/** The CLIP in micro-batches: its loss compares all with all, and its gradients are those of the whole batch all the same. */
+/**
+ * The CLIP in micro-batches: its loss compares all with all, and its gradients are those of the whole batch all the
+ * same.
+ */
 
 import { afterAll, expect, it } from 'vitest';
 import { float32, int32, type NDArray, scalar } from '../base/ndarray.ts';

@@ -1,7 +1,8 @@
 /**
- * A training step of the CLIP, whole or in micro-batches. The loss compares every picture of a batch with every text of it, so
- * micro-batches cannot be learned from one after another: first all are embedded, then the loss and its gradient at the embeddings are
- * computed on the whole, then each is embedded again and takes its gradients back through the towers (2101.06983).
+ * A training step of the CLIP, whole or in micro-batches. The loss compares every picture of a batch with every text of
+ * it, so micro-batches cannot be learned from one after another: first all are embedded, then the loss and its gradient
+ * at the embeddings are computed on the whole, then each is embedded again and takes its gradients back through the
+ * towers (2101.06983).
  */
 
 import { type NDArray, scalar } from '../base/ndarray.ts';
@@ -45,8 +46,8 @@ export function trainingProgram(options: ClipStepOptions): g.Program {
 }
 
 /**
- * The same where the image tower is there already and only the text tower and the temperature learn (LiT; Zhai et al., 2111.07991): its
- * weights are constants of the program.
+ * The same where the image tower is there already and only the text tower and the temperature learn (LiT; Zhai et al.,
+ * 2111.07991): its weights are constants of the program.
  */
 export function textProgram(options: ClipStepOptions, image: ImageTower<NDArray>): g.Program {
   const { settings, parameters } = options;
@@ -105,7 +106,10 @@ function embeddingProgram(options: ClipStepOptions, batch: number): g.Program {
   return g.trace(inputs, ({ state: { params }, images, ids }) => ({ ...embed(params, images, ids, options) }));
 }
 
-/** The loss of a whole batch from its embeddings, its gradients there, and that of the temperature, which goes into the state. */
+/**
+ * The loss of a whole batch from its embeddings, its gradients there, and that of the temperature, which goes into the
+ * state.
+ */
 function lossProgram({ settings, parameters: { logScale } }: ClipStepOptions): g.Program {
   const { batch, captions, dim } = settings;
   const embeddings = { pictures: g.f32(batch, dim), texts: g.f32(captions, batch, dim) };

@@ -1,4 +1,7 @@
-/** Our byte-pair encoding as the files from which @huggingface/transformers (and the Python library) builds a CLIPTokenizer. */
+/**
+ * Our byte-pair encoding as the files from which @huggingface/transformers (and the Python library) builds a
+ * CLIPTokenizer.
+ */
 
 import { type Bpe, END, END_OF_WORD, PAD, START, WORD_PATTERN } from './bpe.ts';
 

@@ -1,6 +1,7 @@
 /**
- * A perceptual distance in the compact CLIP's features: how far apart two pictures are in the first features of its image
- * tower. It has LPIPS's form without LPIPS's weights, which are a download, and its features are made for the pictures at hand.
+ * A perceptual distance in the compact CLIP's features: how far apart two pictures are in the first features of its
+ * image tower. It has LPIPS's form without LPIPS's weights, which are a download, and its features are made for the
+ * pictures at hand.
  */
 
 import { createHash } from 'node:crypto';
@@ -39,7 +40,10 @@ export function openTowerDistance(folder: string): TowerDistance {
   return towerDistance(arrays as ImageTower<NDArray>, hash.digest('hex'));
 }
 
-/** d(x, y) = Σ_levels mean over pictures and positions of ‖f/‖f‖ − h/‖h‖‖², for pictures [batch, 3, side, side] in [-1, 1]. */
+/**
+ * d(x, y) = Σ_levels mean over pictures and positions of ‖f/‖f‖ − h/‖h‖‖², for pictures [batch, 3, side, side] in
+ * [-1, 1].
+ */
 export function towerDistance(weights: ImageTower<NDArray>, id: string): TowerDistance {
   const features = (images: Tensor) => imageFeatures(literals(weights), images).slice(0, LEVELS);
   return {

@@ -1,6 +1,7 @@
 /**
- * The two towers of the compact CLIP: a convolutional net for pictures and an n-gram net for texts. Both end in unit vectors of
- * one space. Every function keeps the batch axis leading, so that the towers can be exported with that axis open.
+ * The two towers of the compact CLIP: a convolutional net for pictures and an n-gram net for texts. Both end in unit
+ * vectors of one space. Every function keeps the batch axis leading, so that the towers can be exported with that axis
+ * open.
  */
 
 import { float32, int32 } from '../base/ndarray.ts';
@@ -111,9 +112,10 @@ function fold(images: Tensor): Tensor {
 const activate = (norm: nn.Norm<Tensor>, x: Tensor): Tensor => g.swish(nn.groupNorm(norm, x, x.shape[1]! / GROUP));
 
 /**
- * Token ids [batch, length], int32, to unit vectors [batch, dim]. Single tokens, neighbours and runs of three are each summed
- * over the text, so adjacency binds a colour to its thing. `rows[id]` is a token's place in the table of embeddings; one place
- * beyond the table is a row of zeros, which adds nothing: it stands for padding and the tokens that were never learned.
+ * Token ids [batch, length], int32, to unit vectors [batch, dim]. Single tokens, neighbours and runs of three are each
+ * summed over the text, so adjacency binds a colour to its thing. `rows[id]` is a token's place in the table of
+ * embeddings; one place beyond the table is a row of zeros, which adds nothing: it stands for padding and the tokens
+ * that were never learned.
  */
 export function embedTexts(tower: TextTower<Tensor>, ids: Tensor, rows: Int32Array): Tensor {
   const [, width] = tower.tokens.weight.shape as readonly [number, number];

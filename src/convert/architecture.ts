@@ -129,8 +129,8 @@ export function inferDiffusion(shapes: Shapes, label: string, heads?: number): D
 export type ScheduleEnds = Pick<Recipe['diffusion'], 'alphaBarStart' | 'alphaBarEnd' | 'gammaBarStart' | 'gammaBarEnd'>;
 
 /**
- * The end points, from the cumulative logarithms that the reference stores in float32, [T + 1] each. They are rounded to five
- * digits of their distance from the nearer of 0 and 1: what survives float32 and averaging.
+ * The end points, from the cumulative logarithms that the reference stores in float32, [T + 1] each. They are rounded
+ * to five digits of their distance from the nearer of 0 and 1: what survives float32 and averaging.
  *
  * @throws UserError if what lies between them is not the linear schedule.
  */

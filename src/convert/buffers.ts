@@ -34,8 +34,8 @@ function identity(weights: Arrays): string {
 }
 
 /**
- * The buffers of the reference's DiffusionTransformer: logarithms of the schedule, [T] and [T + 1], computed in float64 and
- * stored in float32, and an empty history of losses, [T].
+ * The buffers of the reference's DiffusionTransformer: logarithms of the schedule, [T] and [T + 1], computed in float64
+ * and stored in float32, and an empty history of losses, [T].
  */
 export function referenceBuffers(schedule: Schedule): Record<string, NDArray> {
   const { alpha, beta, gamma, alphaBar, betaBar, gammaBar, steps } = schedule;

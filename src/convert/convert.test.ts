@@ -1,4 +1,7 @@
-/** Import and export without the reference at hand: any architecture is read back off its shapes, in every layout of file. */
+/**
+ * Import and export without the reference at hand: any architecture is read back off its shapes, in every layout of
+ * file.
+ */
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

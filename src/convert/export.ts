@@ -10,8 +10,8 @@ import { checkMadeFrom } from '../run/lineage.ts';
 import { readBuffers, referenceBuffers } from './buffers.ts';
 
 /**
- * Write the diffusion model as the released files are: one flat state dict that a strict `load_state_dict` of the reference's
- * DiffusionTransformer accepts, weights and buffers.
+ * Write the diffusion model as the released files are: one flat state dict that a strict `load_state_dict` of the
+ * reference's DiffusionTransformer accepts, weights and buffers.
  *
  * @returns how many tensors there are.
  * @throws UserError if there is no trained diffusion model, or the disk refuses.
@@ -34,7 +34,8 @@ export function exportDiffusion(run: RunDirectory, file: string): number {
  * reference does not ask for when it loads a tokenizer.
  *
  * @returns how many tensors there are.
- * @throws UserError if there is none, if it is built in a way that the reference's GumbelVQ cannot be, or the disk refuses.
+ * @throws UserError if there is none, if it is built in a way that the reference's GumbelVQ cannot be, or the disk
+ * refuses.
  */
 export function exportTokenizer(run: RunDirectory, file: string): number {
   const strange = Object.entries(REFERENCE_TOKENIZER).find(

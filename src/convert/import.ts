@@ -61,8 +61,9 @@ const PUBLISHED_SCHEDULE: ScheduleEnds = {
 };
 
 /**
- * Make a model directory from checkpoints. The architecture is read off the shapes; the recipe says that guidance uses the
- * null condition as the reference's sampler does, without normalising it. Memory: the tensors that are kept, little more.
+ * Make a model directory from checkpoints. The architecture is read off the shapes; the recipe says that guidance uses
+ * the null condition as the reference's sampler does, without normalising it. Memory: the tensors that are kept, little
+ * more.
  *
  * @throws UserError naming the file, and what is damaged, hostile, missing, or does not belong together.
  */

@@ -22,9 +22,10 @@ export interface ReferenceParts {
 export type WeightsChoice = 'ema' | 'model';
 
 /**
- * The parts of a loaded file: a tokenizer's Lightning checkpoint (`state_dict`), a solver's checkpoint (`model`, `ema`), or a
- * bare state dict. Averaged weights are preferred unless `weights` says otherwise; they hold no tokenizer, which then comes
- * from `model`. Prefixes that wrapping modules leave (`transformer.`, `module.`, `content_codec.enc.`) are removed.
+ * The parts of a loaded file: a tokenizer's Lightning checkpoint (`state_dict`), a solver's checkpoint (`model`,
+ * `ema`), or a bare state dict. Averaged weights are preferred unless `weights` says otherwise; they hold no tokenizer,
+ * which then comes from `model`. Prefixes that wrapping modules leave (`transformer.`, `module.`, `content_codec.enc.`)
+ * are removed.
  *
  * @throws UserError if there is neither part.
  */

@@ -31,8 +31,8 @@ export interface PictureData {
 }
 
 /**
- * Open a folder, an archive (zip, tar) or a Parquet file of pictures, or a built-in set (`faces`, `fashion-mnist`). Every picture
- * is decoded once, so that what can be read is known.
+ * Open a folder, an archive (zip, tar) or a Parquet file of pictures, or a built-in set (`faces`, `fashion-mnist`).
+ * Every picture is decoded once, so that what can be read is known.
  * @throws UserError if it is not there or holds no usable picture.
  */
 export async function openData(data: string, options: OpenDataOptions = {}): Promise<PictureData> {

@@ -1,4 +1,7 @@
-/** The batches of the diffusion stage: codes, times, noise and conditions, each a pure function of the step and the history of losses. */
+/**
+ * The batches of the diffusion stage: codes, times, noise and conditions, each a pure function of the step and the
+ * history of losses.
+ */
 
 import { float32, int32 } from '../base/ndarray.ts';
 import { normalBatch, uniformBatch, uniforms } from '../random/noise.ts';
@@ -21,7 +24,9 @@ export interface BatchSource {
   readonly times: TimestepState;
 }
 
-/** What a step is fed for its batch (see `Batch`): all that is random is drawn from (seed, stream, step, sample index). */
+/**
+ * What a step is fed for its batch (see `Batch`): all that is random is drawn from (seed, stream, step, sample index).
+ */
 export function drawBatch(step: number, { name, latents, shuffle, schedule, settings, seed, times }: BatchSource) {
   const { batch, noiseScale, nullProbability } = settings;
   const { tokens, dim } = latents;

@@ -1,4 +1,7 @@
-/** The diffusion model as stages of a run: its training, and the paper's second stage. Both see codes and CLIP image embeddings only. */
+/**
+ * The diffusion model as stages of a run: its training, and the paper's second stage. Both see codes and CLIP image
+ * embeddings only.
+ */
 
 import { UserError } from '../base/errors.ts';
 import type { NDArray, Tree } from '../base/ndarray.ts';
@@ -33,7 +36,10 @@ export interface Scorer {
   close(): Promise<void>;
 }
 
-/** What an update in place adds for each parameter: what arithmetic leaves of a measured step at 515 M parameters, batch 1 (docs/scale.md). */
+/**
+ * What an update in place adds for each parameter: what arithmetic leaves of a measured step at 515 M parameters, batch
+ * 1 (docs/scale.md).
+ */
 const IN_PLACE_SECONDS = 4e-9;
 
 /** What the two stages differ in. */

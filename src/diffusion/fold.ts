@@ -1,6 +1,7 @@
 /**
- * Folding: squares of fold x fold tokens are one position of the transformer, so that a grid of 16x16 tokens costs what one of 8x8 does.
- * Each place of a square has embeddings and logits of its own; their tables lie one after another, place after place, row by row.
+ * Folding: squares of fold x fold tokens are one position of the transformer, so that a grid of 16x16 tokens costs what
+ * one of 8x8 does. Each place of a square has embeddings and logits of its own; their tables lie one after another,
+ * place after place, row by row.
  */
 
 import type { Tensor } from '../graph/index.ts';

@@ -24,14 +24,17 @@ export function guided(conditional: g.Tensor, unconditional: g.Tensor, scale: g.
 export interface GuidanceSettings {
   readonly guidanceScale: number;
   readonly guidanceSchedule: 'constant' | 'rising' | 'falling';
-  /** Shares of the chain, from noise (0) to picture (1), between which it is guided at all (Kynkäänniemi et al., 2404.07724). */
+  /**
+   * Shares of the chain, from noise (0) to picture (1), between which it is guided at all (Kynkäänniemi et al.,
+   * 2404.07724).
+   */
   readonly guidanceFrom: number;
   readonly guidanceUntil: number;
 }
 
 /**
- * The scale at time t of T: s throughout, or 1 + (s − 1) u `rising` and 1 + (s − 1)(1 − u) `falling`, with u the share of the
- * interval that is over; 1, no guidance, outside the interval.
+ * The scale at time t of T: s throughout, or 1 + (s − 1) u `rising` and 1 + (s − 1)(1 − u) `falling`, with u the share
+ * of the interval that is over; 1, no guidance, outside the interval.
  */
 export function guidanceAt(settings: GuidanceSettings, t: number, total: number): number {
   const { guidanceScale, guidanceSchedule, guidanceFrom, guidanceUntil } = settings;

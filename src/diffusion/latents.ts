@@ -1,4 +1,7 @@
-/** What the diffusion stage learns from: the codes and the CLIP image embedding of every picture. No pixels, no captions. */
+/**
+ * What the diffusion stage learns from: the codes and the CLIP image embedding of every picture. No pixels, no
+ * captions.
+ */
 
 export interface Latents {
   /** Pictures. */

@@ -1,4 +1,7 @@
-/** How the engine holds weights for sampling: 3x3 convolutions in the kernel layout (`nn/kernel-layout.ts`), those of convolutional MLPs in parts. */
+/**
+ * How the engine holds weights for sampling: 3x3 convolutions in the kernel layout (`nn/kernel-layout.ts`), those of
+ * convolutional MLPs in parts.
+ */
 
 import { copyOf, float32, type NDArray, sizeOf, type Tree } from '../base/ndarray.ts';
 import { leaves, unflatten } from '../base/tree.ts';
@@ -19,7 +22,10 @@ interface Part {
   readonly start: number;
 }
 
-/** What becomes of weights in the kernel layout for sampling: those of a convolutional MLP are held in parts (`conv3x3Twice`), others whole. */
+/**
+ * What becomes of weights in the kernel layout for sampling: those of a convolutional MLP are held in parts
+ * (`conv3x3Twice`), others whole.
+ */
 function partsOf(path: string, shape: readonly number[]): readonly Part[] {
   const axis = hiddenAxis(path);
   if (axis === undefined) return [{ path, shape, start: 0 }];
@@ -33,7 +39,9 @@ function partsOf(path: string, shape: readonly number[]): readonly Part[] {
   }));
 }
 
-/** The shapes of parameters as sampling has them in the engine: in the kernel layout, and convolutional MLPs in parts. */
+/**
+ * The shapes of parameters as sampling has them in the engine: in the kernel layout, and convolutional MLPs in parts.
+ */
 export function samplingParameters<P extends Tree<Parameter>>(parameters: P): P;
 export function samplingParameters(parameters: Tree<Parameter>): Tree<Parameter> {
   const parted = leaves<Parameter>(engineParameters(parameters)).flatMap(([path, p]) =>

@@ -1,4 +1,7 @@
-/** The learning rate of a diffusion run: a cosine over its steps, or the paper's, lowered on a plateau of what must improve. */
+/**
+ * The learning rate of a diffusion run: a cosine over its steps, or the paper's, lowered on a plateau of what must
+ * improve.
+ */
 
 import type { NDArray } from '../base/ndarray.ts';
 import { initialPlateau, nextPlateau, type PlateauSettings, type PlateauState } from '../optim/plateau.ts';
@@ -29,8 +32,8 @@ export class LearningRate {
   }
 
   /**
-   * Called after a finished step. With `loss` every step is a signal; with `clip-score` the steps only warm up, and a validation
-   * every `validateEvery` steps is one.
+   * Called after a finished step. With `loss` every step is a signal; with `clip-score` the steps only warm up, and a
+   * validation every `validateEvery` steps is one.
    * @returns the CLIP score, if there was a validation.
    */
   async after(step: number, loss: number): Promise<{ readonly clipScore?: number }> {

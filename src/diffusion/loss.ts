@@ -1,4 +1,7 @@
-/** The training loss of VQ-Diffusion (2111.14822, eq. 9-12): the variational bound, an auxiliary term, importance weights. */
+/**
+ * The training loss of VQ-Diffusion (2111.14822, eq. 9-12): the variational bound, an auxiliary term, importance
+ * weights.
+ */
 
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
@@ -29,7 +32,10 @@ export interface DiffusionLossOptions {
 export interface DiffusionLoss {
   /** Σ_batch L / (batch · tokens): what is minimised and reported. */
   readonly loss: Tensor;
-  /** Per image, [batch]: L, and the KL term alone (the decoder's negative log likelihood at t = 0), which the importance sampler follows. */
+  /**
+   * Per image, [batch]: L, and the KL term alone (the decoder's negative log likelihood at t = 0), which the importance
+   * sampler follows.
+   */
   readonly bound: Tensor;
   readonly kl: Tensor;
   /** Mean of −log p_θ(x_0|x_t) over the masked tokens: how well hidden codes are guessed, in nats. For the log. */
@@ -40,8 +46,8 @@ export interface DiffusionLoss {
 export const logPrediction = (logits: Tensor): Tensor => g.clamp(logSoftmax(logits), LOG_ZERO, 0);
 
 /**
- * L = [ L_t + λ_aux (2 − t/T) KL(x_0 ‖ p_θ(x_0|x_t)) ] / p(t), with L_t = KL( q(x_{t−1}|x_t, x_0) ‖ p_θ(x_{t−1}|x_t) ) summed over
- * tokens; at t = 0 both terms are −log p_θ(x_0|x_1).
+ * L = [ L_t + λ_aux (2 − t/T) KL(x_0 ‖ p_θ(x_0|x_t)) ] / p(t), with L_t = KL( q(x_{t−1}|x_t, x_0) ‖ p_θ(x_{t−1}|x_t) )
+ * summed over tokens; at t = 0 both terms are −log p_θ(x_0|x_1).
  */
 export function diffusionLoss(
   inputs: DiffusionLossInputs,

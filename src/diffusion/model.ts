@@ -33,8 +33,8 @@ export function scheduleOf({ diffusion, tokenizer }: DiffusionRecipe): Schedule 
 export type NullEmbedding = 'normalized' | 'raw';
 
 /**
- * On the CPU a pass over more positions than this is done in parts: that costs some speed and saves a third of the memory at batch 16
- * (docs/performance.md). A GPU is the better used the more there is at once.
+ * On the CPU a pass over more positions than this is done in parts: that costs some speed and saves a third of the
+ * memory at batch 16 (docs/performance.md). A GPU is the better used the more there is at once.
  */
 const MOST_POSITIONS = 1024;
 
@@ -44,7 +44,10 @@ const DENOISER = 'denoiser';
 /** Programs that a pool keeps: for some batch sizes, with guidance and without. */
 const MOST_PROGRAMS = 8;
 
-/** Denoisers of one model for any prompts: programs are compiled when a batch size is first needed, and those used last are kept. */
+/**
+ * Denoisers of one model for any prompts: programs are compiled when a batch size is first needed, and those used last
+ * are kept.
+ */
 export class DenoiserPool {
   private readonly programs: CompiledPrograms;
 
@@ -56,7 +59,10 @@ export class DenoiserPool {
     this.programs = new CompiledPrograms(executor, MOST_PROGRAMS);
   }
 
-  /** Load weights into the executor's state, by path, one at a time: an iterator that makes or reads them need not hold them all. */
+  /**
+   * Load weights into the executor's state, by path, one at a time: an iterator that makes or reads them need not hold
+   * them all.
+   */
   static async create(
     executor: Executor,
     config: TransformerConfig,
@@ -162,7 +168,8 @@ function plainProgram(config: TransformerConfig, batch: number): g.Program {
 
 /**
  * Both halves in one batch: the conditional and the unconditional pass share every matrix product.
- * @param nullEmbedding how the model's own null condition enters, or `given`: an input `negative` [1, conditionDim] in its place.
+ * @param nullEmbedding how the model's own null condition enters, or `given`: an input `negative` [1, conditionDim] in
+ * its place.
  */
 function guidedProgram(
   config: TransformerConfig,

@@ -18,8 +18,8 @@ import type { Schedule } from './process/schedule.ts';
 import { type DiffusionModel, denoise, diffusionParameters, type TransformerConfig } from './transformer.ts';
 
 /**
- * One training step on the engine's state `params`, `ema` and `adam`. Takes what the stage draws for a batch, the learning
- * rate `lr` and the average's `emaDecay`; gives `loss`, `kl` [batch], `norm` and `crossEntropy`.
+ * One training step on the engine's state `params`, `ema` and `adam`. Takes what the stage draws for a batch, the
+ * learning rate `lr` and the average's `emaDecay`; gives `loss`, `kl` [batch], `norm` and `crossEntropy`.
  */
 export type TrainingStep = (feeds: StepFeeds) => Promise<Record<string, NDArray>>;
 export interface StepFeeds {
@@ -29,8 +29,8 @@ export interface StepFeeds {
 }
 
 /**
- * The programs of a step, in the order in which it runs them: one, or one for gradients and some for the update that write over the
- * weights, where the batch comes in micro-batches or `updateInPlace` is set.
+ * The programs of a step, in the order in which it runs them: one, or one for gradients and some for the update that
+ * write over the weights, where the batch comes in micro-batches or `updateInPlace` is set.
  */
 export function stepPrograms(
   config: TransformerConfig,
@@ -131,7 +131,10 @@ export function gradientProgram(config: TransformerConfig, schedule: Schedule, s
   });
 }
 
-/** The first half for one of several micro-batches: its share of the gradient is added to `keep` times what the state holds. */
+/**
+ * The first half for one of several micro-batches: its share of the gradient is added to `keep` times what the state
+ * holds.
+ */
 export function addingProgram(
   config: TransformerConfig,
   schedule: Schedule,
@@ -149,8 +152,8 @@ export function addingProgram(
 }
 
 /**
- * The second half: clipping, AdamW and EMA. Elementwise, so that it may write over what it reads; several programs, because the
- * engine hands back a copy of whatever a program writes. To be run in order: the last one counts the step.
+ * The second half: clipping, AdamW and EMA. Elementwise, so that it may write over what it reads; several programs,
+ * because the engine hands back a copy of whatever a program writes. To be run in order: the last one counts the step.
  * @param most numbers in a program, if it has more than one tensor.
  */
 export function updatePrograms(
@@ -213,12 +216,15 @@ export function batchInputs(config: TransformerConfig, { batch }: Pick<Diffusion
 const updateInputs = () => ({ lr: g.f32(), emaDecay: g.f32() });
 
 /**
- * Codes `x0` and noisy codes `xt`, int32 [batch, tokens]; times `t`, int32 [batch], and the probabilities `pt` [batch] with which they
- * were drawn; conditions [batch, conditionDim], and 1 where one is `dropped` [batch, 1].
+ * Codes `x0` and noisy codes `xt`, int32 [batch, tokens]; times `t`, int32 [batch], and the probabilities `pt` [batch]
+ * with which they were drawn; conditions [batch, conditionDim], and 1 where one is `dropped` [batch, 1].
  */
 export type Batch = Readonly<Record<'x0' | 'xt' | 't' | 'pt' | 'condition' | 'dropped', g.Tensor>>;
 
-/** Conditions [batch, conditionDim] as the network sees them: n / |n|, n the null embedding, for those that are `dropped` [batch, 1]. */
+/**
+ * Conditions [batch, conditionDim] as the network sees them: n / |n|, n the null embedding, for those that are
+ * `dropped` [batch, 1].
+ */
 export function seenConditions(nullEmbedding: g.Tensor, condition: g.Tensor, dropped: g.Tensor): g.Tensor {
   return g.add(condition, g.mul(dropped, g.sub(normalize(nullEmbedding), condition)));
 }

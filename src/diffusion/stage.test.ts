@@ -1,4 +1,7 @@
-/** The diffusion stage in its variants: updates in place, the second stage, and a learning rate steered by a score, resumed. */
+/**
+ * The diffusion stage in its variants: updates in place, the second stage, and a learning rate steered by a score,
+ * resumed.
+ */
 import { afterAll, describe, expect, it } from 'vitest';
 import { float32, int32, type NDArray, scalar, type Tree } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';

@@ -1,6 +1,6 @@
 /**
- * The diffusion stage: learns codes given CLIP image embeddings, with the condition dropped now and then for guidance. It can go
- * on from a model that was trained before, as the stage `finetune`, the paper's second one, always does.
+ * The diffusion stage: learns codes given CLIP image embeddings, with the condition dropped now and then for guidance.
+ * It can go on from a model that was trained before, as the stage `finetune`, the paper's second one, always does.
  */
 
 import { type NDArray, scalar, type Tree } from '../base/ndarray.ts';
@@ -27,7 +27,10 @@ export interface DiffusionStageOptions {
   readonly fingerprint: string;
   readonly madeFrom?: Lineage | undefined;
   readonly name: 'diffusion' | 'finetune';
-  /** Micro-batches that a batch is computed in, to save memory; by default 1. Results are those of the whole batch, up to rounding. */
+  /**
+   * Micro-batches that a batch is computed in, to save memory; by default 1. Results are those of the whole batch, up
+   * to rounding.
+   */
   readonly microBatches?: number | undefined;
   /** Weights to go on from; by default random ones. */
   readonly initial?: Tree<NDArray> | undefined;
@@ -100,7 +103,10 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
   };
 }
 
-/** The decay of this step: 1 between updates. With `emaWarmup` the average starts short, so that early weights are forgotten. */
+/**
+ * The decay of this step: 1 between updates. With `emaWarmup` the average starts short, so that early weights are
+ * forgotten.
+ */
 export function emaDecay(
   { emaDecay, emaEvery, emaWarmup }: Pick<DiffusionSettings, 'emaDecay' | 'emaEvery' | 'emaWarmup'>,
   step: number,

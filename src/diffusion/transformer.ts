@@ -1,4 +1,7 @@
-/** The denoiser: a transformer over the grid of codes that predicts x_0; time and CLIP embedding enter by adaptive layer norm. */
+/**
+ * The denoiser: a transformer over the grid of codes that predicts x_0; time and CLIP embedding enter by adaptive layer
+ * norm.
+ */
 
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
@@ -112,7 +115,10 @@ export function denoise(p: Transformer<Tensor>, tokens: Tensor, t: Tensor, condi
   return unfold(linear(p.to_logits['1'], layerNorm(p.to_logits['0'], x)), tokens.shape[1]!);
 }
 
-/** Token + row + column: [batch, positions, dim]. Where there are fewer rows and columns than tokens have, tokens are folded (`fold.ts`). */
+/**
+ * Token + row + column: [batch, positions, dim]. Where there are fewer rows and columns than tokens have, tokens are
+ * folded (`fold.ts`).
+ */
 export function embedTokens(
   { emb, height_emb, width_emb }: Transformer<Tensor>['content_emb'],
   tokens: Tensor,
@@ -160,7 +166,10 @@ function partedMlp({ conv1, conv2 }: PartedMlp<Tensor>, x: Tensor): Tensor {
   return g.add(conv3x3Twice(Object.values(conv1.weight), Object.values(conv2.weight), x, activate), conv2.bias);
 }
 
-/** Weights come as the engine holds them, [3, 3, in, out] (`nn/kernel-layout.ts`), or as files have them, [out, in, 3, 3]. */
+/**
+ * Weights come as the engine holds them, [3, 3, in, out] (`nn/kernel-layout.ts`), or as files have them,
+ * [out, in, 3, 3].
+ */
 const convolve = (weight: Tensor, x: Tensor): Tensor =>
   conv3x3Winograd(weight.shape[2] === 3 && weight.shape[3] === 3 ? kernelLayout(weight) : weight, x);
 

@@ -11,8 +11,8 @@ interface Kept {
 }
 
 /**
- * Compiled programs by name. Once there are more than `most`, those that were used longest ago are released: programs for
- * many batch sizes would pile up memory.
+ * Compiled programs by name. Once there are more than `most`, those that were used longest ago are released: programs
+ * for many batch sizes would pile up memory.
  */
 export class CompiledPrograms {
   /** Those used last stand last. */

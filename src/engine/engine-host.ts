@@ -1,4 +1,7 @@
-/** The host's thread (`thread-host.ts`): makes the first session of the process, so that its threads inherit how numbers are flushed. */
+/**
+ * The host's thread (`thread-host.ts`): makes the first session of the process, so that its threads inherit how numbers
+ * are flushed.
+ */
 
 import process from 'node:process';
 import * as ort from 'onnxruntime-node';

@@ -97,8 +97,9 @@ async function releaseEmpty(): Promise<void> {
 }
 
 /**
- * Threads that sleep between two operators take longer to wake than a small operator takes. They spin for as long as the next one is
- * usually away, and no longer: on a busy machine that would take the time from others (docs/performance.md).
+ * Threads that sleep between two operators take longer to wake than a small operator takes. They spin for as long as
+ * the next one is usually away, and no longer: on a busy machine that would take the time from others
+ * (docs/performance.md).
  */
 const waiting = { allow_spinning: '1', ...(!spin && { spin_duration_us: '20' }) };
 
@@ -186,7 +187,10 @@ async function runOnCpu(program: Session, inputs: Tensors): Promise<Tensors> {
   return buffers;
 }
 
-/** For new state memory that state had; for what the fused update reads always the same; for what the caller gets new memory. */
+/**
+ * For new state memory that state had; for what the fused update reads always the same; for what the caller gets new
+ * memory.
+ */
 function bufferFor({ inPlace, cuts }: Session, name: string, spec: Spec): ort.Tensor {
   const known = isCut(name) ? cuts.get(name) : isState(name) ? state.memoryFor(name, inPlace) : undefined;
   if (known) return known;

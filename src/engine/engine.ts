@@ -1,6 +1,6 @@
 /**
- * The engine: compiles programs for a device and runs them in a worker thread, so that the caller's event loop stays free.
- * State (parameters, optimiser moments) lives in the worker, on the device, between runs.
+ * The engine: compiles programs for a device and runs them in a worker thread, so that the caller's event loop stays
+ * free. State (parameters, optimiser moments) lives in the worker, on the device, between runs.
  */
 
 import { copyOf, type NDArray, type Tree } from '../base/ndarray.ts';
@@ -42,8 +42,8 @@ export class Engine implements Executor {
   }
 
   /**
-   * Start a worker for a device. One engine may hold many programs; they share its state. It keeps the process alive only while it
-   * computes.
+   * Start a worker for a device. One engine may hold many programs; they share its state. It keeps the process alive
+   * only while it computes.
    */
   static start(options: EngineOptions = {}): Engine {
     Engine.started = true;
@@ -137,8 +137,8 @@ export class Engine implements Executor {
   }
 
   /**
-   * Move a part of the state onto the device, for programs that read it again and again and do not replace it: what was only
-   * loaded is fed from the host at every run. On the CPU there is nothing to do.
+   * Move a part of the state onto the device, for programs that read it again and again and do not replace it: what was
+   * only loaded is fed from the host at every run. On the CPU there is nothing to do.
    */
   async upload(path: string): Promise<void> {
     if (this.device === 'cpu') return;
@@ -178,7 +178,9 @@ export class Engine implements Executor {
     return this.worker.call('transfers', {});
   }
 
-  /** Reject what is under way and end the worker. It is left to finish the operation it is in (`base/worker-calls.ts`). */
+  /**
+   * Reject what is under way and end the worker. It is left to finish the operation it is in (`base/worker-calls.ts`).
+   */
   async close(): Promise<void> {
     if (this.worker.isOpen && this.recorder) {
       const { recorder } = this;

@@ -1,32 +1,35 @@
 /**
- * What computes programs: the engine of this package on Node, or whatever a browser offers. Types alone, so that code which runs
- * everywhere may import them.
+ * What computes programs: the engine of this package on Node, or whatever a browser offers. Types alone, so that code
+ * which runs everywhere may import them.
  */
 
 import type { NDArray, Tree } from '../base/ndarray.ts';
 import type { Program } from '../graph/index.ts';
 
-/** Where programs are computed: an ONNX Runtime execution provider. `cpu` and `webgpu` are tested; other names are passed through. */
+/**
+ * Where programs are computed: an ONNX Runtime execution provider. `cpu` and `webgpu` are tested; other names are
+ * passed through.
+ */
 export type Device = string;
 
 export interface CompileOptions {
   /** What a profile calls it. */
   readonly name?: string;
   /**
-   * Write new state over the old one instead of into a second buffer. Only for programs in which whatever reads a piece of
-   * state has done so before its successor is written: elementwise updates, and state that is written and not read.
-   * Memory on a device is managed by its provider, which this leaves alone. On the CPU a program of nothing but elementwise
-   * arithmetic becomes one loop for each group of arrays (`fusion/fuse.ts`).
+   * Write new state over the old one instead of into a second buffer. Only for programs in which whatever reads a piece
+   * of state has done so before its successor is written: elementwise updates, and state that is written and not read.
+   * Memory on a device is managed by its provider, which this leaves alone. On the CPU a program of nothing but
+   * elementwise arithmetic becomes one loop for each group of arrays (`fusion/fuse.ts`).
    */
   readonly inPlace?: boolean;
   /**
-   * Keep the memory of intermediate values for the next run, which is faster, instead of giving it back to the system. By default
-   * only programs that do not work in place do.
+   * Keep the memory of intermediate values for the next run, which is faster, instead of giving it back to the system.
+   * By default only programs that do not work in place do.
    */
   readonly arena?: boolean;
   /**
-   * Programs of different phases are not there at the same time: the caller releases those of one phase before those of the next run.
-   * Used for `footprint`; a program of no phase is there from beginning to end.
+   * Programs of different phases are not there at the same time: the caller releases those of one phase before those of
+   * the next run. Used for `footprint`; a program of no phase is there from beginning to end.
    */
   readonly phase?: string;
   /** On the CPU, run elementwise updates of state as fused loops; true by default. */
@@ -50,14 +53,14 @@ export interface Executor {
   /** Turn a traced program into something that runs. */
   compile(program: Program, options?: CompileOptions): Promise<Executable>;
   /**
-   * Hand arrays over to the state, under the paths a program reads them by: `give({ params })` feeds `state.params…`. They may be empty
-   * afterwards.
+   * Hand arrays over to the state, under the paths a program reads them by: `give({ params })` feeds `state.params…`.
+   * They may be empty afterwards.
    * @throws Error if one does not have a buffer to itself.
    */
   give(state: Tree<NDArray>): Promise<void>;
   /**
-   * Move a part of the state onto the device, for programs that read it again and again and do not replace it. Where state lies on the
-   * device anyway there is nothing to do.
+   * Move a part of the state onto the device, for programs that read it again and again and do not replace it. Where
+   * state lies on the device anyway there is nothing to do.
    */
   upload(path: string): Promise<void>;
 }

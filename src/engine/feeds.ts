@@ -1,6 +1,6 @@
 /**
- * Buffers in which feeds travel to the worker and come back. A step is fed megabytes of noise and pictures; were they cloned on their way,
- * the worker would hold as many copies as its garbage collector lets lie.
+ * Buffers in which feeds travel to the worker and come back. A step is fed megabytes of noise and pictures; were they
+ * cloned on their way, the worker would hold as many copies as its garbage collector lets lie.
  */
 
 import { type NDArray, overBuffer } from '../base/ndarray.ts';

@@ -7,7 +7,10 @@ import { fromTensor, toTensor } from './tensors.ts';
 
 export class HeldState {
   private readonly tensors = new Map<string, Tensor>();
-  /** On the CPU a step writes new state into the buffers of the state before last: two buffers take turns and nothing is allocated. */
+  /**
+   * On the CPU a step writes new state into the buffers of the state before last: two buffers take turns and nothing is
+   * allocated.
+   */
   private readonly spare = new Map<string, Tensor>();
   /** On a device a tensor lies in memory of the session that made it, and must not outlive it. */
   private readonly homes = new Map<Tensor, InferenceSession>();
@@ -21,7 +24,10 @@ export class HeldState {
     return tensor;
   }
 
-  /** On the CPU, memory for what comes next under a name, if there is some: in place that of the last value, otherwise of the one before. */
+  /**
+   * On the CPU, memory for what comes next under a name, if there is some: in place that of the last value, otherwise
+   * of the one before.
+   */
   memoryFor(name: string, inPlace: boolean): Tensor | undefined {
     return (inPlace ? this.tensors : this.spare).get(name);
   }

@@ -15,8 +15,8 @@ export interface Partition {
 }
 
 /**
- * The parts of a program. On the CPU elementwise programs in place run as fused loops, and so do updates of state at the end of others;
- * on other devices the runtime computes all of it.
+ * The parts of a program. On the CPU elementwise programs in place run as fused loops, and so do updates of state at
+ * the end of others; on other devices the runtime computes all of it.
  */
 export function partition(
   program: Program,

@@ -73,7 +73,10 @@ export interface EngineCalls {
 
 export type Nothing = Readonly<Record<never, never>>;
 
-/** Tensors that lay on the host when a program began or ended, and their bytes: on another device than the CPU they crossed to it or from it. */
+/**
+ * Tensors that lay on the host when a program began or ended, and their bytes: on another device than the CPU they
+ * crossed to it or from it.
+ */
 export interface Crossing {
   readonly tensors: number;
   readonly bytes: number;
@@ -95,7 +98,10 @@ export interface StateTensor {
   readonly location: string;
 }
 
-/** When a run began, when ONNX Runtime was done with it, and when the fused update behind it was, by the profiler's clock. */
+/**
+ * When a run began, when ONNX Runtime was done with it, and when the fused update behind it was, by the profiler's
+ * clock.
+ */
 export interface RunTimes {
   readonly begun: number;
   readonly ended: number;

@@ -1,6 +1,6 @@
 /**
- * Copies of state between host and device. ONNX Runtime in Node has no call for that, but what a program reads comes from wherever it lies,
- * and what it computes lies where its output belongs: programs that only copy.
+ * Copies of state between host and device. ONNX Runtime in Node has no call for that, but what a program reads comes
+ * from wherever it lies, and what it computes lies where its output belongs: programs that only copy.
  */
 
 import { input, type Program } from '../graph/index.ts';

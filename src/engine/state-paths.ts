@@ -1,8 +1,8 @@
 /** How programs name what the engine keeps between runs. */
 
 /**
- * Inputs and outputs under this name are state: the worker keeps them between runs, shared by all programs of an engine.
- * A program that returns `state.x` replaces what the next run reads as `state.x`.
+ * Inputs and outputs under this name are state: the worker keeps them between runs, shared by all programs of an
+ * engine. A program that returns `state.x` replaces what the next run reads as `state.x`.
  */
 export const STATE = 'state';
 

@@ -1,4 +1,7 @@
-/** Subnormal numbers become zero wherever an engine computes, however many engines and CLIPs the process has opened before. */
+/**
+ * Subnormal numbers become zero wherever an engine computes, however many engines and CLIPs the process has opened
+ * before.
+ */
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

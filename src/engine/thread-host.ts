@@ -1,11 +1,11 @@
 /**
  * The thread that starts the threads of engines, one in a process.
  *
- * ONNX Runtime flushes subnormal numbers to zero, which keeps them from slowing a training run fivefold, but sets that up for one
- * calling thread in the life of a process: the one that makes the first session. A second engine in a thread of its own would
- * compute with subnormals, slower and to other bits. On Linux a thread inherits how its creator rounds and flushes. So one thread
- * makes the first session of the process, stays, and creates the threads of all engines. (Elsewhere nothing is inherited, and the first
- * engine alone is set up.)
+ * ONNX Runtime flushes subnormal numbers to zero, which keeps them from slowing a training run fivefold, but sets that
+ * up for one calling thread in the life of a process: the one that makes the first session. A second engine in a thread
+ * of its own would compute with subnormals, slower and to other bits. On Linux a thread inherits how its creator rounds
+ * and flushes. So one thread makes the first session of the process, stays, and creates the threads of all engines.
+ * (Elsewhere nothing is inherited, and the first engine alone is set up.)
  */
 
 import { MessageChannel } from 'node:worker_threads';

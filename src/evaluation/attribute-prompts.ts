@@ -1,4 +1,7 @@
-/** Prompts of one to three attributes, with the classes for which their words are true; in words of the captions, and in others. */
+/**
+ * Prompts of one to three attributes, with the classes for which their words are true; in words of the captions, and in
+ * others.
+ */
 
 import { type FaceAttributes, faceAttributes } from '../data/sources/faces/attributes.ts';
 import { type Draws, drawsOf } from '../data/sources/faces/draws.ts';
@@ -30,7 +33,9 @@ interface Phrase {
   readonly text: string;
 }
 
-/** Prompts for faces that nobody has seen, with 1, 2 and 3 attributes in turn. The same arguments give the same prompts. */
+/**
+ * Prompts for faces that nobody has seen, with 1, 2 and 3 attributes in turn. The same arguments give the same prompts.
+ */
 export function attributePrompts(count: number, wording: Wording): AttributePrompt[] {
   return Array.from({ length: count }, (_, i) => {
     const draws = drawsOf({ seed: 0, stream: 'evaluation.prompts', step: 0 }, i);

@@ -8,7 +8,9 @@ export interface ClipScore {
   readonly matched: number;
   /** Mean cosine of each picture with the other prompts. */
   readonly shuffled: number;
-  /** Permutation test: the probability that a random assignment of prompts to pictures scores as high as the true one. */
+  /**
+   * Permutation test: the probability that a random assignment of prompts to pictures scores as high as the true one.
+   */
   readonly p: number;
 }
 

@@ -1,4 +1,7 @@
-/** Distances between two sets of picture features: Fréchet (FID; Heusel et al., 1706.08500) and kernel (KID; Bińkowski et al., 1801.01401). */
+/**
+ * Distances between two sets of picture features: Fréchet (FID; Heusel et al., 1706.08500) and kernel (KID; Bińkowski
+ * et al., 1801.01401).
+ */
 import {
   covariance,
   type Matrix,
@@ -41,8 +44,8 @@ function traceOfRoot(first: Matrix, second: Matrix): number {
 }
 
 /**
- * The unbiased squared maximum mean discrepancy under the kernel (x·y / dim + 1)³, over all pictures at once. About 0 for
- * sets of one distribution, and below 0 as often as above.
+ * The unbiased squared maximum mean discrepancy under the kernel (x·y / dim + 1)³, over all pictures at once. About 0
+ * for sets of one distribution, and below 0 as often as above.
  *
  * @param a, b features, `[pictures, dim]`, at least two pictures each.
  */

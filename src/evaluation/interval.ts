@@ -32,8 +32,8 @@ export function meanInterval(values: ArrayLike<number>, rounds = ROUNDS): Interv
 }
 
 /**
- * A number that is of a whole set of rows `[n, dim]`, with 1.96 standard deviations of it over resampled sets on either side: such numbers are
- * biased in resamples, so that their own range would lie beside the value.
+ * A number that is of a whole set of rows `[n, dim]`, with 1.96 standard deviations of it over resampled sets on either
+ * side: such numbers are biased in resamples, so that their own range would lie beside the value.
  */
 export function setInterval(
   rows: Float32Array,

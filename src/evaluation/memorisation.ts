@@ -3,7 +3,10 @@
 import { nearestRows } from './neighbours.ts';
 
 export interface Memorisation {
-  /** Z of the Mann-Whitney test. Far below 0: generated pictures lie nearer to training pictures than unseen real ones do. */
+  /**
+   * Z of the Mann-Whitney test. Far below 0: generated pictures lie nearer to training pictures than unseen real ones
+   * do.
+   */
   readonly z: number;
   /** The probability of a Z so low where nothing is copied. */
   readonly p: number;
@@ -30,8 +33,8 @@ export function memorisation(
 }
 
 /**
- * Z of the Mann-Whitney U of `a` against `b`, with ranks shared by ties and the variance corrected for them: below 0 where `a` tends to be
- * smaller; 0 where all values are equal.
+ * Z of the Mann-Whitney U of `a` against `b`, with ranks shared by ties and the variance corrected for them: below 0
+ * where `a` tends to be smaller; 0 where all values are equal.
  */
 export function rankZ(a: ArrayLike<number>, b: ArrayLike<number>): number {
   const [m, n] = [a.length, b.length];
@@ -54,7 +57,10 @@ export function rankZ(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return variance > 0 ? (u - (m * n) / 2) / Math.sqrt(variance) : 0;
 }
 
-/** Φ, the probability that a standard normal number is below `z`; absolute error below 1e-7 (Abramowitz & Stegun 26.2.17). */
+/**
+ * Φ, the probability that a standard normal number is below `z`; absolute error below 1e-7 (Abramowitz & Stegun
+ * 26.2.17).
+ */
 export function normalBelow(z: number): number {
   const t = 1 / (1 + 0.2316419 * Math.abs(z));
   const series = [0.31938153, -0.356563782, 1.781477937, -1.821255978, 1.330274429];

@@ -2,10 +2,9 @@
 import { it } from 'vitest';
 import { hesselScore, pairCosines } from '../../test/reference/clip-score.ts';
 import { inceptionScore } from '../../test/reference/inception-score.ts';
-import { kernelDistance } from '../../test/reference/kernel-distance.ts';
 import { onFixture } from '../../test/support/fixtures.ts';
 import { compare } from '../../test/support/parity.ts';
-import { frechetDistance, squaredMeanDistance } from './feature-distance.ts';
+import { frechetDistance, kernelDistance, squaredMeanDistance } from './feature-distance.ts';
 import { matrix } from './linear-algebra.ts';
 
 const FLOAT64 = { relative: 1e-9, absolute: 1e-12 };
@@ -17,7 +16,8 @@ onFixture('metrics', (file) => {
     const [a, b] = [file.floats(`fid.${name}.feat0`), file.floats(`fid.${name}.feat1`)];
     const dim = widthOf(`fid.${name}.feat0`);
     const value = frechetDistance(a, b, dim);
-    // With fewer pictures than features some eigenvalues are zero in theory, and roots of rounding add up: the README's 1e-5.
+    // With fewer pictures than features some eigenvalues are zero in theory, and roots of rounding add up: the README's
+    // 1e-5.
     const relative = Math.min(a.length, b.length) > dim * dim ? 1e-6 : 1e-5;
     compare('metrics', `fid.${name} value`, [value], file.floats(`fid.${name}.value`), { relative });
     compare('metrics', `fid.${name} value_sqrtm`, [value], file.floats(`fid.${name}.value_sqrtm`), { relative });

@@ -1,6 +1,6 @@
 /**
- * Quality and variety of generated pictures by nearest neighbours among features: precision and recall (Kynkäänniemi et al., 1904.06991),
- * density and coverage (Naeem et al., 2002.09797).
+ * Quality and variety of generated pictures by nearest neighbours among features: precision and recall (Kynkäänniemi et
+ * al., 1904.06991), density and coverage (Naeem et al., 2002.09797).
  */
 
 export interface Neighbourhoods {

@@ -1,6 +1,6 @@
 /**
- * Two sets of pictures that answer the same prompts from the same seeds, compared pair by pair: luck that both have had does not count
- * as error.
+ * Two sets of pictures that answer the same prompts from the same seeds, compared pair by pair: luck that both have had
+ * does not count as error.
  */
 
 import { integers } from '../random/noise.ts';
@@ -24,7 +24,10 @@ export const meanOf = (values: ArrayLike<number>): Estimate => ({
 export const meanDifference = (a: ArrayLike<number>, b: ArrayLike<number>): Estimate =>
   meanOf(Float64Array.from(a, (value, i) => value - b[i]!));
 
-/** Fréchet distances of pictures to real ones: of all, and of resamples, which are of the same rows for every set of as many pictures. */
+/**
+ * Fréchet distances of pictures to real ones: of all, and of resamples, which are of the same rows for every set of as
+ * many pictures.
+ */
 export interface Distances {
   readonly all: number;
   readonly resampled: readonly number[];

@@ -1,4 +1,7 @@
-/** All that is measured of a model: reconstruction, prompts, the set of its pictures against real ones, and whether it copies. */
+/**
+ * All that is measured of a model: reconstruction, prompts, the set of its pictures against real ones, and whether it
+ * copies.
+ */
 
 import type { ClipEmbedder } from '../clip/embedder.ts';
 import { psnr, type RgbImage } from '../data/pictures/image.ts';

@@ -1,4 +1,7 @@
-/** Metrics of sets of pictures against second implementations written as the papers define them, and against exact values. */
+/**
+ * Metrics of sets of pictures against second implementations written as the papers define them, and against exact
+ * values.
+ */
 
 import { describe, expect, it } from 'vitest';
 import type { RgbImage } from '../data/pictures/image.ts';

@@ -1,6 +1,6 @@
 /**
- * The sliced Wasserstein distance between two sets of features (Rabin et al., 2011; proposed for generators, where a few thousand pictures
- * tell what the Fréchet distance needs many more for, as MIND, 2605.06797).
+ * The sliced Wasserstein distance between two sets of features (Rabin et al., 2011; proposed for generators, where a
+ * few thousand pictures tell what the Fréchet distance needs many more for, as MIND, 2605.06797).
  */
 
 import { normals } from '../random/noise.ts';
@@ -8,8 +8,8 @@ import { normals } from '../random/noise.ts';
 const DIRECTIONS = 256;
 
 /**
- * The root of the mean, over random directions, of the squared 2-Wasserstein distance between the projections of both sets on a direction.
- * Sets may have different sizes. Directions are those of the seed.
+ * The root of the mean, over random directions, of the squared 2-Wasserstein distance between the projections of both
+ * sets on a direction. Sets may have different sizes. Directions are those of the seed.
  * @param a, b features `[pictures, dim]`, at least one picture each.
  */
 export function slicedWasserstein(

@@ -17,8 +17,8 @@ function windowOf(radius: number): Float64Array {
 }
 
 /**
- * Mean SSIM over the positions at which the 11x11 Gaussian window lies within the picture, and over the three channels; in [-1, 1], and 1 for
- * equal pictures.
+ * Mean SSIM over the positions at which the 11x11 Gaussian window lies within the picture, and over the three channels;
+ * in [-1, 1], and 1 for equal pictures.
  * @throws RangeError where the sizes differ.
  */
 export function ssim(a: RgbImage, b: RgbImage): number {

@@ -1,6 +1,6 @@
 /**
- * From embedded prompts to pictures, on whatever executes programs. This file and all that it imports run on any platform
- * (`test/platform-free.test.ts`); what opens files, embeds prompts and encodes PNG stands in `generator.ts`.
+ * From embedded prompts to pictures, on whatever executes programs. This file and all that it imports run on any
+ * platform (`test/platform-free.test.ts`); what opens files, embeds prompts and encodes PNG stands in `generator.ts`.
  */
 
 import type { NDArray } from '../base/ndarray.ts';
@@ -74,7 +74,9 @@ export interface Drawn {
   readonly passes: Passes;
 }
 
-/** Pictures on their way, after a sampling step: their codes are K, the number of codes, where a place is still masked. */
+/**
+ * Pictures on their way, after a sampling step: their codes are K, the number of codes, where a place is still masked.
+ */
 export interface Frame extends Drawn {
   /** Steps done, 1 .. steps. */
   readonly step: number;
@@ -171,8 +173,8 @@ export class PictureModel {
   }
 
   /**
-   * Draw step by step: one frame for each, the last without a mask; the next step begins when the next frame is wanted. Whoever leaves
-   * the iteration ends the drawing.
+   * Draw step by step: one frame for each, the last without a mask; the next step begins when the next frame is wanted.
+   * Whoever leaves the iteration ends the drawing.
    */
   frames(
     conditions: Float32Array,

@@ -23,7 +23,10 @@ export interface EmbeddingOptions {
   readonly negative: string | undefined;
 }
 
-/** @throws UserError if a text is longer than the CLIP's context, an embedding of another width, or a mix comes to nothing. */
+/**
+ * @throws UserError if a text is longer than the CLIP's context, an embedding of another width, or a mix comes to
+ * nothing.
+ */
 export async function embedConditions(
   conditions: readonly Condition[],
   { clip, prefix, correct, negative }: EmbeddingOptions,

@@ -18,7 +18,10 @@ export interface GeneratedImage {
   readonly seed: number;
   /** Cosine of the picture with its prompt under the CLIP that conditioned it, in [-1, 1]. */
   readonly clipScore: number;
-  /** The mean of the candidates' cosines, where the picture is the best of several: what it would have been without choosing. */
+  /**
+   * The mean of the candidates' cosines, where the picture is the best of several: what it would have been without
+   * choosing.
+   */
   readonly meanClipScore: number;
   readonly settings: SamplingChoice;
   /** Of this picture alone; the other candidates took as many each. */

@@ -64,7 +64,8 @@ export class Generator {
 
   /**
    * Load a run directory. The CLIP and the engine start at the same time.
-   * @throws UserError if it is not one, lacks a stage, or holds damaged or foreign files; what the signal was aborted with.
+   * @throws UserError if it is not one, lacks a stage, or holds damaged or foreign files; what the signal was aborted
+   * with.
    */
   static async load(folder: string, options: LoadOptions = {}): Promise<Generator> {
     const { clip: other, offline, signal, onProgress, ...engineOptions } = options;
@@ -103,9 +104,10 @@ export class Generator {
   }
 
   /**
-   * Pictures for a prompt or for prompts, prompt by prompt: [prompts · count]. A prompt may be a text, a picture, an embedding, or a mix.
-   * @throws UserError if a prompt is empty or longer than the CLIP's context, or an option is unknown, out of its range or none of the
-   * sampler's.
+   * Pictures for a prompt or for prompts, prompt by prompt: [prompts · count]. A prompt may be a text, a picture, an
+   * embedding, or a mix.
+   * @throws UserError if a prompt is empty or longer than the CLIP's context, or an option is unknown, out of its range
+   * or none of the sampler's.
    */
   async generate(prompts: Condition | readonly Condition[], options: GenerateOptions = {}): Promise<GeneratedImage[]> {
     const all: GeneratedImage[] = [];
@@ -113,7 +115,9 @@ export class Generator {
     return all;
   }
 
-  /** The same pictures one after another, as they are finished: no more of them are in memory than are drawn together. */
+  /**
+   * The same pictures one after another, as they are finished: no more of them are in memory than are drawn together.
+   */
   async *pictures(
     prompts: Condition | readonly Condition[],
     options: GenerateOptions = {},
@@ -165,8 +169,8 @@ export class Generator {
   }
 
   /**
-   * Draw the pictures of one prompt step by step: a frame for each step, as soon as the next one is wanted. Leaving the iteration, or
-   * the signal, ends the drawing at the next step.
+   * Draw the pictures of one prompt step by step: a frame for each step, as soon as the next one is wanted. Leaving the
+   * iteration, or the signal, ends the drawing at the next step.
    * @throws UserError as `generate` does, and for more than 16 pictures.
    */
   async *stream(prompt: Condition, options: StreamOptions = {}): AsyncGenerator<StreamFrame, void> {
@@ -198,8 +202,8 @@ export class Generator {
   }
 
   /**
-   * What pictures that the model has learned from score with prompts, whatever they show: a scale for `clipScore`. Undefined for a model
-   * that keeps no statistics of them.
+   * What pictures that the model has learned from score with prompts, whatever they show: a scale for `clipScore`.
+   * Undefined for a model that keeps no statistics of them.
    */
   async usualScores(prompts: readonly string[]): Promise<readonly UsualScore[] | undefined> {
     const statistics = statisticsIfAny(this.run, this.clip.dim);
@@ -232,7 +236,10 @@ export class Generator {
     return this.model.decode(codes);
   }
 
-  /** A PNG that remembers how it was made: prompt, seed, settings and model hash are in its text chunks. The same picture gives the same bytes. */
+  /**
+   * A PNG that remembers how it was made: prompt, seed, settings and model hash are in its text chunks. The same
+   * picture gives the same bytes.
+   */
   toPng(picture: GeneratedImage): Promise<Buffer> {
     return encodePng(picture.image, provenanceTexts(picture, this.hash, version));
   }

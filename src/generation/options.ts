@@ -22,16 +22,16 @@ export interface GenerateOptions extends Optional<SamplingChoice> {
   /** Pictures a prompt; 1 by default. */
   readonly count?: number | undefined;
   /**
-   * Seed of a prompt's first picture, or of each prompt's; picture i has seed + i. The same seed, prompt and settings give the
-   * same picture.
+   * Seed of a prompt's first picture, or of each prompt's; picture i has seed + i. The same seed, prompt and settings
+   * give the same picture.
    */
   readonly seed?: number | readonly number[] | undefined;
   /** A text that pictures are guided away from: it takes the place of the null condition, and so needs guidance. */
   readonly negative?: string | undefined;
   /**
-   * Draw so many candidates for each picture and keep the one that its prompt fits best, by the CLIP that conditions; 1 by default.
-   * Picture i has the best of the seeds from seed + i · bestOf on. A score after choosing measures the choice, too: each picture
-   * brings the mean of its candidates.
+   * Draw so many candidates for each picture and keep the one that its prompt fits best, by the CLIP that conditions; 1
+   * by default. Picture i has the best of the seeds from seed + i · bestOf on. A score after choosing measures the
+   * choice, too: each picture brings the mean of its candidates.
    */
   readonly bestOf?: number | undefined;
   /** A picture to go on from: a variation of it, or, with a mask, a repainting. */

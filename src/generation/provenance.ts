@@ -1,4 +1,6 @@
-/** What a PNG says of how it was made: in our own words, in those that other tools read, and that a machine has made it. */
+/**
+ * What a PNG says of how it was made: in our own words, in those that other tools read, and that a machine has made it.
+ */
 
 import { machineMadeXmp, XMP_KEYWORD } from '../data/pictures/made-by-machine.ts';
 import type { SamplingChoice } from './options.ts';

@@ -13,12 +13,16 @@ function deferred<T>(): Deferred<T> {
   return { promise, resolve };
 }
 
-/** Starts something that reports values; each report resolves when the next value is wanted, and the signal ends it early. */
+/**
+ * Starts something that reports values; each report resolves when the next value is wanted, and the signal ends it
+ * early.
+ */
 export type Reporting<T> = (report: (value: T) => Promise<void>, signal: AbortSignal) => Promise<unknown>;
 
 /**
- * Iterates over what a task reports. The task waits at every report until the next value is wanted, so it never runs ahead. Whoever
- * leaves the iteration early aborts the task and waits for its end; a task that fails makes the iteration throw.
+ * Iterates over what a task reports. The task waits at every report until the next value is wanted, so it never runs
+ * ahead. Whoever leaves the iteration early aborts the task and waits for its end; a task that fails makes the
+ * iteration throw.
  */
 export async function* reportsOf<T>(task: Reporting<T>): AsyncGenerator<T, void> {
   const stop = new AbortController();

@@ -1,4 +1,7 @@
-/** Going on from a picture: variations keep a part of its codes by chance, repainting keeps those that a mask does not name. */
+/**
+ * Going on from a picture: variations keep a part of its codes by chance, repainting keeps those that a mask does not
+ * name.
+ */
 
 import { UserError } from '../base/errors.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
@@ -11,11 +14,14 @@ export interface StartPicture {
   /** Of the model's size. */
   readonly picture: RgbImage;
   /**
-   * Share of the chain that is drawn, in (0, 1]; 1, all of it, by default. Less begins from the picture's codes as the forward process
-   * leaves them after that share: those that it has masked by then are drawn anew, the others stay.
+   * Share of the chain that is drawn, in (0, 1]; 1, all of it, by default. Less begins from the picture's codes as the
+   * forward process leaves them after that share: those that it has masked by then are drawn anew, the others stay.
    */
   readonly strength?: number | undefined;
-  /** A picture of the same size, white where codes are drawn anew; where it is black they stay. Everything is drawn anew by default. */
+  /**
+   * A picture of the same size, white where codes are drawn anew; where it is black they stay. Everything is drawn anew
+   * by default.
+   */
   readonly mask?: RgbImage | undefined;
 }
 
@@ -42,7 +48,10 @@ export interface ChainSettings {
   readonly steps: number;
 }
 
-/** Times and steps of a chain that begins after the share `strength` of the forward process: at least as many as the sampler needs. */
+/**
+ * Times and steps of a chain that begins after the share `strength` of the forward process: at least as many as the
+ * sampler needs.
+ */
 export function chainLength(
   { sampler, steps }: ChainSettings,
   strength: number,

@@ -1,4 +1,7 @@
-/** Errors found while tracing: they name the primitive, the shapes, and the line of the caller's code that combined them. */
+/**
+ * Errors found while tracing: they name the primitive, the shapes, and the line of the caller's code that combined
+ * them.
+ */
 
 import type { Spec } from './tensor.ts';
 

@@ -1,6 +1,6 @@
 /**
- * Reverse mode: the gradient table, one rule for each primitive, and the walk that applies it.
- * Rules are written in the primitives themselves, so a gradient is more of the same graph and can be differentiated again.
+ * Reverse mode: the gradient table, one rule for each primitive, and the walk that applies it. Rules are written in the
+ * primitives themselves, so a gradient is more of the same graph and can be differentiated again.
  */
 
 import { sizeOf, type Tree } from '../base/ndarray.ts';
@@ -162,7 +162,10 @@ function spreadOut(x: Tensor, steps: readonly number[]): Tensor {
   );
 }
 
-/** ∂/∂x: at stride 1 a convolution with the flipped, transposed weights, which runs faster than a transposed convolution. */
+/**
+ * ∂/∂x: at stride 1 a convolution with the flipped, transposed weights, which runs faster than a transposed
+ * convolution.
+ */
 function convInputGradient(g: Tensor, x: Tensor, w: Tensor, { stride, pads }: Conv2dAttributes): Tensor {
   const [, , kh, kw] = w.shape as readonly [number, number, number, number];
   const [top, left, bottom, right] = pads;
@@ -186,9 +189,9 @@ function convWeightGradient(g: Tensor, x: Tensor, w: Tensor, { stride, pads }: C
 }
 
 /**
- * At stride 1: x and g as one long row of pixels each, in the same order, with zeros between lines and between images wide
- * enough that a tap is nothing but a shift of the whole row. A slice of whole pixels is one block of memory, and the product
- * sums over the batch as well.
+ * At stride 1: x and g as one long row of pixels each, in the same order, with zeros between lines and between images
+ * wide enough that a tap is nothing but a shift of the whole row. A slice of whole pixels is one block of memory, and
+ * the product sums over the batch as well.
  */
 function shiftedTaps(g: Tensor, x: Tensor, w: Tensor, [top, left, bottom, right]: Conv2dAttributes['pads']): Tensor[] {
   const [, , kh, kw] = w.shape as readonly [number, number, number, number];

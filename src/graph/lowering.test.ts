@@ -1,4 +1,7 @@
-/** The lowering table: ONNX Runtime, fed what the writer writes, against the interpreter; values and gradients, over random shapes. */
+/**
+ * The lowering table: ONNX Runtime, fed what the writer writes, against the interpreter; values and gradients, over
+ * random shapes.
+ */
 
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';

@@ -141,8 +141,8 @@ const lowerings: { readonly [P in Primitive]: Lowering<P> } = {
 };
 
 /**
- * arg max without int64: the first place at which x is its maximum, as C − 1 − max of (C − 1 − i) over all such places i.
- * Places are counted in float32, which is exact up to 2^24 of them.
+ * arg max without int64: the first place at which x is its maximum, as C − 1 − max of (C − 1 − i) over all such places
+ * i. Places are counted in float32, which is exact up to 2^24 of them.
  */
 function narrowArgmax(node: Node<'argmax'>, e: Emitter): void {
   const [x] = e.inputs(node) as [string];
@@ -179,7 +179,10 @@ function reduce(op: string, node: Node<'reduceSum'> | Node<'reduceMax'>, e: Emit
   });
 }
 
-/** In float64 step by step: LayerNormalization gives its second output, which the gradient needs, as float32 whatever the input. */
+/**
+ * In float64 step by step: LayerNormalization gives its second output, which the gradient needs, as float32 whatever
+ * the input.
+ */
 function standardizeWide(node: Node<'standardize'>, e: Emitter): void {
   const [x] = e.inputs(node) as [string];
   const [mean, centred, squared, variance, shifted, deviation] = Array.from({ length: 6 }, () => e.temporary()) as [

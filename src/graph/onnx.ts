@@ -11,14 +11,17 @@ const IR_VERSION = 9;
 const INT64 = 7;
 
 export interface WriteOptions {
-  /** The name of an input or output in the file, by its path in the program. By default the path; ONNX wants all names distinct. */
+  /**
+   * The name of an input or output in the file, by its path in the program. By default the path; ONNX wants all names
+   * distinct.
+   */
   readonly inputName?: (path: string) => string;
   readonly outputName?: (path: string) => string;
   /** Inputs that become weights inside the file. */
   readonly weights?: Readonly<Record<string, NDArray>>;
   /**
-   * Leave the leading axis of every input and output open. The program must have been traced at batch 1 and keep that axis
-   * leading throughout: a reshape to [1, ...] is then written as [-1, ...].
+   * Leave the leading axis of every input and output open. The program must have been traced at batch 1 and keep that
+   * axis leading throughout: a reshape to [1, ...] is then written as [-1, ...].
    */
   readonly openBatch?: boolean;
   /** Avoid arithmetic in int64, for devices that do not have it. */
@@ -82,8 +85,8 @@ class Writer implements Emitter {
   }
 
   /**
-   * Lets values be computed under the names of the outputs they are: a copy at the end would cost a pass over memory. What is
-   * an input, a literal, or an output twice has a name already; returns the outputs that have to be copies.
+   * Lets values be computed under the names of the outputs they are: a copy at the end would cost a pass over memory.
+   * What is an input, a literal, or an output twice has a name already; returns the outputs that have to be copies.
    */
   private nameOutputs(nodes: readonly Node[]): ReadonlySet<string> {
     const computed = new Set(
@@ -163,7 +166,10 @@ class Writer implements Emitter {
     }
   }
 
-  /** Names that the writer makes up are counted, so that a program gives the same bytes whatever was traced before it. They start with a sign that keeps them apart from those of inputs and outputs. */
+  /**
+   * Names that the writer makes up are counted, so that a program gives the same bytes whatever was traced before it.
+   * They start with a sign that keeps them apart from those of inputs and outputs.
+   */
   private nameOf(tensor: Tensor): string {
     const known = this.names.get(tensor);
     if (known !== undefined) return known;

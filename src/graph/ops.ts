@@ -105,7 +105,10 @@ export const argmax = (x: Tensor, axis: number): Tensor => one('argmax', [x], { 
 
 // Layout.
 
-/** The same elements in row-major order under another shape; one entry may be -1 and is inferred. Two in a row become one. */
+/**
+ * The same elements in row-major order under another shape; one entry may be -1 and is inferred. Two in a row become
+ * one.
+ */
 export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   const known = shape.reduce((n, d) => (d === -1 ? n : n * d), 1);
   const full = shape.map((d) => (d === -1 ? sizeOf(x.shape) / known : d));
@@ -168,8 +171,9 @@ export function oneHot(index: Tensor, classes: number, dtype: DType = 'float32')
 }
 
 /**
- * Zeros [rows, ...] with every row of `values` [...index, ...] added at its index; repeated indices add up. A matrix product
- * with the one-hot indices: ONNX's own scatter adds repeated rows from several threads in an order that changes from run to run.
+ * Zeros [rows, ...] with every row of `values` [...index, ...] added at its index; repeated indices add up. A matrix
+ * product with the one-hot indices: ONNX's own scatter adds repeated rows from several threads in an order that changes
+ * from run to run.
  */
 export function scatterAdd(values: Tensor, index: Tensor, rows: number): Tensor {
   if (index.shape.some((d, i) => d !== values.shape[i]))
@@ -208,8 +212,8 @@ export const standardize = (x: Tensor, eps: number): Tensor => one('standardize'
 // Order.
 
 /**
- * x, computed only once `first` is there: for values that take much memory and could be computed long before they are read. How that is
- * brought about, if at all, is up to whoever runs the program.
+ * x, computed only once `first` is there: for values that take much memory and could be computed long before they are
+ * read. How that is brought about, if at all, is up to whoever runs the program.
  */
 export const after = (x: Tensor, first: Tensor): Tensor => one('after', [x, first], {});
 
@@ -233,7 +237,10 @@ export function sumTo(x: Tensor, shape: readonly number[]): Tensor {
   return reshape(sum(x, axes, true), shape);
 }
 
-/** The sum over all axes but the last, as a product with ones: products are fast everywhere, sums of columns often are not. */
+/**
+ * The sum over all axes but the last, as a product with ones: products are fast everywhere, sums of columns often are
+ * not.
+ */
 function sumOfRows(x: Tensor): Tensor {
   const width = x.shape.at(-1)!;
   const count = sizeOf(x.shape) / width;

@@ -1,4 +1,7 @@
-/** The part of the protobuf wire format that ONNX files and TensorBoard's events need: fields are appended to a message, messages nest. */
+/**
+ * The part of the protobuf wire format that ONNX files and TensorBoard's events need: fields are appended to a message,
+ * messages nest.
+ */
 
 const utf8 = new TextEncoder();
 

@@ -1,4 +1,6 @@
-/** The shape table: for each primitive, the shapes and types of its outputs, or the reason why its operands do not fit. */
+/**
+ * The shape table: for each primitive, the shapes and types of its outputs, or the reason why its operands do not fit.
+ */
 
 import { sizeOf } from '../base/ndarray.ts';
 import { ShapeError } from './errors.ts';

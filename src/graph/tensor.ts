@@ -11,9 +11,9 @@ export interface Spec {
 type Nothing = Record<never, never>;
 
 /**
- * The closed set of primitives and their attributes. Everything else is a plain function of these.
- * A new primitive is one row here, one in `shapes.ts`, `gradients.ts` and `lowering.ts` (and one in the tests' interpreter):
- * each table is a total record over `Primitive`, so the type checker names the row that is missing.
+ * The closed set of primitives and their attributes. Everything else is a plain function of these. A new primitive is
+ * one row here, one in `shapes.ts`, `gradients.ts` and `lowering.ts` (and one in the tests' interpreter): each table is
+ * a total record over `Primitive`, so the type checker names the row that is missing.
  */
 export interface Attributes {
   // leaves
@@ -60,7 +60,10 @@ export interface Attributes {
   convTranspose2d: Conv2dAttributes & { readonly outputPadding: readonly [number, number] };
   // fused normalisations, along the last axis
   softmax: Nothing;
-  /** Two outputs: (x − mean)/√(var + eps), and 1/√(var + eps) with the last axis kept as size 1 (not differentiable by itself). */
+  /**
+   * Two outputs: (x − mean)/√(var + eps), and 1/√(var + eps) with the last axis kept as size 1 (not differentiable by
+   * itself).
+   */
   standardize: { readonly eps: number };
   /** The first input, not to be computed before the second. */
   after: Nothing;

@@ -1,4 +1,7 @@
-/** What becomes of a program's nodes: which of them are needed, in which order, and what two rearrangements in a row come to. */
+/**
+ * What becomes of a program's nodes: which of them are needed, in which order, and what two rearrangements in a row
+ * come to.
+ */
 
 import { describe, expect, it } from 'vitest';
 import * as g from './index.ts';

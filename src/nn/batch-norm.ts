@@ -1,4 +1,7 @@
-/** Batch normalisation (Ioffe & Szegedy, 1502.03167) of pictures by the statistics of the batch, with the running averages that evaluation uses. */
+/**
+ * Batch normalisation (Ioffe & Szegedy, 1502.03167) of pictures by the statistics of the batch, with the running
+ * averages that evaluation uses.
+ */
 
 import { sizeOf } from '../base/ndarray.ts';
 import type { Tensor } from '../graph/index.ts';
@@ -26,8 +29,9 @@ export const runningStatistics = (channels: number): RunningStatistics<Parameter
 });
 
 /**
- * In training, for x [batch, channels, height, width]: y = (x − mean)/√(var + eps) · weight + bias with the mean and the biased
- * variance of each channel in this batch, and the running statistics moved towards them, the variance unbiased.
+ * In training, for x [batch, channels, height, width]: y = (x − mean)/√(var + eps) · weight + bias with the mean and
+ * the biased variance of each channel in this batch, and the running statistics moved towards them, the variance
+ * unbiased.
  */
 export function batchNorm(
   p: Norm<Tensor>,

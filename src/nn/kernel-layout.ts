@@ -1,8 +1,8 @@
 /**
- * Two layouts of the weights of 3x3 convolutions: [out, in, 3, 3], which files and PyTorch have, and the kernel layout of the engine, taps
- * first: [3, 3, in, out]. In the kernel layout they are a matrix as they lie, for Winograd's transform (`winograd.ts`) as for a
- * product with patches (`patches.ts`), and so are their gradients; in the other layout each needs transposes that take longer than the
- * products.
+ * Two layouts of the weights of 3x3 convolutions: [out, in, 3, 3], which files and PyTorch have, and the kernel layout
+ * of the engine, taps first: [3, 3, in, out]. In the kernel layout they are a matrix as they lie, for Winograd's
+ * transform (`winograd.ts`) as for a product with patches (`patches.ts`), and so are their gradients; in the other
+ * layout each needs transposes that take longer than the products.
  */
 
 import { float32, type NDArray, type Tree } from '../base/ndarray.ts';
@@ -24,7 +24,9 @@ export const kernelLayout = (weight: Tensor): Tensor => g.transpose(weight, [2, 
 /** The inverse of `kernelLayout`. */
 export const fileLayout = (weight: Tensor): Tensor => g.transpose(weight, [3, 2, 0, 1]);
 
-/** Parameters with the shapes that they have in the engine: 3x3 convolutions in the kernel layout, others as they are. */
+/**
+ * Parameters with the shapes that they have in the engine: 3x3 convolutions in the kernel layout, others as they are.
+ */
 export function engineParameters<P extends Tree<Parameter>>(parameters: P): P;
 export function engineParameters(parameters: Tree<Parameter>): Tree<Parameter> {
   return mapTree(parameters, (p: Parameter) =>
@@ -32,7 +34,9 @@ export function engineParameters(parameters: Tree<Parameter>): Tree<Parameter> {
   );
 }
 
-/** Arrays from files as the engine has them: 3x3 convolutions [out, in, 3, 3] in the kernel layout, others themselves. */
+/**
+ * Arrays from files as the engine has them: 3x3 convolutions [out, in, 3, 3] in the kernel layout, others themselves.
+ */
 export function toEngineLayout<T extends Tree<NDArray>>(arrays: T): T;
 export function toEngineLayout(arrays: Tree<NDArray>): Tree<NDArray> {
   return mapTree(arrays, (array: NDArray) => {

@@ -1,4 +1,6 @@
-/** Layers as plain functions over the graph. Each comes with the tree of its parameters, named as PyTorch names them. */
+/**
+ * Layers as plain functions over the graph. Each comes with the tree of its parameters, named as PyTorch names them.
+ */
 
 import { int32, zeros } from '../base/ndarray.ts';
 import type { Tensor } from '../graph/index.ts';
@@ -59,8 +61,9 @@ export const layerNorm = ({ weight, bias }: Norm<Tensor>, x: Tensor, eps = 1e-5)
   g.add(g.mul(g.standardize(x, eps), weight), bias);
 
 /**
- * Group normalisation (Wu & He, 2018) of [batch, channels, height, width]; channels must divide into the groups. Its gradient is by hand:
- * all sums over a group are made of those over its channels, which the gradients of weight and bias want anyway.
+ * Group normalisation (Wu & He, 2018) of [batch, channels, height, width]; channels must divide into the groups. Its
+ * gradient is by hand: all sums over a group are made of those over its channels, which the gradients of weight and
+ * bias want anyway.
  */
 export function groupNorm({ weight, bias }: Norm<Tensor>, x: Tensor, groups: number, eps = 1e-6): Tensor {
   const [batch, channels] = x.shape as readonly [number, number];

@@ -1,4 +1,7 @@
-/** Convolution of stride 2 by patches against the definition: the plain primitive, for values and both gradients, on grids of any even side. */
+/**
+ * Convolution of stride 2 by patches against the definition: the plain primitive, for values and both gradients, on
+ * grids of any even side.
+ */
 
 import { afterAll, expect, it } from 'vitest';
 import { againstDefinition } from '../../test/support/convolutions.ts';

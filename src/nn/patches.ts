@@ -1,7 +1,7 @@
 /**
- * 3x3 convolution of stride 2 as one matrix product: the nine inputs of each output lie side by side in a row, and all rows meet the weights
- * at once; the gradient of an input is gathered from the places at which it is read. (At stride 1 Winograd's algorithm, `winograd.ts`, is as
- * fast where pictures are small, and faster where they are not.)
+ * 3x3 convolution of stride 2 as one matrix product: the nine inputs of each output lie side by side in a row, and all
+ * rows meet the weights at once; the gradient of an input is gathered from the places at which it is read. (At stride 1
+ * Winograd's algorithm, `winograd.ts`, is as fast where pictures are small, and faster where they are not.)
  */
 
 import type { Tensor } from '../graph/index.ts';
@@ -14,8 +14,8 @@ const STRIDE = 2;
 const SHARED = 4;
 
 /**
- * Convolution of stride 2 of `x` [batch, side·side, in], with a row and a column of zeros behind the last, by `taps` [3, 3, in, out]
- * (`kernel-layout.ts`): [batch, (side/2)², out]. The side must be even.
+ * Convolution of stride 2 of `x` [batch, side·side, in], with a row and a column of zeros behind the last, by `taps`
+ * [3, 3, in, out] (`kernel-layout.ts`): [batch, (side/2)², out]. The side must be even.
  */
 export function conv3x3Stride2(taps: Tensor, x: Tensor): Tensor {
   const [batch, tokens] = x.shape as readonly [number, number];

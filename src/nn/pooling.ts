@@ -7,7 +7,10 @@ export interface Pooling {
   /** Side of the window. */
   readonly size: number;
   readonly stride: number;
-  /** Whether windows that reach over the edge count ("ceil mode"). Values may not be negative then: the edge is padded with zeros. */
+  /**
+   * Whether windows that reach over the edge count ("ceil mode"). Values may not be negative then: the edge is padded
+   * with zeros.
+   */
   readonly ceil?: boolean;
 }
 

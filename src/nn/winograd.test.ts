@@ -1,4 +1,7 @@
-/** Winograd against the definition: the plain convolution primitive, for values and both gradients, on grids of any side. */
+/**
+ * Winograd against the definition: the plain convolution primitive, for values and both gradients, on grids of any
+ * side.
+ */
 
 import { afterAll, expect, it } from 'vitest';
 import { againstDefinition, draw } from '../../test/support/convolutions.ts';

@@ -1,11 +1,12 @@
 /**
  * 3x3 convolution over a square grid of tokens by Winograd's F(4x4, 3x3) (Lavin & Gray, 1509.09308): 36 multiplications
- * where 144 stand in the definition. Everything is matrix products, so the gradient follows from their rules, and the weight
- * gradient is taken in the Winograd domain.
+ * where 144 stand in the definition. Everything is matrix products, so the gradient follows from their rules, and the
+ * weight gradient is taken in the Winograd domain.
  *
- * For a tile of 6x6 inputs d and taps g, the 4x4 outputs are Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A. On the way in, the tokens of all tiles are
- * gathered and multiplied by Bᵀ ⊗ Bᵀ, and what comes out goes through Aᵀ ⊗ Aᵀ and back to its places. The gradient of overlapping
- * tiles is a sum; there the transforms are taken apart, rows and then columns, by matrices that add up all tiles of the grid.
+ * For a tile of 6x6 inputs d and taps g, the 4x4 outputs are Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A. On the way in, the tokens of all
+ * tiles are gathered and multiplied by Bᵀ ⊗ Bᵀ, and what comes out goes through Aᵀ ⊗ Aᵀ and back to its places. The
+ * gradient of overlapping tiles is a sum; there the transforms are taken apart, rows and then columns, by matrices that
+ * add up all tiles of the grid.
  */
 
 import { float32, int32 } from '../base/ndarray.ts';
@@ -41,8 +42,8 @@ const TILE = 6;
 const POINTS = TILE * TILE;
 
 /**
- * Zero-padded 3x3 convolution of `x` [batch, side·side, in] with `taps` [3, 3, in, out] (`kernel-layout.ts`): [batch, side·side, out].
- * Equal to the definition up to about 3e-6 of the largest value.
+ * Zero-padded 3x3 convolution of `x` [batch, side·side, in] with `taps` [3, 3, in, out] (`kernel-layout.ts`):
+ * [batch, side·side, out]. Equal to the definition up to about 3e-6 of the largest value.
  */
 export function conv3x3Winograd(taps: Tensor, x: Tensor): Tensor {
   const [, , from, to] = taps.shape as readonly [number, number, number, number];
@@ -68,14 +69,17 @@ const swapped = (matrices: Tensor): Tensor => g.transpose(matrices, [0, 2, 1]);
 /** Bytes of transformed weights that stay in the cache of today's processors from their making to their use. */
 const CACHED = 10 * 2 ** 20;
 
-/** In how many parts `conv3x3Twice` wants the channels between its two convolutions, from `outer` channels to `hidden` and back. */
+/**
+ * In how many parts `conv3x3Twice` wants the channels between its two convolutions, from `outer` channels to `hidden`
+ * and back.
+ */
 export const hiddenParts = (outer: number, hidden: number): number =>
   Math.ceil((Float32Array.BYTES_PER_ELEMENT * POINTS * outer * hidden) / CACHED);
 
 /**
- * Two convolutions in a row: what `conv3x3Winograd` gives twice, with the channels between the two in parts that go through one after
- * another. The transformed weights, four times as large as the taps, then stay in the cache instead of going through memory, which
- * is most of the work where there are few tiles.
+ * Two convolutions in a row: what `conv3x3Winograd` gives twice, with the channels between the two in parts that go
+ * through one after another. The transformed weights, four times as large as the taps, then stay in the cache instead
+ * of going through memory, which is most of the work where there are few tiles.
  * @param first, second taps of each part: [3, 3, in, part] and [3, 3, part, out].
  * @param between what happens to the part that begins at channel `start`, [batch, side·side, part].
  */
@@ -147,8 +151,8 @@ function transposed({ rows, columns, at }: Matrix): Matrix {
 }
 
 /**
- * Pictures [batch, side · side, channels] as transformed squares, [36, tiles, channels]: the 6x6 inputs of each tile by Bᵀ ⊗ Bᵀ, or
- * its 4x4 outputs by A ⊗ A.
+ * Pictures [batch, side · side, channels] as transformed squares, [36, tiles, channels]: the 6x6 inputs of each tile by
+ * Bᵀ ⊗ Bᵀ, or its 4x4 outputs by A ⊗ A.
  */
 function cut(x: Tensor, square: typeof TILE | typeof OUTPUT, { batch, side, tilesPerSide, tiles }: Tiling): Tensor {
   const channels = x.shape[2]!;
@@ -165,7 +169,10 @@ function cut(x: Tensor, square: typeof TILE | typeof OUTPUT, { batch, side, tile
   return g.reshape(g.matmul(literal(TRANSFORMS[square]), gathered), [POINTS, tiles, channels]);
 }
 
-/** The way out: products [36, tiles, channels] by Aᵀ ⊗ Aᵀ, and each output to its place in [batch, side · side, channels]. */
+/**
+ * The way out: products [36, tiles, channels] by Aᵀ ⊗ Aᵀ, and each output to its place in
+ * [batch, side · side, channels].
+ */
 function join(products: Tensor, { batch, side, tilesPerSide, tiles }: Tiling): Tensor {
   const channels = products.shape[2]!;
   const outputs = g.matmul(literal(transposed(TRANSFORMS[OUTPUT])), g.reshape(products, [POINTS, tiles * channels]));
@@ -178,7 +185,10 @@ function join(products: Tensor, { batch, side, tilesPerSide, tiles }: Tiling): T
   return g.reshape(g.gather(rows, g.constant(int32(places, [places.length]))), [batch, side * side, channels]);
 }
 
-/** The gradient of `cut`: products [36, tiles, channels] by B, rows and columns in turn, and the sum of all tiles, [batch, side · side, channels]. */
+/**
+ * The gradient of `cut`: products [36, tiles, channels] by B, rows and columns in turn, and the sum of all tiles,
+ * [batch, side · side, channels].
+ */
 function addUp(products: Tensor, { batch, side, tilesPerSide }: Tiling): Tensor {
   const channels = products.shape[2]!;
   const grown = TILE * tilesPerSide;
@@ -194,8 +204,8 @@ function addUp(products: Tensor, { batch, side, tilesPerSide }: Tiling): Tensor 
 }
 
 /**
- * G ⊗ G, but not before `tiles` [36, n, channels] are there: the transformed weights of all layers could be computed at once, and would
- * all be held. Small ones may be, and constant ones are transformed when the program is compiled.
+ * G ⊗ G, but not before `tiles` [36, n, channels] are there: the transformed weights of all layers could be computed at
+ * once, and would all be held. Small ones may be, and constant ones are transformed when the program is compiled.
  */
 const kroneckerAfter = (tiles: Tensor, taps: Tensor): Tensor =>
   isConstant(taps) || isSmall(taps) ? literal(KRONECKER) : g.after(literal(KRONECKER), tiles);

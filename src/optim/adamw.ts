@@ -77,7 +77,10 @@ export function globalNorm(gradients: Tree<Tensor>): Tensor {
   return g.sqrt(squares.reduce((a, b) => g.add(a, b)));
 }
 
-/** All elements together, rows first: a GPU sums many rows side by side, but one row of millions with a single core (docs/gpu.md). */
+/**
+ * All elements together, rows first: a GPU sums many rows side by side, but one row of millions with a single core
+ * (docs/gpu.md).
+ */
 const sumOfAll = (t: Tensor): Tensor => g.sum(t.rank > 1 ? g.sum(t, -1) : t);
 
 /** Scale all gradients by min(1, maxNorm/(‖g‖ + 1e-6)); `norm` is ‖g‖ before, and may be given where it is known. */

@@ -1,4 +1,7 @@
-/** Large batches in little memory: a batch is computed in equal micro-batches, one after another, whose gradients are added up. */
+/**
+ * Large batches in little memory: a batch is computed in equal micro-batches, one after another, whose gradients are
+ * added up.
+ */
 
 import { UserError } from '../base/errors.ts';
 import { float32, type NDArray, type Tree } from '../base/ndarray.ts';
@@ -44,7 +47,10 @@ export function split(feeds: Readonly<Record<string, NDArray>>, count: number): 
   );
 }
 
-/** An array [batch, …] cut along the batch into `count` pieces; with several `groups`, [groups, batch, …], each has all of them. */
+/**
+ * An array [batch, …] cut along the batch into `count` pieces; with several `groups`, [groups, batch, …], each has all
+ * of them.
+ */
 export function cut(array: NDArray, count: number, groups = 1): NDArray[] {
   const width = array.data.length / groups / count;
   const shape = resized(array.shape, 1 / count, groups);

@@ -1,6 +1,7 @@
 /**
- * The official learning-rate schedules as pure state machines: warm-up, then halving on a plateau of a metric. Published
- * runs use it on the loss of every iteration (FFHQ base) or on the CLIP score of every validation (the others).
+ * The official learning-rate schedules as pure state machines: warm-up, then halving on a plateau of a metric.
+ * Published runs use it on the loss of every iteration (FFHQ base) or on the CLIP score of every validation (the
+ * others).
  */
 
 export interface PlateauSettings {
@@ -14,7 +15,9 @@ export interface PlateauSettings {
   readonly patience: number;
   /** Metrics after a fall during which none counts as bad. */
   readonly cooldown: number;
-  /** What counts as better: lower (losses) or higher (scores), by more than `threshold` of the best, or by more than it. */
+  /**
+   * What counts as better: lower (losses) or higher (scores), by more than `threshold` of the best, or by more than it.
+   */
   readonly mode: 'min' | 'max';
   readonly threshold: number;
   readonly thresholdMode: 'rel' | 'abs';

@@ -1,6 +1,6 @@
 /**
- * Noise as a pure function of (seed, stream, step, sample index): nothing is remembered between calls, so a resumed run,
- * another batch size or another machine draws the same numbers for the same sample.
+ * Noise as a pure function of (seed, stream, step, sample index): nothing is remembered between calls, so a resumed
+ * run, another batch size or another machine draws the same numbers for the same sample.
  */
 import { UserError } from '../base/errors.ts';
 import { philox4x32 } from './philox.ts';
@@ -51,7 +51,8 @@ export function gumbels(key: NoiseKey, sample: number, count: number): Float64Ar
 }
 
 /**
- * `count` unbiased whole numbers from 0 to `below` − 1 (`below` up to 2^31). The first k draws do not depend on `count`.
+ * `count` unbiased whole numbers from 0 to `below` − 1 (`below` up to 2^31). The first k draws do not depend on
+ * `count`.
  */
 export function integers(key: NoiseKey, sample: number, count: number, below: number): Int32Array {
   const words = new WordReader(new Blocks('integer', key), sample);
@@ -156,8 +157,8 @@ class Blocks {
   }
 
   /**
-   * Computes block `block` of sample `sample`, any safe integer from 0, into `words`. What a sample index has above 32 bits goes into
-   * the word of the stream, times an odd number: no two samples of a stream share a counter.
+   * Computes block `block` of sample `sample`, any safe integer from 0, into `words`. What a sample index has above 32
+   * bits goes into the word of the stream, times an odd number: no two samples of a stream share a counter.
    */
   load(sample: number, block: number): void {
     if (!Number.isSafeInteger(sample) || sample < 0)

@@ -11,8 +11,8 @@ const WEYL_0 = 0x9e3779b9;
 const WEYL_1 = 0xbb67ae85;
 
 /**
- * Writes the block of counter `(c0, c1, c2, c3)` under key `(k0, k1)` into `out[0..3]`. All words are taken modulo 2^32.
- * Allocates nothing.
+ * Writes the block of counter `(c0, c1, c2, c3)` under key `(k0, k1)` into `out[0..3]`. All words are taken modulo
+ * 2^32. Allocates nothing.
  */
 export function philox4x32(
   out: Uint32Array,

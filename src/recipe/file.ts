@@ -14,7 +14,8 @@ const DEFAULT_PRESET = 'nano';
 const COLUMNS = 100;
 
 /**
- * The recipe in a file, with changes on top. Settings that the file leaves out are those of its preset (`preset: small`; nano by default).
+ * The recipe in a file, with changes on top. Settings that the file leaves out are those of its preset
+ * (`preset: small`; nano by default).
  * @throws UserError naming the file and the line or setting that does not exist or does not fit.
  */
 export function readRecipe(file: string, changes: Changes = {}): Recipe {
@@ -79,8 +80,7 @@ function parseCommentedJson(text: string, where: string): unknown {
 /** A recipe as a YAML file in which a comment explains each setting; `recipeFrom` reads it back as it was. */
 export function recipeText(recipe: Recipe): string {
   const lines = [
-    `# A recipe of clipvq: clipvq train --recipe <this file> --data <pictures> --run <dir>`,
-    `# Settings that are left out are those of the preset.`,
+    '# A recipe of clipvq. Settings that are left out are those of the preset.',
     `preset: ${yamlText(recipe.preset)}`,
   ];
   for (const name of Object.keys(recipeSchema.shape)) {

@@ -1,6 +1,6 @@
 /**
- * A recipe as the identity of what was made with it. Settings that were added later are left out where they mean what the program did
- * before, so that runs from before go on and models keep their hash.
+ * A recipe as the identity of what was made with it. Settings that were added later are left out where they mean what
+ * the program did before, so that runs from before go on and models keep their hash.
  */
 
 import type { Recipe } from './schema.ts';

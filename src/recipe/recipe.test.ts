@@ -8,7 +8,10 @@ import { identityOf, recipeIdentity } from './identity.ts';
 import { changedRecipe, makeRecipe, parseRecipe, presets } from './recipe.ts';
 import { settingSchemas } from './schema.ts';
 
-/** What every preset resolved to when runs of version 0.1 were made. Fingerprints of runs are hashes of this very text; settings that were added since are left out of it. */
+/**
+ * What every preset resolved to when runs of version 0.1 were made. Fingerprints of runs are hashes of this very text;
+ * settings that were added since are left out of it.
+ */
 const frozen = z
   .record(z.string(), z.record(z.string(), z.unknown()))
   .parse(JSON.parse(fs.readFileSync('test/recipes/presets.json', 'utf8')));

@@ -79,7 +79,10 @@ const shown = (name: string): string => {
   return printable.length > 60 ? `${printable.slice(0, 60)}…` : printable;
 };
 
-/** The setting that a path may have meant: the nearest path, or one whose last part is near, where its section was left out. */
+/**
+ * The setting that a path may have meant: the nearest path, or one whose last part is near, where its section was left
+ * out.
+ */
 function meantBy(path: string): string | undefined {
   const paths = settingPaths();
   const near = nearest(path, paths);

@@ -59,8 +59,8 @@ export function refuseUnfit(recipe: Recipe, where: string): void {
 }
 
 /**
- * The recipe of a new run: what could not be used in the end, or would have no effect, is refused before it is trained. A run that
- * exists already may have such settings and is useful all the same, with others named for sampling.
+ * The recipe of a new run: what could not be used in the end, or would have no effect, is refused before it is trained.
+ * A run that exists already may have such settings and is useful all the same, with others named for sampling.
  * @throws UserError naming the settings, and what to do.
  */
 export function refuseWithoutEffect(recipe: Recipe, where: string): void {

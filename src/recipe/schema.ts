@@ -1,6 +1,6 @@
 /**
- * The recipe: every setting of a run, in one schema, with what it means, its range, and its default. Sizes and lengths have no
- * default: a preset names them. The command line's help, the presets and the run directory all read it.
+ * The recipe: every setting of a run, in one schema, with what it means, its range, and its default. Sizes and lengths
+ * have no default: a preset names them. The command line's help, the presets and the run directory all read it.
  */
 
 import * as z from 'zod';

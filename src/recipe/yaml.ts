@@ -1,7 +1,7 @@
 /**
- * The part of YAML 1.2 that a recipe needs: mappings by indentation, lists in brackets or after dashes, plain and quoted words, numbers,
- * true and false, comments. Whatever is read means the same in every YAML reader; the rest (anchors, tags, block texts, mappings in braces)
- * is refused by its line.
+ * The part of YAML 1.2 that a recipe needs: mappings by indentation, lists in brackets or after dashes, plain and
+ * quoted words, numbers, true and false, comments. Whatever is read means the same in every YAML reader; the rest
+ * (anchors, tags, block texts, mappings in braces) is refused by its line.
  */
 
 import { UserError } from '../base/errors.ts';
@@ -15,7 +15,9 @@ interface Line {
 }
 
 const NUMBER = /^[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?$/;
-/** What means something in YAML at the beginning of a plain word, or is read as another type by one reader or the other. */
+/**
+ * What means something in YAML at the beginning of a plain word, or is read as another type by one reader or the other.
+ */
 const RESERVED = /^([&*!|>%@`{}[\],?]|[-:?](\s|$))/;
 const OTHER_TYPES = /^(null|Null|NULL|~|True|TRUE|False|FALSE|0[xo][\da-fA-F]+|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$/;
 /** Deeper than any recipe. */

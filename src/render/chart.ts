@@ -22,7 +22,10 @@ export interface Chart {
   readonly title: string;
   readonly subtitle: string;
   readonly panels: readonly Panel[];
-  /** `points` (the default): x is logarithmic, every point a dot, those of different lines a little aside. `curves`: x is linear, lines only. */
+  /**
+   * `points` (the default): x is logarithmic, every point a dot, those of different lines a little aside. `curves`: x
+   * is linear, lines only.
+   */
   readonly style?: 'points' | 'curves' | undefined;
 }
 

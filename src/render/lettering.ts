@@ -31,8 +31,8 @@ export function textPath(text: string, x: number, y: number, style: TextStyle): 
 }
 
 /**
- * Breaks text at spaces into lines of at most `width` pixels, and inside words that are longer than a line. What does not fit into
- * `maxLines` ends in an ellipsis.
+ * Breaks text at spaces into lines of at most `width` pixels, and inside words that are longer than a line. What does
+ * not fit into `maxLines` ends in an ellipsis.
  */
 export function wrapText(text: string, width: number, style: TextStyle, maxLines: number): string[] {
   const lines: string[] = [];
@@ -69,7 +69,9 @@ interface PlacedGlyph {
   readonly offset: number;
 }
 
-/** Advance widths only: opentype.js reads neither Inter's kerning (a GPOS extension) nor its contextual substitutions. */
+/**
+ * Advance widths only: opentype.js reads neither Inter's kerning (a GPOS extension) nor its contextual substitutions.
+ */
 function layOut(text: string, { weight, size }: TextStyle): { glyphs: PlacedGlyph[]; width: number } {
   const glyphs: PlacedGlyph[] = [];
   let width = 0;

@@ -1,4 +1,7 @@
-/** The sheet decoded again: pictures where they belong and unharmed, labels as ink beside them, nothing dependent on system fonts. */
+/**
+ * The sheet decoded again: pictures where they belong and unharmed, labels as ink beside them, nothing dependent on
+ * system fonts.
+ */
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import type { RgbImage } from '../data/pictures/image.ts';

@@ -21,7 +21,9 @@ export interface Sheet {
   /** What stands above each column of pictures. */
   readonly columns?: readonly string[];
   readonly rows: readonly SheetRow[];
-  /** Side of a picture on the sheet in pixels; 128 by default. Whole multiples keep every source pixel a clean square. */
+  /**
+   * Side of a picture on the sheet in pixels; 128 by default. Whole multiples keep every source pixel a clean square.
+   */
   readonly tileSize?: number;
 }
 
@@ -43,7 +45,10 @@ const radius = 6;
 const columnHeight = 24;
 const PROGRAM = 'clip-vqdiffusion';
 
-/** Draws the sheet as PNG bytes, the same for the same input. Labels stand left of their pictures and wrap. A sheet without any row throws a RangeError. */
+/**
+ * Draws the sheet as PNG bytes, the same for the same input. Labels stand left of their pictures and wrap. A sheet
+ * without any row throws a RangeError.
+ */
 export async function contactSheet(sheet: Sheet): Promise<Buffer> {
   if (sheet.rows.length === 0) throw new RangeError('contactSheet: no rows');
   const tile = sheet.tileSize ?? 128;

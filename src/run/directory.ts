@@ -143,8 +143,8 @@ export class RunDirectory {
   }
 
   /**
-   * Take the entries of a stage that come after `step` out of the logs, and what a killed run left of a line: a run that goes on from there
-   * writes them again.
+   * Take the entries of a stage that come after `step` out of the logs, and what a killed run left of a line: a run
+   * that goes on from there writes them again.
    */
   trimLog(stage: string, step: number): void {
     for (const name of LOGS) this.trim(this.file(name), stage, step);
@@ -203,7 +203,10 @@ export class RunDirectory {
     return this.hasModel('finetune') ? 'finetune' : 'diffusion';
   }
 
-  /** Put a stage's model aside, because what it was made from is no more: as `replaced.safetensors`, in the place of an older one. */
+  /**
+   * Put a stage's model aside, because what it was made from is no more: as `replaced.safetensors`, in the place of an
+   * older one.
+   */
   forgetModel(stage: string): void {
     if (this.hasModel(stage))
       fs.renameSync(this.file(stage, 'model.safetensors'), this.file(stage, 'replaced.safetensors'));
@@ -223,8 +226,8 @@ export class RunDirectory {
   }
 
   /**
-   * SHA-256 of a stage's trained weights, in hex: of their file without what it says of its making. Read in pieces, since they may be
-   * larger than memory holds at once.
+   * SHA-256 of a stage's trained weights, in hex: of their file without what it says of its making. Read in pieces,
+   * since they may be larger than memory holds at once.
    */
   stageHash(stage: string): string {
     const hash = createHash('sha256');

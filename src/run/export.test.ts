@@ -1,4 +1,7 @@
-/** A model to give away makes the pictures that its run makes, wherever it lies; a run whose CLIP was moved with it finds it. */
+/**
+ * A model to give away makes the pictures that its run makes, wherever it lies; a run whose CLIP was moved with it
+ * finds it.
+ */
 
 import fs from 'node:fs';
 import os from 'node:os';

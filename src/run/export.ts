@@ -1,4 +1,7 @@
-/** A model to give away: of a run directory only what generates, in a folder of its own that depends on nothing around it. */
+/**
+ * A model to give away: of a run directory only what generates, in a folder of its own that depends on nothing around
+ * it.
+ */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -27,10 +30,11 @@ export interface ExportedModel {
 }
 
 /**
- * Copy a run's weights, its recipe and its CLIP into a new folder: no pictures, caches, checkpoints or paths. A CLIP of the hub stays
- * where it is and is named; the diffusion model says which one it was trained with. Model files say by modelspec what they are, and
- * README.md is a model card.
- * @throws UserError if the run has not been trained, its files do not belong together, the folder is not empty, or the disk refuses.
+ * Copy a run's weights, its recipe and its CLIP into a new folder: no pictures, caches, checkpoints or paths. A CLIP of
+ * the hub stays where it is and is named; the diffusion model says which one it was trained with. Model files say by
+ * modelspec what they are, and README.md is a model card.
+ * @throws UserError if the run has not been trained, its files do not belong together, the folder is not empty, or the
+ * disk refuses.
  */
 export async function exportModel(
   run: RunDirectory,

@@ -14,8 +14,9 @@ export const modelProvenance = (run: RunDirectory, stage: string): Provenance | 
   provenanceOf(readMetadata(modelFile(run, stage)));
 
 /**
- * See that a stage's model was made from what lies beside it now: the tokenizer whose codes it learned, the diffusion model that
- * it was fine-tuned from and, if `clip` is given, the CLIP that it was conditioned on. What a file of an earlier version does not say is not checked.
+ * See that a stage's model was made from what lies beside it now: the tokenizer whose codes it learned, the diffusion
+ * model that it was fine-tuned from and, if `clip` is given, the CLIP that it was conditioned on. What a file of an
+ * earlier version does not say is not checked.
  * @param clip identity of the CLIP that is open.
  * @throws UserError if one of them is another one.
  */

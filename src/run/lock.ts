@@ -1,6 +1,6 @@
 /**
- * Only one process trains a run at a time. The owner writes its name into a file of the run and touches it now and then; a file whose owner is
- * gone is stale, and the next one takes it over. Whoever only reads a run needs no lock.
+ * Only one process trains a run at a time. The owner writes its name into a file of the run and touches it now and
+ * then; a file whose owner is gone is stale, and the next one takes it over. Whoever only reads a run needs no lock.
  */
 
 import fs from 'node:fs';
@@ -30,7 +30,8 @@ export interface RunLock {
 
 /**
  * Lock a run directory for this process until `release`.
- * @throws UserError naming the owner if another process, or another training of this one, has it; or if the folder cannot be written.
+ * @throws UserError naming the owner if another process, or another training of this one, has it; or if the folder
+ * cannot be written.
  */
 export function lockRun(folder: string): RunLock {
   const file = path.join(folder, FILE);

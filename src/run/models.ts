@@ -31,7 +31,10 @@ export const runClipId = async (run: RunDirectory): Promise<string> => hashClip(
 const clipOf = ({ settings, clipFolder }: RunDirectory): string =>
   settings.clip === 'compact' ? clipFolder : settings.clip;
 
-/** The encoder of the tokenizer that a run has trained, for any number of pictures; in batches of one size if that is given. */
+/**
+ * The encoder of the tokenizer that a run has trained, for any number of pictures; in batches of one size if that is
+ * given.
+ */
 export function openRunEncoder(run: RunDirectory, executor: Executor, batch?: number): Encoder {
   const { tensors } = run.readModel('tokenizer');
   const { recipe, seed } = run.settings;

@@ -1,4 +1,7 @@
-/** A run that goes on from another model's weights, on other pictures: its settings, and the copies of the weights it starts from. */
+/**
+ * A run that goes on from another model's weights, on other pictures: its settings, and the copies of the weights it
+ * starts from.
+ */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -22,8 +25,9 @@ import { madeFromTexts } from './provenance.ts';
 const PARTS = ['tokenizer', 'diffusion'] as const;
 
 /**
- * The settings of a run that goes on from `source`: those of the source, but the tokenizer goes on where it ended, with codes
- * from the first step and at the last temperature; then `changes`. A compact CLIP is looked up where the source has it.
+ * The settings of a run that goes on from `source`: those of the source, but the tokenizer goes on where it ended, with
+ * codes from the first step and at the last temperature; then `changes`. A compact CLIP is looked up where the source
+ * has it.
  * @throws UserError naming a change that does not exist, does not fit, or asks for networks of another shape.
  */
 export function settingsFrom(
@@ -69,7 +73,8 @@ function trainedOn(recipe: Recipe): Recipe {
 }
 
 /**
- * Make a run directory that starts from the weights of `source`. They are its models, too, each until its stage has trained.
+ * Make a run directory that starts from the weights of `source`. They are its models, too, each until its stage has
+ * trained.
  * @throws UserError if the source has none, the folder holds a run, or the disk refuses.
  */
 export function createFrom(source: RunDirectory, folder: string, settings: RunSettings): RunDirectory {

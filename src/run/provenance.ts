@@ -1,4 +1,7 @@
-/** What a trained file says of its making: the step, the identity of its checkpoint, and the hashes of what it was made from. */
+/**
+ * What a trained file says of its making: the step, the identity of its checkpoint, and the hashes of what it was made
+ * from.
+ */
 
 import { SEAL } from '../checkpoint/seal.ts';
 import type { Lineage } from '../stage/stage.ts';

@@ -1,4 +1,7 @@
-/** Statistics of the embeddings that a diffusion model was trained on, beside its weights: what corrections of prompts need. */
+/**
+ * Statistics of the embeddings that a diffusion model was trained on, beside its weights: what corrections of prompts
+ * need.
+ */
 
 import fs from 'node:fs';
 import { UserError } from '../base/errors.ts';

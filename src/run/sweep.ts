@@ -22,8 +22,8 @@ const FOLDERS = [
 const UNFINISHED = /^(clip\.\d+\.tmp|run\.json\.\d+-\d+)$/;
 
 /**
- * Make the folders of a run that are not there, and remove leftovers. To be called by the owner of a run's lock. What cannot be removed stays:
- * it is in nobody's way.
+ * Make the folders of a run that are not there, and remove leftovers. To be called by the owner of a run's lock. What
+ * cannot be removed stays: it is in nobody's way.
  * @throws UserError if a folder cannot be made.
  */
 export function sweepRun({ path: run }: RunDirectory): void {

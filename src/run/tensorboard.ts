@@ -1,6 +1,6 @@
 /**
- * Scalars as TensorBoard reads them: a TFRecord file of Event messages. A record is its length, the masked CRC-32C of the length, the
- * message, and the masked CRC-32C of the message.
+ * Scalars as TensorBoard reads them: a TFRecord file of Event messages. A record is its length, the masked CRC-32C of
+ * the length, the message, and the masked CRC-32C of the message.
  */
 
 import fs from 'node:fs';
@@ -18,7 +18,10 @@ const EVENT = { wallTime: 1, step: 2, fileVersion: 3, summary: 5 } as const;
 const SUMMARY = { value: 1 } as const;
 const VALUE = { tag: 1, simpleValue: 2 } as const;
 
-/** The name of a file of events that was begun at `seconds` since 1970. TensorBoard reads the files of a folder in the order of their names. */
+/**
+ * The name of a file of events that was begun at `seconds` since 1970. TensorBoard reads the files of a folder in the
+ * order of their names.
+ */
 export const eventsFile = (seconds: number): string =>
   `events.out.tfevents.${Math.floor(seconds).toString().padStart(10, '0')}.clipvq`;
 

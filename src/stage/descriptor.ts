@@ -1,6 +1,6 @@
 /**
- * A stage before it runs: what a run must know to list, plan, estimate, skip and make it. Each stage describes itself in its own
- * folder; whoever lists, plans or trains stages goes by the descriptions (`training/stages.ts`).
+ * A stage before it runs: what a run must know to list, plan, estimate, skip and make it. Each stage describes itself
+ * in its own folder; whoever lists, plans or trains stages goes by the descriptions (`training/stages.ts`).
  */
 
 import type { Tree } from '../base/ndarray.ts';
@@ -75,7 +75,8 @@ export interface StageDescriptor<Data, Report = unknown> {
   plan(recipe: Recipe, conditionDim: number): StagePlan;
   cost(recipe: Recipe, conditionDim: number): StageCost;
   /**
-   * Identity of all that the stage learns from and of its settings, read off files: no engine runs, and no network is built.
+   * Identity of all that the stage learns from and of its settings, read off files: no engine runs, and no network is
+   * built.
    * @param data identity of what it sees; undefined where that follows from seed and settings.
    */
   fingerprint(run: RunFiles, data: string | undefined): string;

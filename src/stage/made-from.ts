@@ -1,4 +1,6 @@
-/** What a stage is made from, in parts that can be compared one by one: a checkpoint says which of them have changed. */
+/**
+ * What a stage is made from, in parts that can be compared one by one: a checkpoint says which of them have changed.
+ */
 
 import { fingerprint } from './fingerprint.ts';
 import type { Lineage } from './stage.ts';

@@ -20,7 +20,10 @@ export interface Origin {
 export const originFolder = (run: string): string => path.join(run, 'origin');
 export const originFile = (run: string, part: string): string => path.join(originFolder(run), `${part}.safetensors`);
 
-/** What a part of a run's model starts from, if it does not start from nothing. Its id is the file's SHA-256, 16 hex digits. */
+/**
+ * What a part of a run's model starts from, if it does not start from nothing. Its id is the file's SHA-256, 16 hex
+ * digits.
+ */
 export function originOf(run: { readonly path: string }, part: string): Origin | undefined {
   const file = originFile(run.path, part);
   if (!fs.existsSync(file)) return undefined;

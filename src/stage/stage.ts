@@ -15,15 +15,18 @@ export interface Stage {
   readonly batch: number;
   /** Identity of all that the stage learns from and of its settings: a checkpoint with another one is not resumed. */
   readonly fingerprint: string;
-  /** The parts of that identity, each under its name: what a checkpoint says of itself, so that it is known what has changed. */
+  /**
+   * The parts of that identity, each under its name: what a checkpoint says of itself, so that it is known what has
+   * changed.
+   */
   readonly madeFrom?: Lineage | undefined;
   /** Paths of the engine's state that every step writes before it reads: a checkpoint leaves them out. */
   readonly transient?: readonly string[];
   /** Compile the programs and put the first state into the engine, under `state`. */
   prepare(): Promise<void>;
   /**
-   * Run step `step`, counted from 0, with `rate` times the learning rate that the settings have for it (1 by default). The result is
-   * a pure function of the state, the step and the rate, so that a resumed run repeats it.
+   * Run step `step`, counted from 0, with `rate` times the learning rate that the settings have for it (1 by default).
+   * The result is a pure function of the state, the step and the rate, so that a resumed run repeats it.
    */
   run(step: number, rate?: number): Promise<Metrics>;
   /** What a step does beside learning, called in place of `run` where a step is left out. */

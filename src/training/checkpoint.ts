@@ -1,6 +1,6 @@
 /**
- * Checkpoints: the engine's whole state and the stage's own, so that a resumed run repeats what the whole run would have done. The last two
- * of a stage are kept: a file is the newest, and `NAME.previous` the one before.
+ * Checkpoints: the engine's whole state and the stage's own, so that a resumed run repeats what the whole run would
+ * have done. The last two of a stage are kept: a file is the newest, and `NAME.previous` the one before.
  */
 
 import fs from 'node:fs';
@@ -33,7 +33,10 @@ export interface CheckpointFacts {
   readonly threads: number | undefined;
 }
 
-/** Which checkpoint stays beside a new one: the newest so far, the one before it (the newest is not to be trusted), or none. */
+/**
+ * Which checkpoint stays beside a new one: the newest so far, the one before it (the newest is not to be trusted), or
+ * none.
+ */
 export type Keeping = 'newest' | 'previous' | 'none';
 
 /** Enough of a stage to find its checkpoints. */
@@ -46,8 +49,8 @@ export const checkpointFiles = (run: RunDirectory, { name }: Pick<Stage, 'name'>
 ];
 
 /**
- * Write the stage's state after `step` steps, tensor by tensor; the file is whole or absent, and the one before it stays as the previous
- * one.
+ * Write the stage's state after `step` steps, tensor by tensor; the file is whole or absent, and the one before it
+ * stays as the previous one.
  * @throws NotFinite if the state holds NaN or infinity: nothing has changed on the disk then.
  */
 export async function saveCheckpoint(
@@ -125,8 +128,8 @@ export function checkpointFacts(file: string, stage: Checkpointed): CheckpointFa
 
 /**
  * Take up a checkpoint: the engine's state, which the stage has prepared, and the stage's own.
- * @throws UserError if the file is damaged, lacks something, or its arrays have other shapes than the stage has prepared: another version
- * of this program wrote it. Part of the state may have been replaced then.
+ * @throws UserError if the file is damaged, lacks something, or its arrays have other shapes than the stage has
+ * prepared: another version of this program wrote it. Part of the state may have been replaced then.
  */
 export async function loadCheckpoint(file: string, engine: Engine, stage: Stage): Promise<void> {
   const prepared = await engine.describe('');

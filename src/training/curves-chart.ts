@@ -13,7 +13,10 @@ export interface NamedLog {
 /** More panels are no picture any more. */
 const MOST_PANELS = 24;
 
-/** The panels of some logs: numbers that any of them has, those of one stage together, in the order in which they are logged. */
+/**
+ * The panels of some logs: numbers that any of them has, those of one stage together, in the order in which they are
+ * logged.
+ */
 export function curvePanels(logs: readonly NamedLog[]): Panel[] {
   const curves = logs.map(({ name, log }) => ({ name, curves: curvesOf(log) }));
   const titles = new Map<string, Pick<Curve, 'stage' | 'name'>>();

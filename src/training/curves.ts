@@ -56,7 +56,10 @@ function entryOf(line: string): Logged[] {
   }
 }
 
-/** One curve for each number of each stage. Where there are more points than a chart can show, runs of neighbours become their mean. */
+/**
+ * One curve for each number of each stage. Where there are more points than a chart can show, runs of neighbours become
+ * their mean.
+ */
 export function curvesOf(entries: readonly Logged[], most = MOST_POINTS): Curve[] {
   const curves = new Map<string, { stage: string; name: string; points: { x: number; y: number }[] }>();
   for (const { stage, step, values } of entries) {

@@ -1,7 +1,7 @@
 /**
- * Codes and CLIP embeddings of every picture of a run, each computed once. They are kept under the hash of the picture's bytes
- * and of the model that made them: pictures that are added are the only ones encoded, an interrupted encoding goes on, another
- * tokenizer makes only the codes anew and another CLIP only the embeddings.
+ * Codes and CLIP embeddings of every picture of a run, each computed once. They are kept under the hash of the
+ * picture's bytes and of the model that made them: pictures that are added are the only ones encoded, an interrupted
+ * encoding goes on, another tokenizer makes only the codes anew and another CLIP only the embeddings.
  */
 
 import { createHash } from 'node:crypto';
@@ -73,7 +73,8 @@ function refuseUntrained(run: RunDirectory): void {
 }
 
 /**
- * The latents of a run's pictures, with the identity of pictures and models. Pixels are read only for what is not in the cache.
+ * The latents of a run's pictures, with the identity of pictures and models. Pixels are read only for what is not in
+ * the cache.
  * @throws UserError if a model that encodes has not been trained yet, or the limit of memory is too low for it.
  */
 export async function encodePictures(context: RunContext, pictures: Encodable): Promise<EncodedPictures> {
@@ -130,7 +131,9 @@ export interface LatentCache {
   close(): void;
 }
 
-/** The stores of codes (int32) and embeddings (float32), of the machine's byte order; those of other models are removed. */
+/**
+ * The stores of codes (int32) and embeddings (float32), of the machine's byte order; those of other models are removed.
+ */
 export function openLatentCache(folder: string, origin: LatentOrigin): LatentCache {
   const open = (kind: string, width: number, ...made: string[]): RecordStore => {
     const name = `${kind}-${fingerprint(origin.pictures, ...made)}`;
@@ -169,7 +172,10 @@ export interface Encoders {
   readonly imageSize: number;
 }
 
-/** Encode every view of every picture that the cache lacks. Each batch is kept at once, so that nothing is lost by a stop. */
+/**
+ * Encode every view of every picture that the cache lacks. Each batch is kept at once, so that nothing is lost by a
+ * stop.
+ */
 export async function encodeMissing(
   { codes, embeddings }: LatentCache,
   { source, reader }: Encodable,

@@ -8,8 +8,9 @@ import { type Guard, MOST_HALVINGS } from './guard.ts';
 export type FaultKind = 'loss' | 'gradient' | 'weights';
 
 /**
- * Finds the step that is to blame for a fault. A gradient is of the step itself. A loss belongs to the weights that the step before it left, but
- * first its own pictures are suspected: if that step is left out and the next one is at fault, too, it was the weights.
+ * Finds the step that is to blame for a fault. A gradient is of the step itself. A loss belongs to the weights that the
+ * step before it left, but first its own pictures are suspected: if that step is left out and the next one is at fault,
+ * too, it was the weights.
  */
 export class Blame {
   /** The last step whose loss was at fault, and whether the weights that it was computed with were blamed for it. */

@@ -1,4 +1,7 @@
-/** What goes wrong within a stage is neither kept nor exported: NaN and absurd weights in every stage, at every kind of moment. */
+/**
+ * What goes wrong within a stage is neither kept nor exported: NaN and absurd weights in every stage, at every kind of
+ * moment.
+ */
 
 import fs from 'node:fs';
 import os from 'node:os';
@@ -40,7 +43,10 @@ async function spoil(factor: number): Promise<void> {
   }
 }
 
-/** The stage, of which step `at` leaves spoiled weights the first time that it runs, and its loss each time if `loss` is given. */
+/**
+ * The stage, of which step `at` leaves spoiled weights the first time that it runs, and its loss each time if `loss` is
+ * given.
+ */
 function faulty(stage: Stage, at: number, factor: number, times = 1): Stage {
   let left = times;
   return {

@@ -1,4 +1,7 @@
-/** What keeps a stage sane: it knows a step that went wrong by its numbers, and decides whether to leave it out, slow down, or stop. */
+/**
+ * What keeps a stage sane: it knows a step that went wrong by its numbers, and decides whether to leave it out, slow
+ * down, or stop.
+ */
 
 import { z } from 'zod';
 import type { Metrics } from '../stage/stage.ts';

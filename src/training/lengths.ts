@@ -55,8 +55,8 @@ export function longerSteps(text: string, steps: number): number {
 }
 
 /**
- * A stage of which `done` steps are trained becomes `steps` long. Its learning rate and temperature follow the new length from there; phases
- * that have begun stay begun.
+ * A stage of which `done` steps are trained becomes `steps` long. Its learning rate and temperature follow the new
+ * length from there; phases that have begun stay begun.
  */
 export function lengthened(recipe: Recipe, stage: StageName, steps: number, done: number): Recipe {
   const changed = withSteps(recipe, stage, steps);

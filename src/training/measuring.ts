@@ -26,8 +26,8 @@ export interface Measuring {
 }
 
 /**
- * A sample of the pictures that a run has held out, or, for `data`, of others. The run's own are opened by its inventory: only
- * what has changed is looked at.
+ * A sample of the pictures that a run has held out, or, for `data`, of others. The run's own are opened by its
+ * inventory: only what has changed is looked at.
  * @throws UserError if there are none.
  */
 export async function openMeasuring(

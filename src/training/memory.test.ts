@@ -1,4 +1,6 @@
-/** Plans under a limit of memory: as few micro-batches as fit, no fewer than were set, and a clear word where none do. */
+/**
+ * Plans under a limit of memory: as few micro-batches as fit, no fewer than were set, and a clear word where none do.
+ */
 
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../base/errors.ts';

@@ -1,4 +1,7 @@
-/** How a stage is kept under a limit of memory: what it will need is read off its programs, and its batch is cut into micro-batches that fit. */
+/**
+ * How a stage is kept under a limit of memory: what it will need is read off its programs, and its batch is cut into
+ * micro-batches that fit.
+ */
 
 import { UserError } from '../base/errors.ts';
 import { option } from '../base/options.ts';
@@ -22,15 +25,18 @@ export interface ProcessBaseline {
   readonly hasRuntime: boolean;
 }
 
-/** Before its first stage and before later ones: Node, this program and its libraries, as measured (docs/performance.md). */
+/**
+ * Before its first stage and before later ones: Node, this program and its libraries, as measured
+ * (docs/performance.md).
+ */
 const [FIRST, LATER]: readonly [ProcessBaseline, ProcessBaseline] = [
   { bytes: 170e6, hasRuntime: false },
   { bytes: 380e6, hasRuntime: true },
 ];
 
 /**
- * What a process is likely to hold before a stage, number `index` of those that run; no less than it does now. Pictures are encoded
- * before any stage that sees latents.
+ * What a process is likely to hold before a stage, number `index` of those that run; no less than it does now. Pictures
+ * are encoded before any stage that sees latents.
  */
 export function expectedBaseline({ sees }: { readonly sees: string }, index: number): ProcessBaseline {
   const isFirst = index === 0 && sees !== 'latents';

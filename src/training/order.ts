@@ -1,6 +1,6 @@
 /**
- * The order in which a run met its pictures, by content. A picture keeps its place when it is renamed, moved or away for a while, and new ones
- * join at the end: a run that is resumed goes on with the order it began with.
+ * The order in which a run met its pictures, by content. A picture keeps its place when it is renamed, moved or away
+ * for a while, and new ones join at the end: a run that is resumed goes on with the order it began with.
  */
 
 import fs from 'node:fs';

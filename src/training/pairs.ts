@@ -8,7 +8,10 @@ import { fingerprint } from '../stage/fingerprint.ts';
 import type { Lineage } from '../stage/stage.ts';
 import type { RunContext } from './context.ts';
 
-/** Where the CLIP's captioned faces begin: far from any face the generator learns from, so that the two never share a picture. */
+/**
+ * Where the CLIP's captioned faces begin: far from any face the generator learns from, so that the two never share a
+ * picture.
+ */
 const CLIP_FACES_OFFSET = 1_000_000_000;
 
 export class RunPairs {
@@ -16,7 +19,9 @@ export class RunPairs {
 
   constructor(private readonly context: RunContext) {}
 
-  /** Identity of the pictures and their first captions; undefined for drawn ones, which are what they are drawn from. */
+  /**
+   * Identity of the pictures and their first captions; undefined for drawn ones, which are what they are drawn from.
+   */
   async identity(): Promise<string | undefined> {
     if (this.context.run.settings.data === 'faces') return undefined;
     const { images, caption } = await this.found();

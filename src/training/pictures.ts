@@ -26,13 +26,16 @@ export interface Pictures {
   readonly rejected: readonly Rejected[];
   /** What the look at them found, to save the next one. Empty for built-in sets. */
   readonly inventory: readonly InventoryLine[];
-  /** Content ids in the order in which the run met them, also of pictures that are not there now. Empty for built-in sets. */
+  /**
+   * Content ids in the order in which the run met them, also of pictures that are not there now. Empty for built-in
+   * sets.
+   */
   readonly order: readonly string[];
 }
 
 /**
- * Open what a run learns from. Pictures are decoded once from end to end, so that nothing is found unreadable later; a run that
- * is resumed looks only at what has changed since.
+ * Open what a run learns from. Pictures are decoded once from end to end, so that nothing is found unreadable later; a
+ * run that is resumed looks only at what has changed since.
  * @throws UserError if there is no usable picture.
  */
 export async function openPictures(

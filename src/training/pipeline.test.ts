@@ -1,4 +1,7 @@
-/** A whole run on a folder of pictures: what changes around it costs no trained step, and models that do not belong together are refused. */
+/**
+ * A whole run on a folder of pictures: what changes around it costs no trained step, and models that do not belong
+ * together are refused.
+ */
 
 import fs from 'node:fs';
 import os from 'node:os';

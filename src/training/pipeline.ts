@@ -36,7 +36,8 @@ export interface Trained {
 
 /**
  * Train stages of a run, in the order in which they are given.
- * @throws UserError (also if another process trains the run), or Interrupted when the signal fires (training can then be resumed).
+ * @throws UserError (also if another process trains the run), or Interrupted when the signal fires (training can then
+ * be resumed).
  */
 export async function trainPipeline(options: PipelineOptions): Promise<Trained> {
   const lock = lockRun(options.run.path);
@@ -77,7 +78,10 @@ interface Done {
   readonly report: unknown;
 }
 
-/** Train a stage, if the run has it and it is not finished. What a kill has prevented from being measured is measured now. */
+/**
+ * Train a stage, if the run has it and it is not finished. What a kill has prevented from being measured is measured
+ * now.
+ */
 async function train(stage: RegisteredStage, context: RunContext, data: StageData): Promise<Done> {
   const { run, display } = context;
   stage.refuse?.(run);

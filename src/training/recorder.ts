@@ -1,4 +1,7 @@
-/** What a run keeps of its pace and its state beside the log of every step: `metrics.jsonl`, and event files for TensorBoard. */
+/**
+ * What a run keeps of its pace and its state beside the log of every step: `metrics.jsonl`, and event files for
+ * TensorBoard.
+ */
 
 import { createHash } from 'node:crypto';
 import path from 'node:path';

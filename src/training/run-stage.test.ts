@@ -1,4 +1,6 @@
-/** A stage under a limit of memory: it goes on in more parts where it grows, from where it was, or stops and says so. */
+/**
+ * A stage under a limit of memory: it goes on in more parts where it grows, from where it was, or stops and says so.
+ */
 
 import fs from 'node:fs';
 import os from 'node:os';

@@ -1,4 +1,7 @@
-/** One stage of a run from beginning to end; under a limit of memory in as many micro-batches as that takes, and in more if it takes more. */
+/**
+ * One stage of a run from beginning to end; under a limit of memory in as many micro-batches as that takes, and in more
+ * if it takes more.
+ */
 
 import { availableParallelism } from 'node:os';
 import { UserError } from '../base/errors.ts';
@@ -15,9 +18,10 @@ import { TooLarge, trainStage } from './trainer.ts';
 export type WatchMemory = (limit: number) => Pick<MemoryWatch, 'isOver' | 'isNear'>;
 
 /**
- * Train a stage that is not finished. A stage that grows beyond the limit in spite of its plan leaves a checkpoint and goes on from
- * it in more micro-batches.
- * @throws UserError if it cannot stay under the limit, before anything runs or with a checkpoint. Otherwise as `trainStage`.
+ * Train a stage that is not finished. A stage that grows beyond the limit in spite of its plan leaves a checkpoint and
+ * goes on from it in more micro-batches.
+ * @throws UserError if it cannot stay under the limit, before anything runs or with a checkpoint. Otherwise as
+ * `trainStage`.
  */
 export async function runStage(
   context: RunContext,

@@ -1,4 +1,7 @@
-/** Sheets that show what a stage has learned: reconstructions of the same pictures, or pictures of the same prompts and seeds, named by step. */
+/**
+ * Sheets that show what a stage has learned: reconstructions of the same pictures, or pictures of the same prompts and
+ * seeds, named by step.
+ */
 
 import path from 'node:path';
 import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';

@@ -12,8 +12,9 @@ const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-stages-'));
 afterAll(() => fs.rmSync(folder, { recursive: true }));
 
 /**
- * Of each preset, with seed 7, as runs of version 0.1.0 have them in their checkpoints: the CLIP on drawn faces and on other pairs, the
- * tokenizer and the diffusion model from random weights and from those of another model, and the second stage.
+ * Of each preset, with seed 7, as runs of version 0.1.0 have them in their checkpoints: the CLIP on drawn faces and on
+ * other pairs, the tokenizer and the diffusion model from random weights and from those of another model, and the
+ * second stage.
  */
 const FINGERPRINTS: readonly (readonly [preset: string, fingerprints: readonly string[]])[] = [
   [

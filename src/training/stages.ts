@@ -1,4 +1,7 @@
-/** Every stage of a run, in order, and what each may see: the one list that commands, plans, estimates and training go by. */
+/**
+ * Every stage of a run, in order, and what each may see: the one list that commands, plans, estimates and training go
+ * by.
+ */
 
 import { clipDescriptor } from '../clip/descriptor.ts';
 import { diffusionDescriptor, finetuneDescriptor } from '../diffusion/descriptor.ts';

@@ -1,4 +1,7 @@
-/** Where a stage stands: what its checkpoints are worth to a run that is resumed, and whether its model is the trained one. */
+/**
+ * Where a stage stands: what its checkpoints are worth to a run that is resumed, and whether its model is the trained
+ * one.
+ */
 
 import fs from 'node:fs';
 import { UserError } from '../base/errors.ts';
@@ -12,15 +15,18 @@ import { type CheckpointFacts, checkpointFacts, checkpointFiles } from './checkp
 export type StageIdentity = Pick<Stage, 'name' | 'steps' | 'fingerprint' | 'madeFrom'>;
 
 /**
- * What to do with a stage that was begun with other pictures or models: go on with those of now, begin anew, or begin anew if models have
- * changed, because they were trained further by the same command.
+ * What to do with a stage that was begun with other pictures or models: go on with those of now, begin anew, or begin
+ * anew if models have changed, because they were trained further by the same command.
  */
 export type OnChange = 'go-on' | 'restart' | 'follow';
 
 /** Parts of a stage's identity that may change under it: it goes on with what is there now. */
 const FLEXIBLE = ['pictures', 'schedule'];
 
-/** In what a stage differs from its checkpoint: names of parts, or undefined where the checkpoint does not say what it was made from. */
+/**
+ * In what a stage differs from its checkpoint: names of parts, or undefined where the checkpoint does not say what it
+ * was made from.
+ */
 function changesOf(stage: StageIdentity, facts: CheckpointFacts): readonly string[] | undefined {
   if (facts.fingerprint === stage.fingerprint) return [];
   const { madeFrom = {} } = stage;
@@ -59,8 +65,8 @@ export interface Standing {
 }
 
 /**
- * Which checkpoints a stage goes on from. Where only the pictures have changed it goes on; where the tokenizer, the CLIP or other models
- * have, it must be chosen.
+ * Which checkpoints a stage goes on from. Where only the pictures have changed it goes on; where the tokenizer, the
+ * CLIP or other models have, it must be chosen.
  * @throws UserError with the choice, or if none of the checkpoints can be read.
  */
 export function standingOf(run: RunDirectory, stage: StageIdentity, onChange: OnChange | undefined): Standing {
@@ -109,8 +115,8 @@ function inRange(file: string, facts: CheckpointFacts, stage: StageIdentity): Ch
 }
 
 /**
- * Whether a stage has nothing left to do: its checkpoint is at `end`, from the same settings and models, and its model is the one of that
- * checkpoint. A finished stage stays finished when pictures are added or taken away.
+ * Whether a stage has nothing left to do: its checkpoint is at `end`, from the same settings and models, and its model
+ * is the one of that checkpoint. A finished stage stays finished when pictures are added or taken away.
  */
 export function isDone(run: RunDirectory, stage: StageIdentity, end: number, onChange: OnChange | undefined): boolean {
   if (!run.hasModel(stage.name)) return false;
@@ -140,7 +146,10 @@ function soundFacts(run: RunDirectory, stage: StageIdentity): CheckpointFacts | 
   }
 }
 
-/** Whether the model is that of a checkpoint. One of an earlier version does not say; it counts unless it is older than the checkpoint. */
+/**
+ * Whether the model is that of a checkpoint. One of an earlier version does not say; it counts unless it is older than
+ * the checkpoint.
+ */
 function isExported(run: RunDirectory, stage: StageIdentity, facts: CheckpointFacts): boolean {
   const file =
     stage.name === 'clip' ? run.file('clip', 'model.safetensors') : run.file(stage.name, 'model.safetensors');

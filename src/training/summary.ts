@@ -1,4 +1,7 @@
-/** What a run directory says of itself without opening its models: settings, how far its stages are, and whether someone trains it now. */
+/**
+ * What a run directory says of itself without opening its models: settings, how far its stages are, and whether someone
+ * trains it now.
+ */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -56,8 +59,8 @@ export function summarizeRun(folder: string): RunSummary {
 }
 
 /**
- * The runs in a folder and in the folders below it, down to `depth`, the latest first; the folder may be a run itself. What is no run, or one
- * of another version, is left out.
+ * The runs in a folder and in the folders below it, down to `depth`, the latest first; the folder may be a run itself.
+ * What is no run, or one of another version, is left out.
  * @throws UserError if there is no such folder.
  */
 export function findRuns(folder: string, depth = 3): RunSummary[] {

@@ -31,7 +31,9 @@ export type TrainingProgress =
   | { readonly kind: 'count'; readonly what: string; readonly done: number; readonly total: number };
 
 export interface TrainingOptions extends Pick<EngineOptions, 'device' | 'threads'> {
-  /** A folder, .zip, .tar or Parquet file of pictures; or `faces` or `fashion-mnist`. A resumed run knows it already. */
+  /**
+   * A folder, .zip, .tar or Parquet file of pictures; or `faces` or `fashion-mnist`. A resumed run knows it already.
+   */
   readonly data?: string | undefined;
   /** The folder of the run, which becomes the model. */
   readonly run: string;

@@ -1,4 +1,7 @@
-/** The trainer's promises, on a real but tiny diffusion stage: resumed runs repeat whole ones, interruptions lose nothing, faults stop. */
+/**
+ * The trainer's promises, on a real but tiny diffusion stage: resumed runs repeat whole ones, interruptions lose
+ * nothing, faults stop.
+ */
 
 import fs from 'node:fs';
 import os from 'node:os';

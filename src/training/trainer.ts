@@ -1,4 +1,7 @@
-/** The trainer: one loop for all stages. It steps, reports, keeps checkpoints, stops when asked, and picks up where it stopped. */
+/**
+ * The trainer: one loop for all stages. It steps, reports, keeps checkpoints, stops when asked, and picks up where it
+ * stopped.
+ */
 
 import { Interrupted, UserError } from '../base/errors.ts';
 import type { NDArray } from '../base/ndarray.ts';
@@ -55,7 +58,10 @@ export class TooLarge extends Error {
 
 const lastStep = ({ steps }: StageIdentity, maxSteps: number | undefined): number => Math.min(steps, maxSteps ?? steps);
 
-/** Whether a resumed run has nothing left to do for a stage: its model is there, from the same inputs and settings, trained to its end. */
+/**
+ * Whether a resumed run has nothing left to do for a stage: its model is there, from the same inputs and settings,
+ * trained to its end.
+ */
 export function isFinished(
   stage: StageIdentity,
   { run, resume, maxSteps, changed }: Pick<TrainOptions, 'run' | 'resume' | 'maxSteps' | 'changed'>,
@@ -64,8 +70,8 @@ export function isFinished(
 }
 
 /**
- * Train one stage to its end and export its model. A step whose numbers are not finite, or far from those before it, is taken back: training
- * goes on from the last checkpoint and leaves that step out; after three of them at half the rate.
+ * Train one stage to its end and export its model. A step whose numbers are not finite, or far from those before it, is
+ * taken back: training goes on from the last checkpoint and leaves that step out; after three of them at half the rate.
  * @throws Interrupted when the signal fires, after a checkpoint was written.
  * @throws TooLarge when the process has grown beyond its limit, after a checkpoint was written.
  * @throws UserError when no rate helps, or when the stage was begun with other models; the last good checkpoints stay.
@@ -256,8 +262,8 @@ class Training {
   }
 
   /**
-   * The end: the state is kept, and the loss of its weights is looked at, which no step has done, before the state is taken up again to be
-   * exported.
+   * The end: the state is kept, and the loss of its weights is looked at, which no step has done, before the state is
+   * taken up again to be exported.
    * @returns false if something was wrong and training goes on from an earlier step.
    */
   private async settle(): Promise<boolean> {
@@ -286,8 +292,8 @@ class Training {
   }
 
   /**
-   * Go back to the last good checkpoint after a fault at the current step, and leave out the step that is to blame. A checkpoint that holds the
-   * fault stays on the disk until a later one takes its place.
+   * Go back to the last good checkpoint after a fault at the current step, and leave out the step that is to blame. A
+   * checkpoint that holds the fault stays on the disk until a later one takes its place.
    */
   private async recover(fault: string, kind: FaultKind): Promise<void> {
     const { stage, options, guard } = this;

@@ -1,4 +1,7 @@
-/** The CLIP score that steers training: a few pictures are made with the current weights, and CLIP says how well they fit. */
+/**
+ * The CLIP score that steers training: a few pictures are made with the current weights, and CLIP says how well they
+ * fit.
+ */
 
 import type { NDArray, Tree } from '../base/ndarray.ts';
 import { leaves } from '../base/tree.ts';
@@ -16,7 +19,10 @@ import { openRunClip, openRunDecoder } from '../run/models.ts';
 import type { Decoder } from '../vqgan/codec.ts';
 import type { RunContext } from './context.ts';
 
-/** Makes pictures and scores them. Nothing is loaded before the first score; an engine of its own leaves the trainer's state alone. */
+/**
+ * Makes pictures and scores them. Nothing is loaded before the first score; an engine of its own leaves the trainer's
+ * state alone.
+ */
 export class Validation implements Scorer {
   private opened: Promise<Opened> | undefined;
 
@@ -28,8 +34,8 @@ export class Validation implements Scorer {
   ) {}
 
   /**
-   * Mean cosine of `validationPictures` pictures with what they should show: the prompts in turn or, without prompts, the
-   * CLIP embeddings of training pictures. The noise is always the same, so that only the weights make a difference.
+   * Mean cosine of `validationPictures` pictures with what they should show: the prompts in turn or, without prompts,
+   * the CLIP embeddings of training pictures. The noise is always the same, so that only the weights make a difference.
    * @param weights of the denoiser.
    */
   async score(weights: Tree<NDArray>): Promise<number> {

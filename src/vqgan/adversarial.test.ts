@@ -1,4 +1,7 @@
-/** The whole loss of the tokenizer's stage: resumed across the borders of its terms, and without the weights that LPIPS needs. */
+/**
+ * The whole loss of the tokenizer's stage: resumed across the borders of its terms, and without the weights that LPIPS
+ * needs.
+ */
 
 import { afterAll, describe, expect, it } from 'vitest';
 import { evaluate, toValues } from '../../test/support/interpreter.ts';

@@ -1,4 +1,7 @@
-/** The losses of discriminator and tokenizer against each other, and the weight of the tokenizer's (Esser et al., 2012.09841). */
+/**
+ * The losses of discriminator and tokenizer against each other, and the weight of the tokenizer's (Esser et al.,
+ * 2012.09841).
+ */
 
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
@@ -21,8 +24,8 @@ export const generatorLoss = (fake: Tensor): Tensor => g.neg(g.mean(fake));
 const MAX_RATIO = 1e4;
 
 /**
- * λ_ad = clamp(‖∂L_nll/∂W‖ / (‖∂L_adv/∂W‖ + 1e-4), 0, 1e4) · λ_disc from the norms of both gradients at the last layer's
- * weight W: both gradients are equally large there, but for λ_disc. A scalar without gradient.
+ * λ_ad = clamp(‖∂L_nll/∂W‖ / (‖∂L_adv/∂W‖ + 1e-4), 0, 1e4) · λ_disc from the norms of both gradients at the last
+ * layer's weight W: both gradients are equally large there, but for λ_disc. A scalar without gradient.
  */
 export function adaptiveWeight(reconstructionNorm: Tensor, adversarialNorm: Tensor, weight: number): Tensor {
   const ratio = g.div(reconstructionNorm, g.add(adversarialNorm, 1e-4));

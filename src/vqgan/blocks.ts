@@ -1,4 +1,7 @@
-/** Building blocks of the VQGAN encoder and decoder (Esser et al., 2012.09841), with parameters named as the reference names them. */
+/**
+ * Building blocks of the VQGAN encoder and decoder (Esser et al., 2012.09841), with parameters named as the reference
+ * names them.
+ */
 
 import { int32 } from '../base/ndarray.ts';
 import type { Tensor } from '../graph/index.ts';
@@ -51,17 +54,24 @@ export const resampleParameters = (channels: number): Resample<Parameter> => ({
 /** Group norm, then swish: what stands before every convolution of a residual block. */
 export const activate = (p: Norm<Tensor>, x: Tensor, groups: number): Tensor => g.swish(groupNorm(p, x, groups));
 
-/** The axes of [batch, channels, height, width] with the channels last, as the products of a convolution want them, and back. */
+/**
+ * The axes of [batch, channels, height, width] with the channels last, as the products of a convolution want them, and
+ * back.
+ */
 export const channelsLast = (x: Tensor): Tensor => g.transpose(x, [0, 2, 3, 1]);
 export const channelsFirst = (x: Tensor): Tensor => g.transpose(x, [0, 3, 1, 2]);
 
-/** From this many channels on, and up to this side, products take less time than the definition, transposes included. */
+/**
+ * From this many channels on, and up to this side, products take less time than the definition, transposes included.
+ */
 const PRODUCTS = { channels: 32, side: 32 };
 
 const isProduct = (weight: Tensor, side: number): boolean =>
   Math.min(weight.shape[2]!, weight.shape[3]!) >= PRODUCTS.channels && side <= PRODUCTS.side;
 
-/** Zero-padded 3x3 convolution of a square picture, channels last: [batch, side, side, from] to [batch, side, side, to]. */
+/**
+ * Zero-padded 3x3 convolution of a square picture, channels last: [batch, side, side, from] to [batch, side, side, to].
+ */
 export function conv3x3(p: Conv<Tensor>, x: Tensor): Tensor {
   const [batch, side, , from] = x.shape as readonly [number, number, number, number];
   if (!isProduct(p.weight, side)) return direct(p, x, { pads: 1 });
@@ -81,7 +91,10 @@ export function residual(p: ResidualBlock<Tensor>, x: Tensor, groups: number): T
   return g.add(straight, convolve(p.conv2, p.norm2, convolve(p.conv1, p.norm1, x)));
 }
 
-/** x + self-attention over all positions with a single head, softmax(q kᵀ/√channels) v; [batch, channels, height, width]. */
+/**
+ * x + self-attention over all positions with a single head, softmax(q kᵀ/√channels) v;
+ * [batch, channels, height, width].
+ */
 export function attend(p: AttentionBlock<Tensor>, x: Tensor, groups: number): Tensor {
   const [batch, channels] = x.shape as readonly [number, number];
   const normed = groupNorm(p.norm, x, groups);
@@ -93,7 +106,10 @@ export function attend(p: AttentionBlock<Tensor>, x: Tensor, groups: number): Te
   return g.add(x, conv(p.proj_out, g.reshape(mixed, x.shape)));
 }
 
-/** Half the height and width: one row and column of zeros at the end, then a 3x3 convolution of stride 2; [batch, channels, height, width]. */
+/**
+ * Half the height and width: one row and column of zeros at the end, then a 3x3 convolution of stride 2;
+ * [batch, channels, height, width].
+ */
 export function downsample({ conv: layer }: Resample<Tensor>, x: Tensor): Tensor {
   const [batch, channels, side] = x.shape as readonly [number, number, number];
   const pixels = channelsLast(x);
@@ -106,7 +122,9 @@ export function downsample({ conv: layer }: Resample<Tensor>, x: Tensor): Tensor
 export const upsample = ({ conv: layer }: Resample<Tensor>, x: Tensor): Tensor =>
   channelsFirst(conv3x3(layer, upsampleNearest(channelsLast(x))));
 
-/** Each pixel twice in both directions: [batch, height, width, channels] to [batch, 2 · height, 2 · width, channels]. */
+/**
+ * Each pixel twice in both directions: [batch, height, width, channels] to [batch, 2 · height, 2 · width, channels].
+ */
 function upsampleNearest(x: Tensor): Tensor {
   const [batch, height, width, channels] = x.shape as readonly [number, number, number, number];
   const places = new Int32Array(4 * batch * height * width).map((_, i) => {
@@ -121,8 +139,8 @@ function upsampleNearest(x: Tensor): Tensor {
 }
 
 /**
- * Space to depth: squares of `size` pixels become channels, [batch, c, height, width] to [batch, height/size, width/size, c · size²].
- * The channels of a position are in the order of c, row, column.
+ * Space to depth: squares of `size` pixels become channels, [batch, c, height, width] to [batch, height/size,
+ * width/size, c · size²]. The channels of a position are in the order of c, row, column.
  */
 export function toPatches(x: Tensor, size: number): Tensor {
   if (size === 1) return channelsLast(x);

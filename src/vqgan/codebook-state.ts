@@ -1,4 +1,7 @@
-/** What happens to the codebook between steps: it is initialised at the first step with codes, and unused codes are revived. */
+/**
+ * What happens to the codebook between steps: it is initialised at the first step with codes, and unused codes are
+ * revived.
+ */
 
 import { float32, type NDArray, type Tree } from '../base/ndarray.ts';
 import { flatten, type Mapped, unflatten } from '../base/tree.ts';
@@ -25,7 +28,9 @@ export interface Training {
 /** Latents that the first codebook is clustered from, for each of its codes. */
 const LATENTS_PER_CODE = 32;
 
-/** The codebook, and the logits that go with it, from the latents the autoencoder now has: a pure function of the state. */
+/**
+ * The codebook, and the logits that go with it, from the latents the autoencoder now has: a pure function of the state.
+ */
 export async function seedCodebook({ engine, recipe, seed, feeds, programs }: Training): Promise<void> {
   const { batch, codes, codeDim } = recipe.tokenizer;
   const tokens = gridSize(recipe) ** 2;

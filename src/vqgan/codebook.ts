@@ -1,4 +1,7 @@
-/** The first codebook: clusters of the latents that a plain autoencoder has learned. Gumbel training from scratch collapses. */
+/**
+ * The first codebook: clusters of the latents that a plain autoencoder has learned. Gumbel training from scratch
+ * collapses.
+ */
 
 import { float32, type NDArray } from '../base/ndarray.ts';
 import type { NoiseKey } from '../random/noise.ts';
@@ -10,8 +13,8 @@ export const SHARPNESS = 15;
 const ITERATIONS = 10;
 
 /**
- * Codes e at the k-means centres of latents [n, dim], and a projection whose logits rank codes by their distance from z:
- * weight 2g e and bias −g|e|², so that logits = g|z|² − g|z − e|², with g = 15 / mean |z − e|² within the clusters.
+ * Codes e at the k-means centres of latents [n, dim], and a projection whose logits rank codes by their distance from
+ * z: weight 2g e and bias −g|e|², so that logits = g|z|² − g|z − e|², with g = 15 / mean |z − e|² within the clusters.
  */
 export async function codebookFrom(
   latents: Float32Array,

@@ -20,8 +20,8 @@ export interface Encoder {
   /** Codes a picture, in row-major order of the grid. */
   readonly tokens: number;
   /**
-   * Any number of pictures, bytes [n, imageSize, imageSize, 3], to codes [n, tokens]: the most likely ones or, with `encode: sample`,
-   * drawn, by noise that belongs to the picture's number: by default 0, 1, …
+   * Any number of pictures, bytes [n, imageSize, imageSize, 3], to codes [n, tokens]: the most likely ones or, with
+   * `encode: sample`, drawn, by noise that belongs to the picture's number: by default 0, 1, …
    */
   encode(images: Uint8Array, numbers?: ArrayLike<number>): Promise<Int32Array>;
 }
@@ -41,7 +41,10 @@ const BATCH = 16;
 /** Pictures that go through the tokenizer together: as many pixels at any size of pictures. */
 export const codecBatch = (imageSize: number): number => Math.max(1, Math.floor(BATCH * (64 / imageSize) ** 2));
 
-/** Sizes of batches: 1, 4, 16, … up to as many pictures as go through the tokenizer together. One picture costs no more than one. */
+/**
+ * Sizes of batches: 1, 4, 16, … up to as many pictures as go through the tokenizer together. One picture costs no more
+ * than one.
+ */
 export function codecSizes(imageSize: number): number[] {
   const sizes = [1];
   for (let size = 4; size <= codecBatch(imageSize); size *= 4) sizes.push(size);
@@ -54,9 +57,9 @@ interface CodecOptions {
 }
 
 /**
- * An encoder. Each size of batch is compiled when it is first needed and kept. The parameters, under their dotted paths, become
- * constants of the programs, which lets the runtime lay them out for speed and leaves the executor's state alone. `seed` is that of
- * drawn codes. Parameters of the decoder may be missing.
+ * An encoder. Each size of batch is compiled when it is first needed and kept. The parameters, under their dotted
+ * paths, become constants of the programs, which lets the runtime lay them out for speed and leaves the executor's
+ * state alone. `seed` is that of drawn codes. Parameters of the decoder may be missing.
  * @throws UserError naming `label` if the parameters are not those of this recipe.
  */
 export function makeEncoder(
@@ -126,7 +129,10 @@ export function makeDecoder(
   };
 }
 
-/** Row numbers of batches of the given sizes, each as large as what is left allows; a last one that is too small is filled with its last row. */
+/**
+ * Row numbers of batches of the given sizes, each as large as what is left allows; a last one that is too small is
+ * filled with its last row.
+ */
 function* batchesOf(count: number, sizes: readonly number[]): Iterable<number[]> {
   for (let start = 0; start < count; ) {
     const left = count - start;
@@ -196,8 +202,8 @@ export const plannedEncoder = (
 ): PlannedProgram => ({ name: 'encoder', write: () => encoderProgram(params, recipe, batch) });
 
 /**
- * Codes, int32 [batch, tokens], of pictures [batch, 3, size, size] in [-1, 1]: the most likely ones, or with Gumbel noise
- * [batch, tokens, codes] drawn with the probabilities of the logits.
+ * Codes, int32 [batch, tokens], of pictures [batch, 3, size, size] in [-1, 1]: the most likely ones, or with Gumbel
+ * noise [batch, tokens, codes] drawn with the probabilities of the logits.
  */
 export function encodeCodes(
   p: EncoderHalf<Tensor>,

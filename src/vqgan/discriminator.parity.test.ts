@@ -1,4 +1,7 @@
-/** The discriminator and the adversarial losses against the reference implementation: logits, statistics, losses, every gradient. */
+/**
+ * The discriminator and the adversarial losses against the reference implementation: logits, statistics, losses, every
+ * gradient.
+ */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { discriminateEvaluation } from '../../test/reference/discriminator.ts';

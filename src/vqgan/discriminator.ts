@@ -1,4 +1,7 @@
-/** The PatchGAN discriminator (Isola et al., 1611.07004): a small convolutional network that classifies each patch of a picture. */
+/**
+ * The PatchGAN discriminator (Isola et al., 1611.07004): a small convolutional network that classifies each patch of a
+ * picture.
+ */
 
 import { float32, type NDArray } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
@@ -86,8 +89,8 @@ export function discriminatorFrom(
 }
 
 /**
- * In training: pictures [batch, 3, size, size] to logits [batch, 1, patches, patches], larger for what looks real, and the running
- * statistics after this batch. patches = size / 2^layers − 2.
+ * In training: pictures [batch, 3, size, size] to logits [batch, 1, patches, patches], larger for what looks real, and
+ * the running statistics after this batch. patches = size / 2^layers − 2.
  */
 export function discriminate(
   { main }: Discriminator<Tensor>,

@@ -14,6 +14,8 @@ type Feeds = Readonly<Record<string, NDArray>>;
 export class TokenizerFeeds {
   private readonly shuffle: Shuffle;
   private readonly ahead: ReadAhead;
+  /** Milliseconds that steps have waited for their feeds. */
+  waited = 0;
   private next: { readonly step: number; readonly feeds: Promise<Feeds> } | undefined;
 
   constructor(
@@ -31,8 +33,11 @@ export class TokenizerFeeds {
   }
 
   /** All that step `step` is fed. */
-  of(step: number): Promise<Feeds> {
-    return this.next?.step === step ? this.next.feeds : this.draw(step);
+  async of(step: number): Promise<Feeds> {
+    const start = performance.now();
+    const feeds = await (this.next?.step === step ? this.next.feeds : this.draw(step));
+    this.waited += performance.now() - start;
+    return feeds;
   }
 
   /** Begin with the feeds of a step, if there is one of that number, while the engine works on the step before it. */

@@ -19,8 +19,8 @@ interface Rows {
 const countOf = ({ data, dim }: Rows): number => data.length / dim;
 
 /**
- * Cluster points [n, dim] into k centres: k-means++ seeding (Arthur & Vassilvitskii, 2007), then `iterations` of Lloyd's.
- * A centre that loses its points stays where it is. Gives way to the event loop between iterations.
+ * Cluster points [n, dim] into k centres: k-means++ seeding (Arthur & Vassilvitskii, 2007), then `iterations` of
+ * Lloyd's. A centre that loses its points stays where it is. Gives way to the event loop between iterations.
  */
 export async function kmeans(
   points: Float32Array,

@@ -1,4 +1,7 @@
-/** What the tokenizer learns from: reconstructions, and the loss made of pixels, perception, the discriminator and the code usage. */
+/**
+ * What the tokenizer learns from: reconstructions, and the loss made of pixels, perception, the discriminator and the
+ * code usage.
+ */
 
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
@@ -35,8 +38,8 @@ export function autoencode(
 }
 
 /**
- * x̂ decoded from codes, for pictures [batch, 3, size, size] in [-1, 1], Gumbel noise [batch, tokens, codes] and a scalar temperature.
- * `index` is the noise-free choice of codes, int32 [batch, tokens], as encoding will make it.
+ * x̂ decoded from codes, for pictures [batch, 3, size, size] in [-1, 1], Gumbel noise [batch, tokens, codes] and a
+ * scalar temperature. `index` is the noise-free choice of codes, int32 [batch, tokens], as encoding will make it.
  */
 export function reconstruct(
   p: Tokenizer<Tensor>,
@@ -71,8 +74,9 @@ export interface Game {
 }
 
 /**
- * L_nll + λ_ad (−mean D(x̂)) + w_kl KL, and λ_ad (`adaptiveWeight`). Both sides meet at the picture, so that the way back through the
- * discriminator is walked once: their gradients there give the two norms, and weighted and added the gradient of everything before.
+ * L_nll + λ_ad (−mean D(x̂)) + w_kl KL, and λ_ad (`adaptiveWeight`). Both sides meet at the picture, so that the way
+ * back through the discriminator is walked once: their gradients there give the two norms, and weighted and added the
+ * gradient of everything before.
  */
 export function balancedLoss(
   likelihood: Tensor,

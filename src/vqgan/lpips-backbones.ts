@@ -1,4 +1,7 @@
-/** The networks whose features LPIPS compares, as tables: VGG16, AlexNet and SqueezeNet 1.1, numbered as torchvision numbers them. */
+/**
+ * The networks whose features LPIPS compares, as tables: VGG16, AlexNet and SqueezeNet 1.1, numbered as torchvision
+ * numbers them.
+ */
 
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';

@@ -1,4 +1,7 @@
-/** Where the weights of LPIPS are found: folders in either format, the cache, the network, and the message where they are missing. */
+/**
+ * Where the weights of LPIPS are found: folders in either format, the cache, the network, and the message where they
+ * are missing.
+ */
 
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';

@@ -1,4 +1,7 @@
-/** Where the weights of LPIPS come from: a folder the user names, or the cache, which is filled from their publishers once. */
+/**
+ * Where the weights of LPIPS come from: a folder the user names, or the cache, which is filled from their publishers
+ * once.
+ */
 
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';

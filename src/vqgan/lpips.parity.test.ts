@@ -1,4 +1,7 @@
-/** LPIPS against the reference implementation, with weights that a formula gives: each layer, the distance, and its gradient. */
+/**
+ * LPIPS against the reference implementation, with weights that a formula gives: each layer, the distance, and its
+ * gradient.
+ */
 
 import { afterAll, expect, it } from 'vitest';
 import { onFixture } from '../../test/support/fixtures.ts';
@@ -72,7 +75,8 @@ onFixture('lpips', (file) => {
       });
       const distance = lpips('vgg', state.params, in0, in1);
       const named = Object.fromEntries(layers.map((layer, i) => [`layer${i}`, layer]));
-      // Where a ReLU stands at its kink, rounding decides about the gradient: by the definition there is the least of it.
+      // Where a ReLU stands at its kink, rounding decides about the gradient: by the definition there is the least of
+      // it.
       const exact = lpips('vgg', state.params, in0, in1, (weights, x) => conv(weights, x, { pads: 1 }));
       return { ...named, lpips: distance, grad_in0: g.grad(g.sum(exact), in0) };
     });

@@ -1,4 +1,7 @@
-/** LPIPS with the published weights: the authors' example pictures, and all three networks against the definition of their shapes. */
+/**
+ * LPIPS with the published weights: the authors' example pictures, and all three networks against the definition of
+ * their shapes.
+ */
 
 import fs from 'node:fs';
 import path from 'node:path';

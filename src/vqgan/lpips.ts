@@ -13,7 +13,9 @@ import {
   type PerceptualNet,
 } from './lpips-backbones.ts';
 
-/** Network and learned weights of the channels: `lin` is numbered by feature, [1, channels, 1, 1] each, not negative. */
+/**
+ * Network and learned weights of the channels: `lin` is numbered by feature, [1, channels, 1, 1] each, not negative.
+ */
 export type Lpips<T> = {
   readonly features: Features<T>;
   readonly lin: { readonly [index: string]: { readonly weight: T } };
@@ -38,13 +40,15 @@ export const lpipsFeatures = (net: PerceptualNet, p: Lpips<Tensor>, x: Tensor, c
 /** (f/‖f‖ − h/‖h‖)² of two features, the norm over the channels of each position. */
 export const featureDifference = (f: Tensor, h: Tensor): Tensor => g.square(g.sub(direction(f), direction(h)));
 
-/** Each channel's difference in its learned weight, summed: [batch, channels, height, width] to [batch, height, width]. */
+/**
+ * Each channel's difference in its learned weight, summed: [batch, channels, height, width] to [batch, height, width].
+ */
 export const weighted = ({ lin }: Lpips<Tensor>, layer: number, difference: Tensor): Tensor =>
   g.sum(g.mul(difference, lin[layer]!.weight), 1);
 
 /**
- * d(x, y) = Σ_layers mean over positions of Σ_channels w (f̂ − ĥ)²: pictures [batch, 3, size, size] in [-1, 1] to [batch], 0 for
- * equal pictures. Pictures need 32 pixels a side.
+ * d(x, y) = Σ_layers mean over positions of Σ_channels w (f̂ − ĥ)²: pictures [batch, 3, size, size] in [-1, 1] to
+ * [batch], 0 for equal pictures. Pictures need 32 pixels a side.
  */
 export function lpips(net: PerceptualNet, p: Lpips<Tensor>, x: Tensor, y: Tensor, convolve?: Convolution): Tensor {
   const others = lpipsFeatures(net, p, y, convolve);

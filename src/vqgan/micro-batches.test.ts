@@ -1,4 +1,7 @@
-/** Micro-batches of the tokenizer: gradients, discriminator and histories are those of the unsplit batch, in every phase. */
+/**
+ * Micro-batches of the tokenizer: gradients, discriminator and histories are those of the unsplit batch, in every
+ * phase.
+ */
 
 import { afterAll, describe, expect, it } from 'vitest';
 import { picturesOf } from '../../test/support/pictures.ts';
@@ -77,7 +80,10 @@ const stateNow = async (): Promise<State> =>
     ),
   );
 
-/** Every step of a run from the state that the unsplit run had before it, so that nothing but the step itself can differ. */
+/**
+ * Every step of a run from the state that the unsplit run had before it, so that nothing but the step itself can
+ * differ.
+ */
 async function eachStep(recipe: TokenizerRecipe, microBatches: number, from?: readonly State[]) {
   const stage = start(recipe, microBatches);
   await engine.drop('');
@@ -95,7 +101,10 @@ async function eachStep(recipe: TokenizerRecipe, microBatches: number, from?: re
 const size = (a: ArrayLike<number>): number => Math.hypot(...Array.from(a));
 const distance = (a: ArrayLike<number>, b: ArrayLike<number>): number => size(Array.from(a, (x, i) => x - b[i]!));
 
-/** Adam's first moment moves by (1 − β1) of the gradient: its move is the gradient, and is not touched by Adam's division. */
+/**
+ * Adam's first moment moves by (1 − β1) of the gradient: its move is the gradient, and is not touched by Adam's
+ * division.
+ */
 const moves = (before: State, after: State, path: string): number[] =>
   Array.from(after[path]!.data, (x, i) => x - 0.9 * before[path]!.data[i]!);
 

@@ -1,8 +1,8 @@
 /**
- * The programs of a tokenizer step that is computed in micro-batches. All terms of the reconstruction's loss are means over pictures,
- * whose gradients add up exactly. The discriminator is another matter: its batch normalisation and the adaptive weight need the
- * whole batch. It is small, though, beside encoder and decoder, so it runs on the whole batch at once, and the gradient of its
- * output at every pixel goes on through the decoder in micro-batches.
+ * The programs of a tokenizer step that is computed in micro-batches. All terms of the reconstruction's loss are means
+ * over pictures, whose gradients add up exactly. The discriminator is another matter: its batch normalisation and the
+ * adaptive weight need the whole batch. It is small, though, beside encoder and decoder, so it runs on the whole batch
+ * at once, and the gradient of its output at every pixel goes on through the decoder in micro-batches.
  */
 
 import * as g from '../graph/index.ts';
@@ -49,8 +49,8 @@ export function imageProgram({ recipe, variant, perceptual }: MicroBatch): g.Pro
 }
 
 /**
- * The discriminator's step on the whole batch, pictures `x` and reconstructions `image`: its loss `discriminator`, and where it is
- * active −mean D(x̂) as `adversarial` and the gradient of that, `toImage` [batch, 3, size, size].
+ * The discriminator's step on the whole batch, pictures `x` and reconstructions `image`: its loss `discriminator`, and
+ * where it is active −mean D(x̂) as `adversarial` and the gradient of that, `toImage` [batch, 3, size, size].
  */
 export function discriminatorProgram({ imageSize, tokenizer: settings }: TokenizerRecipe, active: boolean): g.Program {
   const pictures = g.f32(settings.batch, 3, imageSize, imageSize);
@@ -63,8 +63,8 @@ export function discriminatorProgram({ imageSize, tokenizer: settings }: Tokeniz
 }
 
 /**
- * Adds a micro-batch's gradients of L_nll and of −mean D(x̂) at the last layer to `keep` times what the state holds, and gives the
- * `adaptive` weight of the sums: λ_ad once all micro-batches are in.
+ * Adds a micro-batch's gradients of L_nll and of −mean D(x̂) at the last layer to `keep` times what the state holds,
+ * and gives the `adaptive` weight of the sums: λ_ad once all micro-batches are in.
  */
 export function balanceProgram({ recipe, variant, perceptual, microBatches }: MicroBatch): g.Program {
   const state = { params: trainedParameters(recipe), [LAST_LAYER]: lastLayerOf(recipe) };
@@ -93,9 +93,10 @@ export function lastLayerOf(recipe: TokenizerRecipe) {
 }
 
 /**
- * Adds a micro-batch's share of the gradient, and of code usage, to `keep` times what the state holds; with the `last` one the
- * histories of the codes move on. Results: `loss` without the discriminator, `squared`, `shares`, `perceptual`, and x̂ as `image`
- * where a discriminator warms up on it. Where it is active, its gradient `toImage` and its `adaptive` weight are fed.
+ * Adds a micro-batch's share of the gradient, and of code usage, to `keep` times what the state holds; with the `last`
+ * one the histories of the codes move on. Results: `loss` without the discriminator, `squared`, `shares`, `perceptual`,
+ * and x̂ as `image` where a discriminator warms up on it. Where it is active, its gradient `toImage` and its `adaptive`
+ * weight are fed.
  */
 export function addingProgram({ recipe, variant, perceptual, microBatches }: MicroBatch): g.Program {
   const params = trainedParameters(recipe);

@@ -71,7 +71,10 @@ describe('tokenizerParameters', () => {
   });
 });
 
-/** Parameters of the encoder with attention at its last level and in the middle, written out from the description of the net. */
+/**
+ * Parameters of the encoder with attention at its last level and in the middle, written out from the description of the
+ * net.
+ */
 function encoderSize(widths: readonly number[], blocks: number, latent: number): number {
   const conv = (from: number, to: number, kernel: number) => from * to * kernel * kernel + to;
   const norm = (width: number) => 2 * width;

@@ -138,7 +138,10 @@ export function tokenizerParameters(shape: TokenizerShape, imageSize: number): T
 export const trainedParameters = ({ imageSize, tokenizer }: TokenizerRecipe): Tokenizer<Parameter> =>
   engineParameters(tokenizerParameters(tokenizer, imageSize));
 
-/** Pictures [batch, 3, size, size] in [-1, 1] to latents [batch, latentChannels, grid, grid]; 3x3 weights are taps first (`nn/kernel-layout.ts`). */
+/**
+ * Pictures [batch, 3, size, size] in [-1, 1] to latents [batch, latentChannels, grid, grid]; 3x3 weights are taps first
+ * (`nn/kernel-layout.ts`).
+ */
 export function encode(p: Tokenizer<Tensor>['encoder'], x: Tensor, groups: number): Tensor {
   const patchSize = Math.sqrt(p.conv_in.weight.shape[2]! / 3);
   let h = channelsFirst(conv3x3(p.conv_in, toPatches(x, patchSize)));

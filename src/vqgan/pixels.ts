@@ -1,6 +1,8 @@
 /** Pictures as bytes into the planes the network sees. */
 
-/** Pictures `rows` of [n, size, size, 3] bytes as planes [rows.length, 3, size, size], x = byte/127.5 − 1 in [-1, 1]. */
+/**
+ * Pictures `rows` of [n, size, size, 3] bytes as planes [rows.length, 3, size, size], x = byte/127.5 − 1 in [-1, 1].
+ */
 export function planesOf(images: Uint8Array, rows: ArrayLike<number>, size: number): Float32Array {
   const pixels = size * size;
   const planes = new Float32Array(rows.length * 3 * pixels);

@@ -1,4 +1,7 @@
-/** The programs of the tokenizer stage: a training step for each variant, the latents of pictures, and the codes they choose. */
+/**
+ * The programs of the tokenizer stage: a training step for each variant, the latents of pictures, and the codes they
+ * choose.
+ */
 
 import * as g from '../graph/index.ts';
 import { type AdamState, adamw, optimized } from '../optim/adamw.ts';
@@ -33,11 +36,12 @@ interface Networks {
 }
 
 /**
- * One step of a variant: loss, backward pass and Adam of the tokenizer, and of the discriminator if there is one, as one graph; both
- * learn from the same reconstruction. Feeds: pictures `x` [batch, 3, size, size], learning rate `lr`, and the phase's noise, `noise`
- * [batch, tokens, codeDim] or `gumbel` [batch, tokens, codes] with a `temperature` and the `klWeight`. Results: `loss`, the mean
- * squared error `squared`; with codes `shares` [codes], the moving average of how often each is used; with a discriminator its loss
- * `discriminator` and the `adaptive` weight; with a perceptual distance, `perceptual`.
+ * One step of a variant: loss, backward pass and Adam of the tokenizer, and of the discriminator if there is one, as
+ * one graph; both learn from the same reconstruction. Feeds: pictures `x` [batch, 3, size, size], learning rate `lr`,
+ * and the phase's noise, `noise` [batch, tokens, codeDim] or `gumbel` [batch, tokens, codes] with a `temperature` and
+ * the `klWeight`. Results: `loss`, the mean squared error `squared`; with codes `shares` [codes], the moving average of
+ * how often each is used; with a discriminator its loss `discriminator` and the `adaptive` weight; with a perceptual
+ * distance, `perceptual`.
  */
 export function trainingProgram(recipe: TokenizerRecipe, variant: Variant, perceptual?: PerceptualDistance): g.Program {
   const { tokenizer: settings } = recipe;
@@ -94,7 +98,9 @@ function learn(
   };
 }
 
-/** The discriminator's step on pictures and their reconstructions, and the tokenizer's adversarial loss, −mean D(x̂). */
+/**
+ * The discriminator's step on pictures and their reconstructions, and the tokenizer's adversarial loss, −mean D(x̂).
+ */
 export function discriminatorStep(
   { params, adam, buffers }: DiscriminatorState,
   x: g.Tensor,
@@ -142,7 +148,10 @@ export function latentProgram(recipe: TokenizerRecipe): g.Program {
   return g.trace({ state: { params }, x }, ({ state, x }) => ({ rows: latents(state.params, x, settings) }));
 }
 
-/** The latents of pictures `x` as `rows` [batch, tokens, codeDim], and the most likely code of each, `index` int32 [batch, tokens]. */
+/**
+ * The latents of pictures `x` as `rows` [batch, tokens, codeDim], and the most likely code of each, `index` int32
+ * [batch, tokens].
+ */
 export function assignmentProgram(recipe: TokenizerRecipe): g.Program {
   const { imageSize, tokenizer: settings } = recipe;
   const params = trainedParameters(recipe);

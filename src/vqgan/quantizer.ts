@@ -1,4 +1,7 @@
-/** The Gumbel-softmax quantizer (Jang et al., 1611.01144): latents to logits over the codes, a relaxed draw, and the way back. */
+/**
+ * The Gumbel-softmax quantizer (Jang et al., 1611.01144): latents to logits over the codes, a relaxed draw, and the way
+ * back.
+ */
 
 import { int32, sizeOf } from '../base/ndarray.ts';
 import type { Tensor } from '../graph/index.ts';
@@ -16,7 +19,10 @@ export function latentRows({ quant_conv }: Pick<Parameters, 'quant_conv'>, h: Te
   return normalized ? g.standardize(rows, 1e-6) : rows;
 }
 
-/** The inverse arrangement, through post_quant_conv: rows [batch, tokens, codeDim] of a square grid to [batch, latentChannels, h, w]. */
+/**
+ * The inverse arrangement, through post_quant_conv: rows [batch, tokens, codeDim] of a square grid to
+ * [batch, latentChannels, h, w].
+ */
 export function decoderInput({ post_quant_conv }: Pick<Parameters, 'post_quant_conv'>, rows: Tensor): Tensor {
   const [batch, tokens, dim] = rows.shape as readonly [number, number, number];
   const side = Math.sqrt(tokens);
@@ -37,8 +43,8 @@ export interface Choice {
 }
 
 /**
- * y = softmax((logits + gumbel)/τ), a relaxed draw from softmax(logits); `temperature` is a scalar. With `hard`, straight-through:
- * the forward value is the one-hot of arg max y, the gradient that of y.
+ * y = softmax((logits + gumbel)/τ), a relaxed draw from softmax(logits); `temperature` is a scalar. With `hard`,
+ * straight-through: the forward value is the one-hot of arg max y, the gradient that of y.
  */
 export function gumbelSoftmax(logits: Tensor, gumbel: Tensor, temperature: Tensor, hard: boolean): Choice {
   const soft = g.softmax(g.div(g.add(logits, gumbel), temperature));
@@ -49,8 +55,9 @@ export function gumbelSoftmax(logits: Tensor, gumbel: Tensor, temperature: Tenso
 }
 
 /**
- * Mean over positions of KL(softmax(logits) ‖ uniform), which keeps the codes in use: a scalar, 0 to log K. It is what the paper's program
- * computes as Σ q log(q K + 1e-10), up to that 1e-10: with q_k = exp(l_k − log Σ exp l), KL = Σ q l − log Σ exp l + log K.
+ * Mean over positions of KL(softmax(logits) ‖ uniform), which keeps the codes in use: a scalar, 0 to log K. It is what
+ * the paper's program computes as Σ q log(q K + 1e-10), up to that 1e-10: with q_k = exp(l_k − log Σ exp l), KL = Σ q l
+ * − log Σ exp l + log K.
  */
 export function uniformDivergence(logits: Tensor): Tensor {
   const q = g.softmax(logits);

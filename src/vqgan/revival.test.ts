@@ -126,7 +126,9 @@ describe('starved codes', () => {
   const start = (recipe: TokenizerRecipe) =>
     tokenizerStage({ engine, recipe, seed: 1, pictures: picturesOf(images, SIZE), fingerprint: 'test', onExport() {} });
 
-  /** A run in which all but four codes are pushed out of reach at the beginning, with the state before one of its steps. */
+  /**
+   * A run in which all but four codes are pushed out of reach at the beginning, with the state before one of its steps.
+   */
   async function starvedRun(recipe: TokenizerRecipe, keep: number) {
     const stage = start(recipe);
     await engine.drop('');

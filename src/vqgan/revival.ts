@@ -1,6 +1,6 @@
 /**
- * Codes that come to nothing, revived: a code that no latent chooses has no part in the picture and hardly a gradient, and would
- * stay dead. It becomes the twin of a busy code and takes over a part of that code's latents.
+ * Codes that come to nothing, revived: a code that no latent chooses has no part in the picture and hardly a gradient,
+ * and would stay dead. It becomes the twin of a busy code and takes over a part of that code's latents.
  */
 
 import { float32, type NDArray } from '../base/ndarray.ts';
@@ -33,9 +33,10 @@ export const deadCodes = (idle: ArrayLike<number>, after: number): number[] =>
  *
  *   e_k = e_j ;   w_k = w_j + 2g (z − m) ;   b_k = b_j − g (|z|² − |m|²)
  *
- * so that logit_k − logit_j = g (|x − m|² − |x − z|²): of the latents x of code j those nearer to z than to the mean become code k's.
- * They decode as before, because both have the same embedding; from there the gradients part them. g is as sharp, for the spread of
- * j's latents, as where the codebook began. Which latents: a pure function of the key. With too few of them some codes stay dead.
+ * so that logit_k − logit_j = g (|x − m|² − |x − z|²): of the latents x of code j those nearer to z than to the mean
+ * become code k's. They decode as before, because both have the same embedding; from there the gradients part them. g
+ * is as sharp, for the spread of j's latents, as where the codebook began. Which latents: a pure function of the key.
+ * With too few of them some codes stay dead.
  */
 export function revive(quantize: Quantizer, dead: readonly number[], assignment: Assignment, key: NoiseKey): Revival {
   const [codes, dim] = quantize.embed.weight.shape as readonly [number, number];

@@ -1,4 +1,7 @@
-/** When the tokenizer's run changes: its phases, its temperature and the terms of its loss, as pure functions of the step. */
+/**
+ * When the tokenizer's run changes: its phases, its temperature and the terms of its loss, as pure functions of the
+ * step.
+ */
 
 import { warmupConstant, warmupCosine } from '../optim/schedule.ts';
 import type { TokenizerSettings } from '../recipe/schema.ts';
@@ -16,7 +19,10 @@ type PerceptualSettings = Pick<TokenizerSettings, 'steps' | 'perceptualWeight' |
 /** `autoencoder`: no codes yet; `soft`: Gumbel-softmax; `hard`: straight-through. */
 export type Phase = 'autoencoder' | 'soft' | 'hard';
 
-/** `off`: no discriminator; `warmup`: it trains without affecting the tokenizer; `active`: its loss is part of the tokenizer's. */
+/**
+ * `off`: no discriminator; `warmup`: it trains without affecting the tokenizer; `active`: its loss is part of the
+ * tokenizer's.
+ */
 export type DiscriminatorPhase = 'off' | 'warmup' | 'active';
 
 /** What a training step is made of: steps of one variant share a program. */
@@ -36,8 +42,8 @@ export function phaseAt(settings: PhaseSettings, step: number): Phase {
 }
 
 /**
- * The discriminator's phase, by the progress of the run and not by a number of steps that a shorter run would never reach: it is
- * active from `discriminatorStart` on, and warms up for `discriminatorWarmup` before that.
+ * The discriminator's phase, by the progress of the run and not by a number of steps that a shorter run would never
+ * reach: it is active from `discriminatorStart` on, and warms up for `discriminatorWarmup` before that.
  */
 export function discriminatorPhaseAt(settings: DiscriminatorSettings, step: number): DiscriminatorPhase {
   const { steps, discriminatorWeight, discriminatorStart, discriminatorWarmup } = settings;

@@ -1,4 +1,7 @@
-/** The tokenizer stage on pictures small enough for a test: it learns, and a resumed run repeats the whole one bit by bit. */
+/**
+ * The tokenizer stage on pictures small enough for a test: it learns, and a resumed run repeats the whole one bit by
+ * bit.
+ */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { picturesOf } from '../../test/support/pictures.ts';

@@ -1,4 +1,7 @@
-/** The tokenizer stage: a plain autoencoder first, then codes from its latents, then the Gumbel quantizer with a falling temperature. */
+/**
+ * The tokenizer stage: a plain autoencoder first, then codes from its latents, then the Gumbel quantizer with a falling
+ * temperature.
+ */
 
 import { UserError } from '../base/errors.ts';
 import { float32, int32, type NDArray, scalar, type Tree } from '../base/ndarray.ts';
@@ -29,14 +32,20 @@ export interface TokenizerStageOptions {
   readonly pictures: PictureReader;
   readonly fingerprint: string;
   readonly madeFrom?: Lineage | undefined;
-  /** Micro-batches that a batch is computed in, to save memory; by default 1. Results are those of the whole batch, up to rounding. */
+  /**
+   * Micro-batches that a batch is computed in, to save memory; by default 1. Results are those of the whole batch, up
+   * to rounding.
+   */
   readonly microBatches?: number | undefined;
   /** Weights to start from; by default random ones. */
   readonly initial?: Tree<NDArray> | undefined;
   readonly initialDiscriminator?: TrainedDiscriminator | undefined;
   /** Opens the perceptual distance, if the recipe wants one; where there is none the loss does without. */
   readonly loadPerceptual?: (() => Promise<PerceptualDistance | undefined>) | undefined;
-  /** Receives the parameters when the stage is done, what goes into their metadata, and the discriminator if there is one. */
+  /**
+   * Receives the parameters when the stage is done, what goes into their metadata, and the discriminator if there is
+   * one.
+   */
   readonly onExport: (
     params: Tree<NDArray>,
     texts: Lineage,
@@ -53,7 +62,6 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
   const programs = new TokenizerPrograms(engine, recipe, microBatches);
   const training: Training = { engine, recipe, seed, feeds, programs };
   let perceptual: PerceptualDistance | undefined;
-  let waited = 0;
 
   return {
     name: 'tokenizer',
@@ -75,9 +83,7 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
     async run(step, rate = 1) {
       await changeCodebook(training, step);
       const train = await programs.stepOf(variantAt(effectiveSettings(settings, perceptual), step), perceptual);
-      const start = performance.now();
       const drawn = await engine.span('data wait', () => feeds.of(step));
-      waited += performance.now() - start;
       const results = train(rate === 1 ? drawn : { ...drawn, lr: scalar(rate * rateAt(settings, step)) });
       feeds.prepare(step + 1);
       return metricsOf(await results);
@@ -85,7 +91,7 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
 
     learningRate: (step) => rateAt(settings, step),
 
-    waited: () => waited,
+    waited: () => feeds.waited,
 
     hostState: () => (settings.perceptualWeight > 0 ? { lpips: identity(perceptual) } : {}),
     restore({ lpips }) {
@@ -94,13 +100,20 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
 
     async export(texts = {}) {
       const params = fromEngineLayout(await engine.read('params'), tokenizerParameters(settings, recipe.imageSize));
-      const discriminator = settings.discriminatorWeight > 0 && {
-        params: (await engine.read('discriminator.params')) as TrainedDiscriminator['params'],
-        buffers: (await engine.read('discriminator.buffers')) as TrainedDiscriminator['buffers'],
-      };
-      await options.onExport(params, texts, discriminator || undefined);
+      await options.onExport(
+        params,
+        texts,
+        settings.discriminatorWeight > 0 ? await discriminatorOf(engine) : undefined,
+      );
     },
   };
+}
+
+/** The discriminator as the engine's state holds it. */
+async function discriminatorOf(engine: Engine): Promise<TrainedDiscriminator> {
+  const params = (await engine.read('discriminator.params')) as TrainedDiscriminator['params'];
+  const buffers = (await engine.read('discriminator.buffers')) as TrainedDiscriminator['buffers'];
+  return { params, buffers };
 }
 
 /** What is done to the codebook before a step, if anything. */
@@ -140,7 +153,8 @@ const identity = (distance: PerceptualDistance | undefined): NDArray<'int32'> =>
   );
 
 /**
- * Whether a run goes on with the distance that it has been learning with; what began without weights goes on without them.
+ * Whether a run goes on with the distance that it has been learning with; what began without weights goes on without
+ * them.
  * @throws UserError if it began with weights that are not there now.
  */
 function isSame(saved: NDArray, now: PerceptualDistance | undefined): boolean {

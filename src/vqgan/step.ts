@@ -1,4 +1,7 @@
-/** A training step of the tokenizer, whole or in micro-batches, with the same results and gradients; and all programs of the stage. */
+/**
+ * A training step of the tokenizer, whole or in micro-batches, with the same results and gradients; and all programs of
+ * the stage.
+ */
 
 import { type NDArray, scalar, type Tree, zeros } from '../base/ndarray.ts';
 import type { Executable } from '../engine/engine.ts';
@@ -23,7 +26,9 @@ import { assignmentProgram, latentProgram, trainingProgram } from './programs.ts
 import { firstQuantizedStep, type Variant, variantName, variantsOf } from './schedule.ts';
 
 type Arrays = Readonly<Record<string, NDArray>>;
-/** One training step on the engine's state: takes what the stage draws for a batch, gives what `trainingProgram` does. */
+/**
+ * One training step on the engine's state: takes what the stage draws for a batch, gives what `trainingProgram` does.
+ */
 export type TokenizerStep = (feeds: Arrays) => Promise<Arrays>;
 
 /** State that is added up within a step: no checkpoint needs it. */

@@ -1,4 +1,7 @@
-/** Generation on onnxruntime-web's WebAssembly, inside Node, against the engine: the same codes, and the same pictures to a rounding. */
+/**
+ * Generation on onnxruntime-web's WebAssembly, inside Node, against the engine: the same codes, and the same pictures
+ * to a rounding.
+ */
 
 import * as ort from 'onnxruntime-web/wasm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

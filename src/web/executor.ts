@@ -1,6 +1,6 @@
 /**
- * Programs computed by onnxruntime-web: WebAssembly in a browser, a worker or Node, or WebGPU. The page brings the runtime, in whichever
- * build it likes; nothing here imports it.
+ * Programs computed by onnxruntime-web: WebAssembly in a browser, a worker or Node, or WebGPU. The page brings the
+ * runtime, in whichever build it likes; nothing here imports it.
  */
 
 import type { NDArray, Tree } from '../base/ndarray.ts';
@@ -30,9 +30,9 @@ export interface WebRuntime {
 }
 
 /**
- * An executor over onnxruntime-web. With the device `cpu`, WebAssembly computes; other names are those of the runtime's execution
- * providers, of which its build must have them. State stays in the page's memory and is fed to every run: the same weights serve any
- * number of programs.
+ * An executor over onnxruntime-web. With the device `cpu`, WebAssembly computes; other names are those of the runtime's
+ * execution providers, of which its build must have them. State stays in the page's memory and is fed to every run: the
+ * same weights serve any number of programs.
  */
 export class WebExecutor implements Executor {
   private readonly state = new Map<string, WebTensor>();

@@ -1,4 +1,7 @@
-/** The command line as a user meets it: a tiny model from nothing, pictures from it, and every mistake answered in one line. */
+/**
+ * The command line as a user meets it: a tiny model from nothing, pictures from it, and every mistake answered in one
+ * line.
+ */
 
 import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';

@@ -65,8 +65,8 @@ export class ClipBpe {
   }
 
   /**
-   * Rows [texts, context] of start, ids, end, zeros. A text that is too long loses its tail, as officially: its last token
-   * becomes the end token.
+   * Rows [texts, context] of start, ids, end, zeros. A text that is too long loses its tail, as officially: its last
+   * token becomes the end token.
    */
   rows(texts: readonly string[], context: number): Int32Array {
     const rows = new Int32Array(texts.length * context);

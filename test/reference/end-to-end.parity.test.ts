@@ -1,4 +1,6 @@
-/** From prompt tokens to pictures through the official weights: text embedding, guided chain, decoding, best of several. */
+/**
+ * From prompt tokens to pictures through the official weights: text embedding, guided chain, decoding, best of several.
+ */
 
 import { afterAll, beforeAll, it } from 'vitest';
 import type { NDArray } from '../../src/base/ndarray.ts';

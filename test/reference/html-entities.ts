@@ -1,4 +1,6 @@
-/** Character references of HTML 4 and numeric ones, turned back into characters: captions from the web are full of them. */
+/**
+ * Character references of HTML 4 and numeric ones, turned back into characters: captions from the web are full of them.
+ */
 
 /** Names of U+00A0 to U+00FF, in order. */
 const LATIN = `nbsp iexcl cent pound curren yen brvbar sect uml copy ordf laquo not shy reg macr deg plusmn sup2 sup3 acute micro

@@ -1,4 +1,7 @@
-/** Inception score (Salimans et al., 1606.03498): how sure a classifier is of each picture, and how varied its classes are. */
+/**
+ * Inception score (Salimans et al., 1606.03498): how sure a classifier is of each picture, and how varied its classes
+ * are.
+ */
 
 export interface InceptionScore {
   readonly mean: number;
@@ -8,8 +11,8 @@ export interface InceptionScore {
 }
 
 /**
- * exp of the mean KL divergence of p(class | picture) from its mean, over splits of ⌊pictures / splits⌋ pictures in order;
- * a remainder is left out. From 1 to the number of classes.
+ * exp of the mean KL divergence of p(class | picture) from its mean, over splits of ⌊pictures / splits⌋ pictures in
+ * order; a remainder is left out. From 1 to the number of classes.
  *
  * @param probabilities `[pictures, classes]`, rows that sum to 1.
  * @throws RangeError when there are fewer pictures than splits.

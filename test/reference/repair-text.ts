@@ -1,29 +1,35 @@
 /**
- * Repairs of damaged text that the official program leaves to ftfy, as far as they are well defined: escapes, garbled UTF-8, control
- * characters, ligatures, widths and quotes. They come before a text is tokenized for the reference's CLIP.
+ * Repairs of damaged text that the official program leaves to ftfy, as far as they are well defined: escapes, garbled
+ * UTF-8, control characters, ligatures, widths and quotes. They come before a text is tokenized for the reference's
+ * CLIP.
  */
 
 import { unescapeHtml } from './html-entities.ts';
 
 /**
- * Characters at bytes 0x80 to 0x9F of Windows-1252; the five bytes without one stand for themselves. Written out: some versions of
- * Node decode this encoding as Latin-1.
+ * Characters at bytes 0x80 to 0x9F of Windows-1252; the five bytes without one stand for themselves. Written out: some
+ * versions of Node decode this encoding as Latin-1.
  */
 const WINDOWS_1252 = Array.from('€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ');
 const windowsBytes = new Map(WINDOWS_1252.map((character, i) => [character, 0x80 + i]));
 
-/** UTF-8 of three or four bytes as Windows-1252 or Latin-1 show it. Case is gone, and with it the leads of two bytes. */
+/**
+ * UTF-8 of three or four bytes as Windows-1252 or Latin-1 show it. Case is gone, and with it the leads of two bytes.
+ */
 const rest = `[\\u0080-\\u00bf${WINDOWS_1252.join('')}]`;
 const garbled = new RegExp(`[\\u00e0-\\u00ef]${rest}{2}|[\\u00f0-\\u00f4]${rest}{3}`, 'gu');
 /** Control characters that no text has: where one of them is part of it, a sequence is garbled for sure. */
 const control = /[\u0080-\u009f]/u;
-/** What is garbled again and again and does not look like text while it is: punctuation, the euro, arrows, signs, dingbats, kana. */
+/**
+ * What is garbled again and again and does not look like text while it is: punctuation, the euro, arrows, signs,
+ * dingbats, kana.
+ */
 const likely = /[\u2010-\u206f\u20ac\u2190-\u227f\u2600-\u263f\u2700-\u277f\u3040-\u307f\u30c0-\u30ff]/u;
 
 /**
- * Text in lower case without its damage. Undoes references to characters where there are no tags, removes terminal colours, decodes
- * UTF-8 that was read as Windows-1252 ("itâ€™s"), straightens quotes, takes ligatures apart, brings wide letters to their usual
- * width, removes what cannot be seen, and composes accents.
+ * Text in lower case without its damage. Undoes references to characters where there are no tags, removes terminal
+ * colours, decodes UTF-8 that was read as Windows-1252 ("itâ€™s"), straightens quotes, takes ligatures apart, brings
+ * wide letters to their usual width, removes what cannot be seen, and composes accents.
  */
 export function repairText(text: string): string {
   const unescaped = text.includes('<') ? text : unescapeHtml(text);

@@ -1,6 +1,6 @@
 /**
- * Resizing as Pillow does it: bicubic, antialiased when shrinking, in 8-bit fixed point. The official program prepares its
- * pictures so, and its published numbers depend on it.
+ * Resizing as Pillow does it: bicubic, antialiased when shrinking, in 8-bit fixed point. The official program prepares
+ * its pictures so, and its published numbers depend on it.
  */
 import type { RgbImage } from '../../src/data/pictures/image.ts';
 

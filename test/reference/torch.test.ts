@@ -1,4 +1,7 @@
-/** What `convert --to torch` writes, loaded by PyTorch into the reference's architecture with every key matched, and computed with there. */
+/**
+ * What `convert --to torch` writes, loaded by PyTorch into the reference's architecture with every key matched, and
+ * computed with there.
+ */
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';

@@ -1,6 +1,6 @@
 /**
- * Whole training steps against the official solver: encoding, condition, corruption, loss, gradients, clipping, AdamW, the
- * warm-up of the learning rate, the history of losses, and the moving average.
+ * Whole training steps against the official solver: encoding, condition, corruption, loss, gradients, clipping, AdamW,
+ * the warm-up of the learning rate, the history of losses, and the moving average.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { float32, int32, type NDArray, scalar } from '../../src/base/ndarray.ts';
@@ -93,7 +93,9 @@ onFixture(
       return out.data as Int32Array;
     }
 
-    /** Conditions before dropout: embedded here or, without a CLIP, as the file has them where they were not dropped. */
+    /**
+     * Conditions before dropout: embedded here or, without a CLIP, as the file has them where they were not dropped.
+     */
     async function conditions(step: number): Promise<Float32Array> {
       if (!system.isWhole) return Float32Array.from(file.floats(`step${step}.cond`));
       const embedding = (await system.embedImages(file.feed(`step${step}.image`))).data;

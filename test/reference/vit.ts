@@ -1,6 +1,6 @@
 /**
- * OpenAI's CLIP with a vision transformer (Radford et al., 2103.00020) as graph: what the reference conditions and ranks
- * with. Parameters carry the official names, so that any checkpoint of this family can be read.
+ * OpenAI's CLIP with a vision transformer (Radford et al., 2103.00020) as graph: what the reference conditions and
+ * ranks with. Parameters carry the official names, so that any checkpoint of this family can be read.
  */
 
 import { float32 } from '../../src/base/ndarray.ts';
@@ -121,7 +121,8 @@ export function imageFeatures({ visual }: VitClip<Tensor>, images: Tensor, heads
 }
 
 /**
- * Text features, not normalised, [batch, dim]: the position of the end token, which has the largest id, sees all before.
+ * Text features, not normalised, [batch, dim]: the position of the end token, which has the largest id, sees all
+ * before.
  * @param tokens int32 [batch, context]: start, text, end, zeros.
  */
 export function textFeatures(p: VitClip<Tensor>, tokens: Tensor, heads: number): Tensor {
@@ -174,8 +175,9 @@ export const CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073] as const;
 export const CLIP_STD = [0.26862954, 0.26130258, 0.27577711] as const;
 
 /**
- * The official training's preparation of pictures for CLIP, differentiable: bilinear to a square of `size`, pixel centres
- * aligned and without antialiasing (CLIP itself was trained on antialiased bicubic), then standardised by channel.
+ * The official training's preparation of pictures for CLIP, differentiable: bilinear to a square of `size`, pixel
+ * centres aligned and without antialiasing (CLIP itself was trained on antialiased bicubic), then standardised by
+ * channel.
  * @param images [batch, 3, height, width] in [0, 1].
  */
 export function clipPixels(images: Tensor, size: number): Tensor {

@@ -10,8 +10,9 @@ export const draw = (stream: string, shape: number[]) =>
   float32(Float32Array.from(normals({ seed: 1, stream, step: 0 }, 0, sizeOf(shape))), shape);
 
 /**
- * The largest differences of `convolve` (taps [3, 3, in, out] and [batch, tokens, in] to [batch, tokens, out]) from the definition, each
- * over the largest value: of the result `y` and the gradients `x` and `taps` of its sum weighted at random.
+ * The largest differences of `convolve` (taps [3, 3, in, out] and [batch, tokens, in] to [batch, tokens, out]) from the
+ * definition, each over the largest value: of the result `y` and the gradients `x` and `taps` of its sum weighted at
+ * random.
  */
 export async function againstDefinition(
   engine: Engine,

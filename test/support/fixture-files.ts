@@ -1,4 +1,7 @@
-/** Where the reference numbers lie and what a complete folder holds. Free of vitest, because its reporter reads this too. */
+/**
+ * Where the reference numbers lie and what a complete folder holds. Free of vitest, because its reporter reads this
+ * too.
+ */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { unpackFixtures } from './fixture-pack.ts';

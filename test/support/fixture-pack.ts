@@ -1,7 +1,7 @@
 /**
- * Unpacks test/fixtures, the part of the reference numbers that lies in the repository. Each file is brotli over its bytes; those
- * full of float32 over their length and their bytes in planes (first bytes of all 32-bit numbers, then second ones, …), which
- * compress better.
+ * Unpacks test/fixtures, the part of the reference numbers that lies in the repository. Each file is brotli over its
+ * bytes; those full of float32 over their length and their bytes in planes (first bytes of all 32-bit numbers, then
+ * second ones, …), which compress better.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';

@@ -1,7 +1,7 @@
 /**
  * The reference numbers that parity tests compare with, from the folder `CLIPVQ_FIXTURES` or, if it is not set, from
- * `../shared/fixtures` or the part of them in `test/fixtures`. `onFixture` declares the tests of one file; where the file is
- * absent it says so by name.
+ * `../shared/fixtures` or the part of them in `test/fixtures`. `onFixture` declares the tests of one file; where the
+ * file is absent it says so by name.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, it } from 'vitest';
@@ -97,7 +97,9 @@ export function jsonFixture(name: string): unknown {
   return JSON.parse(readFileSync(fixturePath(`${name}.json`), 'utf8'));
 }
 
-/** Tests that need `<name>.safetensors`, and other files. Where one is absent they are one skipped test that names it. */
+/**
+ * Tests that need `<name>.safetensors`, and other files. Where one is absent they are one skipped test that names it.
+ */
 export function onFixture(name: string, declare: (file: Fixture) => void, ...others: readonly string[]): void {
   needing(`fixtures/${name}`, [`${name}.safetensors`, ...others], () => declare(fixture(name)));
 }

@@ -1,4 +1,7 @@
-/** Gradients of whole networks against stored ones, which the fixtures keep whole or as their first slices, norm and sum. */
+/**
+ * Gradients of whole networks against stored ones, which the fixtures keep whole or as their first slices, norm and
+ * sum.
+ */
 import type { NDArray } from '../../src/base/ndarray.ts';
 import type { Fixture } from './fixtures.ts';
 import { compare, NETWORK, ZERO_GRADIENT } from './parity.ts';

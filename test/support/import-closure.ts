@@ -1,4 +1,7 @@
-/** Everything that a source file loads when it is imported: its static imports, and theirs. Types and `import()` load nothing. */
+/**
+ * Everything that a source file loads when it is imported: its static imports, and theirs. Types and `import()` load
+ * nothing.
+ */
 
 import fs from 'node:fs';
 import path from 'node:path';

@@ -12,7 +12,10 @@ export interface Closure {
   readonly modules: ReadonlyMap<string, readonly string[]>;
 }
 
-/** All that is loaded with a file: its imports of values, and theirs. Those of types alone are gone when the program runs. */
+/**
+ * All that is loaded with a file: its imports of values, and theirs. Those of types alone are gone when the program
+ * runs.
+ */
 export function importClosure(entries: readonly string[]): Closure {
   const files = new Set<string>();
   const modules = new Map<string, string[]>();

@@ -1,6 +1,6 @@
 /**
- * A second implementation of the primitives, to check the real one against: plain loops over indices on the host, every number in float64.
- * It is written from what the primitives mean, not from how they are lowered, and it is slow.
+ * A second implementation of the primitives, to check the real one against: plain loops over indices on the host, every
+ * number in float64. It is written from what the primitives mean, not from how they are lowered, and it is slow.
  */
 
 import { type NDArray, sizeOf } from '../../src/base/ndarray.ts';

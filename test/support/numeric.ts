@@ -1,4 +1,6 @@
-/** Gradients two ways: by the gradient table, and by central differences of the interpreted function. Both in float64. */
+/**
+ * Gradients two ways: by the gradient table, and by central differences of the interpreted function. Both in float64.
+ */
 
 import { type NDArray, sizeOf } from '../../src/base/ndarray.ts';
 import * as g from '../../src/graph/index.ts';

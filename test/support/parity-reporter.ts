@@ -1,6 +1,6 @@
 /**
- * The reporter of `npm run parity`: the table of all comparisons, then what was skipped and what broke. The command fails on any
- * difference, on anything missing or unchecked, and on any broken test.
+ * The reporter of `npm run parity`: the table of all comparisons, then what was skipped and what broke. The command
+ * fails on any difference, on anything missing or unchecked, and on any broken test.
  */
 import { existsSync } from 'node:fs';
 import type { Reporter, SerializedError, TestModule } from 'vitest/node';

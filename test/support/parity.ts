@@ -5,7 +5,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { expect, TestRunner } from 'vitest';
 
-/** What an error may be: relative · |expected| + ofLargest · max |expected| + absolute. Nothing at all means equality. */
+/**
+ * What an error may be: relative · |expected| + ofLargest · max |expected| + absolute. Nothing at all means equality.
+ */
 export interface Tolerance {
   readonly relative?: number;
   readonly ofLargest?: number;

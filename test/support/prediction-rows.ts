@@ -7,7 +7,10 @@ import { truncateProbabilities } from '../../src/diffusion/process/truncation.ts
 import * as g from '../../src/graph/index.ts';
 import { interpret } from './interpreter.ts';
 
-/** Guided log-probabilities of tokens, each row `[K]`, by the graph of the denoiser, which leaves the condition alone at a scale of 1. */
+/**
+ * Guided log-probabilities of tokens, each row `[K]`, by the graph of the denoiser, which leaves the condition alone at
+ * a scale of 1.
+ */
 export function guidedRows(
   conditional: readonly Float32Array[],
   unconditional: readonly Float32Array[],

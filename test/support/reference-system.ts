@@ -1,6 +1,6 @@
 /**
- * The whole official system in small (tokenizer, CLIP, diffusion model) from its own checkpoint, on our engine: what the
- * fixtures of training and of generation start from.
+ * The whole official system in small (tokenizer, CLIP, diffusion model) from its own checkpoint, on our engine: what
+ * the fixtures of training and of generation start from.
  */
 
 import { float32, int32, type NDArray } from '../../src/base/ndarray.ts';
@@ -13,9 +13,8 @@ import * as g from '../../src/graph/index.ts';
 import { toEngineLayout } from '../../src/nn/kernel-layout.ts';
 import { normalize } from '../../src/nn/layers.ts';
 import { adopt } from '../../src/nn/parameters.ts';
-import { decodeCodes } from '../../src/vqgan/codec.ts';
-import { encode, type Tokenizer, tokenizerParameters } from '../../src/vqgan/model.ts';
-import { codeLogits, latentRows } from '../../src/vqgan/quantizer.ts';
+import { decodeCodes, encodeCodes } from '../../src/vqgan/codec.ts';
+import { type Tokenizer, tokenizerParameters } from '../../src/vqgan/model.ts';
 import { clipPixels, imageFeatures, textFeatures, type VitClip, vitClipParameters } from '../reference/vit.ts';
 import { type Fixture, fixturePath } from './fixtures.ts';
 import { checkpointFile } from './reference-checkpoints.ts';
@@ -154,7 +153,10 @@ export class ReferenceSystem {
     };
   }
 
-  /** Whether the checkpoint holds the frozen tokenizer and CLIP, which the part of the fixtures in the repository leaves out. */
+  /**
+   * Whether the checkpoint holds the frozen tokenizer and CLIP, which the part of the fixtures in the repository leaves
+   * out.
+   */
   get isWhole(): boolean {
     return this.#state !== undefined;
   }
@@ -164,19 +166,17 @@ export class ReferenceSystem {
     if (this.#state) await this.engine.load(this.#state);
   }
 
-  /** Codes of pictures [batch, 3, side, side] in 0..255, drawn with Gumbel noise [batch, codes, grid, grid] as officially. */
+  /**
+   * Codes of pictures [batch, 3, side, side] in 0..255, drawn with Gumbel noise [batch, codes, grid, grid] as
+   * officially.
+   */
   async encode(pictures: NDArray, gumbel: NDArray): Promise<NDArray> {
     const feeds = { x: scaled(pictures, (value) => (2 * value) / 255 - 1), gumbel };
-    const out = await this.#run(feeds, ({ tokenizer }, { x, gumbel }) => {
-      const logits = codeLogits(
-        tokenizer.quantize.proj,
-        latentRows(tokenizer, encode(tokenizer.encoder, x!, GROUPS), false),
-      );
+    return this.#run(feeds, ({ tokenizer }, { x, gumbel }) => {
       const [batch, codes] = gumbel!.shape as readonly [number, number];
       const noise = g.transpose(g.reshape(gumbel!, [batch, codes, -1]), [0, 2, 1]);
-      return g.argmax(g.add(logits, noise), -1);
+      return encodeCodes(tokenizer, x!, { normGroups: GROUPS, normalizeLatents: false }, noise);
     });
-    return out;
   }
 
   /** Pictures in 0..255, [batch, 3, side, side], of codes [batch, tokens]. */

@@ -14,7 +14,10 @@ export const TINY_CLIP = {
   ...{ dim: 12, imageSize: 16, imageChannels: 8, textWidth: 8, textHidden: 8, context: 16, vocabulary: 700 },
 };
 
-/** `clip`: a network a side; `siglip`: the same under other names, and not of unit length; `joint`: one network for both sides. */
+/**
+ * `clip`: a network a side; `siglip`: the same under other names, and not of unit length; `joint`: one network for both
+ * sides.
+ */
 export type TinyKind = 'clip' | 'siglip' | 'joint';
 
 /** Write the folder. All kinds embed alike. Weights beside the networks, with which tokens are known, are kept by request. */

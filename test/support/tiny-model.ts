@@ -1,4 +1,7 @@
-/** A whole model in the smallest sizes that the reference could have too, with random weights: for imports, exports and the command line. */
+/**
+ * A whole model in the smallest sizes that the reference could have too, with random weights: for imports, exports and
+ * the command line.
+ */
 
 import { int32, type NDArray } from '../../src/base/ndarray.ts';
 import { flatten, unflatten } from '../../src/base/tree.ts';

@@ -1,4 +1,7 @@
-/** The software Vulkan driver that comes with Debian's chromium, for scripts that compute on WebGPU in a process of their own. */
+/**
+ * The software Vulkan driver that comes with Debian's chromium, for scripts that compute on WebGPU in a process of
+ * their own.
+ */
 
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';

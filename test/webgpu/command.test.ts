@@ -1,4 +1,7 @@
-/** The command line with --device webgpu (the software Vulkan driver of Debian's chromium) against the same on the CPU: all stages, and pictures. */
+/**
+ * The command line with --device webgpu (the software Vulkan driver of Debian's chromium) against the same on the CPU:
+ * all stages, and pictures.
+ */
 
 import fs from 'node:fs';
 import os from 'node:os';

@@ -1,4 +1,7 @@
-/** What `clipvq bench device --nodes` lists, on the software Vulkan driver of Debian's chromium: nothing leaves the device that need not. */
+/**
+ * What `clipvq bench device --nodes` lists, on the software Vulkan driver of Debian's chromium: nothing leaves the
+ * device that need not.
+ */
 
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';

@@ -1,4 +1,7 @@
-/** Training and sampling as the product does them, on WebGPU (the software Vulkan driver of Debian's chromium) against the CPU. */
+/**
+ * Training and sampling as the product does them, on WebGPU (the software Vulkan driver of Debian's chromium) against
+ * the CPU.
+ */
 
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -57,8 +60,8 @@ describe.skipIf(!present)('on WebGPU (software Vulkan)', () => {
   });
 
   it('the tokenizer loses the same at every step', () => {
-    // Adam divides by the root of squared gradients: where those are next to nothing, rounding decides the sign of a step, and grows.
-    // Measured: 5e-4 after 10 steps, 5e-3 after 50, while the loss falls to a third.
+    // Adam divides by the root of squared gradients: where those are next to nothing, rounding decides the sign of a
+    // step, and grows. Measured: 5e-4 after 10 steps, 5e-3 after 50, while the loss falls to a third.
     expect(apart(result.tokenizer, STEPS)).toBeLessThan(3e-3);
   });
 

@@ -1,6 +1,6 @@
 /**
- * The same tiny model trained on the CPU and on WebGPU, through ONNX Runtime's own WebGPU provider, on the software Vulkan driver that
- * comes with Debian's chromium: the losses must agree, and the state must stay on the device.
+ * The same tiny model trained on the CPU and on WebGPU, through ONNX Runtime's own WebGPU provider, on the software
+ * Vulkan driver that comes with Debian's chromium: the losses must agree, and the state must stay on the device.
  */
 
 import { fileURLToPath } from 'node:url';

@@ -117,7 +117,7 @@ it.each<[Partial<Machine>, string, string, RegExp]>([
     'lacks',
     /^1\.0 GB \(the limit of a container; .*64\.0 GB\), 1\.0 GB free/,
   ],
-  [{ memory: { total: 4e9, free: 1e9, limit: undefined } }, 'memory', 'could', /--memory/],
+  [{ memory: { total: 4e9, free: 1e9, limit: undefined } }, 'memory', 'could', /`memory`/],
   [{ disks: [{ what: 'this folder', folder: '/w', free: 1e9 }] }, 'disk, this folder', 'lacks', /1\.0 GB free/],
   [{ gpu: { usable: false, reason: 'no adapter', nvidia: ['X'] } }, 'GPU', 'could', /\(X\): no adapter/],
   [{ cache: { ...whole.cache, writable: false } }, 'cache', 'lacks', /XDG_CACHE_HOME/],

@@ -1,5 +1,6 @@
 /** What a machine has and lacks, in lines: a pure function of what was found. */
 
+import { option } from '../../base/options.ts';
 import { sizeText } from '../../engine/memory/resident.ts';
 import type { Machine } from './machine.ts';
 
@@ -49,9 +50,9 @@ function memoryFinding({ memory: { total, free, limit } }: Machine): Finding {
   const most = limit ?? total;
   const text = `${sizeText(most)}${limit === undefined ? '' : ` (the limit of a container; the machine has ${sizeText(total)})`}, ${sizeText(Math.min(free, most))} free`;
   if (most < LEAST_MEMORY)
-    return { what: 'memory', state: 'lacks', text: `${text}: train with --memory, on preset nano` };
+    return { what: 'memory', state: 'lacks', text: `${text}: train with ${option('memory')}, on preset nano` };
   if (most < GOOD_MEMORY)
-    return { what: 'memory', state: 'could', text: `${text}: larger presets need --memory <size>` };
+    return { what: 'memory', state: 'could', text: `${text}: larger presets need ${option('memory')}` };
   return { what: 'memory', state: 'has', text };
 }
 
@@ -69,7 +70,7 @@ function gpuFinding({ gpu: { usable, reason, nvidia } }: Machine): Finding {
     return {
       what: 'GPU',
       state: 'has',
-      text: `WebGPU computes${cards}: --device webgpu; clipvq bench device compares it with the CPU`,
+      text: `WebGPU computes${cards}: ${option('device', 'webgpu')}; clipvq bench device compares it with the CPU`,
     };
   return {
     what: 'GPU',
@@ -92,7 +93,7 @@ function hubFinding({ hub: { address, state, reason, proxy }, cache }: Machine):
   if (state === 'reachable') return { what: 'hub', state: 'has', text: `${address} answers${way}` };
   if (state === 'skipped') return { what: 'hub', state: 'could', text: `${address} was not tried (offline)` };
   const means =
-    cache.clips.length > 0 ? 'only CLIPs of the cache can be used' : 'name a local folder with --clip <folder>';
+    cache.clips.length > 0 ? 'only CLIPs of the cache can be used' : `name a local folder with ${option('clip')}`;
   return { what: 'hub', state: 'lacks', text: `${address} does not answer${way} (${reason}): ${means}` };
 }
 

@@ -73,7 +73,10 @@ const PATIENCE = 5000;
 /** A driver that hangs is no driver. */
 const GPU_PATIENCE = 60_000;
 
-/** Look at this machine. Nothing is written but an empty file in the cache's folder, which is removed; nothing is fetched. */
+/**
+ * Look at this machine. Nothing is written but an empty file in the cache's folder, which is removed; nothing is
+ * fetched.
+ */
 export async function inspectMachine(options: MachineOptions = {}): Promise<Machine> {
   const [gpu, nvidia, hub] = await Promise.all([(options.tryGpu ?? tryWebGpu)(), nvidiaNames(), tryHub(options)]);
   const cache = inspectCache(cacheFolder());

@@ -63,7 +63,10 @@ export interface GpuUse {
   readonly peakMB: number;
 }
 
-/** Shorter steps are repeated for so long, and a round is their mean. The speed of a virtual machine changes by half within a second. */
+/**
+ * Shorter steps are repeated for so long, and a round is their mean. The speed of a virtual machine changes by half
+ * within a second.
+ */
 const ROUND_MS = 2000;
 /** The driver averages a GPU's busyness over up to a second. */
 const BUSY_MS = 1500;

@@ -7,7 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 interface Sample {
   /** By `performance.now`. */
   readonly at: number;
-  /** Share of the time in which some kernel ran, in percent, over the driver's last period; NaN where it does not say. */
+  /**
+   * Share of the time in which some kernel ran, in percent, over the driver's last period; NaN where it does not say.
+   */
   readonly busy: number;
   /** Memory in use, of all processes. */
   readonly usedMB: number;

@@ -1,4 +1,6 @@
-/** What is measured against PyTorch: one job a row of the table, with the weights and feeds that both sides start from. */
+/**
+ * What is measured against PyTorch: one job a row of the table, with the weights and feeds that both sides start from.
+ */
 
 import { float32, int32, type NDArray, sizeOf, type Tree } from '../../base/ndarray.ts';
 import { flatten, mapTree } from '../../base/tree.ts';
@@ -100,8 +102,8 @@ export function jobParameters(job: Job): Readonly<Record<string, Tree<Parameter>
 const MOST_DRAWN = 1_048_573;
 
 /**
- * Random weights, one at a time, the same for both sides. Of large arrays only the first million are drawn and then repeated: the
- * largest model would keep a core busy for 20 seconds.
+ * Random weights, one at a time, the same for both sides. Of large arrays only the first million are drawn and then
+ * repeated: the largest model would keep a core busy for 20 seconds.
  */
 export function* drawWeights(parameters: Tree<Parameter>): Generator<[string, NDArray<'float32'>]> {
   const drawn = mapTree(parameters, (p: Parameter) =>

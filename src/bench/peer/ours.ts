@@ -1,4 +1,7 @@
-/** Our side of the comparison, as a process of its own: it does one job and nothing else, so that its memory is the job's. */
+/**
+ * Our side of the comparison, as a process of its own: it does one job and nothing else, so that its memory is the
+ * job's.
+ */
 
 import { createRequire } from 'node:module';
 import { serve } from '../../base/calls.ts';

@@ -1,4 +1,7 @@
-/** Random access to the bytes of a checkpoint, and the one way in which this folder says that they are not what they should be. */
+/**
+ * Random access to the bytes of a checkpoint, and the one way in which this folder says that they are not what they
+ * should be.
+ */
 import fs from 'node:fs';
 import { UserError } from '../../base/errors.ts';
 import { fileError, systemCode } from '../file-errors.ts';
@@ -14,7 +17,8 @@ export interface ByteSource {
 }
 
 /**
- * A file. It is opened for each read, so that tensors can be fetched whenever they are wanted and nothing has to be closed.
+ * A file. It is opened for each read, so that tensors can be fetched whenever they are wanted and nothing has to be
+ * closed.
  *
  * @throws UserError, here or while reading, when the file is missing, unreadable, or changes under the reader.
  */

@@ -1,11 +1,13 @@
 /**
- * The allow-list: every name of Python that a checkpoint may use, and what stands in its place here. Nothing of Python runs;
- * a name that is not on this page is refused.
+ * The allow-list: every name of Python that a checkpoint may use, and what stands in its place here. Nothing of Python
+ * runs; a name that is not on this page is refused.
  */
 import { STORAGE_TYPES, Storage, TorchTensor } from './tensors.ts';
 import { type Builder, Named, NumpyType, type Value } from './values.ts';
 
-/** What stands for `module.name`; undefined if it is not allowed. `label` names the file in messages about its tensors. */
+/**
+ * What stands for `module.name`; undefined if it is not allowed. `label` names the file in messages about its tensors.
+ */
 export function findGlobal(module: string, name: string, label: string): Named | undefined {
   const path = pathOf(module, name);
   if (STORAGE_TYPES.has(path) || DTYPES.has(path) || isLightningCallback(path)) return new Named(path);

@@ -1,4 +1,6 @@
-/** Damaged and hostile files: whatever is in them, the answer is a value or one line, and nothing large is allocated. */
+/**
+ * Damaged and hostile files: whatever is in them, the answer is a value or one line, and nothing large is allocated.
+ */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

@@ -1,6 +1,6 @@
 /**
- * The format of PyTorch before 1.6: five pickles in a row (a magic number, the version, the machine, the object, the keys of
- * its storages), then each storage's length and bytes.
+ * The format of PyTorch before 1.6: five pickles in a row (a magic number, the version, the machine, the object, the
+ * keys of its storages), then each storage's length and bytes.
  */
 import { type ByteSource, damaged } from './bytes.ts';
 import { Cursor } from './cursor.ts';

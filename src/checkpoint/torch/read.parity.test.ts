@@ -1,4 +1,7 @@
-/** Real files of torch.save, zip and legacy: every tensor's type, shape, sum and dot product with cos(i), and exact values. */
+/**
+ * Real files of torch.save, zip and legacy: every tensor's type, shape, sum and dot product with cos(i), and exact
+ * values.
+ */
 import { existsSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { fixturePath, onJsonFixture } from '../../../test/support/fixtures.ts';

@@ -10,8 +10,9 @@ import type { Value } from './values.ts';
 import { readEntry, readZipDirectory, type ZipEntry } from './zip.ts';
 
 /**
- * The content of a checkpoint: dicts as maps, lists and tuples as arrays, tensors as TorchTensor, whose `load()` fetches the
- * values. Only the description is read here, so that of a large file no more than the wanted tensors enter the memory.
+ * The content of a checkpoint: dicts as maps, lists and tuples as arrays, tensors as TorchTensor, whose `load()`
+ * fetches the values. Only the description is read here, so that of a large file no more than the wanted tensors enter
+ * the memory.
  *
  * @throws UserError, one line: missing, damaged or foreign file, or the name of a Python global that is not allowed.
  */

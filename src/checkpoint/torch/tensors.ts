@@ -54,7 +54,10 @@ export class Storage {
   }
 }
 
-/** What a tensor may hold beyond its storage: elements that strides of zero repeat. A guard against small files that unfold. */
+/**
+ * What a tensor may hold beyond its storage: elements that strides of zero repeat. A guard against small files that
+ * unfold.
+ */
 const MAX_REPEATED = 2 ** 24;
 const MAX_DIMENSIONS = 64;
 

@@ -1,7 +1,10 @@
 /** What a pickle builds: plain values, tensors, and things that are only named. */
 import type { Storage, TorchTensor } from './tensors.ts';
 
-/** Lists and tuples are arrays; dicts, of whatever class, are maps; numbers beyond 2^53 are bigint; bytes are Uint8Array. */
+/**
+ * Lists and tuples are arrays; dicts, of whatever class, are maps; numbers beyond 2^53 are bigint; bytes are
+ * Uint8Array.
+ */
 export type Value =
   | null
   | boolean

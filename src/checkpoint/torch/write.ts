@@ -4,7 +4,8 @@ import { pickle, type Writable } from './pickle.ts';
 import { encodeZip, type ZipContent } from './zip-writer.ts';
 
 /**
- * Saves nested plain values and tensors to `path`, in the zip format of PyTorch 1.6 and later. Equal values give equal bytes.
+ * Saves nested plain values and tensors to `path`, in the zip format of PyTorch 1.6 and later. Equal values give equal
+ * bytes.
  *
  * @throws UserError when the disk refuses; nothing is left behind then.
  */

@@ -1,4 +1,6 @@
-/** Writes zip archives as PyTorch does: entries stored, their bytes aligned to 64, the 64-bit end record always there. */
+/**
+ * Writes zip archives as PyTorch does: entries stored, their bytes aligned to 64, the 64-bit end record always there.
+ */
 import { crc32 } from '../crc32.ts';
 
 export interface ZipContent {
@@ -91,7 +93,10 @@ function encodeRecord(record: ZipRecord): Buffer {
   return Buffer.concat([header, name, extension]);
 }
 
-/** The fields that the local header and the directory share, in the same order: version, flags, method, time, date, CRC, sizes. */
+/**
+ * The fields that the local header and the directory share, in the same order: version, flags, method, time, date, CRC,
+ * sizes.
+ */
 function writeCommon(
   header: Buffer,
   at: number,

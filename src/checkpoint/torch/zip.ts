@@ -1,6 +1,6 @@
 /**
- * Zip archives as PyTorch writes them: entries stored without compression, so that each is a byte range of the file, and
- * 64-bit sizes where 32 do not suffice. Format: PKWARE's APPNOTE.TXT.
+ * Zip archives as PyTorch writes them: entries stored without compression, so that each is a byte range of the file,
+ * and 64-bit sizes where 32 do not suffice. Format: PKWARE's APPNOTE.TXT.
  */
 
 import { crc32 } from '../crc32.ts';

@@ -1,4 +1,7 @@
-/** `clipvq bench clip`: how well prompts find real faces that show them, which is the ceiling of what a generator can follow. */
+/**
+ * `clipvq bench clip`: how well prompts find real faces that show them, which is the ceiling of what a generator can
+ * follow.
+ */
 
 import { Command } from 'commander';
 import { benchClip, type ClipBench } from '../../bench/clip-bench.ts';

@@ -38,8 +38,8 @@ const DECODERS = 4;
 const MOST_KEPT_BYTES = 8 * 2 ** 30;
 
 /**
- * A reader of a source. Pictures that are not varied are kept as they are decoded, so that a source is decoded only once,
- * also over resumed runs.
+ * A reader of a source. Pictures that are not varied are kept as they are decoded, so that a source is decoded only
+ * once, also over resumed runs.
  */
 export function openReader(options: ReaderOptions): PictureReader & { close(): void } {
   const { source, side, seed, pictures, file, signal, onDamage } = options;
@@ -96,8 +96,8 @@ export const decodedId = (
     .slice(0, 16);
 
 /**
- * Identity of the pictures of a source, in order, and of what is done to them, however many views there are: 16 hex digits. No
- * picture is decoded for it.
+ * Identity of the pictures of a source, in order, and of what is done to them, however many views there are: 16 hex
+ * digits. No picture is decoded for it.
  */
 export function picturesId({
   source,

@@ -1,8 +1,8 @@
 /**
- * Records of one width on the disk, found by what they were computed from. Two files: the records, and an index of keys and
- * checksums. What a kill leaves half-written is cut off when the store is opened again, and what has been damaged is found by
- * `damaged` and taken out by `drop`. Reads are positional and served from the system's page cache; in memory a record takes 28
- * to 44 bytes, however wide it is.
+ * Records of one width on the disk, found by what they were computed from. Two files: the records, and an index of keys
+ * and checksums. What a kill leaves half-written is cut off when the store is opened again, and what has been damaged
+ * is found by `damaged` and taken out by `drop`. Reads are positional and served from the system's page cache; in
+ * memory a record takes 28 to 44 bytes, however wide it is.
  */
 
 import fs from 'node:fs';
@@ -109,7 +109,9 @@ export class RecordStore {
     return got === this.width && this.#isWhole(slot, record);
   }
 
-  /** Reads everything once, a few MiB at a time, and returns the slots whose records are not what was written, in order. */
+  /**
+   * Reads everything once, a few MiB at a time, and returns the slots whose records are not what was written, in order.
+   */
   damaged(): number[] {
     this.#assertOpen();
     const slots: number[] = [];
@@ -125,8 +127,8 @@ export class RecordStore {
   }
 
   /**
-   * Take records out, so that they can be added anew. The last ones move into the gaps: slots that were asked for before are
-   * not valid afterwards.
+   * Take records out, so that they can be added anew. The last ones move into the gaps: slots that were asked for
+   * before are not valid afterwards.
    * @throws UserError if the disk refuses.
    */
   drop(slots: readonly number[]): void {
@@ -156,7 +158,9 @@ export class RecordStore {
     fs.closeSync(this.data);
   }
 
-  /** Move the last record to `slot`, which need not be whole; a kill leaves it damaged as before, or the last one twice. */
+  /**
+   * Move the last record to `slot`, which need not be whole; a kill leaves it damaged as before, or the last one twice.
+   */
   #fill(slot: number): void {
     const last = --this.#size;
     if (slot === last) return;

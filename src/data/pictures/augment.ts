@@ -18,12 +18,12 @@ export const isFixed = ({ crop, flip }: Pick<PictureSettings, 'crop' | 'flip'>):
 export const variationOf = ({ background, crop, flip }: PictureSettings) => ({ background, crop, flip });
 
 /**
- * View number `view` (an epoch, say) of the picture whose content is `contentId`: a pure function of these and the seed, and
- * not of the picture's place in its folder, so that the view stays the same when pictures are added.
+ * View number `view` (an epoch, say) of the picture whose content is `contentId`: a pure function of these and the
+ * seed, and not of the picture's place in its folder, so that the view stays the same when pictures are added.
  *
- * The random crop is DALL-E's (Ramesh et al., 2102.12092), which VQ-Diffusion uses: a square as wide as the short side, within
- * the middle quarter of what the long side has to spare; resized to t pixels, t uniform from r to 9/8 r; of that a random
- * square of r pixels, r being `imageSize`.
+ * The random crop is DALL-E's (Ramesh et al., 2102.12092), which VQ-Diffusion uses: a square as wide as the short side,
+ * within the middle quarter of what the long side has to spare; resized to t pixels, t uniform from r to 9/8 r; of that
+ * a random square of r pixels, r being `imageSize`.
  */
 export function augmentation(
   settings: Pick<PictureSettings, 'crop' | 'flip'>,
@@ -46,8 +46,8 @@ export function augmentation(
 }
 
 /**
- * Squares as wide as the short side, evenly from one end of the picture to the other, so many that they cover it, and one of them
- * the middle: view 0 is that one, the next views take the others in turn.
+ * Squares as wide as the short side, evenly from one end of the picture to the other, so many that they cover it, and
+ * one of them the middle: view 0 is that one, the next views take the others in turn.
  */
 const coverCrop =
   (view: number): Crop =>

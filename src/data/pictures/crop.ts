@@ -1,6 +1,8 @@
 /** Which part of a picture becomes the square that a network sees. */
 
-/** A part of a picture in its pixels. Edges may lie between pixels, and beyond the picture, where the background begins. */
+/**
+ * A part of a picture in its pixels. Edges may lie between pixels, and beyond the picture, where the background begins.
+ */
 export interface Rectangle {
   readonly left: number;
   readonly top: number;

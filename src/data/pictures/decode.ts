@@ -14,7 +14,10 @@ import { tiffTrouble } from './tiff.ts';
 /** Larger pictures are refused from their header, before any pixel is decoded, by default. */
 export const MAX_PIXELS = 100e6;
 
-/** And so are longer ones: a square of a panorama of a million pixels shows nothing, and resizing does not get along with it. */
+/**
+ * And so are longer ones: a square of a panorama of a million pixels shows nothing, and resizing does not get along
+ * with it.
+ */
 const MAX_SIDE = 100_000;
 
 /** Changes when the same file becomes other pixels than before: what was computed from those is not used any more. */
@@ -30,8 +33,9 @@ export interface SquareOptions {
 }
 
 /**
- * Decodes an encoded picture to a square of `imageSize`: EXIF orientation applied, alpha laid on the background (white),
- * embedded profile, CMYK and depth converted to 8-bit sRGB, cropped, resized (Lanczos 3). Of an animation the first frame.
+ * Decodes an encoded picture to a square of `imageSize`: EXIF orientation applied, alpha laid on the background
+ * (white), embedded profile, CMYK and depth converted to 8-bit sRGB, cropped, resized (Lanczos 3). Of an animation the
+ * first frame.
  */
 export async function toSquare(
   encoded: Uint8Array,
@@ -190,7 +194,10 @@ interface Size {
   readonly height: number;
 }
 
-/** Dots per inch at which a drawing that is smaller than its square is drawn large enough; undefined where it is not smaller. */
+/**
+ * Dots per inch at which a drawing that is smaller than its square is drawn large enough; undefined where it is not
+ * smaller.
+ */
 function densityFor({ width, height }: Size, imageSize: number, maxPixels: number): number | undefined {
   const wanted = imageSize / Math.min(width, height);
   const scale = Math.min(wanted, Math.sqrt(maxPixels / (width * height)), 1000);

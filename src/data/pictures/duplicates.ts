@@ -70,8 +70,8 @@ export const NEAR_BITS = 4;
 export const NEAR_LEVELS = 6;
 
 /**
- * Groups of pictures that look the same, joined through common neighbours. Hashes that differ in at most four bits agree in
- * one of five bands, so only pictures that share a band are compared: far fewer than all pairs.
+ * Groups of pictures that look the same, joined through common neighbours. Hashes that differ in at most four bits
+ * agree in one of five bands, so only pictures that share a band are compared: far fewer than all pairs.
  */
 export function groupNear(impressions: readonly Impression[]): Groups {
   const sets = new DisjointSets(impressions.length);
@@ -86,8 +86,8 @@ export function groupNear(impressions: readonly Impression[]): Groups {
 const bandOf = (hash: bigint, band: number): bigint => (hash >> BigInt(13 * band)) & 0x1fffn;
 
 /**
- * Joins the near ones of a bucket. A picture is compared with one of each set found so far, and with all of the sets' members
- * only while a bucket is small: thousands of empty sheets in one bucket do not make millions of comparisons.
+ * Joins the near ones of a bucket. A picture is compared with one of each set found so far, and with all of the sets'
+ * members only while a bucket is small: thousands of empty sheets in one bucket do not make millions of comparisons.
  */
 function joinWithin(bucket: readonly number[], impressions: readonly Impression[], sets: DisjointSets): void {
   const representatives: number[] = [];

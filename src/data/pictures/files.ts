@@ -13,7 +13,8 @@ import { encodePng } from './png.ts';
 const MOST_BYTES = 2 ** 30;
 
 /**
- * Read a picture file, or the bytes of one, as a square of `size` pixels: upright, 8-bit sRGB, the middle square by default.
+ * Read a picture file, or the bytes of one, as a square of `size` pixels: upright, 8-bit sRGB, the middle square by
+ * default.
  * @throws UserError if it cannot be read or is no picture.
  */
 export async function readImage(

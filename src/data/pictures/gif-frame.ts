@@ -4,11 +4,16 @@ import type { Rectangle } from './crop.ts';
 
 export interface FirstFrame {
   readonly canvas: { readonly width: number; readonly height: number };
-  /** Where the first frame lies, if it leaves a part of the canvas free: that is transparent, whatever the decoder fills it with. */
+  /**
+   * Where the first frame lies, if it leaves a part of the canvas free: that is transparent, whatever the decoder fills
+   * it with.
+   */
   readonly small: Rectangle | undefined;
   /** Frames in the file, as far as it is whole. */
   readonly frames: number;
-  /** The file up to its first frame: decoders go through all frames before they give one, and there may be a million. */
+  /**
+   * The file up to its first frame: decoders go through all frames before they give one, and there may be a million.
+   */
   readonly file: Uint8Array;
 }
 

@@ -6,5 +6,8 @@ const MIB = 2 ** 20;
 
 /** Bytes of encoded pictures that are read at once. */
 export const reading = new Budget(512 * MIB);
-/** Bytes of pixels that are decoded at once. Whoever waits here holds encoded bytes, and nobody waits the other way round. */
+/**
+ * Bytes of pixels that are decoded at once. Whoever waits here holds encoded bytes, and nobody waits the other way
+ * round.
+ */
 export const decoding = new Budget(1024 * MIB);

@@ -1,6 +1,6 @@
 /**
- * The orientation of PNG files where the decoder does not look for it: in EXIF that stands after the pixels (allowed since PNG's
- * third edition), or in the text that ImageMagick, and cameras' tools before it, keep EXIF in.
+ * The orientation of PNG files where the decoder does not look for it: in EXIF that stands after the pixels (allowed
+ * since PNG's third edition), or in the text that ImageMagick, and cameras' tools before it, keep EXIF in.
  */
 
 import { inflateSync } from 'node:zlib';
@@ -12,8 +12,8 @@ const RAW_PROFILES = ['Raw profile type exif', 'Raw profile type APP1'];
 const MOST_PROFILE = 1 << 20;
 
 /**
- * A PNG file whose orientation stands where the decoder reads it: the file itself where that is so already, else with an eXIf
- * chunk before its pixels.
+ * A PNG file whose orientation stands where the decoder reads it: the file itself where that is so already, else with
+ * an eXIf chunk before its pixels.
  */
 export function withOrientationInFront(png: Uint8Array): Uint8Array {
   const file = Buffer.from(png.buffer, png.byteOffset, png.byteLength);
@@ -76,7 +76,10 @@ function unpacked(data: Buffer): Buffer {
 
 const ORIENTATION = 0x112;
 
-/** Tag 0x112 of the first directory of EXIF, with or without the marker of JPEG before it; undefined where there is none. */
+/**
+ * Tag 0x112 of the first directory of EXIF, with or without the marker of JPEG before it; undefined where there is
+ * none.
+ */
 function exifOrientation(exif: Buffer): number | undefined {
   const tiff = exif.subarray(0, 6).toString('latin1') === 'Exif\0\0' ? exif.subarray(6) : exif;
   if (tiff.length < 14) return undefined;

@@ -9,9 +9,9 @@ const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 export type Inflate = (data: Uint8Array) => Uint8Array;
 
 /**
- * Inserts text chunks, sorted by keyword, before the first IDAT of a PNG and leaves every other byte as it was. Keywords are 1 to 79
- * printable Latin-1 characters without outer or double spaces; values may be any text without NUL. ASCII values go to tEXt, others, and XMP,
- * to iTXt as UTF-8.
+ * Inserts text chunks, sorted by keyword, before the first IDAT of a PNG and leaves every other byte as it was.
+ * Keywords are 1 to 79 printable Latin-1 characters without outer or double spaces; values may be any text without NUL.
+ * ASCII values go to tEXt, others, and XMP, to iTXt as UTF-8.
  *
  * @throws RangeError for any other keyword or value, UserError if the bytes are no PNG.
  */
@@ -25,8 +25,8 @@ export function withText(png: Uint8Array, text: Readonly<Record<string, string>>
 }
 
 /**
- * The text of a PNG's tEXt, zTXt and iTXt chunks, by keyword. Without `inflate` compressed texts are left out; the files that this
- * program writes have none.
+ * The text of a PNG's tEXt, zTXt and iTXt chunks, by keyword. Without `inflate` compressed texts are left out; the
+ * files that this program writes have none.
  *
  * @throws UserError when the bytes are no PNG, cut short, or fail their checksum, or `inflate` fails.
  */

@@ -26,7 +26,9 @@ export function totalsByReason(rejected: readonly Rejected[]): readonly ReasonTo
     .sort((a, b) => b.count - a.count || (a.kind < b.kind ? -1 : 1));
 }
 
-/** The files that are no pictures and claim to be none, by the ending of their names: "1258 files (1200 .txt, 58 .wav)". */
+/**
+ * The files that are no pictures and claim to be none, by the ending of their names: "1258 files (1200 .txt, 58 .wav)".
+ */
 export function otherFiles(rejected: readonly Rejected[]): string | undefined {
   const others = rejected.filter(({ reason }) => reason === NOT_A_PICTURE);
   if (others.length === 0) return undefined;

@@ -26,7 +26,10 @@ export interface PictureReport {
   readonly height: Spread;
   /** Pictures of each shape, from tall to wide. */
   readonly aspects: readonly { readonly shape: string; readonly count: number }[];
-  /** Pictures that are not square, by more than a twentieth, and the share of their area that lies outside the middle square. */
+  /**
+   * Pictures that are not square, by more than a twentieth, and the share of their area that lies outside the middle
+   * square.
+   */
   readonly notSquare: { readonly count: number; readonly cut: number };
   /** Pictures whose short side is less than `side`: they are enlarged. */
   readonly tiny: { readonly side: number; readonly names: readonly string[] };

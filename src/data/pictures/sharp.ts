@@ -1,6 +1,6 @@
 /**
- * The package sharp, loaded with the first picture: its native library takes a tenth of a second, which commands that touch no
- * picture do not spend.
+ * The package sharp, loaded with the first picture: its native library takes a tenth of a second, which commands that
+ * touch no picture do not spend.
  */
 
 import { createRequire } from 'node:module';

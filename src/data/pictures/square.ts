@@ -5,14 +5,14 @@ import type { Rectangle } from './crop.ts';
 import { sharp } from './sharp.ts';
 
 /**
- * So many times the square's side is what the decoder's library reduces much larger pictures to: quick, but it averages whole
- * pixels first, which shows where it does all of the reduction. The rest is done exactly.
+ * So many times the square's side is what the decoder's library reduces much larger pictures to: quick, but it averages
+ * whole pixels first, which shows where it does all of the reduction. The rest is done exactly.
  */
 const FINE = 4;
 
 /**
- * Part `box` of an opaque picture as [imageSize, imageSize, 3] bytes of sRGB: cropped first, so that what is kept is exactly
- * what `box` says, then resized (Lanczos 3).
+ * Part `box` of an opaque picture as [imageSize, imageSize, 3] bytes of sRGB: cropped first, so that what is kept is
+ * exactly what `box` says, then resized (Lanczos 3).
  */
 export async function resizedSquare(
   picture: Sharp,
@@ -71,8 +71,8 @@ async function bytesOf(picture: Sharp): Promise<Uint8Array> {
 }
 
 /**
- * Part `box` of [height, width, 3] bytes as [side, side, 3], first along rows and then along columns: each result is the mean
- * of the pixels around its centre under a Lanczos window of three lobes, as wide as the reduction asks for.
+ * Part `box` of [height, width, 3] bytes as [side, side, 3], first along rows and then along columns: each result is
+ * the mean of the pixels around its centre under a Lanczos window of three lobes, as wide as the reduction asks for.
  */
 export function lanczos(pixels: Uint8Array, width: number, height: number, box: Rectangle, side: number): Uint8Array {
   const across = windows(width, box.left, box.width, side);
@@ -97,7 +97,9 @@ export function lanczos(pixels: Uint8Array, width: number, height: number, box: 
   return square;
 }
 
-/** For each of `side` results along a line: the first pixel that counts, and the weights from there on, which sum to 1. */
+/**
+ * For each of `side` results along a line: the first pixel that counts, and the weights from there on, which sum to 1.
+ */
 function windows(length: number, start: number, extent: number, side: number) {
   const scale = extent / side;
   const reach = 3 * Math.max(1, scale);

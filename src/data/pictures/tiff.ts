@@ -1,6 +1,6 @@
 /**
- * What a TIFF file holds, by its tags (TIFF 6.0; BigTIFF; Adobe DNG 1.4). The decoder reads more kinds than it reads rightly,
- * and of a camera raw file it takes the thumbnail: those are found here and left out.
+ * What a TIFF file holds, by its tags (TIFF 6.0; BigTIFF; Adobe DNG 1.4). The decoder reads more kinds than it reads
+ * rightly, and of a camera raw file it takes the thumbnail: those are found here and left out.
  */
 
 /** The tags that matter. */
@@ -30,8 +30,8 @@ const MOST_VALUES = 64;
 type Tags = ReadonlyMap<number, readonly number[]>;
 
 /**
- * Why a TIFF file cannot be used, or undefined if nothing speaks against it. What is damaged is left to the decoder, which
- * names the damage.
+ * Why a TIFF file cannot be used, or undefined if nothing speaks against it. What is damaged is left to the decoder,
+ * which names the damage.
  */
 export function tiffTrouble(encoded: Uint8Array): string | undefined {
   const file = new TiffFile(encoded);
@@ -55,7 +55,9 @@ export function tiffTrouble(encoded: Uint8Array): string | undefined {
   return rawTrouble([...pages, ...inner]) ?? thumbnailTrouble(page, inner) ?? sampleTrouble(page);
 }
 
-/** Photometric interpretations of camera raw data (colour filter array, linear raw), and compressions only cameras use. */
+/**
+ * Photometric interpretations of camera raw data (colour filter array, linear raw), and compressions only cameras use.
+ */
 const RAW_PHOTOMETRIC = new Set([32803, 34892]);
 const RAW_COMPRESSION = new Set([32767, 32769, 32770, 34713, 65000, 65535]);
 
@@ -114,7 +116,9 @@ function sampleTrouble(page: Tags): string | undefined {
 }
 
 const YCBCR = 6;
-/** Channels of the photometric interpretations that are decoded rightly: grey of both signs, RGB, palette, CMYK, YCbCr. */
+/**
+ * Channels of the photometric interpretations that are decoded rightly: grey of both signs, RGB, palette, CMYK, YCbCr.
+ */
 const COLOURS: Readonly<Record<number, number>> = { 0: 1, 1: 1, 2: 3, 3: 1, 5: 4, [YCBCR]: 3 };
 const COLOUR_NAMES: Readonly<Record<number, string>> = {
   4: 'a transparency mask',

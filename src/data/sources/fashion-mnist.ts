@@ -1,6 +1,6 @@
 /**
- * Fashion-MNIST (Xiao et al., 1708.07747): 60,000 + 10,000 pictures of clothes, 28x28, grey, in ten classes. Read from the
- * IDX files that Debian's package `dataset-fashion-mnist` installs.
+ * Fashion-MNIST (Xiao et al., 1708.07747): 60,000 + 10,000 pictures of clothes, 28x28, grey, in ten classes. Read from
+ * the IDX files that Debian's package `dataset-fashion-mnist` installs.
  */
 
 import { readFile } from 'node:fs/promises';

@@ -8,7 +8,10 @@ const COUNT = 512;
 /** Faces that no model learns from and no measure uses. */
 const FIRST_FACE = 3_800_000_000;
 
-/** Texts for models of a kind of data: captions of imagined faces, names of clothes, or for other pictures, things of all kinds. */
+/**
+ * Texts for models of a kind of data: captions of imagined faces, names of clothes, or for other pictures, things of
+ * all kinds.
+ */
 export function genericTexts(spec: string): string[] {
   if (spec === 'faces') {
     const faces = facePairs({ seed: 0, count: COUNT, offset: FIRST_FACE });

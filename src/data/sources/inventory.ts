@@ -1,6 +1,6 @@
 /**
- * What a container holds that can be learned from: every entry looked at once, decoded to its last row, and named by a hash
- * of its bytes. An inventory taken before saves the look at whatever has not changed since.
+ * What a container holds that can be learned from: every entry looked at once, decoded to its last row, and named by a
+ * hash of its bytes. An inventory taken before saves the look at whatever has not changed since.
  */
 
 import { createHash } from 'node:crypto';
@@ -97,8 +97,8 @@ export async function takeInventory(container: Container, options: InventoryOpti
 const MOST_LOOKS = 8;
 
 /**
- * Whether a line holds for what is there now. What was left out is looked at again each time: the cause may be gone without a
- * trace in the file (permissions, a busy disk, a limit that was raised).
+ * Whether a line holds for what is there now. What was left out is looked at again each time: the cause may be gone
+ * without a trace in the file (permissions, a busy disk, a limit that was raised).
  */
 function isStill(
   line: InventoryLine | undefined,

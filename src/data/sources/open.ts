@@ -26,7 +26,8 @@ export interface OpenOptions extends InventoryOptions, SelectionOptions {
 }
 
 /**
- * Opens a built-in set (`faces`, `fashion-mnist`), or a folder, archive or table of pictures, each of which is looked at first.
+ * Opens a built-in set (`faces`, `fashion-mnist`), or a folder, archive or table of pictures, each of which is looked
+ * at first.
  * @throws UserError when it cannot be used or holds no usable picture.
  */
 export async function openSource(spec: string, options: OpenOptions): Promise<ImageSource> {

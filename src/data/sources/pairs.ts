@@ -1,4 +1,7 @@
-/** Pictures with captions. Only a compact CLIP may learn from these; the generator's pictures come from `ImageSource` alone. */
+/**
+ * Pictures with captions. Only a compact CLIP may learn from these; the generator's pictures come from `ImageSource`
+ * alone.
+ */
 
 import path from 'node:path';
 import { z } from 'zod';
@@ -44,8 +47,8 @@ export const isPairsFile = (spec: string): boolean => spec.toLowerCase().endsWit
 export const hasPairs = (spec: string): boolean => spec === 'faces' || spec === 'fashion-mnist' || isPairsFile(spec);
 
 /**
- * Open captioned pictures: `faces` (drawn), `fashion-mnist` (class names for pictures of the test split), or a file of lines
- * `{"image": "path", "text": "…"}` or `{"image": "path", "texts": ["…", "…"]}` with paths relative to the file.
+ * Open captioned pictures: `faces` (drawn), `fashion-mnist` (class names for pictures of the test split), or a file of
+ * lines `{"image": "path", "text": "…"}` or `{"image": "path", "texts": ["…", "…"]}` with paths relative to the file.
  * @throws UserError naming the file and line that cannot be used.
  */
 export async function openPairs(spec: string, options: PairOptions): Promise<PairSource> {

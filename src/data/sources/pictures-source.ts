@@ -16,7 +16,9 @@ export interface PicturesOptions {
   readonly maxPixels?: number | undefined;
 }
 
-/** Pictures `pictures` of `container`, as they were when they were looked at: one that has changed since is an error. */
+/**
+ * Pictures `pictures` of `container`, as they were when they were looked at: one that has changed since is an error.
+ */
 export function picturesSource(
   container: Container,
   pictures: readonly Picture[],

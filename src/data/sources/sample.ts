@@ -26,7 +26,8 @@ export function sampleOf(source: ImageSource, { count, seed }: Sample): ImageSou
 }
 
 /**
- * `count` pictures of a built-in set, folder, archive or table. Of files, entries are looked at in random order until enough can be used.
+ * `count` pictures of a built-in set, folder, archive or table. Of files, entries are looked at in random order until
+ * enough can be used.
  * @throws UserError when it cannot be used or holds no usable picture.
  */
 export async function openSample(where: string, sample: Sample, options: OpenOptions): Promise<ImageSource> {

@@ -14,11 +14,14 @@ export interface ImageSource {
   /** A stable name for one picture: its path in the folder, or its number. */
   id(index: number): string;
   /**
-   * What the picture is, whatever it is called: 128 bits, in hex, of a hash of its encoded bytes, or of what it is drawn
-   * from. Known without decoding.
+   * What the picture is, whatever it is called: 128 bits, in hex, of a hash of its encoded bytes, or of what it is
+   * drawn from. Known without decoding.
    */
   contentId(index: number): string;
-  /** The picture as a square of `imageSize` pixels: its middle, or what `crop` keeps. The same arguments give the same bytes. */
+  /**
+   * The picture as a square of `imageSize` pixels: its middle, or what `crop` keeps. The same arguments give the same
+   * bytes.
+   */
   read(index: number, imageSize: number, crop?: Crop): Promise<RgbImage>;
 }
 
@@ -36,7 +39,10 @@ export interface LoadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Reads a whole source into memory: [size, imageSize, imageSize, 3] bytes, in index order. Rejects with the signal's reason when aborted. */
+/**
+ * Reads a whole source into memory: [size, imageSize, imageSize, 3] bytes, in index order. Rejects with the signal's
+ * reason when aborted.
+ */
 export async function loadAll(source: ImageSource, imageSize: number, options: LoadOptions = {}): Promise<Uint8Array> {
   const stride = 3 * imageSize * imageSize;
   const bytes = new Uint8Array(source.size * stride);

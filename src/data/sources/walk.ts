@@ -24,9 +24,10 @@ export interface Listing {
 }
 
 /**
- * Every regular file below `folder`, at any depth. Symbolic links are followed only to places inside the folder, and into a
- * directory once; of a snapshot in a hub's cache also into the blobs of that cache. Runs of this program are left out. What is
- * left out is listed with its reason. Throws a UserError when the folder is missing, not a directory or unreadable.
+ * Every regular file below `folder`, at any depth. Symbolic links are followed only to places inside the folder, and
+ * into a directory once; of a snapshot in a hub's cache also into the blobs of that cache. Runs of this program are
+ * left out. What is left out is listed with its reason. Throws a UserError when the folder is missing, not a directory
+ * or unreadable.
  */
 export async function walkFolder(folder: string): Promise<Listing> {
   const root = await openRoot(folder);

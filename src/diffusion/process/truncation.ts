@@ -3,9 +3,9 @@ import { UserError } from '../../base/errors.ts';
 import { LOG_ZERO } from './log-space.ts';
 
 /**
- * "top-r": ranks the codes of one token by probability and keeps each whose predecessors hold less than `r` of the probability, so
- * the likeliest is always kept and the last one kept is the one that reaches `r`. The probabilities of the others become
- * e^LOG_ZERO, in place; nothing is renormalised. Equal probabilities rank by code index.
+ * "top-r": ranks the codes of one token by probability and keeps each whose predecessors hold less than `r` of the
+ * probability, so the likeliest is always kept and the last one kept is the one that reaches `r`. The probabilities of
+ * the others become e^LOG_ZERO, in place; nothing is renormalised. Equal probabilities rank by code index.
  *
  * @param probabilities p(x_0) of one token, `[K]`.
  * @param logProbs their logarithms.
@@ -48,8 +48,8 @@ const masses = new Float64Array(LAST_BIN + 1);
 const binOf = (logProb: number): number => Math.max(0, Math.min(LAST_BIN, (-logProb * BINS_PER_NAT) | 0));
 
 /**
- * Where the likeliest codes reach r. A histogram finds the bin in which they do, and only what lies in there is sorted: sorting
- * all of a thousand codes would take ten times as long as everything else about a draw.
+ * Where the likeliest codes reach r. A histogram finds the bin in which they do, and only what lies in there is sorted:
+ * sorting all of a thousand codes would take ten times as long as everything else about a draw.
  */
 function topRCut(logProbs: Float32Array, probabilities: Float64Array, r: number): Cut {
   masses.fill(0);

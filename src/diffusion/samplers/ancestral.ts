@@ -6,8 +6,9 @@ import { type DrawRule, reverseChain } from './chain.ts';
 import { defineSampler, type Sampler, type SamplerOptions } from './sampler.ts';
 
 /**
- * Draws x_0 over `steps` exact reverse steps, evenly spaced (all T in the paper), from the prior, one uniform per token and step from stream 'sample'.
- * In float64, because float32 Gumbel noise cuts off the tails of a categorical distribution (arXiv 2409.02908).
+ * Draws x_0 over `steps` exact reverse steps, evenly spaced (all T in the paper), from the prior, one uniform per token
+ * and step from stream 'sample'. In float64, because float32 Gumbel noise cuts off the tails of a categorical
+ * distribution (arXiv 2409.02908).
  */
 export const ancestral: Sampler = (denoise, options) =>
   reverseChain(denoise, options, exactDraw(options.noise), { start: drawPrior(options) });

@@ -1,4 +1,6 @@
-/** Whole chains through the engine against recorded ones: plain, guided and truncated, and with the official shortcut. */
+/**
+ * Whole chains through the engine against recorded ones: plain, guided and truncated, and with the official shortcut.
+ */
 
 import { afterAll, expect, it } from 'vitest';
 import * as z from 'zod';

@@ -74,7 +74,8 @@ export const planOver = (times: readonly number[]): ChainStep[] =>
   times.slice(1).map((to, i) => ({ time: times[i]!, from: times[i]!, to }));
 
 /**
- * The index at which the running sum of non-negative weights passes `uniform` of its total: one draw in proportion to them.
+ * The index at which the running sum of non-negative weights passes `uniform` of its total: one draw in proportion to
+ * them.
  *
  * @throws UserError when they are no weights (NaN or all zero).
  */

@@ -24,8 +24,8 @@ export const sampler = defineSampler({
 });
 
 /**
- * The network gets the times T-1, T-2-skip, ... and at last 0; the posterior is the one-step one at `skip` earlier, or at the
- * same time once that would pass 0.
+ * The network gets the times T-1, T-2-skip, ... and at last 0; the posterior is the one-step one at `skip` earlier, or
+ * at the same time once that would pass 0.
  *
  * @param total T.
  * @param skip times left out between two steps, from 0.

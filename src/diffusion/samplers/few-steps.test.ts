@@ -1,4 +1,7 @@
-/** The samplers for few steps: what is exact is checked against enumeration, what is claimed of the share of masks by counting. */
+/**
+ * The samplers for few steps: what is exact is checked against enumeration, what is claimed of the share of masks by
+ * counting.
+ */
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

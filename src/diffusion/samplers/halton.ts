@@ -1,6 +1,6 @@
 /**
- * Tokens revealed in a low-discrepancy order (Besnier et al., arXiv 2503.17076): the next ones lie far from each other and from
- * those that are known, so that what one step draws at once depends on each other as little as can be.
+ * Tokens revealed in a low-discrepancy order (Besnier et al., arXiv 2503.17076): the next ones lie far from each other
+ * and from those that are known, so that what one step draws at once depends on each other as little as can be.
  */
 import { UserError } from '../../base/errors.ts';
 import { uniforms } from '../../random/noise.ts';

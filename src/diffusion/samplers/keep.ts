@@ -6,8 +6,9 @@ import { marginal, type Schedule } from '../process/schedule.ts';
 import type { Denoiser, Sampler, SamplerOptions } from './sampler.ts';
 
 /**
- * A sampler that draws as `sampler` does, and loses none of the known codes. The network is given them at every step, and its prediction
- * for their places is certain, so that whenever the sampler draws there, it draws them; they are put back into what it reports and returns.
+ * A sampler that draws as `sampler` does, and loses none of the known codes. The network is given them at every step,
+ * and its prediction for their places is certain, so that whenever the sampler draws there, it draws them; they are put
+ * back into what it reports and returns.
  * @param known codes that stay, K where a code is to be drawn, `[batch, tokens]`.
  */
 export function keeping(sampler: Sampler, known: Int32Array): Sampler {
@@ -36,8 +37,8 @@ export function keeping(sampler: Sampler, known: Int32Array): Sampler {
 }
 
 /**
- * The codes of a picture that the forward process has not masked after the schedule's last time, K elsewhere, `[batch, tokens]`: each
- * picture of the batch loses others, by its own sample index alone (stream 'sample.start').
+ * The codes of a picture that the forward process has not masked after the schedule's last time, K elsewhere,
+ * `[batch, tokens]`: each picture of the batch loses others, by its own sample index alone (stream 'sample.start').
  * @param codes of one picture, `[tokens]`.
  */
 export function unmaskedCodes(

@@ -85,7 +85,9 @@ export function sharpened(logProbs: ArrayLike<number>, score: number, weight: nu
   return powered.map((value) => clampLog(value - normalizer));
 }
 
-/** What the draw of positions may choose from: scores where a token is still masked, 0 elsewhere; alike if all are 0. */
+/**
+ * What the draw of positions may choose from: scores where a token is still masked, 0 elsewhere; alike if all are 0.
+ */
 export function selectableScores(scores: ArrayLike<number>, isMasked: (position: number) => boolean): Float64Array {
   const flat = Float64Array.from(scores).reduce((sum, s) => sum + s, 0) < 1e-6 ? 1 : 0;
   return Float64Array.from(scores, (score, i) => (isMasked(i) ? score + flat : 0));

@@ -1,6 +1,7 @@
 /**
- * A corrector (ReMDM, Wang et al., arXiv 2503.00307): revealed tokens are masked again with a small probability σ, and so drawn
- * anew in the light of the others; as many more are revealed, so that the share of masks at each time stays what it was.
+ * A corrector (ReMDM, Wang et al., arXiv 2503.00307): revealed tokens are masked again with a small probability σ, and
+ * so drawn anew in the light of the others; as many more are revealed, so that the share of masks at each time stays
+ * what it was.
  */
 import * as z from 'zod';
 import { uniforms } from '../../random/noise.ts';
@@ -49,8 +50,8 @@ export interface Remasking {
 }
 
 /**
- * The share of masks goes from 1 − a_t to (1 − a_t)(1 − reveal) + a_t σ = 1 − a_s for every σ within its bound, which is why the
- * network sees at each time what it was trained on.
+ * The share of masks goes from 1 − a_t to (1 − a_t)(1 − reveal) + a_t σ = 1 − a_s for every σ within its bound, which
+ * is why the network sees at each time what it was trained on.
  */
 export function remasking(revealed: { readonly from: number; readonly to: number }, cap: number): Remasking {
   const { from, to } = revealed;

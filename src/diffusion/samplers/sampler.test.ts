@@ -14,7 +14,10 @@ import type { Denoiser, SamplerOptions, SamplerProgress } from './sampler.ts';
 
 /** Replacement is common here, so that revision of visible codes matters. */
 const schedule = maskReplaceSchedule({ steps: 6, codes: 3, alphaBarEnd: 0.02, gammaBarEnd: 0.9 });
-/** Where chains start: the reference from masks alone; ours from the prior, in which (1 − 0.02 − 0.9) of the mass was spread over codes. */
+/**
+ * Where chains start: the reference from masks alone; ours from the prior, in which (1 − 0.02 − 0.9) of the mass was
+ * spread over codes.
+ */
 const prior = [0.08 / 3, 0.08 / 3, 0.08 / 3, 0.9].map((p) => p / 0.98);
 const samplers = {
   ancestral: { sampler: ancestral, start: prior },

@@ -71,8 +71,8 @@ export interface SamplerDefinition<Shape extends z.core.$ZodLooseShape> {
   /** Whether it draws from the model's distribution, for the table of docs/samplers.md. */
   readonly exact: string;
   /**
-   * Its own settings, each with a description and a default. They lie flat in `sampling` of a recipe, in front of `steps`;
-   * samplers that share a setting share the schema.
+   * Its own settings, each with a description and a default. They lie flat in `sampling` of a recipe, in front of
+   * `steps`; samplers that share a setting share the schema.
    */
   readonly settings: Shape;
   /** The fewest and the most steps it can take; from 1 to T by default. */

@@ -29,8 +29,9 @@ export const sampler = defineSampler({
 });
 
 /**
- * Exact steps at chosen times: evenly spaced, or so that the share of masks falls as cos(π i / 2 steps) from the prior's to 0, as in
- * MaskGIT (arXiv 2202.04200): few tokens are revealed while nothing is known yet, many once the rest follows.
+ * Exact steps at chosen times: evenly spaced, or so that the share of masks falls as cos(π i / 2 steps) from the
+ * prior's to 0, as in MaskGIT (arXiv 2202.04200): few tokens are revealed while nothing is known yet, many once the
+ * rest follows.
  *
  * @throws UserError unless `steps` is a whole number in 1 .. T.
  */

@@ -1,7 +1,8 @@
 /**
- * Elementwise programs on the CPU, fused: each group of arrays that belong together is read and written once, by one loop that
- * overwrites what it read (`simd.ts`); single numbers are computed in float64. An optimiser's update takes some twenty operators, each
- * a pass over memory; fused it is one pass, needs no second buffer, and hands nothing back across the border of the runtime.
+ * Elementwise programs on the CPU, fused: each group of arrays that belong together is read and written once, by one
+ * loop that overwrites what it read (`simd.ts`); single numbers are computed in float64. An optimiser's update takes
+ * some twenty operators, each a pass over memory; fused it is one pass, needs no second buffer, and hands nothing back
+ * across the border of the runtime.
  */
 
 import { sizeOf } from '../../base/ndarray.ts';
@@ -87,8 +88,8 @@ export function fuse(program: Program): FusedPlan | undefined {
 }
 
 /**
- * Cut the elementwise update of state off the end of a program: the optimiser behind a backward pass. What the update reads of the
- * rest, gradients and single numbers, becomes outputs of the core.
+ * Cut the elementwise update of state off the end of a program: the optimiser behind a backward pass. What the update
+ * reads of the rest, gradients and single numbers, becomes outputs of the core.
  * @returns undefined if nothing in the program updates state so.
  */
 export function splitUpdate(program: Program): SplitProgram | undefined {
@@ -139,7 +140,9 @@ function updatesIn(program: Program): ReadonlySet<Tensor> {
   return found;
 }
 
-/** Whether a tensor is arithmetic on one array and numbers: a scaled or squared gradient is computed where it is used. */
+/**
+ * Whether a tensor is arithmetic on one array and numbers: a scaled or squared gradient is computed where it is used.
+ */
 function isAlong({ node }: Tensor): boolean {
   return isArithmetic(node) && new Set(node.inputs.filter((x) => !isScalar(x))).size === 1;
 }

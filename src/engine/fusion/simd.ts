@@ -1,7 +1,7 @@
 /**
- * Fused loops as WebAssembly, four float32 at a time. The arrays stay where they are: block by block they are copied into a memory
- * small enough for the processor's cache, computed on there, and copied back. Against the same loop in JavaScript, which has no SIMD
- * and computes in float64, that takes a third of the time.
+ * Fused loops as WebAssembly, four float32 at a time. The arrays stay where they are: block by block they are copied
+ * into a memory small enough for the processor's cache, computed on there, and copied back. Against the same loop in
+ * JavaScript, which has no SIMD and computes in float64, that takes a third of the time.
  */
 
 import type { FusedLoop, LoopOp, LoopOperand } from './fuse.ts';

@@ -1,6 +1,6 @@
 /**
- * What programs need in memory on the CPU, read off their graphs before anything runs. The engine computes it for each program it
- * compiles; training computes it for programs that it may compile.
+ * What programs need in memory on the CPU, read off their graphs before anything runs. The engine computes it for each
+ * program it compiles; training computes it for programs that it may compile.
  */
 
 import { bytes, type Program, schedule } from '../../graph/index.ts';
@@ -12,7 +12,10 @@ import { isState, STATE } from '../state-paths.ts';
 
 /** What one program needs, in bytes. */
 export interface ProgramNeeds {
-  /** By path: state it reads or writes, with its second buffer where it has one, and gradients on their way to a fused update. */
+  /**
+   * By path: state it reads or writes, with its second buffer where it has one, and gradients on their way to a fused
+   * update.
+   */
   readonly state: Readonly<Record<string, number>>;
   /** Intermediate values at their peak. */
   readonly activations: number;
@@ -80,7 +83,10 @@ export const plannedFootprint = (programs: readonly PlannedProgram[]): Footprint
     }),
   );
 
-/** The worker with ONNX Runtime loaded (docs/performance.md), and the thread that starts it (`thread-host.ts`), as measured. */
+/**
+ * The worker with ONNX Runtime loaded (docs/performance.md), and the thread that starts it (`thread-host.ts`), as
+ * measured.
+ */
 const ENGINE = 45e6 + 12e6;
 /** A node in a session, with its trace, as measured. */
 const NODE = 8e3;
@@ -88,7 +94,9 @@ const NODE = 8e3;
 const CONSTANT_COPIES = 3;
 /** V8 collects what lies outside its heap at about this much. */
 const COLLECTED_BY_V8 = 64 * 2 ** 20;
-/** A batch that is being run, the next that is being drawn, both as they cross to the worker, and one to be collected. */
+/**
+ * A batch that is being run, the next that is being drawn, both as they cross to the worker, and one to be collected.
+ */
 const FEED_COPIES = 5;
 
 /** Parameters, which leave the worker at the end: as it holds them, and as files have them. */

@@ -7,7 +7,10 @@ import { runInNewContext } from 'node:vm';
 /** Bytes that the process holds in memory now. */
 export const residentBytes = (): number => fromStatus('VmRSS') ?? process.memoryUsage.rss();
 
-/** The most it has ever held. Where the kernel does not say, Node does; that may count what was there before this program. */
+/**
+ * The most it has ever held. Where the kernel does not say, Node does; that may count what was there before this
+ * program.
+ */
 export const peakResidentBytes = (): number => fromStatus('VmHWM') ?? 1024 * process.resourceUsage().maxRSS;
 
 function fromStatus(field: string): number | undefined {

@@ -20,9 +20,9 @@ interface Block {
 }
 
 /**
- * Bytes of all buffers at the worst moment. ONNX Runtime decides before it runs: a value takes the buffer of a dead value of the same
- * shape and type where there is one, and such a buffer is held from its first value to its last, also in between. The caller's
- * buffers take the outputs. Operators that write over their operand are not counted on.
+ * Bytes of all buffers at the worst moment. ONNX Runtime decides before it runs: a value takes the buffer of a dead
+ * value of the same shape and type where there is one, and such a buffer is held from its first value to its last, also
+ * in between. The caller's buffers take the outputs. Operators that write over their operand are not counted on.
  */
 export function bufferPeak(program: Program): number {
   const nodes = executionOrder(program);

@@ -1,10 +1,11 @@
 /**
- * Runs a session on the CPU into buffers of the caller's, without the copy of every output that ONNX Runtime for Node (1.30) makes on its
- * way out, also of those that it has just written into such buffers. For gradients that copy takes as much memory as the weights
- * (docs/performance.md).
+ * Runs a session on the CPU into buffers of the caller's, without the copy of every output that ONNX Runtime for Node
+ * (1.30) makes on its way out, also of those that it has just written into such buffers. For gradients that copy takes
+ * as much memory as the weights (docs/performance.md).
  *
- * The first output of such a program is an empty sequence (`WriteOptions.emptySequence`). All outputs are written before the first one is handed
- * over; at the sequence the binding, which knows only tensors, gives up, and so copies nothing.
+ * The first output of such a program is an empty sequence (`WriteOptions.emptySequence`). All outputs are written
+ * before the first one is handed over; at the sequence the binding, which knows only tensors, gives up, and so copies
+ * nothing.
  */
 
 import type { InferenceSession, Tensor } from 'onnxruntime-node';

@@ -1,4 +1,7 @@
-/** `after` spelled out for a runtime that orders nodes by their operands alone (`scheduling.ts`): a zero made of what comes first. */
+/**
+ * `after` spelled out for a runtime that orders nodes by their operands alone (`scheduling.ts`): a zero made of what
+ * comes first.
+ */
 
 import {
   add,

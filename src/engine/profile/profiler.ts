@@ -1,6 +1,6 @@
 /**
- * The profile of a piece of work over all its engines: what the host waited for, what each run took, and within the runs every
- * operator, on one clock, in the format that chrome://tracing and Perfetto read.
+ * The profile of a piece of work over all its engines: what the host waited for, what each run took, and within the
+ * runs every operator, on one clock, in the format that chrome://tracing and Perfetto read.
  */
 
 import fs from 'node:fs';

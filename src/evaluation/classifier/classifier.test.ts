@@ -1,4 +1,7 @@
-/** The classifier learns what is there to learn, says so only on pictures it has not seen, and comes back from its file as it was. */
+/**
+ * The classifier learns what is there to learn, says so only on pictures it has not seen, and comes back from its file
+ * as it was.
+ */
 
 import fs from 'node:fs';
 import os from 'node:os';

@@ -1,4 +1,6 @@
-/** A trained classifier: what pictures show, with probabilities, and features for distances between sets of pictures. */
+/**
+ * A trained classifier: what pictures show, with probabilities, and features for distances between sets of pictures.
+ */
 
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';

@@ -89,7 +89,9 @@ export interface Request {
   readonly asked: Readonly<Record<string, string>>;
 }
 
-/** Prompts for faces nobody has seen: the background and two more attributes, chosen at random among those the face has. */
+/**
+ * Prompts for faces nobody has seen: the background and two more attributes, chosen at random among those the face has.
+ */
 export function faceRequests(count: number): Request[] {
   return Array.from({ length: count }, (_, i) => requestFor(faceAttributes(0, CLASSIFIER_FACES.ask + i), i));
 }
@@ -126,7 +128,10 @@ function colorWord<C extends HairColor | FabricColor>(table: Readonly<Record<C, 
   return own ?? table[color][0]!;
 }
 
-/** For each request the share of its attributes that the classifier recognises, [requests]; `pixels` [requests, size, size, 3]. */
+/**
+ * For each request the share of its attributes that the classifier recognises, [requests]; `pixels`
+ * [requests, size, size, 3].
+ */
 export async function recognisedShares(
   { classifier }: FaceClassifier,
   requests: readonly Request[],

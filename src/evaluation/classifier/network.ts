@@ -1,4 +1,7 @@
-/** The classifier's network: a small convolutional trunk and a softmax head for each attribute. It knows nothing of CLIP or of the generator. */
+/**
+ * The classifier's network: a small convolutional trunk and a softmax head for each attribute. It knows nothing of CLIP
+ * or of the generator.
+ */
 
 import type { Tensor } from '../../graph/index.ts';
 import * as g from '../../graph/index.ts';

@@ -1,4 +1,7 @@
-/** Training the classifier: cross-entropy of every head on pictures that are moved, and mirrored where that changes nothing they show. */
+/**
+ * Training the classifier: cross-entropy of every head on pictures that are moved, and mirrored where that changes
+ * nothing they show.
+ */
 
 import { UserError } from '../../base/errors.ts';
 import { float32, int32, type NDArray, scalar } from '../../base/ndarray.ts';
@@ -41,7 +44,8 @@ const CLIP_NORM = 1;
 const WARMUP = 50;
 
 /**
- * Train a classifier: a pure function of pictures, labels, configuration and settings. It leaves the rest of the engine's state alone.
+ * Train a classifier: a pure function of pictures, labels, configuration and settings. It leaves the rest of the
+ * engine's state alone.
  * @throws UserError if a label is missing or names no class. Rejects with the signal's reason when aborted.
  */
 export async function trainClassifier(
@@ -117,7 +121,10 @@ function trainingProgram(config: ClassifierConfig, batch: number): g.Program {
   });
 }
 
-/** Pictures `rows` as planes [rows, 3, size, size] in [-1, 1], each moved and mirrored as the step has it; borders are repeated. */
+/**
+ * Pictures `rows` as planes [rows, 3, size, size] in [-1, 1], each moved and mirrored as the step has it; borders are
+ * repeated.
+ */
 function movedPlanes(
   pixels: Uint8Array,
   rows: Int32Array,

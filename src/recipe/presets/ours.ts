@@ -38,7 +38,10 @@ export const nano = {
   sampling: { sampler: 'strided', placement: 'cosine', steps: 12 },
 } satisfies RecipeInput;
 
-/** What `clipvq demo` trains, with the CLIP that is shipped: 64x64 pixels in 16x16 codes of 256, folded 2x2, seven minutes on two cores. */
+/**
+ * What `clipvq demo` trains, with the CLIP that is shipped: 64x64 pixels in 16x16 codes of 256, folded 2x2, seven
+ * minutes on two cores.
+ */
 export const demo = {
   ...nano,
   preset: 'demo',
@@ -93,7 +96,10 @@ export const base = {
   },
 } satisfies RecipeInput;
 
-/** Fashion-MNIST (docs/fashion.md): `nano` at half the side, since the pictures have 28 pixels, and longer: 20 minutes on two busy cores. */
+/**
+ * Fashion-MNIST (docs/fashion.md): `nano` at half the side, since the pictures have 28 pixels, and longer: 20 minutes
+ * on two busy cores.
+ */
 export const fashion = {
   ...nano,
   preset: 'fashion',

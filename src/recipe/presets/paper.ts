@@ -1,6 +1,6 @@
 /**
- * The paper's presets (arXiv 2403.14944 and its published configuration), not to be tuned. docs/paper.md says where each
- * number comes from and what the publications leave open. They list what differs from the schema's defaults.
+ * The paper's presets (arXiv 2403.14944 and its published configuration), not to be tuned. docs/paper.md says where
+ * each number comes from and what the publications leave open. They list what differs from the schema's defaults.
  */
 
 import type { RecipeInput } from '../schema.ts';
@@ -69,8 +69,8 @@ const DIFFUSION = {
 } satisfies RecipeInput['diffusion'];
 
 /**
- * Faces: α 0.5, s 1.2. The first stage never drops the condition; the second one does, and so learns guidance. Weeks on a GPU: the
- * authors' length, which nobody has trained with this program (docs/scale.md has the time of a step).
+ * Faces: α 0.5, s 1.2. The first stage never drops the condition; the second one does, and so learns guidance. Weeks on
+ * a GPU: the authors' length, which nobody has trained with this program (docs/scale.md has the time of a step).
  */
 export const ffhq256 = {
   preset: 'ffhq-256',

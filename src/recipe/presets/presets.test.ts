@@ -1,4 +1,6 @@
-/** The paper's presets are the paper's: sizes, schedules, and the learning-rate regimes of the published configuration. */
+/**
+ * The paper's presets are the paper's: sizes, schedules, and the learning-rate regimes of the published configuration.
+ */
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { onJsonFixture } from '../../../test/support/fixtures.ts';

@@ -1,4 +1,6 @@
-/** Encoded pictures where they lie: files of a folder, entries of an archive, rows of a table. All are read by number. */
+/**
+ * Encoded pictures where they lie: files of a folder, entries of an archive, rows of a table. All are read by number.
+ */
 
 import { type FileHandle, stat } from 'node:fs/promises';
 import { openRegularHandle } from '../../../checkpoint/regular-file.ts';
@@ -10,7 +12,10 @@ export interface Rejected {
   readonly reason: string;
 }
 
-/** Encoded pictures in a fixed order, with random access. Nothing in it says what is in a picture: no captions, no labels. */
+/**
+ * Encoded pictures in a fixed order, with random access. Nothing in it says what is in a picture: no captions, no
+ * labels.
+ */
 export interface Container {
   /** What messages call it: the path that the user gave. */
   readonly path: string;
@@ -24,7 +29,8 @@ export interface Container {
    */
   read(index: number): Promise<Uint8Array>;
   /**
-   * The first `HEAD` bytes of entry `index`, or all where it is shorter: enough to tell what it is, without reading the rest.
+   * The first `HEAD` bytes of entry `index`, or all where it is shorter: enough to tell what it is, without reading the
+   * rest.
    * @throws UserError as `read` does.
    */
   head(index: number): Promise<Uint8Array>;
@@ -77,7 +83,8 @@ export const tooLarge = (bytes: number): string =>
   `${(bytes / 2 ** 30).toFixed(1)} GiB is more than the limit of ${maxEntryBytes / 2 ** 30} GiB`;
 
 /**
- * Entries by name, in code unit order, of each name the last: that is what unpacking would leave. The others are listed.
+ * Entries by name, in code unit order, of each name the last: that is what unpacking would leave. The others are
+ * listed.
  */
 export function distinct<T extends { readonly name: string }>(
   entries: readonly T[],

@@ -10,8 +10,8 @@ import { openTar } from './tar.ts';
 import { looksLikeTar } from './tar-header.ts';
 
 /**
- * Open a folder, a zip or tar archive, or a Parquet file. Archives and tables inside a folder (shards) are opened too; their
- * entries are named `shard.tar/entry`.
+ * Open a folder, a zip or tar archive, or a Parquet file. Archives and tables inside a folder (shards) are opened too;
+ * their entries are named `shard.tar/entry`.
  * @throws UserError if there is nothing at the path, or nothing of these.
  */
 export async function openContainer(where: string): Promise<Container> {

@@ -17,7 +17,9 @@ export const isExtensionType = (type: string): boolean => 'LKxgX'.includes(type)
 
 export const isEmpty = (header: Uint8Array): boolean => header.every((byte) => byte === 0);
 
-/** What the contents of an extended header say. Global attributes ('g') hold comments; only those of one file name it. */
+/**
+ * What the contents of an extended header say. Global attributes ('g') hold comments; only those of one file name it.
+ */
 export function extensionOf(type: string, bytes: Uint8Array): Extension {
   if (type === 'L') return { name: nameFrom(upToZero(bytes)) };
   if (type !== 'x' && type !== 'X') return {};

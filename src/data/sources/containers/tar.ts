@@ -1,6 +1,6 @@
 /**
- * A tar archive, WebDataset's shards included, read in place: its headers are walked once, then each file is read at its
- * offset. Our own reader, because the libraries stream from front to back, and pictures are wanted in any order.
+ * A tar archive, WebDataset's shards included, read in place: its headers are walked once, then each file is read at
+ * its offset. Our own reader, because the libraries stream from front to back, and pictures are wanted in any order.
  */
 
 import type { FileHandle } from 'node:fs/promises';
@@ -41,8 +41,8 @@ interface Member {
 }
 
 /**
- * Open an uncompressed tar archive (ustar, GNU or pax). Of WebDataset's samples (`key.jpg`, `key.txt`, `key.json`, …) only
- * the pictures are entries; links, sparse files and what lies behind the end are listed.
+ * Open an uncompressed tar archive (ustar, GNU or pax). Of WebDataset's samples (`key.jpg`, `key.txt`, `key.json`, …)
+ * only the pictures are entries; links, sparse files and what lies behind the end are listed.
  * @throws UserError if it is damaged or cut off.
  */
 export async function openTar(file: string): Promise<Container> {

@@ -1,4 +1,7 @@
-/** What one face looks like: a complete record, chosen by us and handed to DiceBear piece by piece, so that drawn equals recorded. */
+/**
+ * What one face looks like: a complete record, chosen by us and handed to DiceBear piece by piece, so that drawn equals
+ * recorded.
+ */
 import { type Draws, drawsOf, keysOf } from './draws.ts';
 import {
   type Background,
@@ -115,8 +118,8 @@ export interface FaceAttributes {
 }
 
 /**
- * Whom most viewers would take a haircut for: avatars have no sex, but captions say "woman" and "man". A beard goes with long hair only now
- * and then, and with a hijab never.
+ * Whom most viewers would take a haircut for: avatars have no sex, but captions say "woman" and "man". A beard goes
+ * with long hair only now and then, and with a hijab never.
  */
 export function hairReadsAs(style: HairStyle): 'woman' | 'man' | 'either' {
   if (style in longHairStyles) return 'woman';

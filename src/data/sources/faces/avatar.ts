@@ -4,7 +4,10 @@ import { createAvatar, type Result } from '@dicebear/core';
 import type { FaceAttributes } from './attributes.ts';
 import { backgrounds, fabricColors, hairColors, skins } from './palette.ts';
 
-/** The DiceBear avatar of a record; its `toJson().extra` names what was drawn. Every choice is ours, none is left to DiceBear's own seed. */
+/**
+ * The DiceBear avatar of a record; its `toJson().extra` names what was drawn. Every choice is ours, none is left to
+ * DiceBear's own seed.
+ */
 export function avatarOf(face: FaceAttributes, imageSize: number): Result {
   const { head, eyewear, facialHair, clothes } = face;
   return createAvatar(avataaars, {

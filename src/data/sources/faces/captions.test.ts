@@ -1,6 +1,6 @@
 /**
- * Captions read back by a grammar of this file's own and held against DiceBear's report of the drawing: every word must be known, every claim
- * true, and every colour must belong to the thing it stands beside.
+ * Captions read back by a grammar of this file's own and held against DiceBear's report of the drawing: every word must
+ * be known, every claim true, and every colour must belong to the thing it stands beside.
  */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type FaceAttributes, faceAttributes } from './attributes.ts';

@@ -32,7 +32,10 @@ const backdrops = [
   'in front of a {c} wall',
 ];
 
-/** A caption of 1 to 6 attributes of a face; `wording` picks which ones and how they are said. The same arguments give the same text. */
+/**
+ * A caption of 1 to 6 attributes of a face; `wording` picks which ones and how they are said. The same arguments give
+ * the same text.
+ */
 export function captionOf(face: FaceAttributes, wording: number): string {
   return composeCaption(face, drawsOf({ seed: wording, stream: 'faces.captions', step: 0 }, 0));
 }

@@ -1,4 +1,6 @@
-/** Drawn equals recorded: attributes against DiceBear's own report, backgrounds against pixels, all of it reproducible. */
+/**
+ * Drawn equals recorded: attributes against DiceBear's own report, backgrounds against pixels, all of it reproducible.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { faceAttributes } from './attributes.ts';

@@ -18,7 +18,10 @@ const topicWeights = {
 export type Topic = keyof typeof topicWeights;
 
 export interface Phrase {
-  /** `adjective` goes before the noun, `after` behind it; `with` is something one has, `wearing` something one wears, `backdrop` a bare colour. */
+  /**
+   * `adjective` goes before the noun, `after` behind it; `with` is something one has, `wearing` something one wears,
+   * `backdrop` a bare colour.
+   */
   readonly role: 'adjective' | 'after' | 'with' | 'wearing' | 'backdrop';
   readonly text: string;
 }
@@ -101,7 +104,9 @@ export function factOf(topic: Topic, face: FaceAttributes, draws: Draws): string
   }
 }
 
-/** What to call the person. Avatars have no sex: beards and cuts are read as most viewers would, the rest stays open. */
+/**
+ * What to call the person. Avatars have no sex: beards and cuts are read as most viewers would, the rest stays open.
+ */
 export function nounFor(face: FaceAttributes, draws: Draws): string {
   const { head, facialHair } = face;
   if (draws.chance(0.25)) return draws.pick(anyone);
