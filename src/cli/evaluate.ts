@@ -1,7 +1,8 @@
 /** `clipvq evaluate`: numbers for a trained model. */
 
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { mapConcurrently } from '../base/concurrency.ts';
+import { UserError } from '../base/errors.ts';
 import { clipScore } from '../evaluation/clip-score.ts';
 import { reconstructionQuality } from '../evaluation/reconstruction.ts';
 import { Generator } from '../generation/generator.ts';
@@ -12,6 +13,7 @@ import { type CommonOptions, engineOptions, hiddenOption, whole, withClip, withC
 import { interruptSignal, note, printResult } from './output.ts';
 import { ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
+import { type Protocol, protocols, underProtocol, writeReport } from './report.ts';
 
 interface EvaluateOptions extends CommonOptions {
   readonly model: string;
@@ -23,6 +25,13 @@ interface EvaluateOptions extends CommonOptions {
   /** The former name of `count`. */
   readonly number?: number;
   readonly seed: number;
+  readonly report?: string;
+  readonly judge?: string;
+  readonly lpips?: string;
+  readonly bestOf?: number;
+  readonly trainingPictures: number;
+  readonly protocol?: Protocol;
+  readonly offline?: boolean;
 }
 
 export function evaluateCommand(): Command {
@@ -34,11 +43,27 @@ export function evaluateCommand(): Command {
     .option('--prompts <file>', 'prompts to score, one a line (default, for faces only: the eight of the demo)')
     .option('-n, --count <n>', 'pictures a prompt (default: 4)', whole(1))
     .addOption(hiddenOption('--number <n>', whole(1)))
-    .option('--seed <n>', 'seed of the first picture of a prompt', whole(0), 0);
+    .option('--seed <n>', 'seed of the first picture of a prompt', whole(0), 0)
+    .option(
+      '--report <dir>',
+      'measure everything, with 95 % intervals, and write report.html and report.json: also SSIM, distances to real pictures, precision and recall, copies',
+    )
+    .option('--judge <clip>', 'with --report: another CLIP (folder or hub name) that scores, having had no part in it')
+    .option('--lpips <dir>', 'with --report: a folder with weights of LPIPS (alex, squeeze or vgg)')
+    .option('--best-of <n>', 'with --report: draw n candidates for each picture; scores with and without', whole(1))
+    .option('--training-pictures <n>', 'with --report: so many are searched for copies', whole(1), 2000)
+    .addOption(
+      new Option(
+        '--protocol <name>',
+        'with --report: the paper\'s: ffhq (best of 16, "a photograph of …") or coco (one picture a caption), on the prompts of --prompts',
+      ).choices([...protocols]),
+    )
+    .option('--offline', 'fetch no CLIP: use what is in the cache (also HF_HUB_OFFLINE=1)');
   return withCommon(withClip(command)).action(evaluate);
 }
 
 async function evaluate(options: EvaluateOptions): Promise<void> {
+  refuseWithoutReport(options);
   const run = RunDirectory.open(options.model);
   const { settings } = run;
   const count = options.count ?? options.number ?? 4;
@@ -46,7 +71,11 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
     options.prompts !== undefined ? readPrompts(options.prompts) : settings.data === 'faces' ? facePrompts : [];
   const signal = interruptSignal();
   const display = new ProgressDisplay();
-  const generator = await Generator.load(options.model, { ...engineOptions(options), clip: options.clip });
+  const generator = await Generator.load(options.model, {
+    ...engineOptions(options),
+    clip: options.clip,
+    offline: options.offline,
+  });
   try {
     const { source, crop, caution } = await openMeasuring(run, options.data, {
       count: options.pictures,
@@ -55,6 +84,22 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
     });
     if (caution !== undefined) note(caution);
     const images = await mapConcurrently(source.size, signal, (i) => source.read(i, settings.recipe.imageSize, crop));
+    if (options.report !== undefined) {
+      const prefix = generator.recipe.sampling.promptPrefix;
+      const given = { ...options, count };
+      const set = underProtocol(given, prompts, { hasOwnPrompts: options.prompts !== undefined, prefix });
+      const evaluated = {
+        run,
+        generator,
+        images,
+        areUnseen: caution === undefined,
+        prompts: set.prompts,
+        signal,
+        display,
+      };
+      await writeReport(evaluated, { ...given, ...set, report: options.report, engineOptions: engineOptions(options) });
+      return;
+    }
     const reconstruction = await reconstructionQuality(generator, images, settings.recipe.tokenizer.codes);
     const { seed } = options;
     const score = prompts.length > 0 ? await scored(generator, prompts, { seed, count }, display, signal) : undefined;
@@ -79,6 +124,14 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   } finally {
     await generator.close();
   }
+}
+
+/** @throws UserError where an option has no effect without `--report`. */
+function refuseWithoutReport({ report, judge, lpips, bestOf, protocol }: EvaluateOptions): void {
+  if (report !== undefined) return;
+  const given = Object.entries({ '--judge': judge, '--lpips': lpips, '--best-of': bestOf, '--protocol': protocol });
+  const name = given.find(([, value]) => value !== undefined)?.[0];
+  if (name !== undefined) throw new UserError(`${name} is part of the report: add --report <dir>`);
 }
 
 async function scored(

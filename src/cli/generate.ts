@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { Interrupted, UserError } from '../base/errors.ts';
 import type { Knowledge } from '../clip/knowledge.ts';
+import { shippedModel } from '../clip/shipped.ts';
 import {
   type Condition,
   type EngineOptions,
@@ -25,7 +26,7 @@ import { samplingOf, withSampling } from './sampling-options.ts';
 import { type Axis, sweepAxis, sweptSheet } from './sweep.ts';
 
 interface GenerateCommandOptions extends CommonOptions, ProfileOptions, EditOptions {
-  readonly model: string;
+  readonly model?: string;
   readonly clip?: string;
   readonly prompts?: string;
   readonly count?: number;
@@ -42,7 +43,7 @@ export function generateCommand(): Command {
   const command = new Command('generate')
     .description('make pictures for prompts')
     .argument('[prompts...]', 'what to make, one prompt an argument')
-    .requiredOption('--model <dir>', 'a run directory')
+    .option('--model <dir>', 'a run directory (default: the model of drawn faces that is shipped)')
     .option('--prompts <file>', 'read prompts from a file, one a line; lines that begin with # are comments')
     .option('-n, --count <n>', 'pictures a prompt (default: 1)', whole(1))
     .addOption(hiddenOption('--number <n>', whole(1)))
@@ -89,12 +90,9 @@ async function generateWith(
 ): Promise<void> {
   const { json = false, seed, negative, bestOf, sweep } = options;
   const signal = interruptSignal();
-  const { conditions, start: from } = await readEdits(
-    prompts,
-    options,
-    RunDirectory.open(options.model).settings.recipe,
-  );
-  const generator = await Generator.load(options.model, { ...engine, clip: options.clip });
+  const { model = shippedModel() } = options;
+  const { conditions, start: from } = await readEdits(prompts, options, RunDirectory.open(model).settings.recipe);
+  const generator = await Generator.load(model, { ...engine, clip: options.clip });
   try {
     const drawing = { count, seed, negative, bestOf, start: from, ...samplingOf(options), signal };
     if (sweep) return await writeSweep(generator, conditions, sweep, drawing, { write, display, json });

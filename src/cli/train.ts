@@ -24,12 +24,14 @@ import { type StageName, stageNames, stages, stagesOf } from '../training/stages
 import { filesIn } from '../vqgan/lpips-weights.ts';
 import { recipeOf } from './choose-recipe.ts';
 import { estimateLines } from './estimate.ts';
+import { facePrompts } from './face-prompts.ts';
 import { checkAccumulate, checkLimit, checkMemory, type MemoryOptions } from './memory.ts';
 import { assignment, between, type CommonOptions, engineOptions, memorySize, whole, withCommon } from './options.ts';
 import { interruptSignal, note, printResult } from './output.ts';
 import { pictureSettings } from './picture-options.ts';
 import { type ProfileOptions, profiled, withProfile } from './profile.ts';
 import { duration, ProgressDisplay } from './progress.ts';
+import { readPrompts } from './prompts.ts';
 import { openResumed } from './resume.ts';
 import { checkLengths, fitted, type LengthOptions } from './run-length.ts';
 import { checkClipStage, fewPictures } from './sense.ts';
@@ -49,6 +51,7 @@ interface TrainCommandOptions extends CommonOptions, ProfileOptions, MemoryOptio
   readonly seed?: number;
   readonly checkpointEvery: number;
   readonly hashEvery?: number;
+  readonly sheets?: string | true;
   readonly estimate?: boolean;
   readonly lpips?: string;
   readonly offline?: boolean;
@@ -96,6 +99,10 @@ export function trainCommand(): Command {
     .option('--steps-scale <x>', 'all stages so many times as long as the preset has them', between(0.001, 1000))
     .addOption(new Option('--checkpoint-every <n>', 'steps between checkpoints').argParser(whole(1)).default(500))
     .option(
+      '--sheets [file]',
+      'after each stage draw a sheet into samples/, named by step: reconstructions, and pictures for the prompts of the file (for faces, of the demo)',
+    )
+    .option(
       '--hash-every <n>',
       'steps between hashes of weights and moments in metrics.jsonl, which show that two runs are the same; 0 is never (default: as --checkpoint-every)',
       whole(0),
@@ -136,6 +143,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   const source = options.from === undefined ? undefined : openSource(options.from, options);
   const wanted = again?.settings ?? newSettings(options, source);
   checkClipStage(options.stage, wanted);
+  const sheets = options.sheets === undefined ? undefined : { prompts: sheetPrompts(options.sheets, wanted) };
   // Whatever cannot work is found before anything is written or trained.
   if (!resumed) RunDirectory.assertFree(folder);
   if (options.lpips !== undefined) checkLpips(options.lpips, wanted);
@@ -168,6 +176,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
       resume: options.resume ?? false,
       checkpointEvery: options.checkpointEvery,
       hashEvery: options.hashEvery,
+      sheets,
       changed: options.changed,
       lpips: { folder: options.lpips, offline: options.offline },
       signal,
@@ -305,6 +314,14 @@ function newSettings(
     );
   const held = recipe === undefined ? holdingOut(data, set) : set;
   return { seed, data: absolute(data), clip: absolute(chosen), recipe: recipeOf({ preset, recipe, set: held }) };
+}
+
+/** Prompts of a file, else those of the demo where faces are learned; other pictures have none. */
+function sheetPrompts(file: string | true, { data }: RunSettings): readonly string[] {
+  if (file !== true) return readPrompts(file);
+  if (data === 'faces') return facePrompts;
+  note('--sheets: without prompts only the tokenizer has a sheet: name a file of them, --sheets prompts.txt');
+  return [];
 }
 
 /** Folders are remembered by their full path, so that a run can be resumed from anywhere. */

@@ -1,14 +1,23 @@
+import fs from 'node:fs';
+import path from 'node:path';
 import { expect, it } from 'vitest';
 import { UserError } from '../base/errors.ts';
 import { clipName } from './clip-source.ts';
 import { openEmbedder } from './embedder.ts';
-import { SHIPPED, shippedClip } from './shipped.ts';
+import { SHIPPED, shippedClip, shippedModel } from './shipped.ts';
 
 it('says in one line how to get the shipped CLIP back where it is missing', () => {
   expect(() => shippedClip('/nowhere')).toThrow(UserError);
   expect(() => shippedClip('/nowhere')).toThrow(
     /^The CLIP that is shipped is missing from .*: get it back by git checkout/,
   );
+});
+
+it('says in one line how to get the shipped model back, and finds it where it is', () => {
+  expect(() => shippedModel('/nowhere')).toThrow(
+    /^The model that is shipped is missing from .*: get it back by git checkout/,
+  );
+  expect(fs.existsSync(path.join(shippedModel(), 'tokenizer', 'model.safetensors'))).toBe(true);
 });
 
 it('opens by its name, and knows a bald face from a hat', async () => {

@@ -24,3 +24,13 @@ export function shippedClip(root = packageFolder()): string {
     );
   return folder;
 }
+
+/** Where the model of drawn faces lies that comes with the package. @throws UserError if it is not there. */
+export function shippedModel(root = packageFolder()): string {
+  const folder = path.join(root, 'models', 'faces');
+  if (!fs.existsSync(path.join(folder, 'run.json')))
+    throw new UserError(
+      `The model that is shipped is missing from ${folder}: get it back by git checkout or a new npm install, or name another with ${option('model', '<dir>')}`,
+    );
+  return folder;
+}

@@ -1,9 +1,8 @@
 /** Distances of Gaussians whose answer is known, and the limits of the inception score. */
 import { describe, expect, it } from 'vitest';
 import { inceptionScore } from '../../test/reference/inception-score.ts';
-import { kernelDistance } from '../../test/reference/kernel-distance.ts';
 import { normals } from '../random/noise.ts';
-import { frechetDistance } from './feature-distance.ts';
+import { frechetDistance, kernelDistance } from './feature-distance.ts';
 
 const DIM = 3;
 const draw = (sample: number, count: number, scale = 1, shift = 0) =>

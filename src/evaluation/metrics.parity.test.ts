@@ -2,10 +2,9 @@
 import { it } from 'vitest';
 import { hesselScore, pairCosines } from '../../test/reference/clip-score.ts';
 import { inceptionScore } from '../../test/reference/inception-score.ts';
-import { kernelDistance } from '../../test/reference/kernel-distance.ts';
 import { onFixture } from '../../test/support/fixtures.ts';
 import { compare } from '../../test/support/parity.ts';
-import { frechetDistance, squaredMeanDistance } from './feature-distance.ts';
+import { frechetDistance, kernelDistance, squaredMeanDistance } from './feature-distance.ts';
 import { matrix } from './linear-algebra.ts';
 
 const FLOAT64 = { relative: 1e-9, absolute: 1e-12 };

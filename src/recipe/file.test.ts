@@ -65,7 +65,7 @@ describe('a recipe file', () => {
     ['guidancescale: 6\n', 'r: There is no setting "guidancescale": did you mean sampling.guidanceScale?'],
     ['{"toString": {"layers": 6}}', 'r: There is no setting "toString"'],
     ['{"__proto__": {"layers": 6}}', 'r: There is no setting "__proto__"'],
-    ['preset: tiny\n', 'There is no preset "tiny": choose one of nano, demo, small, base, fashion, ffhq-256, coco-256'],
+    ['preset: tiny\n', `There is no preset "tiny": choose one of ${Object.keys(presets).join(', ')}`],
     ['preset: 3\n', 'r: preset: give the name of a preset in quotes'],
     ['diffusion:\n  layers: 6\ndiffusion.layers: 7\n', 'r: diffusion.layers is there twice'],
     ['{"imageSize": 3, "imageSize": 4}', 'r is not valid JSON: the key "imageSize" is there twice'],

@@ -15,7 +15,7 @@ import { type CardOptions, cardFacts } from './card-facts.ts';
 import { RunDirectory } from './directory.ts';
 import { checkMadeFrom } from './lineage.ts';
 import { modelspecTexts } from './modelspec.ts';
-import { STATISTICS } from './statistics.ts';
+import { statisticsFile } from './statistics.ts';
 
 export interface ExportOptions extends CardOptions {
   /** Where the run's CLIP lies now, if it was moved. */
@@ -62,7 +62,7 @@ export async function exportModel(
       await copyWithTexts(from, to, texts);
     }
     // Corrections of prompts need what the pictures were like.
-    if (fs.existsSync(run.file(...STATISTICS))) copy(run.file(...STATISTICS), made.file(...STATISTICS));
+    if (fs.existsSync(statisticsFile(run))) copy(statisticsFile(run), statisticsFile(made));
     writeFileAtomic(made.file('README.md'), modelCard(facts));
     if (!isHub)
       for (const name of neededFiles(source)) copy(path.join(source.folder, name), path.join(made.clipFolder, name));

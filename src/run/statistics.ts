@@ -12,10 +12,8 @@ import type { RunDirectory } from './directory.ts';
 
 const FORMAT = 'clip-vqdiffusion embedding statistics';
 
-/** Where they lie in a run. */
-export const STATISTICS = ['diffusion', 'embeddings.safetensors'] as const;
-
-const fileOf = (run: RunDirectory): string => run.file(...STATISTICS);
+/** Where they lie. */
+export const statisticsFile = (run: RunDirectory): string => run.file('diffusion', 'embeddings.safetensors');
 
 /** @param id identity of the pictures and models that the statistics are of. */
 export function saveStatistics(run: RunDirectory, { images, texts, anchors }: EmbeddingStatistics, id: string): void {
@@ -27,23 +25,23 @@ export function saveStatistics(run: RunDirectory, { images, texts, anchors }: Em
     'texts.deviation': texts.deviation,
   }).map(([name, row]) => [name, float32(row, [dim])] as const);
   const tensors = { ...Object.fromEntries(rows), anchors: float32(anchors, [anchors.length / dim, dim]) };
-  writeSafetensors(fileOf(run), tensors, { format: FORMAT, id });
+  writeSafetensors(statisticsFile(run), tensors, { format: FORMAT, id });
 }
 
 /** Whether a run holds the statistics of these pictures and models. */
 export const hasStatistics = (run: RunDirectory, id: string): boolean =>
-  fs.existsSync(fileOf(run)) && readSafetensors(fileOf(run)).metadata.id === id;
+  fs.existsSync(statisticsFile(run)) && readSafetensors(statisticsFile(run)).metadata.id === id;
 
 /** The same for any use; undefined if the run has none. @throws UserError as `readStatistics` does. */
 export const statisticsIfAny = (run: RunDirectory, dim: number): EmbeddingStatistics | undefined =>
-  fs.existsSync(fileOf(run)) ? readStatistics(run, 'none', dim) : undefined;
+  fs.existsSync(statisticsFile(run)) ? readStatistics(run, 'none', dim) : undefined;
 
 /**
  * What a correction other than none needs.
  * @throws UserError if the run has no statistics, or they are of embeddings of another width.
  */
 export function readStatistics(run: RunDirectory, correction: Correction, dim: number): EmbeddingStatistics {
-  const file = fileOf(run);
+  const file = statisticsFile(run);
   if (!fs.existsSync(file))
     throw new UserError(
       `${run.path} has no statistics of embeddings, which the correction ${correction} needs: choose none, or train its diffusion model with this version`,

@@ -11,6 +11,7 @@ import { drawRunCurves } from './curves-chart.ts';
 import { type StageData, stageData } from './data.ts';
 import type { Pictures } from './pictures.ts';
 import { runStage } from './run-stage.ts';
+import { drawSheet } from './sheets.ts';
 import { type RegisteredStage, type StageName, stages } from './stages.ts';
 import { doneNote } from './standing.ts';
 import { isFinished } from './trainer.ts';
@@ -19,6 +20,8 @@ export interface PipelineOptions extends RunContext {
   readonly stages: readonly StageName[];
   /** What `openPictures` found; a run of the CLIP alone needs none. */
   readonly pictures: Pictures | undefined;
+  /** Draw a sheet after each stage, of these prompts where it generates; by default none is drawn. */
+  readonly sheets?: { readonly prompts: readonly string[] } | undefined;
 }
 
 /** What a training has come to. */
@@ -52,6 +55,11 @@ export async function trainPipeline(options: PipelineOptions): Promise<Trained> 
       reports[name] = done.report;
       if (done.isTrained) changed ??= 'follow';
       hasTrained ||= done.isTrained;
+      if (done.isTrained && options.sheets) {
+        const { prompts } = options.sheets;
+        const sheet = await drawSheet(name, options, { prompts, pictures: options.pictures?.source });
+        if (sheet !== undefined) options.display.note(`Sheet: ${sheet}`);
+      }
       seconds[name] = (performance.now() - start) / 1000;
     }
     const { run } = options;

@@ -1,0 +1,150 @@
+/** The report of a model: what is counted, and that its page needs nothing else and lets nothing in. */
+
+import { expect, it } from 'vitest';
+import { psnr, type RgbImage } from '../data/pictures/image.ts';
+import { integers, normals } from '../random/noise.ts';
+import { frechetDistance, kernelDistance } from './feature-distance.ts';
+import { copyReport, promptReport, type Report, reconstructionReport, setReport } from './report.ts';
+import { reportHtml, reportLines } from './report-html.ts';
+import { ssim } from './ssim.ts';
+
+const picture = (seed: number): RgbImage => ({
+  width: 16,
+  height: 16,
+  data: Uint8Array.from(integers({ seed, stream: 'report', step: 0 }, 0, 768, 200)),
+});
+const brighter = (image: RgbImage): RgbImage => ({ ...image, data: image.data.map((x) => x + 3) });
+
+const DIM = 4;
+/** Unit vectors of noise, a fixed one for each picture or text. */
+function unitRows(count: number, sample: number): Float32Array {
+  const rows = Float32Array.from(normals({ seed: 2, stream: 'report', step: 1 }, sample, count * DIM));
+  for (let i = 0; i < count; i++) {
+    const row = rows.subarray(i * DIM, (i + 1) * DIM);
+    const length = Math.hypot(...row);
+    row.forEach((x, k) => {
+      row[k] = x / length;
+    });
+  }
+  return rows;
+}
+const embedder = (sample: number) => ({
+  dim: DIM,
+  id: 'x',
+  embedImages: async (images: readonly RgbImage[]) => unitRows(images.length, sample),
+  embedTexts: async (texts: readonly string[]) => unitRows(texts.length, sample + 1),
+});
+const cosine = (a: Float32Array, i: number, b: Float32Array, j: number) =>
+  Array.from({ length: DIM }, (_, k) => a[i * DIM + k]! * b[j * DIM + k]!).reduce((x, y) => x + y, 0);
+
+const images = Array.from({ length: 70 }, (_, i) => picture(i));
+const made = [0, 1, 2, 3].map((i) => ({
+  image: picture(i),
+  prompt: i < 2 ? 'a <b>' : 'c',
+  clipScore: 0.3 + i / 10,
+  meanClipScore: 0.2,
+}));
+
+async function wholeReport(): Promise<Report> {
+  const codec = {
+    encode: async (part: readonly RgbImage[]) => Int32Array.from(part.flatMap(() => [0, 1, 2, 2])),
+    decode: async (codes: Int32Array) => images.slice(0, codes.length / 4).map(brighter),
+  };
+  const [features, real] = [unitRows(12, 7), unitRows(15, 8)];
+  const clip = embedder(0);
+  return {
+    model: 'runs/<mine> & "yours"',
+    reconstruction: (await reconstructionReport(codec, images.slice(0, 20), 8)).report,
+    prompts: await promptReport(made, [0, 0, 1, 1], ['a <b>', 'c'], {
+      clip,
+      features: await clip.embedImages(made.map(({ image }) => image)),
+      bestOf: 4,
+      independent: { name: 'other/clip', clip: embedder(3) },
+    }),
+    set: setReport(features, real, DIM, 'a CLIP'),
+    copies: copyReport(real.slice(0, 10 * DIM), features, real, DIM),
+  };
+}
+
+it('reconstruction is measured picture by picture, in batches, with the use of the codes', async () => {
+  const calls: number[] = [];
+  const codec = {
+    encode: async (part: readonly RgbImage[]) => {
+      calls.push(part.length);
+      return Int32Array.from(part.flatMap(() => [5, 5, 5, 7]));
+    },
+    decode: async (codes: Int32Array) => {
+      const start = calls.slice(0, -1).reduce((a, b) => a + b, 0);
+      return images.slice(start, start + codes.length / 4).map(brighter);
+    },
+  };
+  const lpips = { net: 'alex', distances: async () => images.map((_, i) => i) };
+  const { report, back } = await reconstructionReport(codec, images, 16, lpips);
+  expect([report.pictures, back.length, calls]).toEqual([70, 70, [64, 6]]);
+  expect(report.psnr.value).toBeCloseTo(psnr(images[0]!, brighter(images[0]!)), 9);
+  const similar = images.map((image) => ssim(image, brighter(image))).reduce((a, b) => a + b, 0) / 70;
+  expect(report.ssim.value).toBeCloseTo(similar, 12);
+  expect(report.ssim.samples).toBe(70);
+  expect(report.lpips).toMatchObject({ net: 'alex', distance: { value: 34.5, samples: 70 } });
+  expect(report.perplexity).toBeCloseTo(Math.exp(-0.75 * Math.log(0.75) - 0.25 * Math.log(0.25)), 9);
+  expect(report.usage).toBe(2 / 16);
+});
+
+it('the score of prompts is given with and without the choice, and by another CLIP', async () => {
+  const { prompts } = await wholeReport();
+  expect(prompts).toMatchObject({ prompts: 2, bestOf: 4 });
+  expect(prompts!.chosen.value).toBeCloseTo(0.45, 12);
+  expect(prompts!.unchosen.value).toBeCloseTo(0.2, 12);
+  const [own, texts] = [unitRows(4, 3), unitRows(2, 4)];
+  const expected = [0, 0, 1, 1].map((prompt, i) => cosine(own, i, texts, prompt)).reduce((a, b) => a + b, 0) / 4;
+  expect(prompts!.independent!.score.value).toBeCloseTo(expected, 6);
+});
+
+it('distances of sets are those of their functions, with a caution where pictures are few', async () => {
+  const { set } = await wholeReport();
+  const [features, real] = [unitRows(12, 7), unitRows(15, 8)];
+  expect(set!.frechet.value).toBe(frechetDistance(features, real, DIM));
+  expect(set!.kernel.value).toBe(kernelDistance(features, real, DIM));
+  expect(set!.frechet.low).toBeLessThan(set!.frechet.value);
+  expect([set!.made, set!.real, set!.caution]).toEqual([12, 15, undefined]);
+  expect(setReport(unitRows(7, 1), real, DIM, 'x')).toBeUndefined();
+  const wide = setReport(new Float32Array(real.slice(0, 40)), real.slice(0, 40), 5, 'x');
+  expect(wide!.caution).toBeUndefined();
+  expect(setReport(real.slice(0, 48), real.slice(0, 48), 6, 'x')!.caution).toBeUndefined();
+  expect(setReport(unitRows(20, 1).slice(0, 80), unitRows(20, 2).slice(0, 80), 10, 'x')!.caution).toMatch(
+    /8 pictures for 10/,
+  );
+});
+
+it('copies are found, named with their pictures, the nearest first', async () => {
+  const { copies } = await wholeReport();
+  expect(copies!.z).toBeLessThan(-3);
+  expect(copies!.nearest).toHaveLength(8);
+  for (const { made: one, training, distance } of copies!.nearest)
+    expect([one === training, distance]).toEqual([true, 0]);
+});
+
+it('the page holds its pictures, asks the network for nothing, and lets no markup in', async () => {
+  const report = await wholeReport();
+  const html = reportHtml(report, [{ title: 'A <sheet>', text: 'x', png: Uint8Array.of(1, 2, 3) }]);
+  expect(html).toContain('data:image/png;base64,AQID');
+  expect(html).not.toMatch(/https?:|<script|<link|<mine>|<sheet>|"yours"/);
+  expect(html).toContain('runs/&#60;mine&#62; &#38; &#34;yours&#34;');
+  for (const name of [
+    'PSNR',
+    'SSIM',
+    'Fréchet',
+    'KID',
+    'MIND',
+    'precision',
+    'coverage',
+    'C_T',
+    'other/clip',
+    'no choice',
+  ])
+    expect(html, name).toContain(name);
+  const lines = reportLines(report);
+  expect(lines.find((line) => line.startsWith('CLIP score '))).toMatch(/0\.4500 \(0\.\d{4} to 0\.\d{4}\) +4$/);
+  const short = reportHtml({ ...report, prompts: undefined, set: undefined, copies: undefined }, []);
+  expect(short).not.toMatch(/Prompts|real pictures|Copies/);
+});
