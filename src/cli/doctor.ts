@@ -20,7 +20,7 @@ export function doctorCommand(): Command {
     .option('--debug', 'show stack traces')
     .addHelpText(
       'after',
-      '\n+ is there, - would help or is needed for a part only, ! is missing. Exit code 0 whatever is missing.',
+      '\n+ is there, - would help or is needed for a part only, ! is missing.\nExit code 0 whatever is missing.',
     )
     .action(doctor);
 }

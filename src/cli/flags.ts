@@ -12,6 +12,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   lpips: '--lpips',
   memory: '--memory',
   microBatches: '--accumulate',
+  model: '--model',
   offline: '--offline',
   resume: '--resume',
   run: '--run',

@@ -97,11 +97,13 @@ async function generateWith(
     const drawing = { count, seed, negative, bestOf, start: from, ...samplingOf(options), signal };
     if (sweep) return await writeSweep(generator, conditions, sweep, drawing, { write, display, json });
     const pictures = generator.pictures(conditions, { ...drawing, onProgress: display.count('sampling') });
-    for (const line of unknownLines(prompts, await generator.clip.knowledge(prompts))) display.note(line);
+    // Shown with the first picture: a mistake in the options is one line.
+    const notes = unknownLines(prompts, await generator.clip.knowledge(prompts));
     const usual = await generator.usualScores(prompts);
     const images: Written[] = [];
     await writePictures({ pictures, generator, write, total, out: options.out }, (written) => {
       // With --json the list is one document; else a line is out as soon as its picture is.
+      for (const line of notes.splice(0)) display.note(line);
       const scored = { ...written, usualClipScore: usual?.[prompts.indexOf(written.prompt)] };
       if (json) return void images.push(scored);
       display.end();

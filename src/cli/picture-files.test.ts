@@ -105,3 +105,10 @@ it('finds out before any work that it cannot write', () => {
   fs.writeFileSync(at('file'), '');
   expect(() => pictureWriter(at('file', 'o'), 1, refuse)).toThrow(UserError);
 });
+
+it('names a file that stands where a folder would have to be', () => {
+  fs.writeFileSync(at('notes.txt'), 'hello');
+  const write = () => pictureWriter(at('notes.txt', 'x.png'), 1, refuse)(png('one'), named('x'));
+  expect(write).toThrow(UserError);
+  expect(write).toThrow(/notes\.txt/);
+});

@@ -110,7 +110,7 @@ function holds(file: string, bytes: Uint8Array): boolean {
   }
 }
 
-const isFolder = (file: string): boolean => fs.statSync(file, { throwIfNoEntry: false })?.isDirectory() ?? false;
+const isFolder = (file: string): boolean => fs.existsSync(file) && fs.statSync(file).isDirectory();
 
 function rename(from: string, to: string): void {
   try {

@@ -24,7 +24,7 @@ export function recipeCommand(): Command {
     .option('--debug', 'show stack traces')
     .addHelpText(
       'after',
-      '\nclipvq recipe small > mine.yaml, change it, and clipvq train --recipe mine.yaml --data <pictures> --run <dir>.\nWhat is left out of the file is as in its preset; an unknown name is refused with the nearest one.',
+      '\nclipvq recipe small > mine.yaml, change it, and\nclipvq train --recipe mine.yaml --data <pictures> --run <dir>.\nWhat is left out of the file is as in its preset; an unknown name is refused\nwith the nearest one.',
     )
     .action(printRecipe);
 }
