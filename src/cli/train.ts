@@ -159,8 +159,9 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
     ? await openPictures(settings, { signal, display }, resumed)
     : undefined;
   const few = pictures && fewPictures(pictures.source.size);
-  if (few !== undefined) note(few);
-  if (pictures && pictures.heldOut.size > 0) note(heldOutLine(pictures));
+  // A resumed run has shown them at its beginning.
+  if (few !== undefined && !resumed) note(few);
+  if (pictures && pictures.heldOut.size > 0 && !resumed) note(heldOutLine(pictures));
   if (isLater) checkMemory(options, settings, names, await widthOf(wanted, options, signal, display), resumed);
   const begin = () => (source ? createFrom(source, folder, settings) : RunDirectory.create(folder, settings));
   const run = resumed?.changed(settings) ?? begin();

@@ -178,13 +178,17 @@ describe('train', () => {
     expect([...last('killed')].sort()).toEqual([...last('run')].sort());
   });
 
-  it('ends each stage after --max-steps, and goes on later', () => {
+  it('shortens the schedules of a new run to --max-steps, and goes on with --longer', () => {
     const start = ['train', '--data', 'faces', '--clip', 'run/clip', '--run', 'short'];
     const args = [...start, '--stage', 'tokenizer', '--max-steps', '2', ...TINY];
     expect(clipvq(...args).status).toBe(0);
-    expect(clipvq('train', '--run', 'short', '--resume', '--stage', 'tokenizer', '--max-steps', '4').status).toBe(0);
-    const whole = losses('run').filter(({ stage, step }) => stage === 'tokenizer' && step <= 4);
-    expect(losses('short').map(({ loss }) => loss)).toEqual(whole.map(({ loss }) => loss));
+    expect(losses('short').map(({ step }) => step)).toEqual([1, 2]);
+    expect(JSON.parse(fs.readFileSync(at('short', 'run.json'), 'utf8'))).toMatchObject({
+      recipe: { tokenizer: { steps: 2 } },
+    });
+    const longer = clipvq('train', '--run', 'short', '--resume', '--stage', 'tokenizer', '--longer', '2x');
+    expect(longer.status, longer.stderr).toBe(0);
+    expect(losses('short').map(({ step }) => step)).toEqual([1, 2, 3, 4]);
   });
 
   it('learns from a folder of pictures with the CLIP it is pointed at, leaving out and naming what it cannot read', () => {
@@ -192,7 +196,7 @@ describe('train', () => {
     fs.writeFileSync(at('faces', 'broken.jpg'), 'not a picture');
     const { status, stderr } = clipvq('train', '--data', 'faces/', '--clip', 'run/clip', '--run', 'folder', ...TINY);
     expect(status, stderr).toBe(0);
-    expect(stderr).toMatch(/1 of 13 files are not usable/);
+    expect(stderr).toMatch(/1 of 13 files are left out/);
     expect(JSON.parse(fs.readFileSync(at('folder', 'rejected.jsonl'), 'utf8'))).toMatchObject({ path: 'broken.jpg' });
   });
 });

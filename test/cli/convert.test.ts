@@ -129,7 +129,7 @@ describe('train --from', () => {
     expect(distance(weights('further', 'tokenizer', 'model.safetensors'), tokenizer)).toBe(0);
     const once = weights('further', 'diffusion', 'model.safetensors');
     expect(distance(once, diffusion)).toBeGreaterThan(1e-6);
-    const resumed = clipvq('train', '--run', 'further', '--resume', '--stage', 'diffusion');
+    const resumed = clipvq('train', '--run', 'further', '--resume', '--stage', 'diffusion', '--longer', '2x');
     expect(resumed.status, resumed.stderr).toBe(0);
     expect(readLog(at('further')).map(({ step }) => step)).toEqual([1, 2]);
     expect(distance(weights('further', 'diffusion', 'model.safetensors'), once)).toBeGreaterThan(0);

@@ -8,7 +8,7 @@ import { drawWeights, jobFeeds, jobParameters, jobSchedule } from '../../dist/be
 import { moreRows } from '../../dist/bench/peer/rows.js';
 import { prepareWork } from '../../dist/bench/peer/work.js';
 import { DenoiserPool } from '../../dist/diffusion/model.js';
-import { reverseProbabilities, reverseStep } from '../../dist/diffusion/reverse.js';
+import { reverseProbabilities, reverseStep } from '../../dist/diffusion/process/reverse.js';
 import { ancestral, exactDraw } from '../../dist/diffusion/samplers/ancestral.js';
 import { exactPlan } from '../../dist/diffusion/samplers/chain.js';
 import { Engine } from '../../dist/engine/engine.js';
