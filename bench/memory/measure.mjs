@@ -16,11 +16,12 @@ import { diffusionStage } from '../../dist/diffusion/stage.js';
 import { totalBytes } from '../../dist/engine/memory/footprint.js';
 import { peakResidentBytes } from '../../dist/engine/memory/resident.js';
 import { uniforms } from '../../dist/random/noise.js';
-import { gridSize, makeRecipe } from '../../dist/recipe/schema.js';
+import { makeRecipe } from '../../dist/recipe/recipe.js';
+import { gridSize } from '../../dist/recipe/schema.js';
 import { RunDirectory } from '../../dist/run/directory.js';
-import { planFor, present } from '../../dist/training/memory.js';
-import { clipMemory, denoiserMemory, tokenizerMemory } from '../../dist/training/planned-stages.js';
+import { currentBaseline, planFor } from '../../dist/training/memory.js';
 import { runStage } from '../../dist/training/run-stage.js';
+import { stages } from '../../dist/training/stages.js';
 import { tokenizerStage } from '../../dist/vqgan/stage.js';
 
 const [PICTURES, CONDITION_DIM, SEED] = [2048, 512, 0];
@@ -77,24 +78,24 @@ function stageOf(name, recipe, folder) {
       caption: (index, wording) => `a picture of thing ${index} in words of kind ${wording}`,
     };
     const words = wordsOf(pairs, recipe.clip);
-    const make = (engine, accumulate) =>
+    const make = (engine, microBatches) =>
       clipStage({
         ...common,
         settings: recipe.clip,
         engine,
-        accumulate,
+        microBatches,
         pairs,
         words,
         folder: path.join(folder, 'clip'),
       });
-    return { planned: clipMemory(recipe.clip, words), make };
+    return { planned: stages.clip.plan(recipe, CONDITION_DIM), make };
   }
   if (name === 'tokenizer') {
     const count = recipe.imageSize ** 2 * 3;
     const read = async (picks) => bytes(picks.length * count, picks[0].row);
     const pictures = { size: PICTURES, read };
-    const make = (engine, accumulate) => tokenizerStage({ ...common, engine, accumulate, pictures });
-    return { planned: tokenizerMemory(recipe), make };
+    const make = (engine, microBatches) => tokenizerStage({ ...common, engine, microBatches, pictures });
+    return { planned: stages.tokenizer.plan(recipe, CONDITION_DIM), make };
   }
   const tokens = gridSize(recipe) ** 2;
   const [count, spread] = [PICTURES * CONDITION_DIM, Math.sqrt(3 / CONDITION_DIM)];
@@ -105,8 +106,9 @@ function stageOf(name, recipe, folder) {
   );
   const embeddings = filled(new Float32Array(count), noise(count, 1), (u) => (2 * u - 1) * spread);
   const latents = latentsOf(codes, tokens, embeddings, CONDITION_DIM);
-  const make = (engine, accumulate) => diffusionStage({ ...common, name: 'diffusion', engine, accumulate, latents });
-  return { planned: denoiserMemory('diffusion', recipe, CONDITION_DIM), make };
+  const make = (engine, microBatches) =>
+    diffusionStage({ ...common, name: 'diffusion', engine, microBatches, latents });
+  return { planned: stages.diffusion.plan(recipe, CONDITION_DIM), make };
 }
 
 /** One row, in this process. */
@@ -119,14 +121,15 @@ async function measure({ stage, preset, batch, parts, changes }) {
   try {
     const run = RunDirectory.create(path.join(folder, 'run'), { seed: SEED, data: 'noise', clip: 'compact', recipe });
     const { planned, make } = stageOf(stage, recipe, run.path);
-    const before = present();
+    const before = currentBaseline();
     const plan = planFor(planned, parts, before);
     // The kernel forgets what the process has held.
     fs.writeFileSync('/proc/self/clear_refs', '5');
     const display = { step: () => {}, count: () => () => {}, note: () => {} };
-    const engine = { threads: 1 };
+    const engineOptions = { threads: 1 };
+    const { signal } = new AbortController();
     await runStage(
-      { run, engine, resume: false, checkpointEvery: steps / 2, accumulate: parts, display },
+      { run, engineOptions, signal, resume: false, checkpointEvery: steps / 2, microBatches: parts, display },
       planned,
       make,
     );
@@ -135,8 +138,8 @@ async function measure({ stage, preset, batch, parts, changes }) {
       state,
       activations,
       estimate: totalBytes(plan.footprint),
-      planned: plan.bytes - before.base,
-      measured: peakResidentBytes() - before.base,
+      planned: plan.bytes - before.bytes,
+      measured: peakResidentBytes() - before.bytes,
     };
   } finally {
     fs.rmSync(folder, { recursive: true });
