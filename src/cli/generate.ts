@@ -69,7 +69,7 @@ async function generate(words: string[], options: GenerateCommandOptions): Promi
   const total = options.sweep ? 1 : conditions * count;
   const display = new ProgressDisplay();
   const write = pictureWriter(options.out, total, (file) => display.note(`The picture that was there is now ${file}`));
-  await profiled(options, (engine) => generateWith(engine, { prompts, count, total, write, display, start }, options));
+  await profiled(options, (engineOptions) => generateWith(engineOptions, { prompts, count, total, write, display, start }, options));
 }
 
 interface Work {
@@ -84,7 +84,7 @@ interface Work {
 }
 
 async function generateWith(
-  engine: EngineOptions,
+  engineOptions: EngineOptions,
   { prompts, count, total, write, display, start }: Work,
   options: GenerateCommandOptions,
 ): Promise<void> {
@@ -92,7 +92,7 @@ async function generateWith(
   const signal = interruptSignal();
   const { model = shippedModel() } = options;
   const { conditions, start: from } = await readEdits(prompts, options, RunDirectory.open(model).settings.recipe);
-  const generator = await Generator.load(model, { ...engine, clip: options.clip });
+  const generator = await Generator.load(model, { ...engineOptions, clip: options.clip });
   try {
     const drawing = { count, seed, negative, bestOf, start: from, ...samplingOf(options), signal };
     if (sweep) return await writeSweep(generator, conditions, sweep, drawing, { write, display, json });
