@@ -28,6 +28,7 @@ const TINY = [
   'tokenizer.batch=4',
   'tokenizer.channels=8',
   'tokenizer.codes=32',
+  'diffusion.timesteps=25',
   'diffusion.steps=6',
   'diffusion.batch=4',
   'diffusion.layers=1',
@@ -108,7 +109,7 @@ describe('generate', () => {
       generate('a beard', '-n', '1', '--out', 'one.png', ...args).images.map((image) => image.passes);
     expect(passes('--steps', '3')).toEqual([{ conditional: 3, unconditional: 3 }]);
     expect(passes('--steps', '3', '--guidance', '1')).toEqual([{ conditional: 3, unconditional: 0 }]);
-    // Steps begin at 0, 25, 51 and 76 hundredths of the chain.
+    // Steps begin at about 0, 25, 50 and 75 hundredths of the chain.
     const interval = ['--guidance', '2', '--guidance-from', '0.2', '--guidance-until', '0.6'];
     expect(passes('--sampler', 'ancestral', '--steps', '4', ...interval)).toEqual([
       { conditional: 4, unconditional: 2 },
@@ -142,7 +143,7 @@ describe('bench samplers', () => {
     };
     const { points, plot } = bench('0');
     expect(points.map(({ name, passes }) => [name, passes])).toEqual([
-      ['ancestral', { conditional: 100, unconditional: 100 }],
+      ['ancestral', { conditional: 25, unconditional: 25 }],
       ['halton', { conditional: 2, unconditional: 2 }],
       ['strided', { conditional: 2, unconditional: 2 }],
     ]);
@@ -425,8 +426,8 @@ describe('mistakes end in one line and code 2', () => {
     ['no such sampler to compare', ['bench', 'samplers', '--model', 'run', '--only', 'strided,best'], /"best"/],
     [
       'more steps to compare than there are',
-      ['bench', 'samplers', '--model', 'run', '--steps', '8,101'],
-      /at most 100/,
+      ['bench', 'samplers', '--model', 'run', '--steps', '8,26'],
+      /at most 25/,
     ],
     ['too many steps', ['generate', '--model', 'run', '--steps', '1000', 'x'], /1000/],
     ['no weights', ['generate', '--model', 'weightless', 'x'], /holds no trained diffusion/],
