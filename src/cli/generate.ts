@@ -69,7 +69,9 @@ async function generate(words: string[], options: GenerateCommandOptions): Promi
   const total = options.sweep ? 1 : conditions * count;
   const display = new ProgressDisplay();
   const write = pictureWriter(options.out, total, (file) => display.note(`The picture that was there is now ${file}`));
-  await profiled(options, (engineOptions) => generateWith(engineOptions, { prompts, count, total, write, display, start }, options));
+  await profiled(options, (engineOptions) =>
+    generateWith(engineOptions, { prompts, count, total, write, display, start }, options),
+  );
 }
 
 interface Work {

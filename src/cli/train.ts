@@ -1,7 +1,5 @@
 /** `clipvq train`: from a folder of pictures to a run directory that generates. */
 
-import fs from 'node:fs';
-import path from 'node:path';
 import { Command, Option } from 'commander';
 import { UserError } from '../base/errors.ts';
 import { estimateTraining } from '../bench/estimate.ts';
@@ -10,7 +8,7 @@ import { isToBeFetched } from '../clip/clip-source.ts';
 import { openEmbedder } from '../clip/embedder.ts';
 import { type ClipReport, clipFault } from '../clip/report.ts';
 import type { Recall } from '../clip/retrieval.ts';
-import { isNamedSource } from '../data/sources/open.ts';
+
 import { hasPairs, isPairsFile, readPairs } from '../data/sources/pairs.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
 import { presets } from '../recipe/recipe.ts';
@@ -21,6 +19,7 @@ import { holdingOut } from '../training/held-out.ts';
 import { openPictures, type Pictures } from '../training/pictures.ts';
 import { trainPipeline } from '../training/pipeline.ts';
 import { type StageName, stageNames, stages, stagesOf } from '../training/stages.ts';
+import { absolute, DEFAULT_CLIP } from '../training/train.ts';
 import { filesIn } from '../vqgan/lpips-weights.ts';
 import { recipeOf } from './choose-recipe.ts';
 import { estimateLines, picturesToRead } from './estimate.ts';
@@ -282,8 +281,7 @@ function checkLpips(folder: string, { recipe }: RunSettings): void {
   filesIn(folder, perceptualNet);
 }
 
-const DEFAULT_CLIP = 'Xenova/clip-vit-base-patch32';
-/** Width of its embeddings, and of nearly all others. */
+/** Width of the default CLIP's embeddings, and of nearly all others. */
 const DEFAULT_CLIP_DIM = 512;
 /** What an estimate stands in for pictures that it does not read. */
 const NO_DATA = 'pictures';
@@ -325,6 +323,3 @@ function sheetPrompts(file: string | true, { data }: RunSettings): readonly stri
   note('--sheets: without prompts only the tokenizer has a sheet: name a file of them, --sheets prompts.txt');
   return [];
 }
-
-/** Folders are remembered by their full path, so that a run can be resumed from anywhere. */
-const absolute = (name: string): string => (!isNamedSource(name) && fs.existsSync(name) ? path.resolve(name) : name);

@@ -163,7 +163,8 @@ function newSettings(options: TrainingOptions): RunSettings {
 }
 
 /** Folders are remembered by their full path, so that a run can be resumed from anywhere. */
-const absolute = (name: string): string => (!isNamedSource(name) && fs.existsSync(name) ? path.resolve(name) : name);
+export const absolute = (name: string): string =>
+  !isNamedSource(name) && fs.existsSync(name) ? path.resolve(name) : name;
 
 /** Fetch the CLIP, if it is not here yet, and see that it opens, before any training. */
 async function tryClip(model: string, offline: boolean | undefined, signal: AbortSignal, display: TrainingDisplay) {

@@ -9,32 +9,23 @@ import { option } from '../base/options.ts';
 import { isFiniteArray, NotFinite } from '../checkpoint/finite.ts';
 import type { Engine } from '../engine/engine.ts';
 import { sizeText } from '../engine/memory/resident.ts';
-import type { RunDirectory } from '../run/directory.ts';
 import { provenanceTexts } from '../run/provenance.ts';
 import type { Progress } from '../stage/display.ts';
 import type { Metrics, Stage } from '../stage/stage.ts';
 import { checkpointFiles, type Keeping, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import { collapseNote } from './collapse.ts';
+import type { RunContext } from './context.ts';
 import { adviceFor, Blame, type FaultKind } from './faults.ts';
 import { Guard, MOST_SKIPPED } from './guard.ts';
 import { Recorder, stateHashes } from './recorder.ts';
-import { isDone, type OnChange, type StageIdentity, type Standing, standingOf } from './standing.ts';
+import { isDone, type StageIdentity, type Standing, standingOf } from './standing.ts';
 import { StepClock } from './step-clock.ts';
 
-export interface TrainOptions {
-  readonly run: RunDirectory;
+export interface TrainOptions
+  extends Pick<RunContext, 'run' | 'resume' | 'checkpointEvery' | 'hashEvery' | 'maxSteps' | 'changed'> {
   readonly engine: Engine;
-  readonly resume: boolean;
-  /** Steps between checkpoints; there is always one at the end and one on interruption. */
-  readonly checkpointEvery: number;
   /** Seconds after which there is one whatever the steps. */
   readonly checkpointSeconds?: number | undefined;
-  /** Steps between hashes of weights and moments in `metrics.jsonl`; by default as between checkpoints, 0 is never. */
-  readonly hashEvery?: number | undefined;
-  /** End after this many steps in all, if the stage is longer. */
-  readonly maxSteps?: number | undefined;
-  /** What to do where the stage was begun with other pictures or models. */
-  readonly changed?: OnChange | undefined;
   /** Threads that the engine computes with: results depend on their number in the last bits. */
   readonly threads?: number | undefined;
   readonly signal?: AbortSignal | undefined;

@@ -424,11 +424,7 @@ describe('mistakes end in one line and code 2', () => {
       /before it begins/,
     ],
     ['no such sampler to compare', ['bench', 'samplers', '--model', 'run', '--only', 'strided,best'], /"best"/],
-    [
-      'more steps to compare than there are',
-      ['bench', 'samplers', '--model', 'run', '--steps', '8,26'],
-      /at most 25/,
-    ],
+    ['more steps to compare than there are', ['bench', 'samplers', '--model', 'run', '--steps', '8,26'], /at most 25/],
     ['too many steps', ['generate', '--model', 'run', '--steps', '1000', 'x'], /1000/],
     ['no weights', ['generate', '--model', 'weightless', 'x'], /holds no trained diffusion/],
     ['truncated weights', ['generate', '--model', 'truncated', 'x'], /model\.safetensors/],
