@@ -52,6 +52,8 @@ function build(quiet) {
   const compiler = inRoot('node_modules', 'typescript', 'bin', 'tsc');
   const { ok, output } = run(process.execPath, [compiler, '-p', 'tsconfig.build.json']);
   if (!ok) fail('The build failed.', output);
+  const pages = run(process.execPath, [inRoot('scripts', 'pages.mjs')]);
+  if (!pages.ok) fail('The build of the pages failed.', pages.output);
 }
 
 function browser() {
