@@ -14,8 +14,8 @@ export default defineConfig({
   test: {
     setupFiles: ['test/support/property-seed.ts'],
     reporters: ['default', './test/support/skip-reporter.ts'],
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     // Two cores: the engine's worker wants one of them.
     maxWorkers: 2,
     projects: [
