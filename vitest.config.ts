@@ -1,13 +1,28 @@
 import { defineConfig } from 'vitest/config';
 
+/** What these check is true of a process that has done nothing else yet. */
+const ownProcess = [
+  // The first session of ONNX Runtime sets up how a process flushes.
+  'src/engine/subnormals.test.ts',
+  // Measures the heap.
+  'src/data/cache/record-store.test.ts',
+];
+const tests = ['src/**/*.test.ts', 'test/**/*.test.ts'];
+const not = ['test/parity/**', '**/node_modules/**'];
+
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     setupFiles: ['test/support/property-seed.ts'],
-    exclude: ['test/parity/**', '**/node_modules/**'],
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    reporters: ['default', './test/support/skip-reporter.ts'],
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     // Two cores: the engine's worker wants one of them.
     maxWorkers: 2,
+    projects: [
+      // Files follow each other in the same processes: modules are loaded, and compiled, once. A file leaves behind what it
+      // has found: environment, working folder, mocks.
+      { extends: true, test: { name: 'shared', include: tests, exclude: [...not, ...ownProcess], isolate: false } },
+      { extends: true, test: { name: 'alone', include: ownProcess, exclude: not } },
+    ],
   },
 });

@@ -5,8 +5,8 @@ export default defineConfig({
   test: {
     include: ['src/**/*.parity.test.ts', 'test/**/*.parity.test.ts'],
     reporters: ['./test/support/parity-reporter.ts'],
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     maxWorkers: 2,
   },
 });

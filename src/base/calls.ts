@@ -1,6 +1,6 @@
 /**
  * Typed request and reply between two sides that can only send messages: threads, or processes. One interface names the
- * kinds of requests, each as a function from what it carries to what comes back; `Caller` is the side that asks and
+ * kinds of requests, each as a function from what it carries to what comes back; `Caller` is the side that calls and
  * `serve` the side that answers.
  */
 

@@ -1,5 +1,5 @@
 /**
- * How messages name the options of whoever called: as a program writes them, between backquotes. The command line
+ * How messages name the caller's options: as a program writes them, between backquotes. The command line
  * prints its flags in their place (`cli/flags.ts`).
  */
 

@@ -23,9 +23,7 @@ import { TINY_TOKENIZER } from './peer/rows.ts';
 export const jobs = ['training step', 'reverse step', 'encode'] as const;
 export type Job = (typeof jobs)[number];
 
-/**
- * What is profiled operator by operator: the jobs, and the tokenizer's stage, whose operators are the same at any size.
- */
+/** What is profiled operator by operator: the jobs, and the tokenizer's stage. */
 export const profiledJobs = [...jobs, 'tokenizer stage'] as const;
 
 /** By job, the operators that another provider than the device's ran: those the device cannot do. */
@@ -44,14 +42,17 @@ export async function timeDevice(
   return ms as Record<Job, number>;
 }
 
-/** The work done once under the profiler, and which of its operators fell back to the CPU. */
+/**
+ * The work done once under the profiler, and which of its operators fell back to the CPU. The tokenizer is a small one:
+ * its operators are the same at any size.
+ */
 export async function deviceFallbacks(config: BenchConfig, engineOptions: EngineOptions): Promise<Fallbacks> {
   const once = { ...config, rounds: 1 };
   const of = (job: Job) => fallbacksOf((profiled) => work[job](once, profiled), engineOptions);
   return {
     'training step': await of('training step'),
     'reverse step': await of('reverse step'),
-    encode: await of('encode'),
+    encode: await fallbacksOf((profiled) => encodeMs(SMALL, once, profiled), engineOptions),
     'tokenizer stage': await fallbacksOf(smallTokenizer, engineOptions),
   };
 }
@@ -90,6 +91,8 @@ async function smallTokenizer(engineOptions: EngineOptions): Promise<void> {
     await engine.close();
   }
 }
+
+const SMALL: Recipe = { ...presets.nano, ...TINY_TOKENIZER };
 
 const work: Readonly<Record<Job, (config: BenchConfig, engineOptions: EngineOptions) => Promise<number>>> = {
   'training step': async (config, engineOptions) => (await benchTrainStep(config, engineOptions)).medianMs,

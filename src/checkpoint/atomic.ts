@@ -205,7 +205,7 @@ function chunksOf(data: string | Uint8Array | Iterable<Uint8Array>): Iterable<Ui
   return data instanceof Uint8Array ? [data] : data;
 }
 
-/** One call may write less than asked (and never more than 2 GiB), so it is repeated until all is out. */
+/** One call may write less than requested (and never more than 2 GiB), so it is repeated until all is out. */
 function writeFully(file: number, bytes: Uint8Array, position?: number): void {
   const most = 2 ** 30;
   for (let at = 0; at < bytes.length; ) {

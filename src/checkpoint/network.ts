@@ -1,4 +1,4 @@
-/** Requests as the user's environment wants them: through HTTP_PROXY, HTTPS_PROXY and NO_PROXY where they are set. */
+/** Requests as the user's environment sets them up: through HTTP_PROXY, HTTPS_PROXY and NO_PROXY where they are set. */
 
 import { getProxyForUrl } from 'proxy-from-env';
 import type { ProxyAgent, RequestInit, Response } from 'undici';
@@ -17,7 +17,7 @@ function agentFor(url: string, Agent: typeof ProxyAgent): ProxyAgent | undefined
 
 /**
  * `fetch` through the proxies of the environment, which Node's own does not look at before Node 24.
- * @throws UserError if nobody answers; the signal's reason if it fires.
+ * @throws UserError if there is no answer; the signal's reason if it fires.
  */
 export async function request(url: string, init: RequestInit = {}): Promise<Response> {
   try {
@@ -31,7 +31,7 @@ export async function request(url: string, init: RequestInit = {}): Promise<Resp
   }
 }
 
-/** Nobody answers at an address. */
+/** There is no answer at an address. */
 export class Unreachable extends UserError {
   constructor(
     url: string,

@@ -134,8 +134,8 @@ export function writeSafetensors(
 }
 
 /**
- * The same, tensor by tensor: `read` is asked for one after another, in the order of the file, so that no more than one
- * of them is in memory on its way.
+ * The same, tensor by tensor: `read` is called for one after another, in the order of the file, so that no more than
+ * one of them is in memory on its way.
  *
  * @throws UserError when the disk refuses; nothing is left behind then. What `read` throws passes through.
  */

@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { skipped } from '../../test/support/skip.ts';
 import { isHangupIgnored } from './interrupt.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-interrupt-'));
@@ -41,7 +42,7 @@ async function work(args: string[], act: (child: ChildProcess) => void, env: Rec
   return { code, signal, checkpoints: stdout.split('checkpoint').length - 1 };
 }
 
-describe.skipIf(process.platform === 'win32')('a command that works', () => {
+describe.skipIf(skipped(process.platform === 'win32', 'signals', 'Windows has none'))('a command that works', () => {
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('can leave a checkpoint on %s', async (name) => {
     expect(await work([], (child) => child.kill(name))).toEqual({ code: 130, signal: null, checkpoints: 1 });
   });

@@ -75,7 +75,7 @@ async function load(): Promise<Clip> {
   const words = (texts: readonly string[]): Feeds => tokenized(() => tokenizer([...texts], pad));
   const pixels = async (images: readonly RgbImage[]): Promise<Feeds> =>
     processor(images.map(({ data, width, height }) => new RawImage(data, width, height, 3)));
-  // A joint network wants something on its other side too.
+  // A joint network needs an input on its other side too.
   const isJoint = networks.kind === 'joint';
   const grey: RgbImage = { width: 32, height: 32, data: new Uint8Array(3 * 32 * 32).fill(127) };
   const [otherWords, otherPixels] = isJoint ? [words(['a']), await pixels([grey])] : [{}, {}];

@@ -63,7 +63,7 @@ export async function fetchFromHub(name: string, options: HubOptions = {}): Prom
 export const isOffline = ({ offline }: HubOptions): boolean =>
   offline === true || !['', '0', 'false'].includes(process.env.HF_HUB_OFFLINE ?? '');
 
-/** What else there is for whoever cannot fetch. */
+/** The alternatives where nothing can be fetched. */
 const WAYS_ON = `or fetch ${LAYOUT} elsewhere, put them into a folder as they are named, and name it with ${option('clip')}; without any network, ${option('clip', 'shipped')} is a CLIP of drawn faces, and training with ${option('stages', 'clip')} and ${option('data', 'pairs.jsonl')} makes one of your own captions`;
 
 /** Where a model is kept, and the file that names the commit of its revision. */

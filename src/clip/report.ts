@@ -31,7 +31,7 @@ export async function reportClip(clip: ClipEmbedder, pairs: CaptionedPictures): 
   return { heldOut, retrieval, seen, ...(isFlat && { collapsed: true }), ...(zeroShot && { zeroShot }) };
 }
 
-/** Below so many times the share that guessing gives, a CLIP knows nothing. */
+/** Below so many times the share that guessing gives, a CLIP has learned nothing. */
 const [NEAR_CHANCE, CLASSES_NEAR_CHANCE] = [3, 1.3];
 /** Pairs learned from that are found so many times as often as held-out ones are learned by heart. */
 const BY_HEART = 4;

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { fixture, fixturePath, onFixture, onJsonFixture } from '../../test/support/fixtures.ts';
 import { compare, EXACT, NETWORK, same } from '../../test/support/parity.ts';
 import { checkpointFile, checkpointIndex } from '../../test/support/reference-checkpoints.ts';
+import { skipped } from '../../test/support/skip.ts';
 import { int32, type NDArray } from '../base/ndarray.ts';
 import { leaves } from '../base/tree.ts';
 import { readTorch } from '../checkpoint/torch/read.ts';
@@ -69,8 +70,7 @@ onJsonFixture(
       checkpointFile('legacy'),
     ];
     for (const [role, name] of Object.entries({ tokenizer, solver, released, legacy }))
-      if (name === undefined)
-        console.warn(`SKIPPED: imports of the ${role} checkpoint, because the fixtures have none`);
+      skipped(name === undefined, `imports of the ${role} checkpoint`, 'the fixtures have none');
     const settings = fixture('end_to_end');
     const [system, ddconfig] = [settings.setting('system') as System, settings.setting('ddconfig') as DdConfig];
 

@@ -125,7 +125,7 @@ export class Engine implements Executor {
   }
 
   /**
-   * The same for arrays that nobody else needs: they are handed over instead of copied, and empty afterwards.
+   * The same for arrays that the caller no longer needs: they are handed over instead of copied, and empty afterwards.
    * @throws Error if one does not have a buffer to itself.
    */
   async give(state: Tree<NDArray>): Promise<void> {

@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, it } from 'vitest';
+import { skipped } from '../../test/support/skip.ts';
 import { writeTinyClip } from '../../test/support/tiny-clip.ts';
 import { float32, type NDArray } from '../base/ndarray.ts';
 import { openEmbedder } from '../clip/embedder.ts';
@@ -37,17 +38,27 @@ async function survivors(): Promise<readonly number[]> {
   return [y!, a, b].map(({ data }) => data.filter((value) => Number(value) !== 0).length);
 }
 
-it('flushes subnormals in each of three engines, on all threads, also after a CLIP was opened first', async () => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'clipvq-subnormals-'));
-  try {
-    writeTinyClip(folder, 'clip');
-    const clip = await openEmbedder(folder, { threads: 1 });
-    const first = await survivors();
-    await clip.close();
-    expect([first, await survivors(), await survivors()]).toEqual(Array(3).fill([0, 0, 0]));
-    // The caller's own arithmetic keeps them.
-    expect(new Float32Array([TINY]).map((x) => x * x)[0]).toBeGreaterThan(0);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-});
+// ONNX Runtime flushes on x64 alone, and only on Linux do threads inherit it (thread-host.ts).
+const elsewhere = skipped(
+  process.platform !== 'linux' || process.arch !== 'x64',
+  'subnormal numbers',
+  'only Linux on x64 flushes them in every engine',
+);
+
+it.skipIf(elsewhere)(
+  'flushes subnormals in three engines, on all threads, also after a CLIP was opened first',
+  async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'clipvq-subnormals-'));
+    try {
+      writeTinyClip(folder, 'clip');
+      const clip = await openEmbedder(folder, { threads: 1 });
+      const first = await survivors();
+      await clip.close();
+      expect([first, await survivors(), await survivors()]).toEqual(Array(3).fill([0, 0, 0]));
+      // The caller's own arithmetic keeps them.
+      expect(new Float32Array([TINY]).map((x) => x * x)[0]).toBeGreaterThan(0);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+);

@@ -20,7 +20,7 @@ export class ShapeError extends Error {
 /** This folder, read off a stack: bundlers take `new URL('.', import.meta.url)` for a file that they should add. */
 const here = placesOf(new Error().stack ?? '')[0]?.replace(/[^/\\]*$/, '');
 
-/** The innermost stack frame outside this folder: the line a user of the graph would want to see. */
+/** The innermost stack frame outside this folder: the line of the caller that built the graph. */
 function callSite(stack: string): string | undefined {
   return placesOf(stack).find((place) => {
     const isOwn = here !== undefined && place.startsWith(here) && !/\.test\.ts:/.test(place);

@@ -10,7 +10,7 @@ export interface Emitter {
   /** The ONNX name of output `index` of a node. */
   output(node: Node, index?: number): string;
   literal(value: NDArray): string;
-  /** A literal list of int64, the type ONNX wants for shapes and axes. */
+  /** A literal list of int64, the type that ONNX requires for shapes and axes. */
   int64s(values: readonly number[]): string;
   emit(
     op: string,
@@ -135,7 +135,7 @@ const lowerings: { readonly [P in Primitive]: Lowering<P> } = {
       epsilon: { float: node.attributes.eps },
     });
   },
-  // ONNX has no such operator: whoever needs the order rewrites the program before it is written.
+  // ONNX has no such operator: a runtime that needs the order rewrites the program before it is written.
   after: (node, e) => e.emit('Identity', e.inputs(node).slice(0, 1), [e.output(node)]),
   withGradient: (node, e) => e.emit('Identity', e.inputs(node).slice(0, 1), [e.output(node)]),
 };

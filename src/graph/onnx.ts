@@ -12,8 +12,8 @@ const INT64 = 7;
 
 export interface WriteOptions {
   /**
-   * The name of an input or output in the file, by its path in the program. By default the path; ONNX wants all names
-   * distinct.
+   * The name of an input or output in the file, by its path in the program. By default the path; ONNX requires all
+   * names distinct.
    */
   readonly inputName?: (path: string) => string;
   readonly outputName?: (path: string) => string;

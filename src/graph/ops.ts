@@ -213,7 +213,7 @@ export const standardize = (x: Tensor, eps: number): Tensor => one('standardize'
 
 /**
  * x, computed only once `first` is there: for values that take much memory and could be computed long before they are
- * read. How that is brought about, if at all, is up to whoever runs the program.
+ * read. How that is done, if at all, is up to the runtime.
  */
 export const after = (x: Tensor, first: Tensor): Tensor => one('after', [x, first], {});
 

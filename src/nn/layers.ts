@@ -63,7 +63,7 @@ export const layerNorm = ({ weight, bias }: Norm<Tensor>, x: Tensor, eps = 1e-5)
 /**
  * Group normalisation (Wu & He, 2018) of [batch, channels, height, width]; channels must divide into the groups. Its
  * gradient is by hand: all sums over a group are made of those over its channels, which the gradients of weight and
- * bias want anyway.
+ * bias need anyway.
  */
 export function groupNorm({ weight, bias }: Norm<Tensor>, x: Tensor, groups: number, eps = 1e-6): Tensor {
   const [batch, channels] = x.shape as readonly [number, number];

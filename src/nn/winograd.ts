@@ -70,7 +70,7 @@ const swapped = (matrices: Tensor): Tensor => g.transpose(matrices, [0, 2, 1]);
 const CACHED = 10 * 2 ** 20;
 
 /**
- * In how many parts `conv3x3Twice` wants the channels between its two convolutions, from `outer` channels to `hidden`
+ * In how many parts `conv3x3Twice` takes the channels between its two convolutions, from `outer` channels to `hidden`
  * and back.
  */
 export const hiddenParts = (outer: number, hidden: number): number =>

@@ -55,7 +55,7 @@ export const resampleParameters = (channels: number): Resample<Parameter> => ({
 export const activate = (p: Norm<Tensor>, x: Tensor, groups: number): Tensor => g.swish(groupNorm(p, x, groups));
 
 /**
- * The axes of [batch, channels, height, width] with the channels last, as the products of a convolution want them, and
+ * The axes of [batch, channels, height, width] with the channels last, as the products of a convolution take them, and
  * back.
  */
 export const channelsLast = (x: Tensor): Tensor => g.transpose(x, [0, 2, 3, 1]);

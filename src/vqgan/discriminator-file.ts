@@ -1,4 +1,4 @@
-/** The tokenizer's discriminator in a run directory, beside the tokenizer, for whoever trains it further. */
+/** The tokenizer's discriminator in a run directory, beside the tokenizer, for training it further. */
 
 import type { NDArray } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';

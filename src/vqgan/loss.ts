@@ -60,7 +60,7 @@ export const absoluteError = (x: Tensor, y: Tensor): Tensor => g.mean(g.abs(g.su
 /** Mean squared error, a scalar. */
 export const squaredError = (x: Tensor, y: Tensor): Tensor => g.mean(g.square(g.sub(x, y)));
 
-/** L_nll + w_kl KL, or L_nll alone. `likelihood` is mean |x − x̂|, with λ_p mean LPIPS(x, x̂) where that is wanted. */
+/** L_nll + w_kl KL, or L_nll alone. `likelihood` is mean |x − x̂|, with λ_p mean LPIPS(x, x̂) where there is one. */
 export const plainLoss = (likelihood: Tensor, { divergence }: Reconstruction): Tensor =>
   divergence ? g.add(likelihood, divergence) : likelihood;
 

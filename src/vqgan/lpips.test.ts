@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
+import { skipped } from '../../test/support/skip.ts';
 import { float32, type NDArray } from '../base/ndarray.ts';
 import { Engine } from '../engine/engine.ts';
 import * as g from '../graph/index.ts';
@@ -17,13 +18,12 @@ import { loadLpips } from './lpips-weights.ts';
 import { planesOf } from './pixels.ts';
 
 const folder = path.resolve(process.env.CLIPVQ_LPIPS ?? '../shared/weights/lpips');
-const present = fs.existsSync(folder);
-if (!present) console.warn('SKIPPED: LPIPS known answers, because CLIPVQ_LPIPS names no folder with its weights');
+const absent = skipped(!fs.existsSync(folder), 'LPIPS known answers', 'CLIPVQ_LPIPS names no folder with its weights');
 
 const engine = Engine.start({ threads: 1 });
 afterAll(() => engine.close());
 
-describe.skipIf(!present)('LPIPS over SqueezeNet 1.1', () => {
+describe.skipIf(absent)('LPIPS over SqueezeNet 1.1', () => {
   async function picture(name: string): Promise<NDArray> {
     const { data, info } = await sharp(path.join(folder, name))
       .removeAlpha()

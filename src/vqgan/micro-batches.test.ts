@@ -112,9 +112,12 @@ describe.each([
   ['without a discriminator', {}],
   ['with a discriminator and a perceptual distance', GAME],
 ] as const)('micro-batches %s', (_, changes) => {
+  const recipe = recipeOf(changes);
+  let unsplit: ReturnType<typeof eachStep> | undefined;
+
   it.each([2, 8])('in %i parts learn what the whole batch learns, in every phase', async (parts) => {
-    const recipe = recipeOf(changes);
-    const whole = await eachStep(recipe, 1);
+    unsplit ??= eachStep(recipe, 1);
+    const whole = await unsplit;
     const split = await eachStep(
       recipe,
       parts,

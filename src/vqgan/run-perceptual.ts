@@ -11,7 +11,7 @@ import { loadLpips } from './lpips-weights.ts';
 import { lpipsDistance, type PerceptualDistance } from './perceptual.ts';
 
 /**
- * The distance in the features of the run's compact CLIP, if the recipe wants that one and the run has one.
+ * The distance in the features of the run's compact CLIP, if the recipe names it and the run has one.
  * @throws UserError if that CLIP is still to be trained.
  */
 export function compactClipDistance(run: RunFiles): TowerDistance | undefined {

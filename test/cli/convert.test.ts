@@ -1,6 +1,5 @@
 /** Checkpoints of PyTorch on the command line: into a model, out of it, on to more training, and what is refused. */
 
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -8,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensors } from '../../src/checkpoint/safetensors.ts';
 import type { Writable } from '../../src/checkpoint/torch/pickle.ts';
 import { writeTorch } from '../../src/checkpoint/torch/write.ts';
+import { runClipvq } from '../support/cli.ts';
 import { readLog } from '../support/run-log.ts';
 import {
   diffusionOf,
@@ -18,18 +18,14 @@ import {
   tokenizerOf,
 } from '../support/tiny-model.ts';
 
-const cli = path.resolve('dist/cli/main.js');
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-convert-cli-'));
 afterAll(() => fs.rmSync(folder, { recursive: true }));
 const at = (...parts: string[]) => path.join(folder, ...parts);
 
-function clipvq(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], { cwd: folder, encoding: 'utf8' });
-  return { status, stdout, stderr };
-}
+const clipvq = (...args: string[]) => runClipvq(folder, ...args);
 
-function clipvqJson(...args: string[]): unknown {
-  const { status, stdout, stderr } = clipvq(...args, '--json');
+async function clipvqJson(...args: string[]): Promise<unknown> {
+  const { status, stdout, stderr } = await clipvq(...args, '--json');
   expect(status, stderr).toBe(0);
   return JSON.parse(stdout);
 }
@@ -50,7 +46,7 @@ function distance(a: Flat, b: Flat): number {
 const tokenizer = tokenizerOf(tinyRecipe);
 const diffusion = diffusionOf(tinyRecipe);
 
-beforeAll(() => {
+beforeAll(async () => {
   writeTorch(
     at('tokenizer.ckpt'),
     new Map<string, Writable>([['state_dict', dict({ ...tokenizer, ...discriminatorOf() })]]),
@@ -58,13 +54,13 @@ beforeAll(() => {
   writeTorch(at('released.pt'), dict(diffusion));
   exportTinyClip(at('clip'));
   const files = ['tokenizer.ckpt', 'released.pt'];
-  const made = clipvqJson('convert', ...files, '--out', 'model', '--clip', 'clip', '--preset', 'nano');
+  const made = await clipvqJson('convert', ...files, '--out', 'model', '--clip', 'clip', '--preset', 'nano');
   expect(made).toMatchObject({ model: 'model', tokenizer: true, diffusion: true, recipe: { imageSize: 16 } });
 });
 
 describe('convert', () => {
-  it('makes a model that generates', () => {
-    const made = clipvqJson(
+  it('makes a model that generates', async () => {
+    const made = await clipvqJson(
       'generate',
       '--model',
       'model',
@@ -80,13 +76,15 @@ describe('convert', () => {
     expect(fs.existsSync(at('face.png'))).toBe(true);
   });
 
-  it('writes checkpoints of PyTorch, which give the same model again', () => {
+  it('writes checkpoints of PyTorch, which give the same model again', async () => {
     for (const [part, file] of [
       ['tokenizer', 'back.ckpt'],
       ['diffusion', 'back.pt'],
     ] as const)
-      expect(clipvqJson('convert', 'model', '--to', 'torch', '--part', part, '--out', file)).toMatchObject({ part });
-    clipvqJson('convert', 'back.ckpt', 'back.pt', '--out', 'again', '--clip', 'clip', '--preset', 'nano');
+      expect(await clipvqJson('convert', 'model', '--to', 'torch', '--part', part, '--out', file)).toMatchObject({
+        part,
+      });
+    await clipvqJson('convert', 'back.ckpt', 'back.pt', '--out', 'again', '--clip', 'clip', '--preset', 'nano');
     for (const part of ['tokenizer', 'diffusion']) {
       const bytes = (model: string) => fs.readFileSync(at(model, part, 'model.safetensors'));
       expect(bytes('again').equals(bytes('model')), part).toBe(true);
@@ -108,8 +106,8 @@ describe('train --from', () => {
     'diffusion.weightDecay=0',
   );
 
-  it('starts every stage from the weights of the model', () => {
-    const { status, stderr } = train('still', ...still);
+  it('starts every stage from the weights of the model', async () => {
+    const { status, stderr } = await train('still', ...still);
     expect(status, stderr).toBe(0);
     expect(distance(weights('still', 'tokenizer', 'model.safetensors'), tokenizer)).toBeLessThan(1e-6);
     const discriminator = weights('still', 'tokenizer', 'discriminator.safetensors');
@@ -123,13 +121,13 @@ describe('train --from', () => {
     expect(distance(weights('still', 'diffusion', 'model.safetensors'), diffusion)).toBeLessThan(1e-6);
   });
 
-  it('learns, keeps what it is not asked to train, and resumes', () => {
-    const { status, stderr } = train('further', '--stage', 'diffusion', '--max-steps', '1', ...sets(...brief));
+  it('learns, keeps what it is not asked to train, and resumes', async () => {
+    const { status, stderr } = await train('further', '--stage', 'diffusion', '--max-steps', '1', ...sets(...brief));
     expect(status, stderr).toBe(0);
     expect(distance(weights('further', 'tokenizer', 'model.safetensors'), tokenizer)).toBe(0);
     const once = weights('further', 'diffusion', 'model.safetensors');
     expect(distance(once, diffusion)).toBeGreaterThan(1e-6);
-    const resumed = clipvq('train', '--run', 'further', '--resume', '--stage', 'diffusion', '--longer', '2x');
+    const resumed = await clipvq('train', '--run', 'further', '--resume', '--stage', 'diffusion', '--longer', '2x');
     expect(resumed.status, resumed.stderr).toBe(0);
     expect(readLog(at('further')).map(({ step }) => step)).toEqual([1, 2]);
     expect(distance(weights('further', 'diffusion', 'model.safetensors'), once)).toBeGreaterThan(0);
@@ -140,8 +138,8 @@ describe('train --from', () => {
     ['a preset beside it', ['--from', 'model', '--data', 'faces', '--preset', 'nano'], /leave --preset out/],
     ['another shape', ['--from', 'model', '--data', 'faces', '--set', 'diffusion.layers=3'], /diffusion\.layers=3/],
     ['no pictures', ['--from', 'model'], /--data/],
-  ])('refuses %s in one line', (_, args, says) => {
-    const { status, stderr } = clipvq('train', '--run', 'new', ...args);
+  ])('refuses %s in one line', async (_, args, says) => {
+    const { status, stderr } = await clipvq('train', '--run', 'new', ...args);
     expect(stderr).toMatch(says);
     expect(stderr.trim().split('\n')).toHaveLength(1);
     expect(status).toBe(2);
@@ -169,8 +167,8 @@ describe('convert refuses in one line', () => {
     ['two of a kind', ['released.pt', 'released.pt'], /both hold a diffusion model/],
     ['an unknown width of CLIP', ['released.pt'], /--clip/],
     ['checkpoints where a run is wanted', ['released.pt', '--to', 'torch'], /released\.pt/],
-  ])('%s', (_, args, says) => {
-    const { status, stdout, stderr } = clipvq('convert', ...args, '--out', 'new');
+  ])('%s', async (_, args, says) => {
+    const { status, stdout, stderr } = await clipvq('convert', ...args, '--out', 'new');
     expect(stderr).toMatch(says);
     expect(stderr.trim().split('\n')).toHaveLength(1);
     expect([stdout, status]).toEqual(['', 2]);

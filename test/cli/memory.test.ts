@@ -6,6 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readLog } from '../support/run-log.ts';
+import { skipped } from '../support/skip.ts';
 
 const cli = path.resolve('dist/cli/main.js');
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-memory-'));
@@ -56,10 +57,13 @@ function train(...args: string[]): Promise<Run> {
   });
 }
 
-if (process.platform !== 'linux')
-  console.warn('SKIPPED: train --memory, because only Linux tells how much a process has ever held');
+const absent = skipped(
+  process.platform !== 'linux',
+  'train --memory',
+  'only Linux tells how much a process has ever held',
+);
 
-describe.skipIf(process.platform !== 'linux')('train --memory', () => {
+describe.skipIf(absent)('train --memory', () => {
   it('keeps a process under a limit that it would otherwise exceed, and learns the same', async () => {
     const limit = 600e6;
     const free = await train('--run', 'free', '--json', ...HEAVY);

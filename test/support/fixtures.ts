@@ -8,6 +8,7 @@ import { describe, it } from 'vitest';
 import { float32, int32, type NDArray } from '../../src/base/ndarray.ts';
 import { readSafetensors } from '../../src/checkpoint/safetensors.ts';
 import { fixturePath, isPartial } from './fixture-files.ts';
+import { skipped } from './skip.ts';
 
 export { fixturePath } from './fixture-files.ts';
 
@@ -112,7 +113,7 @@ export function onJsonFixture(name: string, declare: (value: unknown) => void, .
 function needing(title: string, files: readonly string[], declare: () => void): void {
   const file = files.find((name) => !existsSync(fixturePath(name)));
   if (file === undefined) return void describe(title, declare);
-  console.warn(`SKIPPED: ${title}, because ${fixturePath()} has no ${file}`);
+  skipped(true, title, `${fixturePath()} has no ${file}`);
   describe.skip(title, () => void it(`needs ${file}`, () => {}));
 }
 

@@ -7,15 +7,13 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { skipped } from './skip.ts';
 
 const ICD = process.env.VK_ICD_FILENAMES ?? '/usr/lib/chromium/vk_swiftshader_icd.json';
 
 /** Whether there is a driver; where there is none, the tests that are skipped are named. */
-export function hasVulkan(skipped: string): boolean {
-  const present = existsSync(ICD);
-  if (!present)
-    console.warn(`SKIPPED: ${skipped}, because no Vulkan driver was found (Debian: apt-get install chromium)`);
-  return present;
+export function hasVulkan(what: string): boolean {
+  return !skipped(!existsSync(ICD), what, 'no Vulkan driver was found (Debian: apt-get install chromium)');
 }
 
 /** What Node prints for these arguments, as JSON. */

@@ -62,7 +62,7 @@ export function oneLine(text: string): string {
 
 const changed = (path: string) => new UserError(`${path}: the file changed while it was read; run again`);
 
-/** One call reads less than asked near the end of the file, and never more than 2 GiB. */
+/** One call reads less than requested near the end of the file, and never more than 2 GiB. */
 function readRange(file: number, begin: number, end: number, path: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(end - begin);
   const most = 2 ** 30;

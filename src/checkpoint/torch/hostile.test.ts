@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fixturePath } from '../../../test/support/fixtures.ts';
+import { skipped } from '../../../test/support/skip.ts';
 import { UserError } from '../../base/errors.ts';
 import { float32, int32 } from '../../base/ndarray.ts';
 import { memoryBytes } from './bytes.ts';
@@ -31,7 +32,7 @@ const present = existsSync(fixturePath('checkpoints'));
 const fixtureNames = (present ? readdirSync(fixturePath('checkpoints')) : []).filter(
   (name) => /\.(pt|pth|ckpt)$/.test(name) && statSync(fixturePath('checkpoints', name)).size < SMALL,
 );
-if (!present) console.warn('SKIPPED: altered fixtures, because CLIPVQ_FIXTURES has no checkpoints');
+skipped(!present, 'altered fixtures', 'CLIPVQ_FIXTURES has no checkpoints');
 const files: readonly (readonly [string, Buffer])[] = [
   ['own file', own],
   ...fixtureNames.map((name) => [name, readFileSync(fixturePath('checkpoints', name))] as const),

@@ -1,4 +1,4 @@
-/** Tensors of a checkpoint: views into storages, whose bytes are fetched only when the values are asked for. */
+/** Tensors of a checkpoint: views into storages, whose bytes are fetched only when the values are read. */
 import { UserError } from '../../base/errors.ts';
 import { type NDArray, sizeOf } from '../../base/ndarray.ts';
 import { bfloat16ToFloat32, float16ToFloat32 } from '../half.ts';

@@ -44,7 +44,7 @@ const BINS_PER_NAT = 16;
 const LAST_BIN = -LOG_ZERO * BINS_PER_NAT;
 const masses = new Float64Array(LAST_BIN + 1);
 
-/** NaN counts as the likeliest, so that a broken prediction stays visible to whoever draws from it. */
+/** NaN counts as the likeliest, so that a broken prediction stays visible in what is drawn from it. */
 const binOf = (logProb: number): number => Math.max(0, Math.min(LAST_BIN, (-logProb * BINS_PER_NAT) | 0));
 
 /**

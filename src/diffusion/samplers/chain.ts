@@ -15,7 +15,7 @@ export interface StepContext {
   readonly tokens: Int32Array;
   /**
    * p_theta(x_0 | x_t) of one position in 0 .. batch * tokens - 1, truncated but not renormalised, `[K]`.
-   * The next call overwrites the array; positions nobody asks about cost nothing.
+   * The next call overwrites the array; positions that are not read cost nothing.
    */
   readonly predict: (position: number) => Float64Array;
 }

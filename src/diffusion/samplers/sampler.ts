@@ -22,7 +22,8 @@ export interface SamplerOptions {
   /** Top-r truncation rate in (0, 1], or undefined for none. */
   readonly truncation: number | undefined;
   /**
-   * Each image draws from (seed, its own sample index) alone, whoever shares its batch. `samples` has `batch` entries.
+   * Each image draws from (seed, its own sample index) alone, whatever else is in its batch. `samples` has `batch`
+   * entries.
    */
   readonly noise: { readonly seed: number; readonly samples: ArrayLike<number> };
   /** Called after every reverse step, and awaited before the next; what it returns is ignored. */

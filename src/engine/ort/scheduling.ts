@@ -5,7 +5,7 @@
  *
  * 1. It decides before it runs. The order of execution is fixed when a session is made: it begins with the nodes that
  *    nothing reads, the last of the file first, and goes depth first through the latest operand of each (`order.ts`).
- *    It computes a value when something after it wants it in that order, not when it could be let go of again. Three
+ *    It computes a value when something after it needs it in that order, not when it could be released again. Three
  *    things follow:
  *    - *Order of nodes.* What nothing reads, the results, stands at the end of the file, the first of it last
  *      (`fileOrder`). So the gradient of a weight is computed when the backward pass comes by, and what it is made from
@@ -45,7 +45,7 @@ export { bufferPeak } from './buffers.ts';
 export { runInto } from './run-into.ts';
 export { spelledOut } from './zeros.ts';
 
-/** The model file of a program for a device, and its outputs as whoever compiles that has to know them. */
+/** The model file of a program for a device, and its outputs as the compiler of that file needs them. */
 export function modelOf(
   core: Program,
   device: Device,

@@ -8,6 +8,7 @@ import { gzipSync } from 'node:zlib';
 import { parquetWriteFile } from 'hyparquet-writer';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { skipped } from '../../../../test/support/skip.ts';
 import { UserError } from '../../../base/errors.ts';
 import { takeInventory } from '../inventory.ts';
 import { openContainer } from './open.ts';
@@ -224,16 +225,19 @@ describe('what is called something else', () => {
     expect(await refusal(write('one.png', red))).toContain('one PNG picture: give the folder');
   });
 
-  it.skipIf(process.platform === 'win32')('refuses a FIFO, and lists one in a folder', async () => {
-    execFileSync('mkfifo', [at('pipe')]);
-    expect(await refusal(at('pipe'))).toContain('a FIFO');
-    write('pipes/a.png', red);
-    execFileSync('mkfifo', [at('pipes/b.png'), at('pipes/c.tar')]);
-    const { names, reasons } = await look(at('pipes'));
-    expect(names).toEqual(['a.png']);
-    expect(reasons).toEqual({
-      'b.png': 'not a regular file but a FIFO (named pipe)',
-      'c.tar': 'not a regular file but a FIFO (named pipe)',
-    });
-  });
+  it.skipIf(skipped(process.platform === 'win32', 'FIFOs', 'Windows has none'))(
+    'refuses a FIFO, and lists one in a folder',
+    async () => {
+      execFileSync('mkfifo', [at('pipe')]);
+      expect(await refusal(at('pipe'))).toContain('a FIFO');
+      write('pipes/a.png', red);
+      execFileSync('mkfifo', [at('pipes/b.png'), at('pipes/c.tar')]);
+      const { names, reasons } = await look(at('pipes'));
+      expect(names).toEqual(['a.png']);
+      expect(reasons).toEqual({
+        'b.png': 'not a regular file but a FIFO (named pipe)',
+        'c.tar': 'not a regular file but a FIFO (named pipe)',
+      });
+    },
+  );
 });
