@@ -11,6 +11,7 @@ import { NOT_A_PICTURE } from '../data/pictures/identify.ts';
 import { otherFiles, totalsByReason } from '../data/pictures/reasons.ts';
 import { type PictureReport, reportPictures } from '../data/pictures/report.ts';
 import { isNamedSource } from '../data/sources/open.ts';
+import { inventoryFolder } from '../data/sources/shared-inventory.ts';
 import type { ImageSource } from '../data/sources/source.ts';
 import { presets } from '../recipe/recipe.ts';
 import { contactSheet } from '../render/sheet.ts';
@@ -30,7 +31,9 @@ interface CheckOptions {
 
 export function dataCheckCommand(): Command {
   return new Command('check')
-    .description('decode every picture once, and say what training would find and leave out')
+    .description(
+      'decode every picture once, and say what training would find and leave out; training does not decode again what was checked',
+    )
     .argument('<pictures>', 'a folder, a .zip or .tar archive, or a Parquet file')
     .option('--max-pixels <megapixels>', 'refuse larger pictures before decoding them', between(0.01, 1000), 100)
     .option('--exclude <file>', 'leave out the pictures that this file names, one a line; * stands for anything')
@@ -53,6 +56,7 @@ async function check(
     side: minSide,
     maxPixels: maxPixels * 1e6,
     exclude: exclude === undefined ? [] : readNames(exclude),
+    inventories: inventoryFolder(),
     onProgress: display.count('checking'),
     signal: interruptSignal(),
   });

@@ -22,7 +22,7 @@ import { descriptions } from './command-names.ts';
 import { scorePictures } from './evaluate.ts';
 import { facePrompts } from './face-prompts.ts';
 import { checkLimit } from './memory.ts';
-import { between, type CommonOptions, engineOptions, memorySize, whole, withCommon } from './options.ts';
+import { between, type CommonOptions, changedOption, engineOptions, memorySize, whole, withCommon } from './options.ts';
 import { interruptSignal, note, printResult } from './output.ts';
 import { duration, ProgressDisplay } from './progress.ts';
 import { checkDemo } from './sense.ts';
@@ -31,6 +31,7 @@ interface DemoOptions extends CommonOptions {
   readonly out: string;
   readonly minutes: number;
   readonly seed: number;
+  readonly changed?: 'go-on' | 'restart';
   readonly memory?: number;
 }
 
@@ -51,6 +52,7 @@ export function demoCommand(): Command {
       between(0.05, 100_000),
       DEMO_MINUTES,
     )
+    .addOption(changedOption('with a run that is there'))
     .option('--seed <n>', 'seed of everything random', whole(0), 0)
     .option('--memory <size>', 'train in no more memory of the process than this (800M, 2G)', memorySize);
   return withCommon(command).action(demo);
@@ -72,6 +74,7 @@ async function demo(options: DemoOptions): Promise<void> {
     engineOptions: engineOptions(options),
     memory: options.memory,
     resume,
+    changed: options.changed,
     checkpointEvery: 250,
     signal,
     display,

@@ -12,7 +12,7 @@ import { contactSheet } from '../render/sheet.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { openPictures } from '../training/pictures.ts';
 import { trainPipeline } from '../training/pipeline.ts';
-import { assignment, type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
+import { assignment, type CommonOptions, changedOption, engineOptions, whole, withCommon } from './options.ts';
 import { interruptSignal, note, printResult } from './output.ts';
 import { ProgressDisplay } from './progress.ts';
 
@@ -20,6 +20,7 @@ interface Options extends CommonOptions {
   readonly out: string;
   readonly pictures: number;
   readonly seed: number;
+  readonly changed?: 'go-on' | 'restart';
   readonly set?: Readonly<Record<string, string>>;
 }
 
@@ -28,6 +29,7 @@ export function fashionCommand(): Command {
     .description('train on Fashion-MNIST without captions, and let a classifier say what prompts give')
     .option('--out <dir>', 'where to work; an interrupted study goes on from here', 'fashion')
     .option('--pictures <n>', 'pictures of each class and wording', whole(1), 20)
+    .addOption(changedOption('with a run that is there'))
     .option('--seed <n>', 'seed of everything random', whole(0), 0)
     .option('--set <key=value>', 'change a setting of preset fashion; repeatable', assignment);
   return withCommon(command).action(fashion);
@@ -52,6 +54,7 @@ async function fashion(options: Options): Promise<void> {
     stages: ['clip', 'tokenizer', 'diffusion'],
     engineOptions: engineOptions(options),
     resume,
+    changed: options.changed,
     checkpointEvery: 500,
     signal,
     display,

@@ -27,6 +27,13 @@ export function withCommon(command: Command): Command {
     .option('--debug', 'show stack traces');
 }
 
+/** What to do with stages that were trained, where something under them has changed. */
+export const changedOption = (when: string): Option =>
+  new Option(
+    '--changed <how>',
+    `${when}: what to do with a stage whose pictures or models have changed (default: go on where only pictures have, else stop)`,
+  ).choices(['go-on', 'restart']);
+
 /** A former name of an option: it works, and no help shows it. */
 export const hiddenOption = (flags: string, parse: (text: string) => number): Option =>
   new Option(flags).argParser(parse).hideHelp();

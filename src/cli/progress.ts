@@ -27,7 +27,7 @@ export const meanings: Readonly<Record<string, string>> = {
   adaptiveWeight: 'weight of the adversarial loss beside the others',
   crossEntropy:
     'of the diffusion model: of the codes of pictures given noisy ones, in nats; knowing nothing is ln of the number of codes',
-  gradientNorm: 'length of the gradient before it is clipped',
+  gradientNorm: 'length of the gradient, before it is clipped where it is',
   clipScore: 'of validation: cosine of pictures with their prompts under the CLIP',
   waiting: 'share of the time in which the stage waited for pictures',
 };

@@ -18,6 +18,7 @@ import { createFrom, settingsFrom } from '../run/origin.ts';
 import { holdingOut } from '../training/held-out.ts';
 import { openPictures, type Pictures } from '../training/pictures.ts';
 import { trainPipeline } from '../training/pipeline.ts';
+import { openResumed } from '../training/resumed.ts';
 import { type StageName, stageNames, stages, stagesOf } from '../training/stages.ts';
 import { absolute, DEFAULT_CLIP } from '../training/train.ts';
 import { filesIn } from '../vqgan/lpips-weights.ts';
@@ -25,13 +26,21 @@ import { recipeOf } from './choose-recipe.ts';
 import { estimateLines, picturesToRead } from './estimate.ts';
 import { facePrompts } from './face-prompts.ts';
 import { checkAccumulate, checkLimit, checkMemory, type MemoryOptions } from './memory.ts';
-import { assignment, between, type CommonOptions, engineOptions, memorySize, whole, withCommon } from './options.ts';
+import {
+  assignment,
+  between,
+  type CommonOptions,
+  changedOption,
+  engineOptions,
+  memorySize,
+  whole,
+  withCommon,
+} from './options.ts';
 import { interruptSignal, note, printResult } from './output.ts';
 import { pictureSettings } from './picture-options.ts';
 import { type ProfileOptions, profiled, withProfile } from './profile.ts';
 import { duration, ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
-import { openResumed } from './resume.ts';
 import { checkLengths, fitted, type LengthOptions } from './run-length.ts';
 import { checkClipStage, fewPictures } from './sense.ts';
 import { settingsHelp } from './settings-help.ts';
@@ -113,12 +122,7 @@ export function trainCommand(): Command {
       '--longer <2x|+1000|3000>',
       'with --resume: train the diffusion model (or the --stage) for so much longer; its schedule follows',
     )
-    .addOption(
-      new Option(
-        '--changed <how>',
-        'with --resume: what to do with a stage whose pictures or models have changed (default: go on where only pictures have, else stop)',
-      ).choices(['go-on', 'restart']),
-    )
+    .addOption(changedOption('with --resume'))
     .option('--estimate', 'say what the run will cost on this machine, and end');
   return withProfile(withCommon(command)).addHelpText('after', settingsHelp).action(train);
 }
@@ -238,9 +242,10 @@ async function widthOf(
   return clip.dim;
 }
 
-/** Options whose folders are full paths, as a run remembers them. */
-const placed = (options: TrainCommandOptions): TrainCommandOptions => ({
+/** What a resumed run may change, with full paths, as a run remembers them. */
+const placed = ({ stage, ...options }: TrainCommandOptions) => ({
   ...options,
+  ...(stage !== 'all' && { stages: [stage] }),
   ...(options.data !== undefined && { data: absolute(options.data) }),
   ...(options.clip !== undefined && { clip: absolute(options.clip) }),
 });

@@ -104,7 +104,7 @@ export function clipStage(options: ClipStageOptions): Stage {
       // The engine works in another thread: the next batch is drawn meanwhile.
       next = { step: step + 1, batch: batches.draw(step + 1) };
       const out = await running;
-      return { loss: out.loss!.data[0]!, accuracy: out.accuracy!.data[0]! };
+      return { loss: out.loss!.data[0]!, accuracy: out.accuracy!.data[0]!, gradientNorm: out.norm!.data[0]! };
     },
 
     learningRate: (step) => warmupCosine(settings, step),

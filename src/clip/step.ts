@@ -27,7 +27,9 @@ export interface ClipStepOptions {
   readonly length: number;
 }
 
-/** Takes a batch and the learning rate `lr`; gives `loss` and `accuracy`. */
+/**
+ * Takes a batch and the learning rate `lr`; gives `loss`, `accuracy` and the gradient's `norm` before it is clipped.
+ */
 export type ClipStep = (feeds: ClipBatch & { readonly lr: NDArray }) => Promise<Readonly<Record<string, NDArray>>>;
 
 const ADAM = { beta1: 0.9, beta2: 0.98, eps: 1e-8 };
@@ -39,9 +41,9 @@ export function trainingProgram(options: ClipStepOptions): g.Program {
   const inputs = { state: optimized(parameters), ...batchInputs(options, settings.batch), lr: g.f32() };
   return g.trace(inputs, ({ state: { params, adam }, images, ids, lr }) => {
     const { loss, accuracy } = lossOf(embed(params, images, ids, options), params.logScale, settings);
-    const { gradients } = clipByGlobalNorm(g.grad(loss, params), CLIP_NORM);
+    const { gradients, norm } = clipByGlobalNorm(g.grad(loss, params), CLIP_NORM);
     const next = adamw(params, gradients, adam, lr, { ...ADAM, weightDecay: settings.weightDecay });
-    return { state: { params: next.params, adam: next.state }, loss, accuracy };
+    return { state: { params: next.params, adam: next.state }, loss, accuracy, norm };
   });
 }
 
@@ -56,9 +58,9 @@ export function textProgram(options: ClipStepOptions, image: ImageTower<NDArray>
   return g.trace(inputs, ({ state: { params, adam }, images, ids, lr }) => {
     const towers = { ...params, image: literals(image) };
     const { loss, accuracy } = lossOf(embed(towers, images, ids, options), params.logScale, settings);
-    const { gradients } = clipByGlobalNorm(g.grad(loss, params), CLIP_NORM);
+    const { gradients, norm } = clipByGlobalNorm(g.grad(loss, params), CLIP_NORM);
     const next = adamw(params, gradients, adam, lr, { ...ADAM, weightDecay: settings.weightDecay });
-    return { state: { params: next.params, adam: next.state }, loss, accuracy };
+    return { state: { params: next.params, adam: next.state }, loss, accuracy, norm };
   });
 }
 
@@ -96,7 +98,7 @@ export function stepOf({ captions }: ClipSettings, microBatches: number, program
       norm = (await gradients.run({ images: some, ids: texts[i]!, ...back })).norm;
     }
     await update.run({ lr, norm: norm! });
-    return results;
+    return { ...results, norm: norm! };
   };
 }
 

@@ -3,6 +3,7 @@
 import type { CaptionedPictures } from '../clip/batches.ts';
 import type { Rejected } from '../data/sources/containers/container.ts';
 import { openPairs, type PairSource } from '../data/sources/pairs.ts';
+import { inventoryFolder } from '../data/sources/shared-inventory.ts';
 import { loadAll } from '../data/sources/source.ts';
 import { fingerprint } from '../stage/fingerprint.ts';
 import type { Lineage } from '../stage/stage.ts';
@@ -54,7 +55,7 @@ async function findPairs({ run, signal, display }: RunContext): Promise<PairSour
   const { data, seed, recipe } = run.settings;
   const rejected: Rejected[] = [];
   const source = await openPairs(data, {
-    ...{ seed, count: recipe.clip.pairs, offset: CLIP_FACES_OFFSET, signal },
+    ...{ seed, count: recipe.clip.pairs, offset: CLIP_FACES_OFFSET, signal, inventories: inventoryFolder() },
     onProgress: display.count('checking'),
     onRejected: (one) => rejected.push(one),
   });

@@ -8,6 +8,7 @@ import { leftOutLines } from '../data/pictures/reasons.ts';
 import type { Rejected } from '../data/sources/containers/container.ts';
 import { type InventoryLine, inventoryLine } from '../data/sources/inventory.ts';
 import { openSource } from '../data/sources/open.ts';
+import { inventoryFolder } from '../data/sources/shared-inventory.ts';
 import type { ImageSource } from '../data/sources/source.ts';
 import type { PictureSettings } from '../recipe/schema.ts';
 import type { RunDirectory } from '../run/directory.ts';
@@ -50,9 +51,10 @@ export async function openPictures(
     faces: { seed, count: recipe.images, offset: 0 },
     ...pictureOptions(recipe.pictures),
     known,
+    inventories: inventoryFolder(),
     // What cannot be used is looked at again each time, and needs no line.
     onLine: (line) => {
-      if ('picture' in line) inventory.push(line);
+      if ('picture' in line) inventory.push({ name: line.name, stamp: line.stamp, picture: line.picture });
     },
     signal,
     onProgress: display.count('checking'),

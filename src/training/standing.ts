@@ -89,7 +89,8 @@ export function standingOf(run: RunDirectory, stage: StageIdentity, onChange: On
   }
   if (failure) notes.push(`${failure.message}; it goes on from the checkpoint before it, of step ${newest.facts.step}`);
   const changes = changesOf(stage, newest.facts);
-  if (changes?.length === 0)
+  // A schedule goes on under another, whatever is to happen where models have changed.
+  if (changes?.every((name) => name === 'schedule'))
     return { candidates: candidates.filter(({ facts }) => facts.fingerprint === newest.facts.fingerprint), notes };
   const what = changedText(changes);
   if (onChange === 'restart' || (onChange === 'follow' && !isSmall(changes))) {
@@ -124,7 +125,7 @@ export function isDone(run: RunDirectory, stage: StageIdentity, end: number, onC
   if (!facts || facts.step < end || (facts.fingerprint === stage.fingerprint && facts.step !== end)) return false;
   const changes = changesOf(stage, facts);
   const stays = [...FLEXIBLE, 'pairs'];
-  if (!changes || changes.some((name) => !stays.includes(name)) || (changes.length > 0 && onChange === 'restart'))
+  if (!changes || changes.some((name) => !stays.includes(name) || (name !== 'schedule' && onChange === 'restart')))
     return false;
   return isExported(run, stage, facts);
 }

@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Interrupted, UserError } from '../base/errors.ts';
+import { option } from '../base/options.ts';
 import { isToBeFetched } from '../clip/clip-source.ts';
 import { openEmbedder } from '../clip/embedder.ts';
 import type { ClipReport } from '../clip/report.ts';
@@ -17,6 +18,7 @@ import { holdingOut } from './held-out.ts';
 import { cappedSettings } from './lengths.ts';
 import { openPictures } from './pictures.ts';
 import { trainPipeline } from './pipeline.ts';
+import { openResumed, type Resumed } from './resumed.ts';
 import { type StageName, stagesOf } from './stages.ts';
 
 /** The CLIP that pictures without captions are learned with by default. */
@@ -53,8 +55,21 @@ export interface TrainingOptions extends Pick<EngineOptions, 'device' | 'threads
   readonly offline?: boolean | undefined;
   /** The stages to train; all by default. */
   readonly stages?: readonly StageName[] | undefined;
-  /** End each stage after so many steps in all; the schedules of a new run end there, too. */
+  /**
+   * No stage longer than so many steps in all; schedules end there. A resumed run that was begun with fewer than its
+   * preset has comes to so many of them.
+   */
   readonly maxSteps?: number | undefined;
+  /**
+   * With `resume`: how long the diffusion model, or each of `stages`, becomes: `2x` for twice as long, `+1000` for so
+   * many more steps, `3000` for so many in all. Schedules follow.
+   */
+  readonly longer?: string | undefined;
+  /**
+   * With `resume`: what to do with a stage whose pictures or models have changed since it was trained. By default it
+   * goes on where only pictures have, and is refused where models have.
+   */
+  readonly changed?: 'go-on' | 'restart' | undefined;
   /** Steps between checkpoints; 500 by default. There is one at the end and one when training is stopped, too. */
   readonly checkpointEvery?: number | undefined;
   /** Bytes that the process may hold. */
@@ -84,10 +99,12 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
   const { signal = new AbortController().signal, stages, memory, maxSteps, offline } = options;
   const display = displayOf(options);
   try {
-    const resumed = options.resume ? RunDirectory.open(options.run) : undefined;
+    const again = options.resume ? resumedRun(options) : undefined;
+    const resumed = again?.run;
     const wanted = () =>
       maxSteps === undefined ? newSettings(options) : cappedSettings(newSettings(options), maxSteps);
-    const settings = resumed?.settings ?? wanted();
+    const settings = again?.settings ?? wanted();
+    for (const sentence of again?.notes ?? []) display.note(sentence);
     if (!resumed) RunDirectory.assertFree(options.run);
     signal.throwIfAborted();
     const chosen = stages ?? stagesOf(settings);
@@ -98,7 +115,7 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
     if (needsClip && !isLater) await tryClip(settings.clip, offline, signal, display);
     const pictures = needsPictures ? await openPictures(settings, { signal, display }, resumed) : undefined;
     if (needsClip && isLater) await tryClip(settings.clip, offline, signal, display);
-    const run = resumed ?? RunDirectory.create(options.run, settings);
+    const run = resumed?.changed(settings) ?? RunDirectory.create(options.run, settings);
     const { seconds, clip } = await trainPipeline({
       run,
       pictures,
@@ -107,7 +124,7 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
       memory,
       resume: resumed !== undefined,
       checkpointEvery: options.checkpointEvery ?? 500,
-      maxSteps,
+      changed: options.changed,
       lpips: { folder: undefined, offline },
       signal,
       display,
@@ -119,6 +136,18 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
       throw new Interrupted('Stopped');
     throw error;
   }
+}
+
+/** The run that goes on, with what the options change of it. */
+function resumedRun({ run, recipe, set, data, clip, ...options }: TrainingOptions): Resumed {
+  if (recipe)
+    throw new UserError('A resumed run keeps its recipe: leave the recipe out; set changes steps and learning rates');
+  return openResumed(run, {
+    ...options,
+    set: asText(set),
+    data: data && absolute(data),
+    clip: clip && absolute(clip),
+  });
 }
 
 const engineOf = ({ device, threads }: TrainingOptions): EngineOptions => ({
@@ -147,7 +176,11 @@ export function recipeOf({ preset, recipe, set }: Pick<TrainingOptions, 'preset'
 }
 
 function newSettings(options: TrainingOptions): RunSettings {
-  const { data, seed = 0, stages } = options;
+  const { data, seed = 0, stages, longer, changed } = options;
+  if (longer !== undefined || changed !== undefined)
+    throw new UserError(
+      `${option(longer !== undefined ? 'longer' : 'changed')} is for runs that are there: add ${option('resume')}`,
+    );
   if (data === undefined) throw new UserError('Name the pictures to learn from: data is missing');
   if (!Number.isSafeInteger(seed) || seed < 0) throw new UserError(`The seed is ${seed}: give a whole number from 0`);
   const clip = options.clip ?? (hasPairs(data) ? 'compact' : DEFAULT_CLIP);

@@ -4,20 +4,19 @@
  */
 
 import { Interrupted, UserError } from '../base/errors.ts';
-import type { NDArray } from '../base/ndarray.ts';
 import { option } from '../base/options.ts';
-import { isFiniteArray, NotFinite } from '../checkpoint/finite.ts';
+import { NotFinite } from '../checkpoint/finite.ts';
 import type { Engine } from '../engine/engine.ts';
 import { sizeText } from '../engine/memory/resident.ts';
 import { provenanceTexts } from '../run/provenance.ts';
 import type { Progress } from '../stage/display.ts';
 import type { Metrics, Stage } from '../stage/stage.ts';
-import { checkpointFiles, type Keeping, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import { collapseNote } from './collapse.ts';
 import type { RunContext } from './context.ts';
 import { adviceFor, Blame, type FaultKind } from './faults.ts';
 import { Guard, MOST_SKIPPED } from './guard.ts';
 import { Recorder, stateHashes } from './recorder.ts';
+import { StageState } from './stage-state.ts';
 import { isDone, type StageIdentity, type Standing, standingOf } from './standing.ts';
 import { StepClock } from './step-clock.ts';
 
@@ -75,17 +74,12 @@ export async function trainStage(stage: Stage, options: TrainOptions): Promise<v
 /** One stage on its way. */
 class Training {
   private readonly end: number;
-  private readonly files: readonly [string, string];
+  private readonly state: StageState;
   private guard = Guard.from();
   /** Steps done, those left out included. */
   private step = 0;
-  /** The last checkpoint of this training, or the one it began with; `undefined` is the beginning. */
-  private saved: number | undefined;
   private readonly blame = new Blame();
-  /** Which checkpoints on the disk the next one leaves: none of them belongs to a training that began anew. */
-  private keeping: Keeping = 'none';
   private last: Metrics | undefined;
-  private savedAt = performance.now();
   private clock = new StepClock();
   private readonly recorder: Recorder;
 
@@ -94,7 +88,7 @@ class Training {
     private readonly options: TrainOptions,
   ) {
     this.end = lastStep(stage, options.maxSteps);
-    this.files = checkpointFiles(options.run, stage);
+    this.state = new StageState(stage, options);
     this.recorder = new Recorder(options.run, stage.name, this.end);
   }
 
@@ -103,7 +97,7 @@ class Training {
     const { run, engine, signal, resume, changed } = this.options;
     const standing: Standing = resume ? standingOf(run, stage, changed) : { candidates: [], notes: [] };
     for (const note of standing.notes) this.note(note);
-    await this.takeUp(standing.candidates);
+    ({ step: this.step, guard: this.guard } = await this.state.takeUp(standing.candidates));
     run.trimLog(stage.name, this.step);
     this.noteThreads(standing);
 
@@ -124,14 +118,14 @@ class Training {
         break;
       }
       if (this.guard.isSkipped(this.step)) {
-        if (!(await this.isSound())) {
+        if (!(await this.state.isSound())) {
           await this.recover('the weights are not finite', 'weights');
           continue;
         }
         await stage.skip?.(this.step);
         this.step++;
         run.log({ stage: stage.name, step: this.step, skipped: 1 });
-        if (this.step < end && this.isDue()) await this.save();
+        if (this.step < end && this.state.isDue(this.step)) await this.save();
         continue;
       }
       const fullRate = stage.learningRate?.(this.step);
@@ -149,12 +143,14 @@ class Training {
         await this.saveIfSound();
         throw new TooLarge(this.step, end);
       }
-      if (this.step < end && this.isDue()) await this.save();
+      if (this.step < end && this.state.isDue(this.step)) await this.save();
     }
     const { name, fingerprint, madeFrom } = stage;
     const leftOut = this.guard.skipped.length;
     if (leftOut > Math.max(2 * MOST_SKIPPED, end / 10))
-      throw new UserError(adviceFor(`${leftOut} of ${end} steps had to be left out`, end, this.saved ?? 0, name, run));
+      throw new UserError(
+        adviceFor(`${leftOut} of ${end} steps had to be left out`, end, this.state.saved ?? 0, name, run),
+      );
     const collapse = this.last && collapseNote(name, this.last, run.settings.recipe);
     if (collapse !== undefined) this.note(collapse);
     await engine.span('export', () => stage.export(provenanceTexts({ step: end, fingerprint, madeFrom })));
@@ -162,41 +158,6 @@ class Training {
       this.note(
         `${name}: ${this.guard.skipped.length} steps were left out: ${this.guard.skipped.map((n) => n + 1).join(', ')}`,
       );
-  }
-
-  /** The first of some checkpoints that is sound, or the stage's beginning. */
-  private async takeUp(candidates: Standing['candidates']): Promise<void> {
-    const { stage } = this;
-    const { engine } = this.options;
-    let failure: unknown;
-    for (const { file, facts } of candidates) {
-      await this.prepare();
-      try {
-        await loadCheckpoint(file, engine, stage);
-      } catch (error) {
-        if (!(error instanceof UserError)) throw error;
-        failure ??= error;
-        continue;
-      }
-      if (failure instanceof UserError)
-        this.note(`${failure.message}; it goes on from the checkpoint before it, of step ${facts.step}`);
-      const isSlower = facts.fingerprint === stage.fingerprint;
-      this.guard = Guard.from(isSlower ? facts.guard : undefined);
-      this.saved = this.step = facts.step;
-      this.keeping = file === this.files[0] ? 'newest' : 'previous';
-      return;
-    }
-    if (failure !== undefined) throw failure;
-    await this.prepare();
-    this.saved = undefined;
-    this.step = 0;
-    this.keeping = 'none';
-  }
-
-  private async prepare(): Promise<void> {
-    const { engine } = this.options;
-    await engine.drop('');
-    await engine.span('prepare', () => this.stage.prepare());
   }
 
   private async report(
@@ -217,15 +178,10 @@ class Training {
     this.options.onProgress?.({ stage: stage.name, step, steps: end, metrics, rate, secondsLeft, waiting });
   }
 
-  private isDue(): boolean {
-    const { checkpointEvery, checkpointSeconds = CHECKPOINT_SECONDS } = this.options;
-    return this.step % checkpointEvery === 0 || performance.now() - this.savedAt > 1000 * checkpointSeconds;
-  }
-
   /** Keep the state; if it is not fit to be kept, go back. */
   private async save(): Promise<void> {
     try {
-      await this.write();
+      await this.state.save(this.step, this.guard);
     } catch (error) {
       if (!(error instanceof NotFinite)) throw error;
       await this.recover(error.message, 'weights');
@@ -234,22 +190,13 @@ class Training {
 
   /** Keep the state before a stop; one that is not fit to be kept is left behind. */
   private async saveIfSound(): Promise<void> {
-    if (this.saved === this.step) return;
+    if (this.state.saved === this.step) return;
     try {
-      await this.write();
+      await this.state.save(this.step, this.guard);
     } catch (error) {
       if (!(error instanceof NotFinite)) throw error;
-      this.note(`${error.message}; the checkpoint of step ${this.saved ?? 0} stays`);
+      this.note(`${error.message}; the checkpoint of step ${this.state.saved ?? 0} stays`);
     }
-  }
-
-  private async write(): Promise<void> {
-    const { engine, threads } = this.options;
-    const facts = { step: this.step, guard: this.guard.save(), threads };
-    await engine.span('checkpoint', () => saveCheckpoint(this.files, engine, this.stage, facts, this.keeping));
-    this.keeping = 'newest';
-    this.saved = this.step;
-    this.savedAt = performance.now();
   }
 
   /**
@@ -259,8 +206,7 @@ class Training {
    */
   private async settle(): Promise<boolean> {
     const { stage, end, guard } = this;
-    const { engine } = this.options;
-    if (this.saved !== end) await this.save();
+    if (this.state.saved !== end) await this.save();
     if (this.step !== end) return false;
     const last = guard.trainedBefore(end);
     if (last === undefined) return true;
@@ -269,16 +215,7 @@ class Training {
       await this.recover(fault, 'weights');
       return false;
     }
-    await this.prepare();
-    await loadCheckpoint(this.files[0], engine, stage);
-    return true;
-  }
-
-  /** Whether the state holds nothing but finite numbers. */
-  private async isSound(): Promise<boolean> {
-    const { engine } = this.options;
-    for (const path of Object.keys(await engine.describe('params')))
-      if (!isFiniteArray((await engine.read(path)) as NDArray)) return false;
+    await this.state.takeUpAgain();
     return true;
   }
 
@@ -293,12 +230,12 @@ class Training {
 
     const { candidates } = standingOf(options.run, stage, 'go-on');
     const isFit = ({ facts }: Standing['candidates'][number]) => facts.step <= blamed;
-    const fit = this.saved === undefined ? [] : candidates.filter(isFit);
-    await this.takeUp(fit);
-    const remedy = guard.remedy(blamed, cleared, this.guard);
-    this.guard = guard;
+    const fit = this.state.saved === undefined ? [] : candidates.filter(isFit);
+    const taken = await this.state.takeUp(fit);
+    this.step = taken.step;
+    const remedy = guard.remedy(blamed, cleared, taken.guard);
     options.run.trimLog(stage.name, this.step);
-    if (remedy === 'stop') throw new UserError(adviceFor(fault, shown, this.saved ?? 0, stage.name, options.run));
+    if (remedy === 'stop') throw new UserError(adviceFor(fault, shown, this.state.saved ?? 0, stage.name, options.run));
     const where = `${stage.name}: ${fault} at step ${shown}`;
     const from = `it goes on from step ${this.step}`;
     if (remedy === 'skip') this.note(`${where}: step ${blamed + 1} is left out, and ${from}`);
@@ -321,6 +258,3 @@ class Training {
     this.options.onNote?.(text);
   }
 }
-
-/** Seconds between checkpoints where steps take long. */
-const CHECKPOINT_SECONDS = 300;

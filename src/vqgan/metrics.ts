@@ -6,6 +6,7 @@ import type { Metrics } from '../stage/stage.ts';
 /** The results of a step as numbers: PSNR in dB, and how evenly and how widely codes have been used lately. */
 export function metricsOf({
   loss,
+  norm,
   squared,
   shares,
   perceptual,
@@ -15,6 +16,7 @@ export function metricsOf({
   const extra = { perceptual, discriminator, adaptiveWeight: adaptive };
   return {
     loss: loss!.data[0]!,
+    gradientNorm: norm!.data[0]!,
     // Pictures span 2, from -1 to 1.
     psnr: 10 * Math.log10(4 / squared!.data[0]!),
     ...(shares && codeUsage(shares.data)),

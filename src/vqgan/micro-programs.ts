@@ -6,7 +6,7 @@
  */
 
 import * as g from '../graph/index.ts';
-import { optimized } from '../optim/adamw.ts';
+import { globalNorm, optimized } from '../optim/adamw.ts';
 import { addedUp, addGradients, GRADIENTS } from '../optim/micro-batches.ts';
 import type { TokenizerRecipe } from '../recipe/schema.ts';
 import { adaptiveWeight, norm } from './adversarial.ts';
@@ -94,9 +94,9 @@ export function lastLayerOf(recipe: TokenizerRecipe) {
 
 /**
  * Adds a micro-batch's share of the gradient, and of code usage, to `keep` times what the state holds; with the `last`
- * one the histories of the codes move on. Results: `loss` without the discriminator, `squared`, `shares`, `perceptual`,
- * and x̂ as `image` where a discriminator warms up on it. Where it is active, its gradient `toImage` and its `adaptive`
- * weight are fed.
+ * one the histories of the codes move on. Results: `loss` without the discriminator, the `norm` of the sum of gradients
+ * so far, `squared`, `shares`, `perceptual`, and x̂ as `image` where a discriminator warms up on it. Where it is
+ * active, its gradient `toImage` and its `adaptive` weight are fed.
  */
 export function addingProgram({ recipe, variant, perceptual, microBatches }: MicroBatch): g.Program {
   const params = trainedParameters(recipe);
@@ -123,6 +123,7 @@ export function addingProgram({ recipe, variant, perceptual, microBatches }: Mic
     return {
       state: { [GRADIENTS]: gradients, ...used },
       loss,
+      norm: globalNorm(gradients),
       squared: squaredError(x, image),
       ...(used && { shares: used.usage }),
       ...(seen && { perceptual: seen }),

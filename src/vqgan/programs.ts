@@ -4,7 +4,7 @@
  */
 
 import * as g from '../graph/index.ts';
-import { type AdamState, adamw, optimized } from '../optim/adamw.ts';
+import { type AdamState, adamw, globalNorm, optimized } from '../optim/adamw.ts';
 import type { TokenizerRecipe, TokenizerSettings } from '../recipe/schema.ts';
 import { discriminatorLoss, generatorLoss } from './adversarial.ts';
 import { codeUsageState, likelihoodOf, pictureInputs, reconstructed, type Step, updatedCodeUsage } from './common.ts';
@@ -41,7 +41,7 @@ interface Networks {
  * and the phase's noise, `noise` [batch, tokens, codeDim] or `gumbel` [batch, tokens, codes] with a `temperature` and
  * the `klWeight`. Results: `loss`, the mean squared error `squared`; with codes `shares` [codes], the moving average of
  * how often each is used; with a discriminator its loss `discriminator` and the `adaptive` weight; with a perceptual
- * distance, `perceptual`.
+ * distance, `perceptual`; the tokenizer's gradient has the length `norm`.
  */
 export function trainingProgram(recipe: TokenizerRecipe, variant: Variant, perceptual?: PerceptualDistance): g.Program {
   const { tokenizer: settings } = recipe;
@@ -88,9 +88,11 @@ function learn(
           weight: settings.discriminatorWeight,
         })
       : { loss: plainLoss(likelihood, reconstruction), adaptive: undefined };
+  const gradients = g.grad(loss, params);
   return {
-    next: { ...descend(params, loss, adam, lr, settings), ...(adversary && { discriminator: adversary.next }) },
+    next: { ...stepBy(params, gradients, adam, lr, settings), ...(adversary && { discriminator: adversary.next }) },
     loss,
+    norm: globalNorm(gradients),
     squared: squaredError(x, image),
     ...(perceptual && { perceptual }),
     ...(adversary && { discriminator: adversary.loss }),
@@ -114,18 +116,8 @@ export function discriminatorStep(
   return {
     adversarial: generatorLoss(fake.logits),
     loss,
-    next: { ...descend(params, loss, adam, lr, settings), buffers: fake.buffers },
+    next: { ...stepBy(params, g.grad(loss, params), adam, lr, settings), buffers: fake.buffers },
   };
-}
-
-function descend<P extends Tokenizer<g.Tensor> | Discriminator<g.Tensor>>(
-  params: P,
-  loss: g.Tensor,
-  adam: AdamState<g.Tensor>,
-  lr: g.Tensor,
-  settings: TokenizerSettings,
-) {
-  return stepBy(params, g.grad(loss, params), adam, lr, settings);
 }
 
 /** Parameters and Adam's state after a step along `gradients`. */

@@ -149,10 +149,11 @@ export function stepOf(variant: Variant, microBatches: number, programs: readonl
 /** What the whole batch would have reported. */
 function whole(results: readonly Arrays[], { adversarial, ...reported }: Arrays): Arrays {
   const mean = (name: string) => results.reduce((sum, result) => sum + result[name]!.data[0]!, 0) / results.length;
-  const { shares, perceptual } = results.at(-1)!;
+  const { norm, shares, perceptual } = results.at(-1)!;
   const game = adversarial ? adversarial.data[0]! * reported.adaptive!.data[0]! : 0;
   return {
     loss: scalar(mean('loss') + game),
+    norm: norm!,
     squared: scalar(mean('squared')),
     ...(perceptual && { perceptual: scalar(mean('perceptual')) }),
     ...(shares && { shares }),

@@ -9,7 +9,7 @@ import type { RgbImage } from './image.ts';
 import { withOrientationInFront } from './png-orientation.ts';
 import { sharp } from './sharp.ts';
 import { resizedSquare } from './square.ts';
-import { tiffTrouble } from './tiff.ts';
+import { hasOtherBands, tiffTrouble } from './tiff.ts';
 
 /** Larger pictures are refused from their header, before any pixel is decoded, by default. */
 export const MAX_PIXELS = 100e6;
@@ -172,6 +172,7 @@ function formatOf(encoded: Uint8Array): PictureFormat {
 /** The file as the decoder reads it rightly: its orientation where it is looked for, its first frame on its canvas. */
 async function decodable(encoded: Uint8Array, format: PictureFormat, maxPixels: number): Promise<Uint8Array> {
   if (format === 'png') return withOrientationInFront(encoded);
+  if (format === 'tiff' && hasOtherBands(encoded)) return coloursAlone(encoded, maxPixels);
   const first = format === 'gif' ? firstFrame(encoded) : undefined;
   if (!first?.small) return first?.file ?? encoded;
   const { canvas, small: frame, file } = first;
@@ -185,6 +186,22 @@ async function decodable(encoded: Uint8Array, format: PictureFormat, maxPixels: 
       bottom: canvas.height - frame.top - frame.height,
       background: { r: 0, g: 0, b: 0, alpha: 0 },
     })
+    .png({ compressionLevel: 1 })
+    .toBuffer();
+}
+
+/** A picture upright and without the bands behind its colours, as a PNG. */
+async function coloursAlone(encoded: Uint8Array, maxPixels: number): Promise<Uint8Array> {
+  const { data, info } = await sharp(encoded, { limitInputPixels: maxPixels, failOn: 'error', pages: 1 })
+    .autoOrient()
+    .toColourspace('srgb')
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true });
+  const { width, height, channels } = info;
+  const colours = new Uint8Array(3 * width * height);
+  for (let pixel = 0; pixel < width * height; pixel++)
+    for (let c = 0; c < 3; c++) colours[3 * pixel + c] = data[channels * pixel + c]!;
+  return sharp(colours, { raw: { width, height, channels: 3 } })
     .png({ compressionLevel: 1 })
     .toBuffer();
 }

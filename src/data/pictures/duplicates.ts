@@ -26,6 +26,20 @@ export interface Impression {
 
 const GRID = 8;
 
+/** An impression as text: the hash in hex, and the colours in base64. */
+export const impressionText = ({ hash, colors }: Impression): string =>
+  hash.toString(16).padStart(HASH_DIGITS, '0') + Buffer.from(colors).toString('base64');
+
+/** What `impressionText` wrote. */
+export const impressionFrom = (text: string): Impression => ({
+  hash: BigInt(`0x${text.slice(0, HASH_DIGITS)}`),
+  colors: new Uint8Array(Buffer.from(text.slice(HASH_DIGITS), 'base64')),
+});
+
+const HASH_DIGITS = (GRID * GRID) / 4;
+/** Characters of such a text. */
+export const IMPRESSION_LENGTH = HASH_DIGITS + 4 * GRID * GRID;
+
 /** From a thumbnail [16, 16, 3]. */
 export function impressionOf(thumbnail: Uint8Array): Impression {
   const grey = Float64Array.from(

@@ -8,6 +8,7 @@ import { inspect, oneLine, type SquareOptions, toSquare } from './decode.ts';
 import { identify, NOT_A_PICTURE, READABLE } from './identify.ts';
 import type { RgbImage } from './image.ts';
 import { encodePng } from './png.ts';
+import { cannotRead } from './reasons.ts';
 
 /** No encoded picture is larger. */
 const MOST_BYTES = 2 ** 30;
@@ -29,11 +30,11 @@ export async function readImage(
   const identity = identify(bytes.subarray(0, 4096), typeof file === 'string' ? file : '');
   const inspected = 'reason' in identity ? identity.reason : await inspect(bytes, options.maxPixels);
   if (inspected === NOT_A_PICTURE) throw new UserError(`Cannot read ${name}: it is no ${READABLE} file`);
-  if (typeof inspected === 'string') throw new UserError(`Cannot read ${name}: ${inspected}`);
+  if (typeof inspected === 'string') throw new UserError(cannotRead(name, inspected));
   try {
     return await toSquare(bytes, size, options);
   } catch (error) {
-    throw new UserError(`Cannot read ${name}: ${oneLine(error)}`);
+    throw new UserError(cannotRead(name, oneLine(error)));
   }
 }
 

@@ -44,5 +44,17 @@ it('tells a broken picture from a file that claims to be none', () => {
   expect(identify(Buffer.from('<html><body>404'), 'a.jpg')).toEqual({
     reason: 'named .jpg but a web page: download it again',
   });
+  const link = `../../blobs/${'0f'.repeat(32)}`;
+  for (const [text, reason] of [
+    [link, "a link into a hub's cache that was saved as text"],
+    [`${link}\n`, "a link into a hub's cache that was saved as text"],
+    ['../originals/a.jpg', 'a symbolic link that was saved as text'],
+    ['https://example.org/a.jpg\n', 'the address of a file and not the file'],
+    ['<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code></Error>', 'the error message of a server'],
+    ['{"error":"not found"}', 'the error message of a server'],
+  ] as const)
+    expect(identify(Buffer.from(text), 'a.jpg')).toEqual({
+      reason: expect.stringContaining(`named .jpg but ${reason}`),
+    });
   expect(identify(Buffer.from('words'), 'a.jpg')).toEqual({ reason: 'named .jpg but text and no picture' });
 });

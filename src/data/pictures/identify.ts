@@ -132,6 +132,14 @@ function misnamed(name: string, text: string): string {
   if (/^\s*<(!doctype html|html|head|body)/i.test(text)) return `named ${ending} but a web page: download it again`;
   if (starts('PK\x03', 'PK\x05', 'PK\x07')(text))
     return `named ${ending} but a zip archive: name it .zip, or unpack it`;
+  if (/^\s*(?:\.{0,2}\/)*(?:[\w .-]+\/)*blobs\/[0-9a-f]{40,64}\s*$/.test(text))
+    return `named ${ending} but a link into a hub's cache that was saved as text: download the pictures again, or copy them with their links resolved`;
+  if (/^\s*\.{1,2}\/[^\n]{1,1000}$/.test(text))
+    return `named ${ending} but a symbolic link that was saved as text: copy the files anew with their links resolved`;
+  if (/^\s*(?:\[InternetShortcut\]|https?:\/\/\S+\s*$)/i.test(text))
+    return `named ${ending} but the address of a file and not the file: download it`;
+  if (/^\s*(?:<\?xml[^>]*>\s*<Error>|\{"(?:error|message)")/i.test(text))
+    return `named ${ending} but the error message of a server: download it again`;
   if (/^[\s -~]+$/.test(text)) return `named ${ending} but text and no picture`;
   return `named ${ending} but no ${READABLE} file by its content`;
 }

@@ -17,6 +17,10 @@ export function kindOf(reason: string): string {
   return reason.replace(/:.*/s, '').replaceAll(/\d[\d.,x]*/g, '#');
 }
 
+/** What cannot be read, and why, from a reason that may say so already. */
+export const cannotRead = (what: string, reason: string): string =>
+  `Cannot read ${what}: ${reason.replace(/^cannot be read: /, '')}`;
+
 /** Totals by kind of reason, the largest first. */
 export function totalsByReason(rejected: readonly Rejected[]): readonly ReasonTotal[] {
   const counts = new Map<string, number>();

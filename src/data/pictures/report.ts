@@ -2,11 +2,12 @@
 
 import type { Rejected } from '../sources/containers/container.ts';
 import { openContainer } from '../sources/containers/open.ts';
-import { type InventoryOptions, type Picture, takeInventory } from '../sources/inventory.ts';
+import type { Picture } from '../sources/inventory.ts';
 import { picturesSource } from '../sources/pictures-source.ts';
 import { type SelectionOptions, selectPictures } from '../sources/selection.ts';
+import { type SharedInventoryOptions, takeSharedInventory } from '../sources/shared-inventory.ts';
 import type { ImageSource } from '../sources/source.ts';
-import { groupEqual, groupNear, type Impression, impressionOf } from './duplicates.ts';
+import { groupEqual, groupNear, type Impression, impressionFrom } from './duplicates.ts';
 
 /** Least, middle and greatest of a quantity. */
 export interface Spread {
@@ -40,7 +41,9 @@ export interface PictureReport {
   readonly nearDuplicates: readonly (readonly string[])[];
 }
 
-export interface ReportOptions extends Omit<InventoryOptions, 'onPicture'>, Pick<SelectionOptions, 'exclude'> {
+export interface ReportOptions
+  extends Omit<SharedInventoryOptions, 'known' | 'onLine'>,
+    Pick<SelectionOptions, 'exclude'> {
   /** Pictures with a shorter side are counted as tiny. */
   readonly side: number;
 }
@@ -54,14 +57,17 @@ export async function reportPictures(
   options: ReportOptions,
 ): Promise<{ readonly report: PictureReport; readonly source: ImageSource }> {
   const container = await openContainer(where);
-  const impressions = new Map<number, Impression>();
-  const { pictures: usable, rejected: unusable } = await takeInventory(container, {
+  const impressions = new Map<string, Impression>();
+  const { pictures: usable, rejected: unusable } = await takeSharedInventory(container, {
     ...options,
-    onPicture: ({ index }, thumbnail) => impressions.set(index, impressionOf(thumbnail)),
+    onLine(line) {
+      if ('picture' in line && line.impression !== undefined)
+        impressions.set(line.name, impressionFrom(line.impression));
+    },
   });
   const { pictures, left } = selectPictures(usable, { exclude: options.exclude });
   const rejected = [...unusable, ...left];
-  const seen = pictures.map(({ index }) => impressions.get(index)!);
+  const seen = pictures.map(({ name }) => impressions.get(name)!);
   return {
     report: { ...summary(pictures, seen, options.side), rejected },
     source: picturesSource(container, pictures, options),

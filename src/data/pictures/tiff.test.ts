@@ -27,6 +27,27 @@ it.each<[string, Buffer, readonly number[]]>([
     filled([10, 120, 230, 0], { [BITS]: [8, 8, 8, 8], [PHOTOMETRIC]: [2], [SAMPLES]: [4], [EXTRA]: [2] }),
     [255, 255, 255],
   ],
+  [
+    'RGB with a band of unknown meaning',
+    filled([10, 120, 230, 0], { [BITS]: [8, 8, 8, 8], [PHOTOMETRIC]: [2], [SAMPLES]: [4], [EXTRA]: [0] }),
+    [10, 120, 230],
+  ],
+  [
+    'RGB with two bands of unknown meaning',
+    filled([10, 120, 230, 4, 5], { [BITS]: Array(5).fill(8), [PHOTOMETRIC]: [2], [SAMPLES]: [5], [EXTRA]: [0, 0] }),
+    [10, 120, 230],
+  ],
+  [
+    'grey with two bands of unknown meaning',
+    filled([100, 4, 5], { [BITS]: [8, 8, 8], [PHOTOMETRIC]: [1], [SAMPLES]: [3], [EXTRA]: [0, 0] }),
+    [100, 100, 100],
+  ],
+  // L 53.24, a 80, b 67: the red of sRGB.
+  [
+    'Lab of 16 bits',
+    filled([0x4a, 0x88, 0, 80, 0, 67], { [BITS]: [16, 16, 16], [PHOTOMETRIC]: [8], [SAMPLES]: [3] }),
+    [255, 1, 1],
+  ],
 ])('reads %s', async (_, encoded, colour) => {
   expect(await inspect(encoded)).toMatchObject({ format: 'tiff', width: side, height: side });
   expect([...(await toSquare(encoded, 4)).data.subarray(0, 3)]).toEqual(colour);
@@ -38,16 +59,17 @@ it.each<[string, Buffer, RegExp]>([
   ['signed', filled([0, 60], { [BITS]: [16], [PHOTOMETRIC]: [1], [FORMAT]: [2] }), /signed integers/],
   ['32-bit', filled([0, 0, 0, 60], { [BITS]: [32], [PHOTOMETRIC]: [1] }), /samples of 32 bits/],
   ['YCbCr', filled([90, 128, 128], { [BITS]: [8, 8, 8], [PHOTOMETRIC]: [6], [SAMPLES]: [3] }), /YCbCr without JPEG/],
-  ['Lab', filled([90, 1, 1], { [BITS]: [8, 8, 8], [PHOTOMETRIC]: [8], [SAMPLES]: [3] }), /colours are Lab/],
+  ['Lab of 8 bits', filled([90, 1, 1], { [BITS]: [8, 8, 8], [PHOTOMETRIC]: [8], [SAMPLES]: [3] }), /Lab of 8 bits/],
+  ['ICC Lab', filled([90, 1, 1], { [BITS]: [8, 8, 8], [PHOTOMETRIC]: [9], [SAMPLES]: [3] }), /colours are ICC Lab/],
   [
-    'five bands',
-    filled([1, 2, 3, 4, 5], { [BITS]: [8, 8, 8, 8, 8], [PHOTOMETRIC]: [2], [SAMPLES]: [5], [EXTRA]: [0, 0] }),
-    /TIFF of 5 bands/,
+    'six bands',
+    filled([1, 2, 3, 4, 5, 6], { [BITS]: Array(6).fill(8), [PHOTOMETRIC]: [2], [SAMPLES]: [6], [EXTRA]: [0, 0, 0] }),
+    /TIFF of 6 bands/,
   ],
   [
-    'a fourth band of unknown meaning',
-    filled([1, 2, 3, 0], { [BITS]: [8, 8, 8, 8], [PHOTOMETRIC]: [2], [SAMPLES]: [4], [EXTRA]: [0] }),
-    /not marked as transparency/,
+    'transparency among other bands',
+    filled([1, 2, 3, 4, 5], { [BITS]: Array(5).fill(8), [PHOTOMETRIC]: [2], [SAMPLES]: [5], [EXTRA]: [0, 2] }),
+    /one of them transparency/,
   ],
 ])('leaves out %s with its reason', async (_, encoded, reason) => {
   expect(await inspect(encoded)).toMatch(reason);

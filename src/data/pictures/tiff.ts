@@ -107,22 +107,43 @@ function sampleTrouble(page: Tags): string | undefined {
     return `TIFF colours are ${COLOUR_NAMES[photometric ?? -1] ?? `of kind ${photometric ?? 'none'}`}: save it as RGB`;
   if (photometric === YCBCR && one(page, TAG.compression) !== JPEG)
     return 'TIFF colours are YCbCr without JPEG compression: save it as RGB';
+  if (photometric === LAB && bits.some((depth) => depth !== 16))
+    return `TIFF colours are Lab of ${bits[0]} bits: ${LAB_AS}`;
+  if (samples < colors || samples > MOST_BANDS) return `a TIFF of ${samples} bands: save it as grey or RGB`;
   const extra = page.get(TAG.extraSamples) ?? [];
-  if (samples < colors || samples > colors + 1) return `a TIFF of ${samples} bands: save it as grey or RGB`;
-  // Associated and unassociated alpha are transparency; anything else would be taken for it.
-  if (samples === colors + 1 && extra[0] !== 1 && extra[0] !== 2)
-    return `a TIFF of ${samples} bands, the last of which is not marked as transparency: save it as grey or RGB`;
+  if (samples > colors + 1 && extra.some(isAlpha))
+    return `a TIFF of ${samples} bands, one of them transparency: save it as grey or RGB`;
   return undefined;
+}
+
+/** Bands that the decoder takes. */
+const MOST_BANDS = 5;
+const LAB = 8;
+const LAB_AS = 'save it as RGB, or as Lab of 16 bits';
+
+/** Associated and unassociated alpha are transparency. */
+const isAlpha = (kind: number): boolean => kind === 1 || kind === 2;
+
+/**
+ * Whether the first page of a TIFF file has bands beside its colours that are no transparency, as infrared or a spot
+ * colour; the decoder would take them for it.
+ */
+export function hasOtherBands(encoded: Uint8Array): boolean {
+  const file = new TiffFile(encoded);
+  const tags = file.directory(file.first)?.tags;
+  const colors = tags && COLOURS[one(tags, TAG.photometric) ?? -1];
+  if (!tags || colors === undefined || (one(tags, TAG.samples) ?? 1) <= colors) return false;
+  return !(tags.get(TAG.extraSamples) ?? []).some(isAlpha);
 }
 
 const YCBCR = 6;
 /**
- * Channels of the photometric interpretations that are decoded rightly: grey of both signs, RGB, palette, CMYK, YCbCr.
+ * Channels of the photometric interpretations that are decoded rightly: grey of both signs, RGB, palette, CMYK, YCbCr,
+ * Lab.
  */
-const COLOURS: Readonly<Record<number, number>> = { 0: 1, 1: 1, 2: 3, 3: 1, 5: 4, [YCBCR]: 3 };
+const COLOURS: Readonly<Record<number, number>> = { 0: 1, 1: 1, 2: 3, 3: 1, 5: 4, [YCBCR]: 3, [LAB]: 3 };
 const COLOUR_NAMES: Readonly<Record<number, string>> = {
   4: 'a transparency mask',
-  8: 'Lab',
   9: 'ICC Lab',
   10: 'ITU Lab',
   32844: 'LogL',

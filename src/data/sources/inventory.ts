@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { mapConcurrently } from '../../base/concurrency.ts';
 import { messageOf } from '../../base/errors.ts';
 import { announcedPixels, type Inspection, MAX_PIXELS, readHeader } from '../pictures/decode.ts';
+import { IMPRESSION_LENGTH, impressionOf, impressionText } from '../pictures/duplicates.ts';
 import { identify } from '../pictures/identify.ts';
 import { decoding, reading } from '../pictures/memory.ts';
 import { type Container, HEAD, type Rejected } from './containers/container.ts';
@@ -33,7 +34,11 @@ export interface Inventory {
 
 /** What was found at a name, and a stamp that changes when it does. */
 export type InventoryLine = { readonly name: string; readonly stamp: string } & (
-  | { readonly picture: Omit<Picture, 'index' | 'name'> }
+  | {
+      readonly picture: Omit<Picture, 'index' | 'name'>;
+      /** What `impressionText` makes of it, for finding pictures that look the same. */
+      readonly impression?: string | undefined;
+    }
   | { readonly reason: string }
 );
 
@@ -49,6 +54,7 @@ const line = z.union([
       height: z.int(),
       pages: z.int(),
     }),
+    impression: z.string().length(IMPRESSION_LENGTH).optional(),
   }),
   z.strictObject({ name: z.string(), stamp: z.string(), reason: z.string() }),
 ]);
@@ -62,8 +68,8 @@ export interface InventoryOptions extends LoadOptions {
   readonly known?: readonly InventoryLine[] | undefined;
   /** Called with each line, in the order of the container. */
   readonly onLine?: ((line: InventoryLine) => void) | undefined;
-  /** Called with each picture, in no order, with its thumbnail [16, 16, 3]. */
-  readonly onPicture?: (picture: Picture, thumbnail: Uint8Array) => void;
+  /** Called with each picture that was decoded, in no order. */
+  readonly onPicture?: ((picture: Picture) => void) | undefined;
 }
 
 /** Look at every entry. One that cannot be used never stops the others: it is listed with its reason. */
@@ -109,7 +115,7 @@ function isStill(
   return stamp !== '' && line.stamp === stamp && line.picture.width * line.picture.height <= maxPixels;
 }
 
-type Look = { picture: Omit<Picture, 'index' | 'name'> } | { reason: string };
+type Look = { picture: Omit<Picture, 'index' | 'name'>; impression: string } | { reason: string };
 
 async function lookAt(container: Container, index: number, options: InventoryOptions): Promise<Look> {
   try {
@@ -160,8 +166,8 @@ async function lookInto(
   if (typeof thumbnail === 'string') return { reason: thumbnail };
   const { format, width, height, pages } = header;
   const picture = { bytes: bytes.length, contentId: contentIdOf(bytes), format, width, height, pages };
-  onPicture?.({ index, name, ...picture }, thumbnail);
-  return { picture };
+  onPicture?.({ index, name, ...picture });
+  return { picture, impression: impressionText(impressionOf(thumbnail)) };
 }
 
 /** The first 128 bits of the SHA-256, in hex: pictures of equal bytes have equal ids. */

@@ -6,9 +6,9 @@ import type { Rejected } from './containers/container.ts';
 import { openContainer } from './containers/open.ts';
 import { type FaceRange, facesSource } from './faces/source.ts';
 import { fashionSource } from './fashion-mnist.ts';
-import { type InventoryOptions, takeInventory } from './inventory.ts';
 import { picturesSource } from './pictures-source.ts';
 import { type SelectionOptions, selectPictures } from './selection.ts';
+import { type SharedInventoryOptions, takeSharedInventory } from './shared-inventory.ts';
 import type { ImageSource } from './source.ts';
 
 /** Sources that are names, not paths (write `./faces` for a folder of that name). */
@@ -16,7 +16,7 @@ const NAMED_SOURCES = ['faces', 'fashion-mnist'] as const;
 
 export const isNamedSource = (spec: string): boolean => NAMED_SOURCES.some((name) => name === spec);
 
-export interface OpenOptions extends InventoryOptions, SelectionOptions {
+export interface OpenOptions extends SharedInventoryOptions, SelectionOptions {
   /** Which faces `faces` means. */
   readonly faces: FaceRange;
   /** What transparent pixels lie on. */
@@ -34,7 +34,7 @@ export async function openSource(spec: string, options: OpenOptions): Promise<Im
   if (spec === 'faces') return facesSource(options.faces);
   if (spec === 'fashion-mnist') return fashionSource();
   const container = await openContainer(spec);
-  const { pictures: usable, rejected: unusable } = await takeInventory(container, options);
+  const { pictures: usable, rejected: unusable } = await takeSharedInventory(container, options);
   const { pictures, left } = selectPictures(usable, options);
   const rejected = [...unusable, ...left];
   for (const one of rejected) options.onRejected(one);

@@ -12,6 +12,7 @@ import {
   bytesAt,
   type Container,
   fileSize,
+  fileStamp,
   HEAD,
   maxEntryBytes,
   type Rejected,
@@ -21,9 +22,9 @@ import {
 import { facePairs } from './faces/source.ts';
 import { fashionCaption } from './fashion-captions.ts';
 import { FASHION_CLASSES, fashionLabels, fashionSource } from './fashion-mnist.ts';
-import { takeInventory } from './inventory.ts';
 import { picturesSource } from './pictures-source.ts';
-import type { ImageSource, LoadOptions } from './source.ts';
+import { type SharedInventoryOptions, takeSharedInventory } from './shared-inventory.ts';
+import type { ImageSource } from './source.ts';
 
 export interface PairSource {
   readonly images: ImageSource;
@@ -31,7 +32,7 @@ export interface PairSource {
   caption(index: number, wording: number): string;
 }
 
-export interface PairOptions extends LoadOptions {
+export interface PairOptions extends Omit<SharedInventoryOptions, 'known' | 'onLine'> {
   readonly seed: number;
   /** Pairs to draw, where pairs are drawn. */
   readonly count: number;
@@ -91,7 +92,7 @@ interface Line {
 
 async function filePairs(file: string, options: PairOptions): Promise<PairSource> {
   const lines = readPairs(file);
-  const { pictures, rejected } = await takeInventory(listed(path.dirname(file), lines), options);
+  const { pictures, rejected } = await takeSharedInventory(listed(path.dirname(file), lines), options);
   for (const one of rejected) options.onRejected(one);
   const source = picturesSource(listed(path.dirname(file), lines), pictures);
   return {
@@ -179,7 +180,7 @@ function listed(folder: string, lines: readonly Line[]): Container {
     read,
     head: (index) => read(index, HEAD),
     size: (index) => fileSize(path.resolve(folder, lines[index]!.image)),
-    stamp: async () => '',
+    stamp: (index) => fileStamp(path.resolve(folder, lines[index]!.image)),
     close: async () => {},
   };
 }

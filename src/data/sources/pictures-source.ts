@@ -5,6 +5,7 @@ import { messageOf, UserError } from '../../base/errors.ts';
 import { option } from '../../base/options.ts';
 import { DECODING, oneLine, toSquare } from '../pictures/decode.ts';
 import { decoding, reading } from '../pictures/memory.ts';
+import { cannotRead } from '../pictures/reasons.ts';
 import type { Container } from './containers/container.ts';
 import { contentIdOf, type Picture } from './inventory.ts';
 import type { ImageSource } from './source.ts';
@@ -41,7 +42,7 @@ export function picturesSource(
       const where = () => path.join(container.path, picture.name);
       return reading.use(picture.bytes, async () => {
         const encoded = await container.read(picture.index).catch((error: unknown) => {
-          throw new UserError(`Cannot read picture ${where()}: ${messageOf(error)}; mend or remove it`);
+          throw new UserError(`${cannotRead(`picture ${where()}`, messageOf(error))}; mend or remove it`);
         });
         // What is computed from it is kept under the hash of what was looked at.
         if (contentIdOf(encoded) !== picture.contentId)

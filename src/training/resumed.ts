@@ -1,17 +1,19 @@
 /**
- * What `--resume` may change of a run: how long its stages are, their learning rates, and where its pictures and its
+ * What may change of a run that goes on: how long its stages are, their learning rates, and where its pictures and its
  * CLIP lie.
  */
 
 import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
+import { option } from '../base/options.ts';
 import { changedRecipe } from '../recipe/recipe.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
-import { checkpointFacts, checkpointFiles } from '../training/checkpoint.ts';
-import { lengthened, lengthNote, longerSteps } from '../training/lengths.ts';
-import type { StageName } from '../training/stages.ts';
+import { checkpointFacts, checkpointFiles } from './checkpoint.ts';
+import { lengthened, lengthNote, longerSteps } from './lengths.ts';
+import { type StageName, stagesOf } from './stages.ts';
+import type { OnChange } from './standing.ts';
 
 export interface ResumeOptions {
   readonly data?: string | undefined;
@@ -19,9 +21,14 @@ export interface ResumeOptions {
   readonly preset?: string | undefined;
   readonly seed?: number | undefined;
   readonly set?: Readonly<Record<string, string>> | undefined;
-  readonly stage: StageName | 'all';
+  /** The stages to train; by default all. */
+  readonly stages?: readonly StageName[] | undefined;
+  /** Steps that stages come to, up to those that their preset has. */
   readonly maxSteps?: number | undefined;
+  /** `2x`, `+1000` or `3000`: how long the stages become, by default the one whose model generates. */
   readonly longer?: string | undefined;
+  /** What to do with stages whose models change under them: without it, lengthening those is refused. */
+  readonly changed?: OnChange | undefined;
 }
 
 /** A run as it goes on, and what has been changed of it, in sentences. */
@@ -45,15 +52,15 @@ export function openResumed(folder: string, options: ResumeOptions): Resumed {
   const differs = (name: string, given: string | number | undefined, is: string | number) => {
     if (given !== undefined && given !== is)
       throw new UserError(
-        `${folder} was started with ${name} ${is}: a resumed run keeps its settings; leave ${name} out or start another run`,
+        `${folder} was started with ${option(name, is)}: a resumed run keeps its settings; leave ${option(name)} out or start another run`,
       );
   };
-  differs('--preset', options.preset, settings.recipe.preset);
-  differs('--seed', options.seed, settings.seed);
+  differs('preset', options.preset, settings.recipe.preset);
+  differs('seed', options.seed, settings.seed);
   if (options.data !== undefined && options.data !== settings.data && isDrawn(options.data) !== isDrawn(settings.data))
-    differs('--data', options.data, settings.data);
+    differs('data', options.data, settings.data);
   if (options.clip !== undefined && (options.clip === 'compact') !== (settings.clip === 'compact'))
-    differs('--clip', options.clip, settings.clip);
+    differs('clip', options.clip, settings.clip);
   const notes: string[] = [];
   let recipe = settings.recipe;
   for (const [name, value] of Object.entries(options.set ?? {})) {
@@ -71,25 +78,53 @@ export function openResumed(folder: string, options: ResumeOptions): Resumed {
       recipe = next;
     }
   }
-  for (const stage of lengthenedStages(options, recipe)) {
+  for (const stage of lengthenedStages(options, settings)) {
     const steps = targetOf(options, run, recipe, stage);
     if (steps !== undefined) recipe = relengthed(run, recipe, stage, steps, notes);
   }
+  refuseToDiscard(run, recipe, options);
   const { data = settings.data, clip = settings.clip } = options;
   if (path.isAbsolute(data) && !fs.existsSync(data))
     throw new UserError(
-      `The pictures of ${folder} are not in ${data} any more: name their place with --data (the same pictures elsewhere do)`,
+      `The pictures of ${folder} are not in ${data} any more: name their place with ${option('data')} (the same pictures elsewhere do)`,
     );
   return { run, settings: { ...settings, data, clip, recipe }, notes };
 }
 
 const isDrawn = (data: string): boolean => data === 'faces' || data === 'fashion-mnist';
 
-/** The stages that `--max-steps` and `--longer` are about: without `--stage`, all, or the one whose model generates. */
-function lengthenedStages({ stage, maxSteps, longer }: ResumeOptions, { finetune }: Recipe): StageName[] {
-  if (stage !== 'all') return [stage];
-  if (longer !== undefined) return [finetune.steps > 0 ? 'finetune' : 'diffusion'];
-  return maxSteps === undefined ? [] : ['clip', 'tokenizer', 'diffusion', 'finetune'];
+/** The stages that become longer: those that are named, else all of the run, or the one whose model generates. */
+function lengthenedStages({ stages: named, maxSteps, longer }: ResumeOptions, settings: RunSettings): StageName[] {
+  const own = stagesOf(settings);
+  if (named !== undefined) return own.filter((name) => named.includes(name));
+  if (longer !== undefined) return own.slice(-1);
+  return maxSteps === undefined ? [] : own;
+}
+
+/** The stages whose models a stage learns with. */
+const LEARNS_WITH: Readonly<Record<StageName, readonly StageName[]>> = {
+  clip: [],
+  tokenizer: [],
+  diffusion: ['clip', 'tokenizer'],
+  finetune: ['clip', 'tokenizer', 'diffusion'],
+};
+
+/**
+ * A stage that is trained further becomes another model, and those that have learned with the one of before begin anew
+ * or go on with what they do not know: that is chosen, or refused before anything runs.
+ */
+function refuseToDiscard(run: RunDirectory, recipe: Recipe, { stages: named, changed }: ResumeOptions): void {
+  if (changed !== undefined) return;
+  const own = stagesOf(run.settings).filter((name) => named === undefined || named.includes(name));
+  const before = run.settings.recipe;
+  for (const name of own) {
+    const done = stepsDone(run, name);
+    const longer = own.find((one) => LEARNS_WITH[name].includes(one) && recipe[one].steps > before[one].steps);
+    if (done === 0 || longer === undefined) continue;
+    throw new UserError(
+      `${run.path}: with ${longer} of ${recipe[longer].steps} steps, ${name} (${done} steps) no longer fits: it has learned with the ${longer} model of before; add ${option('changed', 'restart')} to train it anew, ${option('changed', 'go-on')} to train it further on the new one, or ${option('stages', name)} to lengthen it alone`,
+    );
+  }
 }
 
 /** How many steps a stage is to have. */

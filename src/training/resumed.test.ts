@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { tinyStages } from '../../test/support/tiny-stages.ts';
 import { writeSafetensors } from '../checkpoint/safetensors.ts';
 import { RunDirectory } from '../run/directory.ts';
-import { openResumed } from './resume.ts';
+import { openResumed } from './resumed.ts';
 
 const folder = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-resume-')), 'run');
 afterAll(() => fs.rmSync(path.dirname(folder), { recursive: true }));
@@ -24,34 +24,49 @@ beforeAll(() => {
 });
 
 it('trains the model that generates for longer, or the stage that is named', () => {
-  const { settings, notes } = openResumed(folder, { stage: 'all', longer: '2x' });
+  const { settings, notes } = openResumed(folder, { longer: '2x' });
   expect([settings.recipe.tokenizer.steps, settings.recipe.diffusion.steps]).toEqual([12, 24]);
   expect(notes).toHaveLength(1);
   expect(notes[0]).toMatch(/^diffusion: 24 steps instead of 12, 12 of them done; its learning rate goes on at/);
-  expect(openResumed(folder, { stage: 'tokenizer', longer: '+3' }).settings.recipe.tokenizer.steps).toBe(15);
+  expect(openResumed(folder, { stages: ['tokenizer'], longer: '+3' }).settings.recipe.tokenizer.steps).toBe(15);
 });
 
 it('lets a run that was cut short come to the steps of its preset, and no trained step be undone', () => {
   const steps = (maxSteps: number) =>
-    openResumed(folder, { stage: 'tokenizer', maxSteps }).settings.recipe.tokenizer.steps;
+    openResumed(folder, { stages: ['tokenizer'], maxSteps }).settings.recipe.tokenizer.steps;
   expect([4, 12, 50, 900, 5000].map(steps)).toEqual([12, 12, 50, 900, 900]);
-  expect(() => openResumed(folder, { stage: 'diffusion', longer: '5' })).toThrow(/diffusion has 12 steps already/);
+  expect(() => openResumed(folder, { stages: ['diffusion'], longer: '5' })).toThrow(/diffusion has 12 steps already/);
 });
 
 it('takes a lower learning rate, steps, and pictures and a CLIP in another place, and no other setting', () => {
   const set = { 'tokenizer.learningRate': '1e-5', 'diffusion.steps': '30' };
-  const { settings, notes } = openResumed(folder, { stage: 'all', set, data: os.tmpdir(), clip: '/clips/mine' });
+  const { settings, notes } = openResumed(folder, { set, data: os.tmpdir(), clip: '/clips/mine' });
   expect(settings.recipe.tokenizer.learningRate).toBe(1e-5);
   expect(settings.recipe.diffusion.steps).toBe(30);
   expect(settings).toMatchObject({ data: os.tmpdir(), clip: '/clips/mine' });
   expect(notes[0]).toBe('tokenizer.learningRate is 1e-5 from here on');
-  const refused = (options: object) => () => openResumed(folder, { stage: 'all', ...options });
+  const refused = (options: object) => () => openResumed(folder, { ...options });
   expect(refused({ set: { 'diffusion.dim': '32' } })).toThrow(/was started with another diffusion\.dim/);
-  expect(refused({ seed: 2 })).toThrow(/was started with --seed 1/);
+  expect(refused({ seed: 2 })).toThrow(/was started with `seed: 1`/);
   expect(refused({ data: '/nowhere' })).toThrow(
-    /The pictures of .* are not in \/nowhere any more: name their place with --data/,
+    /The pictures of .* are not in \/nowhere any more: name their place with `data`/,
   );
-  expect(refused({ data: 'faces' })).toThrow(/was started with --data/);
-  expect(refused({ clip: 'compact' })).toThrow(/was started with --clip/);
+  expect(refused({ data: 'faces' })).toThrow(/was started with `data: /);
+  expect(refused({ clip: 'compact' })).toThrow(/was started with `clip: /);
   expect(fs.readFileSync(path.join(folder, 'run.json'), 'utf8')).toBe(before);
+});
+
+it('lengthens no model under another that has learned with it before it is chosen what becomes of that one', () => {
+  const longer = { maxSteps: 50 };
+  expect(() => openResumed(folder, longer)).toThrow(
+    /with tokenizer of 50 steps, diffusion \(12 steps\) no longer fits: .*`changed: "restart"`.*`stages: "diffusion"`/,
+  );
+  for (const changed of ['restart', 'go-on'] as const)
+    expect(openResumed(folder, { ...longer, changed }).settings.recipe.diffusion.steps).toBe(50);
+  expect(openResumed(folder, { ...longer, stages: ['diffusion'] }).settings.recipe.diffusion.steps).toBe(50);
+});
+
+it('speaks of the stages that the run has, and of no CLIP that is not its own', () => {
+  const { notes } = openResumed(folder, { maxSteps: 50, changed: 'go-on' });
+  expect(notes.map((note) => note.split(':')[0])).toEqual(['tokenizer', 'diffusion']);
 });

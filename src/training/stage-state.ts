@@ -1,0 +1,117 @@
+/** The state of a stage that trains: on the engine, and in its checkpoints. */
+
+import { UserError } from '../base/errors.ts';
+import type { NDArray } from '../base/ndarray.ts';
+import { isFiniteArray } from '../checkpoint/finite.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { RunDirectory } from '../run/directory.ts';
+import type { Stage } from '../stage/stage.ts';
+import { checkpointFiles, type Keeping, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { Guard } from './guard.ts';
+import type { Standing } from './standing.ts';
+
+export interface StageStateOptions {
+  readonly run: RunDirectory;
+  readonly engine: Engine;
+  /** Steps between checkpoints, and seconds after which there is one whatever the steps. */
+  readonly checkpointEvery: number;
+  readonly checkpointSeconds?: number | undefined;
+  /** Threads that the engine computes with, for the checkpoints to say. */
+  readonly threads?: number | undefined;
+  readonly onNote?: ((note: string) => void) | undefined;
+}
+
+/** What training goes on from. */
+export interface TakenUp {
+  readonly step: number;
+  readonly guard: Guard;
+}
+
+/** Seconds between checkpoints where steps take long. */
+const CHECKPOINT_SECONDS = 300;
+
+export class StageState {
+  /** The last checkpoint of this training, or the one it began with; `undefined` is the beginning. */
+  saved: number | undefined;
+  private readonly files: readonly [string, string];
+  /** Which checkpoints on the disk the next one leaves: none of them belongs to a training that began anew. */
+  private keeping: Keeping = 'none';
+  private savedAt = performance.now();
+
+  constructor(
+    private readonly stage: Stage,
+    private readonly options: StageStateOptions,
+  ) {
+    this.files = checkpointFiles(options.run, stage);
+  }
+
+  /**
+   * Take up the first of some checkpoints that is sound, or the stage's beginning.
+   * @throws UserError if there are some and none can be read.
+   */
+  async takeUp(candidates: Standing['candidates']): Promise<TakenUp> {
+    const { stage } = this;
+    const { engine, onNote } = this.options;
+    let failure: unknown;
+    for (const { file, facts } of candidates) {
+      await this.prepare();
+      try {
+        await loadCheckpoint(file, engine, stage);
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error;
+        failure ??= error;
+        continue;
+      }
+      if (failure instanceof UserError)
+        onNote?.(`${failure.message}; it goes on from the checkpoint before it, of step ${facts.step}`);
+      this.saved = facts.step;
+      this.keeping = file === this.files[0] ? 'newest' : 'previous';
+      const isSlower = facts.fingerprint === stage.fingerprint;
+      return { step: facts.step, guard: Guard.from(isSlower ? facts.guard : undefined) };
+    }
+    if (failure !== undefined) throw failure;
+    await this.prepare();
+    this.saved = undefined;
+    this.keeping = 'none';
+    return { step: 0, guard: Guard.from() };
+  }
+
+  /** Take up the newest checkpoint once more. */
+  async takeUpAgain(): Promise<void> {
+    await this.prepare();
+    await loadCheckpoint(this.files[0], this.options.engine, this.stage);
+  }
+
+  /** Whether a checkpoint is due after `step` steps. */
+  isDue(step: number): boolean {
+    const { checkpointEvery, checkpointSeconds = CHECKPOINT_SECONDS } = this.options;
+    return step % checkpointEvery === 0 || performance.now() - this.savedAt > 1000 * checkpointSeconds;
+  }
+
+  /**
+   * Keep the state after `step` steps.
+   * @throws NotFinite if it is not fit to be kept: nothing has changed on the disk then.
+   */
+  async save(step: number, guard: Guard): Promise<void> {
+    const { engine, threads } = this.options;
+    const facts = { step, guard: guard.save(), threads };
+    await engine.span('checkpoint', () => saveCheckpoint(this.files, engine, this.stage, facts, this.keeping));
+    this.keeping = 'newest';
+    this.saved = step;
+    this.savedAt = performance.now();
+  }
+
+  /** Whether the weights are nothing but finite numbers. */
+  async isSound(): Promise<boolean> {
+    const { engine } = this.options;
+    for (const path of Object.keys(await engine.describe('params')))
+      if (!isFiniteArray((await engine.read(path)) as NDArray)) return false;
+    return true;
+  }
+
+  private async prepare(): Promise<void> {
+    const { engine } = this.options;
+    await engine.drop('');
+    await engine.span('prepare', () => this.stage.prepare());
+  }
+}
