@@ -31,10 +31,7 @@ export interface BatchSource {
  * What a step is fed for its batch (see `Batch`), or for some samples of it: all that is random is drawn from (seed,
  * stream, step, sample index). With it come the times of the whole batch, `all`.
  */
-export function drawBatch(
-  step: number,
-  { name, latents, shuffle, schedule, settings, seed, times, own }: BatchSource,
-) {
+export function drawBatch(step: number, { name, latents, shuffle, schedule, settings, seed, times, own }: BatchSource) {
   const { batch, noiseScale, nullProbability } = settings;
   const { tokens, dim } = latents;
   const { first, count } = own ?? { first: 0, count: batch };

@@ -46,9 +46,7 @@ export interface MpiLibrary {
   readonly send: KoffiFunc<
     (data: Pointer, count: number, type: Handle, to: number, tag: number, comm: Handle) => number
   >;
-  readonly probe: KoffiFunc<
-    (from: number, tag: number, comm: Handle, flag: Int32Array, status: Uint8Array) => number
-  >;
+  readonly probe: KoffiFunc<(from: number, tag: number, comm: Handle, flag: Int32Array, status: Uint8Array) => number>;
   readonly receive: KoffiFunc<
     (
       ...args: readonly [

@@ -1,4 +1,6 @@
-/** What processes that work together need of each other. Types, and the one process that works alone. */
+/** What processes that work together need of each other, and the one process that works alone. */
+
+import { Interrupted, messageOf, UserError } from '../base/errors.ts';
 
 /** The processes of a job, each with its number, as one of them sees it. Calls are collective: every rank makes them. */
 export interface Ranks {
@@ -38,16 +40,43 @@ export const ALONE: Ranks = {
   times: { waiting: 0, communicating: 0 },
 };
 
-/** The float32 arrays of all ranks, in the order of ranks. */
-export async function gatherFloats(ranks: Ranks, data: Float32Array): Promise<Float32Array[]> {
-  const all = await ranks.gather(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  return all.map((bytes) => new Float32Array(bytes.slice().buffer));
+/** A text of every rank, in the order of ranks. */
+export async function gatherTexts(ranks: Ranks, text: string): Promise<string[]> {
+  const all = await ranks.gather(new TextEncoder().encode(text));
+  return all.map((bytes) => new TextDecoder().decode(bytes));
 }
 
 /** A value of rank 0 on every rank; it travels as JSON. */
 export async function shared<T>(ranks: Ranks, value: T | undefined): Promise<T> {
   if (ranks.size === 1) return value as T;
-  const text = ranks.rank === 0 ? JSON.stringify({ value }) : '';
-  const all = await ranks.gather(new TextEncoder().encode(text));
-  return (JSON.parse(new TextDecoder().decode(all[0])) as { readonly value: T }).value;
+  const [text] = await gatherTexts(ranks, ranks.rank === 0 ? JSON.stringify({ value }) : '');
+  return (JSON.parse(text!) as { readonly value: T }).value;
+}
+
+/**
+ * What rank 0 does for all: the files of a run are its own. Every rank gets the result, which travels as JSON, or the
+ * failure.
+ */
+export async function lead<T>(ranks: Ranks, task: () => Promise<T> | T): Promise<T> {
+  if (ranks.size === 1) return task();
+  let outcome: Outcome<T> | undefined;
+  let failure: unknown;
+  if (ranks.rank === 0)
+    try {
+      outcome = { value: await task() };
+    } catch (error) {
+      failure = error;
+      outcome = { failed: { name: error instanceof Error ? error.name : '', message: messageOf(error) } };
+    }
+  const { value, failed } = await shared(ranks, outcome);
+  if (!failed) return value as T;
+  if (failure !== undefined) throw failure;
+  if (failed.name === 'UserError') throw new UserError(failed.message);
+  if (failed.name === 'Interrupted') throw new Interrupted(failed.message);
+  throw new Error(failed.message);
+}
+
+interface Outcome<T> {
+  readonly value?: T;
+  readonly failed?: { readonly name: string; readonly message: string };
 }

@@ -9,12 +9,15 @@ import { option } from '../base/options.ts';
 import { isFiniteArray, NotFinite } from '../checkpoint/finite.ts';
 import type { Engine } from '../engine/engine.ts';
 import { sizeText } from '../engine/memory/resident.ts';
+import { ALONE, lead, type Ranks } from '../mpi/ranks.ts';
 import { provenanceTexts } from '../run/provenance.ts';
+import { broadcastArrays, shareState } from '../stage/data-parallel.ts';
 import type { Progress } from '../stage/display.ts';
 import type { Metrics, Stage } from '../stage/stage.ts';
 import { checkpointFiles, type Keeping, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import { collapseNote } from './collapse.ts';
 import type { RunContext } from './context.ts';
+import { assertAlike } from './drift.ts';
 import { adviceFor, Blame, type FaultKind } from './faults.ts';
 import { Guard, MOST_SKIPPED } from './guard.ts';
 import { Recorder, stateHashes } from './recorder.ts';
@@ -22,7 +25,7 @@ import { isDone, type StageIdentity, type Standing, standingOf } from './standin
 import { StepClock } from './step-clock.ts';
 
 export interface TrainOptions
-  extends Pick<RunContext, 'run' | 'resume' | 'checkpointEvery' | 'hashEvery' | 'maxSteps' | 'changed'> {
+  extends Pick<RunContext, 'run' | 'resume' | 'checkpointEvery' | 'hashEvery' | 'maxSteps' | 'changed' | 'ranks'> {
   readonly engine: Engine;
   /** Seconds after which there is one whatever the steps. */
   readonly checkpointSeconds?: number | undefined;
@@ -68,7 +71,7 @@ export function isFinished(
  * @throws UserError when no rate helps, or when the stage was begun with other models; the last good checkpoints stay.
  */
 export async function trainStage(stage: Stage, options: TrainOptions): Promise<void> {
-  if (isFinished(stage, options)) return;
+  if (await lead(options.ranks ?? ALONE, () => isFinished(stage, options))) return;
   await new Training(stage, options).run();
 }
 
@@ -88,6 +91,9 @@ class Training {
   private savedAt = performance.now();
   private clock = new StepClock();
   private readonly recorder: Recorder;
+  private readonly ranks: Ranks;
+  /** Files, notes and progress are those of one rank. */
+  private readonly isLead: boolean;
 
   constructor(
     private readonly stage: Stage,
@@ -95,16 +101,20 @@ class Training {
   ) {
     this.end = lastStep(stage, options.maxSteps);
     this.files = checkpointFiles(options.run, stage);
+    this.ranks = options.ranks ?? ALONE;
+    this.isLead = this.ranks.rank === 0;
     this.recorder = new Recorder(options.run, stage.name, this.end);
   }
 
   async run(): Promise<void> {
     const { stage, end } = this;
     const { run, engine, signal, resume, changed } = this.options;
-    const standing: Standing = resume ? standingOf(run, stage, changed) : { candidates: [], notes: [] };
+    const standing: Standing = resume
+      ? await lead(this.ranks, () => standingOf(run, stage, changed))
+      : { candidates: [], notes: [] };
     for (const note of standing.notes) this.note(note);
     await this.takeUp(standing.candidates);
-    run.trimLog(stage.name, this.step);
+    if (this.isLead) run.trimLog(stage.name, this.step);
     this.noteThreads(standing);
 
     const { state, activations } = engine.footprint();
@@ -115,7 +125,7 @@ class Training {
     let memory: Record<string, number> = { stateBytes: state, activationBytes: activations };
 
     for (;;) {
-      if (signal?.aborted) {
+      if ((await this.agreed(signal?.aborted))[0]) {
         await this.saveIfSound();
         throw new Interrupted(`Stopped in stage ${stage.name} after step ${this.step} of ${end}`);
       }
@@ -130,8 +140,8 @@ class Training {
         }
         await stage.skip?.(this.step);
         this.step++;
-        run.log({ stage: stage.name, step: this.step, skipped: 1 });
-        if (this.step < end && this.isDue()) await this.save();
+        if (this.isLead) run.log({ stage: stage.name, step: this.step, skipped: 1 });
+        if (this.step < end && (await this.agreed(this.isDue()))[0]) await this.save();
         continue;
       }
       const fullRate = stage.learningRate?.(this.step);
@@ -145,11 +155,13 @@ class Training {
       this.step++;
       await this.report(metrics, learningRate, memory);
       memory = {};
-      if (this.step < end && this.options.isTooLarge?.()) {
+      if (this.step >= end) continue;
+      const [isTooLarge, isDue] = await this.agreed(this.options.isTooLarge?.(), this.isDue());
+      if (isTooLarge) {
         await this.saveIfSound();
         throw new TooLarge(this.step, end);
       }
-      if (this.step < end && this.isDue()) await this.save();
+      if (isDue) await this.save();
     }
     const { name, fingerprint, madeFrom } = stage;
     const leftOut = this.guard.skipped.length;
@@ -157,7 +169,8 @@ class Training {
       throw new UserError(adviceFor(`${leftOut} of ${end} steps had to be left out`, end, this.saved ?? 0, name, run));
     const collapse = this.last && collapseNote(name, this.last, run.settings.recipe);
     if (collapse !== undefined) this.note(collapse);
-    await engine.span('export', () => stage.export(provenanceTexts({ step: end, fingerprint, madeFrom })));
+    const texts = provenanceTexts({ step: end, fingerprint, madeFrom });
+    await engine.span('export', () => lead(this.ranks, () => stage.export(texts)));
     if (this.guard.skipped.length > 0)
       this.note(
         `${name}: ${this.guard.skipped.length} steps were left out: ${this.guard.skipped.map((n) => n + 1).join(', ')}`,
@@ -172,7 +185,7 @@ class Training {
     for (const { file, facts } of candidates) {
       await this.prepare();
       try {
-        await loadCheckpoint(file, engine, stage);
+        await this.load(file);
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
         failure ??= error;
@@ -188,9 +201,27 @@ class Training {
     }
     if (failure !== undefined) throw failure;
     await this.prepare();
+    await shareState(engine, this.ranks);
     this.saved = undefined;
     this.step = 0;
     this.keeping = 'none';
+  }
+
+  /** Rank 0 reads the checkpoint for all. */
+  private async load(file: string): Promise<void> {
+    const { stage, ranks } = this;
+    const { engine } = this.options;
+    await lead(ranks, () => loadCheckpoint(file, engine, stage));
+    if (ranks.size === 1) return;
+    await shareState(engine, ranks);
+    const host = await broadcastArrays(ranks, this.isLead ? stage.hostState() : undefined);
+    if (!this.isLead) stage.restore(host);
+  }
+
+  /** What any rank finds, for all of them. */
+  private async agreed(...flags: (boolean | undefined)[]): Promise<boolean[]> {
+    if (this.ranks.size === 1) return flags.map(Boolean);
+    return (await this.ranks.max(flags.map(Number))).map((flag) => flag > 0);
   }
 
   private async prepare(): Promise<void> {
@@ -206,15 +237,17 @@ class Training {
   ): Promise<void> {
     const { stage, step, end } = this;
     this.last = metrics;
-    const { rate, waiting } = this.clock.tick(stage.waited?.());
+    const { hashEvery = this.options.checkpointEvery, engine } = this.options;
+    const hashes = hashEvery > 0 && (step % hashEvery === 0 || step === end) ? await stateHashes(engine) : undefined;
+    if (hashes) await assertAlike(this.ranks, hashes.weights, `${stage.name}, step ${step}`);
+    const { rate, waiting, ranks } = this.clock.tick(stage.waited?.(), this.ranks);
+    if (!this.isLead) return;
     const waits = waiting !== undefined && { waiting: Math.round(1000 * waiting) / 1000 };
     const slowed = this.guard.rate < 1 && { rateFactor: this.guard.rate };
     this.options.run.log({ stage: stage.name, step, ...metrics, ...slowed, ...waits, ...extra });
-    const { hashEvery = this.options.checkpointEvery, engine } = this.options;
-    const hashes = hashEvery > 0 && (step % hashEvery === 0 || step === end) ? await stateHashes(engine) : undefined;
     this.recorder.step({ step, rate, waiting, learningRate, metrics, hashes });
     const secondsLeft = (end - step) / rate;
-    this.options.onProgress?.({ stage: stage.name, step, steps: end, metrics, rate, secondsLeft, waiting });
+    this.options.onProgress?.({ stage: stage.name, step, steps: end, metrics, rate, secondsLeft, waiting, ranks });
   }
 
   private isDue(): boolean {
@@ -246,7 +279,22 @@ class Training {
   private async write(): Promise<void> {
     const { engine, threads } = this.options;
     const facts = { step: this.step, guard: this.guard.save(), threads };
-    await engine.span('checkpoint', () => saveCheckpoint(this.files, engine, this.stage, facts, this.keeping));
+    if (this.ranks.size > 1) {
+      const { weights } = await stateHashes(engine);
+      await assertAlike(this.ranks, weights, `${this.stage.name}, step ${this.step}`);
+    }
+    const fault = await engine.span('checkpoint', () =>
+      lead(this.ranks, async () => {
+        try {
+          await saveCheckpoint(this.files, engine, this.stage, facts, this.keeping);
+          return undefined;
+        } catch (error) {
+          if (error instanceof NotFinite) return error.message;
+          throw error;
+        }
+      }),
+    );
+    if (fault !== undefined) throw new NotFinite(fault);
     this.keeping = 'newest';
     this.saved = this.step;
     this.savedAt = performance.now();
@@ -259,7 +307,6 @@ class Training {
    */
   private async settle(): Promise<boolean> {
     const { stage, end, guard } = this;
-    const { engine } = this.options;
     if (this.saved !== end) await this.save();
     if (this.step !== end) return false;
     const last = guard.trainedBefore(end);
@@ -270,7 +317,7 @@ class Training {
       return false;
     }
     await this.prepare();
-    await loadCheckpoint(this.files[0], engine, stage);
+    await this.load(this.files[0]);
     return true;
   }
 
@@ -291,13 +338,13 @@ class Training {
     const shown = this.step + (kind === 'weights' ? 0 : 1);
     const { step: blamed, cleared } = this.blame.for(kind, this.step, guard);
 
-    const { candidates } = standingOf(options.run, stage, 'go-on');
+    const { candidates } = await lead(this.ranks, () => standingOf(options.run, stage, 'go-on'));
     const isFit = ({ facts }: Standing['candidates'][number]) => facts.step <= blamed;
     const fit = this.saved === undefined ? [] : candidates.filter(isFit);
     await this.takeUp(fit);
     const remedy = guard.remedy(blamed, cleared, this.guard);
     this.guard = guard;
-    options.run.trimLog(stage.name, this.step);
+    if (this.isLead) options.run.trimLog(stage.name, this.step);
     if (remedy === 'stop') throw new UserError(adviceFor(fault, shown, this.saved ?? 0, stage.name, options.run));
     const where = `${stage.name}: ${fault} at step ${shown}`;
     const from = `it goes on from step ${this.step}`;
@@ -318,7 +365,7 @@ class Training {
   }
 
   private note(text: string): void {
-    this.options.onNote?.(text);
+    if (this.isLead) this.options.onNote?.(text);
   }
 }
 
