@@ -2,7 +2,9 @@
 
 import { Interrupted, messageOf, UserError } from '../base/errors.ts';
 
-/** The processes of a job, each with its number, as one of them sees it. Calls are collective: every rank makes them. */
+/**
+ * The processes of a job, each with its number, as one of them sees it. Calls are collective: every rank makes them.
+ */
 export interface Ranks {
   /** This process, 0 to size − 1. */
   readonly rank: number;

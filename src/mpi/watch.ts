@@ -15,7 +15,9 @@ export const packBeat = ({ rank, calls }: Beat): Float64Array => Float64Array.of
 export const unpackBeat = ([rank, calls]: Float64Array): Beat => ({ rank: rank!, calls: calls! });
 export const BEAT_BYTES = 16;
 
-/** A rank may keep the others waiting for so many times as long as it may be silent: it may be writing, or measuring. */
+/**
+ * A rank may keep the others waiting for so many times as long as it may be silent: it may be writing, or measuring.
+ */
 export const PATIENCE = 30;
 
 export class Watch {

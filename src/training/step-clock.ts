@@ -10,12 +10,18 @@ interface Tick {
 
 /** Steps a second, and the shares of waiting and of communication, over the last few seconds. */
 export class StepClock {
-  private readonly ticks: Tick[] = [{ time: performance.now(), waited: 0, waiting: 0, communicating: 0 }];
+  private readonly ticks: Tick[];
 
-  tick(
-    waited: number | undefined,
-    { size, times }: Pick<Ranks, 'size' | 'times'>,
-  ): { readonly rate: number; readonly waiting: number | undefined; readonly ranks: RankShares | undefined } {
+  constructor(private readonly ranks: Pick<Ranks, 'size' | 'times'>) {
+    this.ticks = [{ time: performance.now(), waited: 0, ...ranks.times }];
+  }
+
+  tick(waited: number | undefined): {
+    rate: number;
+    readonly waiting: number | undefined;
+    readonly ranks: RankShares | undefined;
+  } {
+    const { size, times } = this.ranks;
     this.ticks.push({ time: performance.now(), waited, ...times });
     while (this.ticks.length > 3 && this.ticks.at(-1)!.time - this.ticks[0]!.time > 8000) this.ticks.shift();
     const [first, last] = [this.ticks[0]!, this.ticks.at(-1)!];

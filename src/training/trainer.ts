@@ -89,7 +89,7 @@ class Training {
   private keeping: Keeping = 'none';
   private last: Metrics | undefined;
   private savedAt = performance.now();
-  private clock = new StepClock();
+  private clock: StepClock;
   private readonly recorder: Recorder;
   private readonly ranks: Ranks;
   /** Files, notes and progress are those of one rank. */
@@ -103,6 +103,7 @@ class Training {
     this.files = checkpointFiles(options.run, stage);
     this.ranks = options.ranks ?? ALONE;
     this.isLead = this.ranks.rank === 0;
+    this.clock = new StepClock(this.ranks);
     this.recorder = new Recorder(options.run, stage.name, this.end);
   }
 
@@ -240,7 +241,7 @@ class Training {
     const { hashEvery = this.options.checkpointEvery, engine } = this.options;
     const hashes = hashEvery > 0 && (step % hashEvery === 0 || step === end) ? await stateHashes(engine) : undefined;
     if (hashes) await assertAlike(this.ranks, hashes.weights, `${stage.name}, step ${step}`);
-    const { rate, waiting, ranks } = this.clock.tick(stage.waited?.(), this.ranks);
+    const { rate, waiting, ranks } = this.clock.tick(stage.waited?.());
     if (!this.isLead) return;
     const waits = waiting !== undefined && { waiting: Math.round(1000 * waiting) / 1000 };
     const slowed = this.guard.rate < 1 && { rateFactor: this.guard.rate };
