@@ -11,6 +11,7 @@ const ROOMS = [
   'random',
   'graph',
   'checkpoint',
+  'mpi',
   'nn',
   'optim',
   'engine',

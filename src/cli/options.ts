@@ -3,6 +3,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import * as z from 'zod';
 import type { EngineOptions } from '../engine/engine.ts';
+import { defaultThreads } from './rank.ts';
 
 export interface CommonOptions {
   readonly json?: boolean;
@@ -72,7 +73,10 @@ export const withModelSizes = (command: Command, defaults: Pick<ModelSizes, 'dim
     .option('--batch <n>', 'pictures a step', whole(1), 4)
     .option('--rounds <n>', 'measured steps', whole(1), defaults.rounds);
 
-export const engineOptions = ({ device = 'cpu', threads = 0 }: CommonOptions): EngineOptions => ({ device, threads });
+export const engineOptions = ({ device = 'cpu', threads = defaultThreads() }: CommonOptions): EngineOptions => ({
+  device,
+  threads,
+});
 
 /** A whole number of at least `least`. */
 export const whole =

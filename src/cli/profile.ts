@@ -8,6 +8,7 @@ import { type Kernel, type OperatorTime, operatorTimes } from '../engine/profile
 import { Profiler } from '../engine/profile/profiler.ts';
 import { type CommonOptions, engineOptions } from './options.ts';
 import { note } from './output.ts';
+import { currentRanks } from './rank.ts';
 import { table } from './table.ts';
 
 export interface ProfileOptions {
@@ -29,7 +30,7 @@ export async function profiled<T>(
   options: CommonOptions & ProfileOptions,
   work: (engineOptions: EngineOptions) => Promise<T>,
 ): Promise<T> {
-  if (options.profile === undefined) return work(engineOptions(options));
+  if (options.profile === undefined || currentRanks().rank !== 0) return work(engineOptions(options));
   const file = options.profile === true ? DEFAULT_FILE : options.profile;
   const trace = create(file);
   const profiler = new Profiler();

@@ -99,11 +99,22 @@ export class ProgressDisplay {
 
 /** One line of training: stage, steps, rate and time left in at most 60 columns, then the numbers. */
 export function stepLine(progress: Progress, metrics: Readonly<Record<string, number>>): string {
-  const { stage, step, steps, rate, secondsLeft, waiting } = progress;
+  const { stage, step, steps, rate, secondsLeft, waiting, ranks } = progress;
   const values = Object.entries(metrics).map(([name, value]) => `${labels[name] ?? name} ${number(value)}`);
   const waits = waiting === undefined ? [] : [`waits for pictures ${(100 * waiting).toFixed(0)} %`];
+  const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
+  const shares = ranks && [
+    `${ranks.size} ranks: ${percent(1 - ranks.waiting - ranks.communicating)} computing, ${percent(ranks.communicating)} communicating, ${percent(ranks.waiting)} waiting`,
+  ];
   const place = `${stage.padEnd(9)} ${step}/${steps}`;
-  return [place, `${number(rate)} steps/s`, `${duration(secondsLeft)} left`, ...values, ...waits].join('  ');
+  return [
+    place,
+    `${number(rate)} steps/s`,
+    `${duration(secondsLeft)} left`,
+    ...values,
+    ...waits,
+    ...(shares ?? []),
+  ].join('  ');
 }
 
 function number(value: number): string {

@@ -27,8 +27,31 @@ export function onBrokenStream(listener: () => void): void {
   listeners.add(listener);
 }
 
+let isSilent = false;
+let suppressed = '';
+
+/** From now on nothing is written: another process speaks for this one. */
+export function silence(): void {
+  isSilent = true;
+}
+
+/** The last line that was not written. */
+export const lastSuppressed = (): string => suppressed.trim();
+
+/** Do something whose words are written all the same. */
+export function aloud(speak: () => void): void {
+  const before = isSilent;
+  isSilent = false;
+  speak();
+  isSilent = before;
+}
+
 /** Write to a stream, if anybody can still read it. */
 export function writeTo(stream: Writable, text: string): void {
+  if (isSilent) {
+    suppressed = text;
+    return;
+  }
   if (broken.has(stream)) return;
   try {
     stream.write(text);

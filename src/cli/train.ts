@@ -11,12 +11,13 @@ import type { Recall } from '../clip/retrieval.ts';
 
 import { hasPairs, isPairsFile, readPairs } from '../data/sources/pairs.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
+import { lead } from '../mpi/ranks.ts';
 import { presets } from '../recipe/recipe.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
 import { isMadeFrom } from '../run/lineage.ts';
 import { createFrom, settingsFrom } from '../run/origin.ts';
 import { holdingOut } from '../training/held-out.ts';
-import { openPictures, type Pictures } from '../training/pictures.ts';
+import { openPicturesOnRanks, type Pictures } from '../training/pictures.ts';
 import { trainPipeline } from '../training/pipeline.ts';
 import { openResumed } from '../training/resumed.ts';
 import { type StageName, stageNames, stages, stagesOf } from '../training/stages.ts';
@@ -41,6 +42,7 @@ import { pictureSettings } from './picture-options.ts';
 import { type ProfileOptions, profiled, withProfile } from './profile.ts';
 import { duration, ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
+import { currentRanks } from './rank.ts';
 import { checkLengths, fitted, type LengthOptions } from './run-length.ts';
 import { checkClipStage, fewPictures } from './sense.ts';
 import { settingsHelp } from './settings-help.ts';
@@ -138,6 +140,7 @@ async function train(given: TrainCommandOptions): Promise<void> {
 async function trainInto(folder: string, options: TrainCommandOptions): Promise<void> {
   const display = new ProgressDisplay();
   const signal = interruptSignal();
+  const ranks = currentRanks();
   checkLengths(options);
   if (options.resume && options.recipe !== undefined)
     throw new UserError('A resumed run keeps its recipe: leave --recipe out; --set changes steps and learning rates');
@@ -152,22 +155,27 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   if (options.lpips !== undefined) checkLpips(options.lpips, wanted);
   const names = chosenStages(options, wanted);
   // A CLIP that has to be fetched waits until the pictures are found to be in order.
-  const isLater = isToBeFetched(wanted.clip, options);
-  const dim = isLater ? DEFAULT_CLIP_DIM : await widthOf(wanted, options, signal, display);
-  const settings = again ? wanted : await fitted(wanted, names, dim, options);
+  const isLater = await lead(ranks, () => isToBeFetched(wanted.clip, options));
+  const width = () => lead(ranks, () => widthOf(wanted, options, signal, display));
+  const dim = isLater ? DEFAULT_CLIP_DIM : await width();
+  const settings = again ? wanted : await lead(ranks, () => fitted(wanted, names, dim, options));
   for (const sentence of again?.notes ?? []) note(sentence);
   checkMemory(options, settings, names, dim, resumed);
   if (isPairsFile(settings.data)) readPairs(settings.data);
   const pictures = names.some((name) => stages[name].sees !== 'pairs')
-    ? await openPictures(settings, { signal, display }, resumed)
+    ? await openPicturesOnRanks(ranks, settings, { signal, display }, resumed)
     : undefined;
   const few = pictures && fewPictures(pictures.source.size);
   // A resumed run has shown them at its beginning.
   if (few !== undefined && !resumed) note(few);
   if (pictures && pictures.heldOut.size > 0 && !resumed) note(heldOutLine(pictures));
-  if (isLater) checkMemory(options, settings, names, await widthOf(wanted, options, signal, display), resumed);
+  if (isLater) checkMemory(options, settings, names, await width(), resumed);
   const begin = () => (source ? createFrom(source, folder, settings) : RunDirectory.create(folder, settings));
-  const run = resumed?.changed(settings) ?? begin();
+  let own: RunDirectory | undefined;
+  await lead(ranks, () => {
+    own = resumed?.changed(settings) ?? begin();
+  });
+  const run = own ?? RunDirectory.joined(folder, settings);
 
   const { seconds, hasTrained, clip } = await profiled(options, (engineOptions) =>
     trainPipeline({
@@ -175,6 +183,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
       pictures,
       stages: names,
       engineOptions,
+      ranks,
       microBatches: options.accumulate,
       memory: options.memory,
       resume: options.resume ?? false,

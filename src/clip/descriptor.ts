@@ -69,11 +69,11 @@ export const clipDescriptor: StageDescriptor<CaptionedPictures, ClipReport> = {
     return pairs === undefined ? own : fingerprint(own, pairs);
   },
   madeFrom: ({ settings: { recipe, seed } }) => settingsParts(recipe.clip, seed),
-  open({ run, engineOptions }, pairs, identity) {
+  open({ run, engineOptions, ranks }, pairs, identity) {
     const { recipe, seed } = run.settings;
     const settings = recipe.clip;
     const words = wordsOf(pairs, settings);
-    const common = { settings, seed, pairs, words, folder: run.clipFolder, ...identity };
+    const common = { settings, seed, pairs, words, folder: run.clipFolder, ranks, ...identity };
     return {
       plan: planWith(settings, words),
       make: (engine, microBatches) => clipStage({ ...common, engine, microBatches }),

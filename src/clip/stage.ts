@@ -8,6 +8,7 @@ import { option } from '../base/options.ts';
 import { flatten } from '../base/tree.ts';
 import { readSafetensors } from '../checkpoint/safetensors.ts';
 import type { Engine, Executable } from '../engine/engine.ts';
+import { ALONE, type Ranks } from '../mpi/ranks.ts';
 import { adopt, blank, initialize } from '../nn/parameters.ts';
 import { adamState } from '../optim/adamw.ts';
 import { GRADIENTS } from '../optim/micro-batches.ts';
@@ -18,7 +19,7 @@ import { type CaptionedPictures, type ClipBatch, ClipBatches } from './batches.t
 import { type Bpe, trainBpe } from './bpe.ts';
 import { clipName } from './clip-source.ts';
 import { exportClip } from './export.ts';
-import { type ClipStep, type ClipStepOptions, stepOf, stepPrograms, textProgram } from './step.ts';
+import { type ClipStep, type ClipStepOptions, sharedStepOf, stepOf, stepPrograms, textProgram } from './step.ts';
 import { clipParameters, type ImageTower } from './towers.ts';
 
 export interface ClipStageOptions {
@@ -36,6 +37,11 @@ export interface ClipStageOptions {
    * to rounding.
    */
   readonly microBatches?: number | undefined;
+  /**
+   * The processes that share each batch; `microBatches` are those of all of them. Where the image tower is kept, every
+   * rank computes the whole batch.
+   */
+  readonly ranks?: Ranks | undefined;
   /** Where `export` writes the trained model. */
   readonly folder: string;
 }
@@ -71,13 +77,13 @@ export function wordsOf(pairs: CaptionedPictures, settings: ClipSettings): ClipW
 
 /** @throws UserError as `wordsOf` does. */
 export function clipStage(options: ClipStageOptions): Stage {
-  const { engine, settings, seed, pairs, microBatches = 1 } = options;
+  const { engine, settings, seed, pairs, microBatches = 1, ranks = ALONE } = options;
   const { count, bpe, rows, length, known } = options.words ?? wordsOf(pairs, settings);
   const parameters = clipParameters(settings, known);
   const { batch, captions } = settings;
   const batches = new ClipBatches({ pairs, count, bpe, length, batch, captions, shift: SHIFT, seed });
   const step: ClipStepOptions = { settings, parameters, rows, length };
-  const image = settings.imageTower === '' ? undefined : keptTower(settings, microBatches);
+  const image = settings.imageTower === '' ? undefined : keptTower(settings, microBatches / ranks.size);
   const { text, logScale } = parameters;
   const learned = image ? { text, logScale } : parameters;
   let train: ClipStep | undefined;
@@ -93,7 +99,7 @@ export function clipStage(options: ClipStageOptions): Stage {
 
     async prepare() {
       const params: Tree<NDArray> = initialize(learned, seed);
-      train ??= await compiledStep(engine, step, microBatches, image);
+      train ??= await compiledStep(engine, step, microBatches, image, ranks);
       await engine.load({ params, adam: adamState(params) });
       if (microBatches > 1) await engine.load({ [GRADIENTS]: blank(parameters) });
     },
@@ -125,12 +131,14 @@ async function compiledStep(
   step: ClipStepOptions,
   microBatches: number,
   image: ImageTower<NDArray> | undefined,
+  ranks: Ranks,
 ): Promise<ClipStep> {
   const { settings } = step;
   if (image) return stepOf(settings, 1, [await engine.compile(textProgram(step, image), { name: 'training step' })]);
   const programs: Executable[] = [];
   for (const { write, ...compile } of stepPrograms(step, microBatches))
     programs.push(await engine.compile(write(), compile));
+  if (ranks.size > 1) return sharedStepOf(settings, microBatches, programs, engine, ranks);
   return stepOf(settings, microBatches, programs);
 }
 

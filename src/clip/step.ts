@@ -6,13 +6,15 @@
  */
 
 import { type NDArray, scalar } from '../base/ndarray.ts';
-import type { Executable } from '../engine/engine.ts';
+import type { Engine, Executable } from '../engine/engine.ts';
 import type { PlannedProgram } from '../engine/memory/footprint.ts';
 import * as g from '../graph/index.ts';
+import type { Ranks } from '../mpi/ranks.ts';
 import { literals, type Parameter } from '../nn/parameters.ts';
 import { adamw, clipByGlobalNorm, globalNorm, optimized } from '../optim/adamw.ts';
 import { addGradients, cut, GRADIENTS, join, microBatchSize } from '../optim/micro-batches.ts';
 import type { ClipSettings } from '../recipe/schema.ts';
+import { gatherResults, Reduction } from '../stage/data-parallel.ts';
 import type { ClipBatch } from './batches.ts';
 import { contrastiveLoss } from './loss.ts';
 import { type ClipParameters, embedImages, embedTexts, type ImageTower } from './towers.ts';
@@ -99,6 +101,45 @@ export function stepOf({ captions }: ClipSettings, microBatches: number, program
     }
     await update.run({ lr, norm: norm! });
     return { ...results, norm: norm! };
+  };
+}
+
+/**
+ * The step out of `stepPrograms` over several ranks, each with its micro-batches: embeddings of all ranks meet in the
+ * loss, and gradients are added up. It is fed the whole batch.
+ */
+export function sharedStepOf(
+  { captions }: ClipSettings,
+  microBatches: number,
+  programs: readonly Executable[],
+  engine: Engine,
+  ranks: Ranks,
+): ClipStep {
+  const [first, loss, gradients, update] = programs as [Executable, Executable, Executable, Executable];
+  const each = microBatches / ranks.size;
+  const own = <T>(pieces: readonly T[]): T[] => pieces.slice(ranks.rank * each, (ranks.rank + 1) * each);
+  const reduction = new Reduction(engine, ranks, [GRADIENTS]);
+  return async ({ images, ids, lr }) => {
+    const [pictures, texts] = [own(cut(images, microBatches)), own(cut(ids, microBatches, captions))];
+    const embedded: Readonly<Record<string, NDArray>>[] = [];
+    for (const [i, some] of pictures.entries()) embedded.push(await first.run({ images: some, ids: texts[i]! }));
+    const all = await gatherResults(ranks, embedded);
+    const { toPictures, toTexts, ...results } = await loss.run({
+      pictures: join(all.map((one) => one.pictures!)),
+      texts: join(
+        all.map((one) => one.texts!),
+        captions,
+      ),
+    });
+    const [backPictures, backTexts] = [own(cut(toPictures!, microBatches)), own(cut(toTexts!, microBatches, captions))];
+    for (const [i, some] of pictures.entries()) {
+      const back = { toPictures: backPictures[i]!, toTexts: backTexts[i]!, keep: scalar(i === 0 ? 0 : 1) };
+      await gradients.run({ images: some, ids: texts[i]!, ...back });
+    }
+    // That of the temperature is of the whole batch on every rank already: it counts once.
+    if (ranks.rank !== 0) await engine.load({ [GRADIENTS]: { logScale: scalar(0) } });
+    await update.run({ lr, norm: scalar(await reduction.run()) });
+    return results;
   };
 }
 

@@ -100,14 +100,14 @@ function denoiserDescriptor(variety: Variety): StageDescriptor<DenoiserData> {
       const part = name === 'finetune' ? 'diffusion' : 'origin';
       return { ...settingsParts({ ...diffusion }, run.settings.seed), ...(origin && { [part]: origin.id }) };
     },
-    open({ run }, { latents, id, scorer }, identity) {
+    open({ run, ranks }, { latents, id, scorer }, identity) {
       const { seed } = run.settings;
       const recipe = recipeOf(run.settings.recipe);
       const origin = variety.originOf(run);
       const parameters = diffusionParameters(transformerConfig(recipe, latents.dim));
       const initial = origin && adopt(parameters, origin.read(), origin.file);
       const scores = isValidated(recipe.diffusion) ? scorer(recipe) : undefined;
-      const common = { name, recipe, seed, latents, ...identity, initial };
+      const common = { name, recipe, seed, latents, ...identity, initial, ranks };
       return {
         plan: planWith(variety, run.settings.recipe, latents.dim),
         make: (engine, microBatches) =>

@@ -5,6 +5,7 @@ import { flatten, unflatten } from '../base/tree.ts';
 import type { Engine, Executable } from '../engine/engine.ts';
 import type { PlannedProgram } from '../engine/memory/footprint.ts';
 import * as g from '../graph/index.ts';
+import { ALONE } from '../mpi/ranks.ts';
 import { engineParameters, fromEngineLayout, toEngineLayout } from '../nn/kernel-layout.ts';
 import { normalize } from '../nn/layers.ts';
 import type { Parameter } from '../nn/parameters.ts';
@@ -12,6 +13,7 @@ import { adamw, clipByGlobalNorm, globalNorm, optimized } from '../optim/adamw.t
 import { updateEma } from '../optim/ema.ts';
 import { addGradients, GRADIENTS, microBatchSize, split } from '../optim/micro-batches.ts';
 import type { DiffusionSettings } from '../recipe/schema.ts';
+import { gatherResults, Reduction } from '../stage/data-parallel.ts';
 import { type DiffusionLoss, type DiffusionLossOptions, diffusionLoss } from './loss.ts';
 import { joinResults } from './micro-batches.ts';
 import type { Schedule } from './process/schedule.ts';
@@ -52,28 +54,34 @@ export function stepPrograms(
   ];
 }
 
-/** Compile the step; the gradients of several micro-batches are added up in the state; then comes one update. */
+/**
+ * Compile the step; the gradients of several micro-batches are added up in the state; then comes one update. With
+ * several ranks each computes its share of the micro-batches, and is fed no more than that; results are of them all.
+ */
 export async function compileTraining(
   engine: Engine,
   config: TransformerConfig,
   schedule: Schedule,
   settings: DiffusionSettings,
   microBatches = 1,
+  ranks = ALONE,
 ): Promise<TrainingStep> {
   const compiled: Executable[] = [];
   for (const { write, ...options } of stepPrograms(config, schedule, settings, microBatches))
     compiled.push(await engine.compile(write(), options));
   const [gradients, ...updates] = compiled as [Executable, ...Executable[]];
   if (updates.length === 0) return (feeds) => gradients.run(feeds);
+  const reduction = new Reduction(engine, ranks, [GRADIENTS]);
   return async ({ lr, emaDecay, ...batch }) => {
     const results: Record<string, NDArray>[] = [];
     if (microBatches === 1) results.push(await gradients.run(batch));
     else
-      for (const [i, one] of split(batch, microBatches).entries())
+      for (const [i, one] of split(batch, microBatches / ranks.size).entries())
         results.push(await gradients.run({ ...one, keep: scalar(i === 0 ? 0 : 1) }));
-    const out = joinResults(results);
-    for (const update of updates) await update.run({ lr, emaDecay, norm: out.norm! });
-    return out;
+    const out = joinResults(await gatherResults(ranks, results));
+    const norm = ranks.size === 1 ? out.norm! : scalar(await reduction.run());
+    for (const update of updates) await update.run({ lr, emaDecay, norm });
+    return { ...out, norm };
   };
 }
 

@@ -6,10 +6,12 @@
 import { type NDArray, scalar, type Tree } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
 import type { Engine } from '../engine/engine.ts';
+import { ALONE, type Ranks, shared } from '../mpi/ranks.ts';
 import { initializeEach } from '../nn/parameters.ts';
 import { GRADIENTS } from '../optim/micro-batches.ts';
 import { Shuffle } from '../random/shuffle.ts';
 import type { DiffusionSettings } from '../recipe/schema.ts';
+import { ownSamples } from '../stage/data-parallel.ts';
 import type { Lineage, Metrics, Stage } from '../stage/stage.ts';
 import { drawBatch } from './batch.ts';
 import type { Latents } from './latents.ts';
@@ -32,6 +34,8 @@ export interface DiffusionStageOptions {
    * to rounding.
    */
   readonly microBatches?: number | undefined;
+  /** The processes that share each batch; `microBatches` are those of all of them. */
+  readonly ranks?: Ranks | undefined;
   /** Weights to go on from; by default random ones. */
   readonly initial?: Tree<NDArray> | undefined;
   /** CLIP score of what the averaged weights make. Needed where it steers the learning rate. */
@@ -41,7 +45,7 @@ export interface DiffusionStageOptions {
 }
 
 export function diffusionStage(options: DiffusionStageOptions): Stage {
-  const { engine, name, recipe, seed, latents } = options;
+  const { engine, name, recipe, seed, latents, ranks = ALONE } = options;
   const settings = recipe.diffusion;
   const config = transformerConfig(recipe, latents.dim);
   const schedule = scheduleOf(recipe);
@@ -49,7 +53,10 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
   const { validate } = options;
   const rate = new LearningRate(
     settings,
-    validate && (async () => validate(await readTraining(engine, config, 'ema'))),
+    validate &&
+      // One rank measures for all.
+      (async () =>
+        shared(ranks, ranks.rank === 0 ? await validate(await readTraining(engine, config, 'ema')) : undefined)),
   );
   let times = initialTimesteps(settings.timesteps);
   let train: TrainingStep | undefined;
@@ -63,7 +70,7 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
     transient: [GRADIENTS],
 
     async prepare() {
-      train ??= await compileTraining(engine, config, schedule, settings, options.microBatches);
+      train ??= await compileTraining(engine, config, schedule, settings, options.microBatches, ranks);
       const { initial } = options;
       await loadTraining(
         engine,
@@ -76,10 +83,11 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
 
     async run(step, slowed = 1) {
       const lr = slowed * rate.at(step);
-      const source = { name, latents, shuffle, schedule, settings, seed, times };
-      const feeds = await engine.span('data wait', async () => drawBatch(step, source));
+      const own = ownSamples(ranks, settings.batch);
+      const source = { name, latents, shuffle, schedule, settings, seed, times, own };
+      const { feeds, all } = await engine.span('data wait', async () => drawBatch(step, source));
       const out = await train!({ ...feeds, lr: scalar(lr), emaDecay: scalar(emaDecay(settings, step)) });
-      times = updateHistory(times, feeds.t.data, out.kl!.data);
+      times = updateHistory(times, all, out.kl!.data);
       const metrics: Metrics = {
         loss: out.loss!.data[0]!,
         crossEntropy: out.crossEntropy!.data[0]!,

@@ -225,6 +225,11 @@ serveThread<EngineCalls>({
     return releaseEmpty();
   },
   read: ({ prefix }) => state.read(prefix),
+  pack({ names }) {
+    const all = state.pack(names);
+    return new HandedOver(all, [all.buffer]);
+  },
+  unpack: ({ names, data }) => state.unpack(names, data),
   drop({ prefix }) {
     state.drop(prefix);
     return releaseEmpty();

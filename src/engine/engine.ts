@@ -3,7 +3,7 @@
  * free. State (parameters, optimiser moments) lives in the worker, on the device, between runs.
  */
 
-import { copyOf, type NDArray, type Tree } from '../base/ndarray.ts';
+import { copyOf, float32, type NDArray, sizeOf, type Tree } from '../base/ndarray.ts';
 import { flatten, unflatten } from '../base/tree.ts';
 import { ThreadCaller } from '../base/worker-calls.ts';
 import type { Program } from '../graph/index.ts';
@@ -156,6 +156,39 @@ export class Engine implements Executor {
     );
   }
 
+  /**
+   * Float32 arrays of the state one after another, as one array; paths from the root of the state. What a step ends
+   * with on one rank is added to that of others in few large pieces.
+   */
+  async pack(paths: readonly string[]): Promise<Float32Array> {
+    if (this.device === 'cpu') return this.worker.call('pack', { names: paths.map(statePath) });
+    const fetched = await this.copies.fetch(await this.tensorsAt(paths));
+    const parts = paths.map((path) => fetched[statePath(path)]!.data as Float32Array);
+    const all = new Float32Array(parts.reduce((n, part) => n + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      all.set(part, at);
+      at += part.length;
+    }
+    return all;
+  }
+
+  /** The inverse of `pack`: `data` is handed over, and empty afterwards. */
+  async unpack(paths: readonly string[], data: Float32Array): Promise<void> {
+    if (this.device === 'cpu') {
+      await this.worker.call('unpack', { names: paths.map(statePath), data }, [data.buffer as ArrayBuffer]);
+      return;
+    }
+    const tensors = await this.tensorsAt(paths);
+    let at = 0;
+    for (const path of paths) {
+      const { shape } = tensors[statePath(path)]!;
+      const length = sizeOf(shape);
+      await this.put(statePath(path), float32(data.slice(at, at + length), shape));
+      at += length;
+    }
+  }
+
   /** Forget a part of the state; all of it under the empty path. */
   async drop(path: string): Promise<void> {
     await this.worker.call('drop', { prefix: statePath(path) });
@@ -206,6 +239,11 @@ export class Engine implements Executor {
 
   private put(name: string, array: NDArray): Promise<void> {
     return this.worker.call('load', { name, array }, [array.data.buffer as ArrayBuffer]);
+  }
+
+  private async tensorsAt(paths: readonly string[]): Promise<Readonly<Record<string, StateTensor>>> {
+    const found = await Promise.all(paths.map((path) => this.tensorsUnder(statePath(path))));
+    return Object.assign({}, ...found);
   }
 
   private tensorsUnder(prefix: string): Promise<Readonly<Record<string, StateTensor>>> {

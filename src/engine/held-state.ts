@@ -51,6 +51,28 @@ export class HeldState {
     return Object.fromEntries(this.under(prefix).map((name) => [name, fromTensor(this.at(name))]));
   }
 
+  /** Float32 tensors on the host one after another, as one array. */
+  pack(names: readonly string[]): Float32Array<ArrayBuffer> {
+    const parts = names.map((name) => this.at(name).data as Float32Array);
+    const all = new Float32Array(parts.reduce((n, part) => n + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      all.set(part, at);
+      at += part.length;
+    }
+    return all;
+  }
+
+  /** The inverse of `pack`: the values of tensors on the host are overwritten. */
+  unpack(names: readonly string[], data: Float32Array): void {
+    let at = 0;
+    for (const name of names) {
+      const part = this.at(name).data as Float32Array;
+      part.set(data.subarray(at, at + part.length));
+      at += part.length;
+    }
+  }
+
   describe(prefix: string): Record<string, StateTensor> {
     const described = (name: string): [string, StateTensor] => {
       const { type, dims, location } = this.at(name);

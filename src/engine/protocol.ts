@@ -63,6 +63,9 @@ export interface EngineCalls {
   run(request: { readonly program: number; readonly feeds: Arrays }): RunReply;
   load(request: { readonly name: string; readonly array: NDArray }): void;
   read(request: { readonly prefix: string }): Arrays;
+  /** Float32 tensors of the state one after another, as one array; and back. */
+  pack(request: { readonly names: readonly string[] }): Float32Array;
+  unpack(request: { readonly names: readonly string[]; readonly data: Float32Array }): void;
   drop(request: { readonly prefix: string }): void;
   describe(request: { readonly prefix: string }): Readonly<Record<string, StateTensor>>;
   /** What has crossed between host and device since the last call. */

@@ -74,6 +74,11 @@ export class RunDirectory {
     return run;
   }
 
+  /** A run that another process has begun or opened with these settings, for this one to read. */
+  static joined(folder: string, settings: RunSettings): RunDirectory {
+    return new RunDirectory(folder, settings);
+  }
+
   /** @throws UserError if there is no run, or one of another version. */
   static open(folder: string): RunDirectory {
     if (!fs.existsSync(folder))

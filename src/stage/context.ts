@@ -2,6 +2,7 @@
 
 import type { NDArray, Tree } from '../base/ndarray.ts';
 import type { EngineOptions } from '../engine/engine.ts';
+import type { Ranks } from '../mpi/ranks.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import type { TrainingDisplay } from './display.ts';
 
@@ -44,6 +45,8 @@ export interface Watch {
 export interface StageContext extends Watch {
   readonly run: RunFiles;
   readonly engineOptions: EngineOptions;
+  /** The processes that train together; by default this one alone. */
+  readonly ranks?: Ranks | undefined;
   /** Where the weights of LPIPS come from, where the recipe wants them: a folder, or by default the cache. */
   readonly lpips?: { readonly folder?: string | undefined; readonly offline?: boolean | undefined } | undefined;
 }

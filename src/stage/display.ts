@@ -14,6 +14,16 @@ export interface Progress {
   readonly secondsLeft: number;
   /** Share of the time, lately, in which the stage waited for pictures; undefined where it reads none. */
   readonly waiting: number | undefined;
+  /** How the time of this rank, lately, was spent where several train together. */
+  readonly ranks?: RankShares | undefined;
+}
+
+/** Shares of the time; the rest is computing. */
+export interface RankShares {
+  readonly size: number;
+  /** For the slowest rank. */
+  readonly waiting: number;
+  readonly communicating: number;
 }
 
 export interface TrainingDisplay {

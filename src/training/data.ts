@@ -33,7 +33,7 @@ export function stageData(context: RunContext, pictures: Pictures | undefined): 
   let ready: RunPictures | undefined;
   const readied = (): RunPictures => {
     if (!pictures) throw new Error('a stage that learns from pictures runs without any');
-    ready ??= readyPictures(context.run, pictures, context);
+    ready ??= readyPictures(context.run, pictures, context, context.ranks);
     return ready;
   };
   return {

@@ -17,6 +17,7 @@ import type { ImageSource } from '../data/sources/source.ts';
 import type { Latents } from '../diffusion/latents.ts';
 import { Engine } from '../engine/engine.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
+import { ALONE } from '../mpi/ranks.ts';
 import { identityOf } from '../recipe/identity.ts';
 import type { RunDirectory } from '../run/directory.ts';
 import { openRunClip, openRunEncoder, runClipId } from '../run/models.ts';
@@ -27,6 +28,7 @@ import { codecBatch, type Encoder } from '../vqgan/codec.ts';
 import { encodingPlan } from '../vqgan/descriptor.ts';
 import type { RunContext } from './context.ts';
 import { currentBaseline, MemoryWatch, planUnder } from './memory.ts';
+import { encodeOverRanks } from './shared-encoding.ts';
 
 /** Pictures encoded together. */
 const BATCH = 64;
@@ -78,7 +80,7 @@ function refuseUntrained(run: RunDirectory): void {
  * @throws UserError if a model that encodes has not been trained yet, or the limit of memory is too low for it.
  */
 export async function encodePictures(context: RunContext, pictures: Encodable): Promise<EncodedPictures> {
-  const { run, engineOptions, memory: limit } = context;
+  const { run, engineOptions, memory: limit, ranks = ALONE } = context;
   refuseUntrained(run);
   const clip = await openRunClip(run, engineOptions);
   const engine = Engine.start(engineOptions);
@@ -92,7 +94,7 @@ export async function encodePictures(context: RunContext, pictures: Encodable): 
       limit === undefined ? 1 : planUnder(encodingPlan(recipe, batch), 1, limit, currentBaseline()).microBatches;
     const codec = openRunEncoder(run, engine, batch / microBatches);
     const { views } = recipe.pictures;
-    const cache = openLatentCache(run.file('cache'), {
+    const origin = {
       pictures: JSON.stringify([
         ...[recipe.imageSize, variationOf(recipe.pictures), isFixed(recipe.pictures) ? 0 : seed],
         ...(pictures.source.decoding === undefined ? [] : [pictures.source.decoding]),
@@ -101,10 +103,16 @@ export async function encodePictures(context: RunContext, pictures: Encodable): 
       tokens: codec.tokens,
       clip: clip.id,
       dim: clip.dim,
-    });
-    dropDamaged(cache, context);
+    };
+    // The files are those of one rank until they are complete.
+    const own = ranks.rank === 0 ? openLatentCache(run.file('cache'), origin) : undefined;
+    if (own) dropDamaged(own, context);
     const memory = limit === undefined ? undefined : new MemoryWatch(limit);
-    await encodeMissing(cache, pictures, views, { codec, clip, imageSize: recipe.imageSize }, context, memory);
+    const encoders = { codec, clip, imageSize: recipe.imageSize };
+    if (ranks.size > 1) await encodeOverRanks(ranks, own, pictures, views, encoders, context);
+    else if (own) await encodeMissing(own, pictures, views, encoders, context, memory);
+    await ranks.barrier();
+    const cache = own ?? openLatentCache(run.file('cache'), origin);
     return {
       latents: storedLatents(cache, pictures.source, views, codec.tokens, clip.dim),
       id: idOf(run, pictures, clip.id, tokenizer),
@@ -177,17 +185,15 @@ export interface Encoders {
  * stop.
  */
 export async function encodeMissing(
-  { codes, embeddings }: LatentCache,
+  cache: LatentCache,
   { source, reader }: Encodable,
   views: number,
   { codec, clip, imageSize }: Encoders,
   { signal, display }: Watch,
   memory?: MemoryWatch,
 ): Promise<void> {
-  const isMissing = (view: View): boolean => {
-    const key = viewKey(source.contentId(view.row), view.view);
-    return codes.slotOf(key) < 0 || embeddings.slotOf(key) < 0;
-  };
+  const { codes, embeddings } = cache;
+  const isMissing = isMissingFrom(cache, source);
   let total = 0;
   for (const view of allViews(source.size, views)) if (isMissing(view)) total++;
   const onProgress = display.count('encoding');
@@ -223,13 +229,21 @@ export async function encodeMissing(
   embeddings.flush();
 }
 
+/** Whether a cache lacks a view's codes or its embedding. */
+export const isMissingFrom =
+  ({ codes, embeddings }: LatentCache, source: Encodable['source']) =>
+  ({ row, view }: View): boolean => {
+    const key = viewKey(source.contentId(row), view);
+    return codes.slotOf(key) < 0 || embeddings.slotOf(key) < 0;
+  };
+
 /** Every view of every picture, the first views first. */
-function* allViews(size: number, views: number): Iterable<View> {
+export function* allViews(size: number, views: number): Iterable<View> {
   for (let view = 0; view < views; view++) for (let row = 0; row < size; row++) yield { row, view };
 }
 
 /** Those that are wanted, a batch at a time. */
-function* batchesOf(all: Iterable<View>, isWanted: (view: View) => boolean): Iterable<View[]> {
+export function* batchesOf(all: Iterable<View>, isWanted: (view: View) => boolean): Generator<View[], undefined> {
   let batch: View[] = [];
   for (const view of all) {
     if (isWanted(view)) batch.push(view);
@@ -254,13 +268,13 @@ async function* readAhead(reader: PictureReader, batches: Iterable<View[]>) {
 }
 
 /** The key of one view of a picture: the first is the picture itself. */
-const viewKey = (contentId: string, view: number): string =>
+export const viewKey = (contentId: string, view: number): string =>
   view === 0 ? contentId : createHash('sha256').update(`${contentId} ${view}`).digest('hex').slice(0, 32);
 
 /** Where codes are drawn, the noise belongs to the picture's content and not to its place. */
-const noiseNumber = (key: string): number => Number.parseInt(key.slice(0, 7), 16);
+export const noiseNumber = (key: string): number => Number.parseInt(key.slice(0, 7), 16);
 
-const bytesOf = ({ buffer, byteOffset, byteLength }: Int32Array | Float32Array): Uint8Array =>
+export const bytesOf = ({ buffer, byteOffset, byteLength }: Int32Array | Float32Array): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength);
 
 /** Latents that stay on the disk: in memory are two numbers a view. */

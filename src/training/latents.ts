@@ -1,6 +1,7 @@
 /** The latents of a run's pictures, for the stages of its diffusion model. */
 
 import type { DenoiserData } from '../diffusion/descriptor.ts';
+import { ALONE, lead } from '../mpi/ranks.ts';
 import { hasStatistics } from '../run/statistics.ts';
 import type { Lineage } from '../stage/stage.ts';
 import type { RunContext } from './context.ts';
@@ -31,7 +32,9 @@ export class RunLatents {
     const { context } = this;
     this.encoded = await encodePictures(context, this.pictures());
     const { latents, id } = this.encoded;
-    if (!hasStatistics(context.run, id)) await keepStatistics(context, latents, id);
+    await lead(context.ranks ?? ALONE, async () => {
+      if (!hasStatistics(context.run, id)) await keepStatistics(context, latents, id);
+    });
     return { latents, id, scorer: (recipe) => new Validation(context, recipe, latents) };
   }
 

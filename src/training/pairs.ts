@@ -5,6 +5,7 @@ import type { Rejected } from '../data/sources/containers/container.ts';
 import { openPairs, type PairSource } from '../data/sources/pairs.ts';
 import { inventoryFolder } from '../data/sources/shared-inventory.ts';
 import { loadAll } from '../data/sources/source.ts';
+import { ALONE } from '../mpi/ranks.ts';
 import { fingerprint } from '../stage/fingerprint.ts';
 import type { Lineage } from '../stage/stage.ts';
 import type { RunContext } from './context.ts';
@@ -51,7 +52,7 @@ export class RunPairs {
 }
 
 /** Look at the pictures, and list what cannot be used in the run directory. */
-async function findPairs({ run, signal, display }: RunContext): Promise<PairSource> {
+async function findPairs({ run, signal, display, ranks = ALONE }: RunContext): Promise<PairSource> {
   const { data, seed, recipe } = run.settings;
   const rejected: Rejected[] = [];
   const source = await openPairs(data, {
@@ -59,7 +60,7 @@ async function findPairs({ run, signal, display }: RunContext): Promise<PairSour
     onProgress: display.count('checking'),
     onRejected: (one) => rejected.push(one),
   });
-  if (rejected.length > 0) {
+  if (rejected.length > 0 && ranks.rank === 0) {
     run.writeLines('rejected.jsonl', rejected);
     display.note(`${rejected.length} captioned pictures cannot be used: see ${run.file('rejected.jsonl')}`);
   }

@@ -10,6 +10,7 @@ import { type InventoryLine, inventoryLine } from '../data/sources/inventory.ts'
 import { openSource } from '../data/sources/open.ts';
 import { inventoryFolder } from '../data/sources/shared-inventory.ts';
 import type { ImageSource } from '../data/sources/source.ts';
+import { ALONE, lead, type Ranks } from '../mpi/ranks.ts';
 import type { PictureSettings } from '../recipe/schema.ts';
 import type { RunDirectory } from '../run/directory.ts';
 import type { RunSettings, Watch } from '../stage/context.ts';
@@ -37,16 +38,18 @@ export interface Pictures {
 /**
  * Open what a run learns from. Pictures are decoded once from end to end, so that nothing is found unreadable later; a
  * run that is resumed looks only at what has changed since.
+ * @param found what another process has just found in them, to be looked at no more.
  * @throws UserError if there is no usable picture.
  */
 export async function openPictures(
   { data, recipe, seed }: RunSettings,
   { signal, display }: Watch,
   resumed?: RunDirectory,
+  found?: readonly InventoryLine[],
 ): Promise<Pictures> {
   const rejected: Rejected[] = [];
   const inventory: InventoryLine[] = [];
-  const known = resumed && knownLines(resumed);
+  const known = found ?? (resumed && knownLines(resumed));
   const all = await openSource(data, {
     faces: { seed, count: recipe.images, offset: 0 },
     ...pictureOptions(recipe.pictures),
@@ -63,6 +66,22 @@ export async function openPictures(
   const { training: source, heldOut } = heldApart(all, recipe.pictures.holdOut);
   if (inventory.length === 0) return { source, heldOut, rejected, inventory, order: [] };
   return { ...inOrder(source, resumed ? knownOrder(resumed, known ?? []) : []), heldOut, rejected, inventory };
+}
+
+/** The same on several ranks: the first looks at the pictures, and the others take its word. */
+export async function openPicturesOnRanks(
+  ranks: Ranks,
+  settings: RunSettings,
+  watch: Watch,
+  resumed?: RunDirectory,
+): Promise<Pictures> {
+  if (ranks.size === 1) return openPictures(settings, watch, resumed);
+  let own: Pictures | undefined;
+  const inventory = await lead(ranks, async () => {
+    own = await openPictures(settings, watch, resumed);
+    return own.inventory;
+  });
+  return own ?? openPictures(settings, watch, resumed, inventory);
 }
 
 /** What the settings say of opening pictures. */
@@ -109,18 +128,23 @@ export function readyPictures(
   run: RunDirectory,
   { source, rejected, inventory, order }: Pictures,
   { signal, display }: Watch,
+  ranks: Pick<Ranks, 'rank'> = ALONE,
 ): RunPictures {
   const { recipe, seed } = run.settings;
-  if (order.length > 0) keepOrder(run, order);
-  if (inventory.length > 0) run.writeLines(INVENTORY, inventory);
-  // A list of an earlier look would outlive its causes.
-  if (rejected.length > 0) run.writeLines('rejected.jsonl', rejected);
-  else fs.rmSync(run.file('rejected.jsonl'), { force: true });
-  for (const line of leftOutLines(source.size, rejected, run.file('rejected.jsonl'))) display.note(line);
+  const kept = `pixels-${decodedId(recipe.imageSize, recipe.pictures, source)}`;
+  if (ranks.rank === 0) {
+    if (order.length > 0) keepOrder(run, order);
+    if (inventory.length > 0) run.writeLines(INVENTORY, inventory);
+    // A list of an earlier look would outlive its causes.
+    if (rejected.length > 0) run.writeLines('rejected.jsonl', rejected);
+    else fs.rmSync(run.file('rejected.jsonl'), { force: true });
+    for (const line of leftOutLines(source.size, rejected, run.file('rejected.jsonl'))) display.note(line);
+    removeOthers(run.file('cache'), kept);
+  }
   const options = { source, side: recipe.imageSize, seed, pictures: recipe.pictures };
-  const kept = decodedId(recipe.imageSize, recipe.pictures, source);
-  removeOthers(run.file('cache'), `pixels-${kept}`);
+  // Each rank decodes other pictures, and keeps its own.
+  const file = run.file('cache', ranks.rank === 0 ? kept : `${kept}.rank${ranks.rank}`);
   const onDamage = () => display.note('The cache of decoded pictures was damaged: what is damaged is decoded again');
-  const reader = openReader({ ...options, file: run.file('cache', `pixels-${kept}`), signal, onDamage });
+  const reader = openReader({ ...options, file, signal, onDamage });
   return { source, reader, id: picturesId(options) };
 }

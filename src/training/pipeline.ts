@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import type { ClipReport } from '../clip/report.ts';
+import { ALONE, lead } from '../mpi/ranks.ts';
 import { writeCard } from '../run/card-facts.ts';
 import { checkMadeFrom } from '../run/lineage.ts';
 import { lockRun } from '../run/lock.ts';
@@ -10,7 +11,7 @@ import type { RunContext } from './context.ts';
 import { drawRunCurves } from './curves-chart.ts';
 import { type StageData, stageData } from './data.ts';
 import type { Pictures } from './pictures.ts';
-import { runStage } from './run-stage.ts';
+import { refuseUneven, runStage } from './run-stage.ts';
 import { drawSheet } from './sheets.ts';
 import { type RegisteredStage, type StageName, stages } from './stages.ts';
 import { doneNote } from './standing.ts';
@@ -40,8 +41,14 @@ export interface Trained {
  * be resumed).
  */
 export async function trainPipeline(options: PipelineOptions): Promise<Trained> {
-  const lock = lockRun(options.run.path);
-  sweepRun(options.run);
+  const { ranks = ALONE, run } = options;
+  for (const name of ranks.size > 1 ? options.stages : [])
+    if (stages[name].isPartOf(run.settings)) refuseUneven(stages[name].plan(run.settings.recipe, 1), ranks.size);
+  // The files of a run are those of one rank.
+  const isLead = ranks.rank === 0;
+  const lock = isLead ? lockRun(run.path) : undefined;
+  if (isLead) sweepRun(run);
+  await ranks.barrier();
   const data = stageData(options, options.pictures);
   const seconds: Record<string, number> = {};
   const reports: Partial<Record<StageName, unknown>> = {};
@@ -55,20 +62,19 @@ export async function trainPipeline(options: PipelineOptions): Promise<Trained> 
       reports[name] = done.report;
       if (done.isTrained) changed ??= 'follow';
       hasTrained ||= done.isTrained;
-      if (done.isTrained && options.sheets) {
+      if (done.isTrained && options.sheets && isLead) {
         const { prompts } = options.sheets;
         const sheet = await drawSheet(name, options, { prompts, pictures: options.pictures?.source });
         if (sheet !== undefined) options.display.note(`Sheet: ${sheet}`);
       }
       seconds[name] = (performance.now() - start) / 1000;
     }
-    const { run } = options;
-    if (hasTrained) await drawRunCurves(run);
-    if (hasTrained && run.hasModel('tokenizer') && run.hasModel(run.denoiserStage)) await writeCard(run);
+    if (hasTrained && isLead) await drawRunCurves(run);
+    if (hasTrained && isLead && run.hasModel('tokenizer') && run.hasModel(run.denoiserStage)) await writeCard(run);
     return { seconds, hasTrained, clip: reports.clip as ClipReport | undefined };
   } finally {
     for (const source of [data.pairs, data.pictures, data.latents]) source.close();
-    lock.release();
+    lock?.release();
   }
 }
 
@@ -83,24 +89,28 @@ interface Done {
  * now.
  */
 async function train(stage: RegisteredStage, context: RunContext, data: StageData): Promise<Done> {
-  const { run, display } = context;
-  stage.refuse?.(run);
+  const { run, display, ranks = ALONE } = context;
+  // What is read off files is found once, for all ranks: a network may show them late.
+  await lead(ranks, () => stage.refuse?.(run));
   if (!stage.isPartOf(run.settings)) return { isTrained: false, report: undefined };
-  if (stage.name === 'finetune') checkMadeFrom(run, 'diffusion');
-  const identity = await stage.identity(run, data);
+  if (stage.name === 'finetune') await lead(ranks, () => checkMadeFrom(run, 'diffusion'));
+  const identity = await lead(ranks, () => stage.identity(run, data));
   const named = { name: stage.name, steps: stage.stepsOf(run.settings.recipe), ...identity };
-  const isDone = isFinished(named, context);
-  if (isDone) {
-    const note = doneNote(run, named);
-    if (note !== undefined) display.note(note);
-    if (stage.reportFile === undefined || fs.existsSync(run.file(stage.reportFile)))
-      return { isTrained: false, report: undefined };
-  }
+  const { isDone, note, isReported } = await lead(ranks, () => {
+    const done = isFinished(named, context);
+    return {
+      isDone: done,
+      note: done ? doneNote(run, named) : undefined,
+      isReported: stage.reportFile === undefined || fs.existsSync(run.file(stage.reportFile)),
+    };
+  });
+  if (note !== undefined && ranks.rank === 0) display.note(note);
+  if (isDone && isReported) return { isTrained: false, report: undefined };
   const opened = await stage.open(context, data, identity);
   try {
     if (!isDone) await runStage(context, opened.plan, (engine, microBatches) => opened.make(engine, microBatches));
   } finally {
     await opened.close?.();
   }
-  return { isTrained: !isDone, report: await opened.report?.() };
+  return { isTrained: !isDone, report: opened.report && (await lead(ranks, opened.report)) };
 }

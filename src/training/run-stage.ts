@@ -8,6 +8,7 @@ import { UserError } from '../base/errors.ts';
 import { option } from '../base/options.ts';
 import { Engine } from '../engine/engine.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
+import { ALONE } from '../mpi/ranks.ts';
 import { divisors, microBatchesOf } from '../optim/micro-batches.ts';
 import type { OpenStage, StagePlan } from '../stage/descriptor.ts';
 import type { RunContext } from './context.ts';
@@ -25,11 +26,12 @@ export type WatchMemory = (limit: number) => Pick<MemoryWatch, 'isOver' | 'isNea
  */
 export async function runStage(
   context: RunContext,
-  planned: StagePlan,
+  whole: StagePlan,
   make: OpenStage['make'],
   watchMemory: WatchMemory = (limit) => new MemoryWatch(limit),
 ): Promise<void> {
-  const { memory: limit, display } = context;
+  const { memory: limit, display, ranks = ALONE } = context;
+  const planned = rankPlan(whole, ranks.size);
   let microBatches = microBatchesOf(planned.batch, context.microBatches);
   for (let { resume } = context, least = microBatches; ; resume = true) {
     if (limit !== undefined) {
@@ -40,7 +42,11 @@ export async function runStage(
     const watch = limit === undefined ? undefined : watchMemory(limit);
     const hasMore = microBatches < planned.batch;
     const isTooLarge = watch && (() => watch.isOver() || (hasMore && watch.isNear()));
-    const stopped = await attempt({ ...context, resume }, (engine) => make(engine, microBatches), isTooLarge);
+    const stopped = await attempt(
+      { ...context, resume },
+      (engine) => make(engine, ranks.size * microBatches),
+      isTooLarge,
+    );
     if (!stopped) return;
     const size = `${planned.name}: the process has come to ${sizeText(peakResidentBytes())} at step ${stopped.step} of ${stopped.steps}`;
     if (!hasMore)
@@ -50,6 +56,23 @@ export async function runStage(
     display.note(`${size}; it goes on in more parts`);
     least = divisors(planned.batch).find((n) => n > microBatches)!;
   }
+}
+
+/** What one rank of several computes of a stage: a share of its batch, in micro-batches of its own. */
+function rankPlan(plan: StagePlan, ranks: number): StagePlan {
+  if (ranks === 1) return plan;
+  refuseUneven(plan, ranks);
+  return { ...plan, batch: plan.batch / ranks, footprint: (microBatches) => plan.footprint(ranks * microBatches) };
+}
+
+/** @throws UserError if so many ranks do not divide a stage's batch, with the nearest that they do. */
+export function refuseUneven({ name, batch }: Pick<StagePlan, 'name' | 'batch'>, ranks: number): void {
+  if (batch % ranks === 0) return;
+  const less = batch - (batch % ranks);
+  const nearest = [...(less > 0 ? [less] : []), less + ranks];
+  throw new UserError(
+    `${name}.batch is ${batch}, which ${ranks} ranks do not divide: ${nearest.map((n) => option('set', `${name}.batch=${n}`)).join(' or ')}, or start as many ranks as one of ${divisors(batch).join(', ')}`,
+  );
 }
 
 /** One attempt, in an engine of its own, so that its memory is free afterwards. */

@@ -2,12 +2,16 @@
 
 import { UserError } from '../base/errors.ts';
 import type { NDArray } from '../base/ndarray.ts';
-import { isFiniteArray } from '../checkpoint/finite.ts';
+import { isFiniteArray, NotFinite } from '../checkpoint/finite.ts';
 import type { Engine } from '../engine/engine.ts';
+import { ALONE, lead, type Ranks } from '../mpi/ranks.ts';
 import type { RunDirectory } from '../run/directory.ts';
+import { broadcastArrays, shareState } from '../stage/data-parallel.ts';
 import type { Stage } from '../stage/stage.ts';
 import { checkpointFiles, type Keeping, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { assertAlike } from './drift.ts';
 import { Guard } from './guard.ts';
+import { stateHashes } from './recorder.ts';
 import type { Standing } from './standing.ts';
 
 export interface StageStateOptions {
@@ -18,6 +22,8 @@ export interface StageStateOptions {
   readonly checkpointSeconds?: number | undefined;
   /** Threads that the engine computes with, for the checkpoints to say. */
   readonly threads?: number | undefined;
+  /** Who trains together; by default this process alone. */
+  readonly ranks?: Ranks | undefined;
   readonly onNote?: ((note: string) => void) | undefined;
 }
 
@@ -37,12 +43,14 @@ export class StageState {
   /** Which checkpoints on the disk the next one leaves: none of them belongs to a training that began anew. */
   private keeping: Keeping = 'none';
   private savedAt = performance.now();
+  private readonly ranks: Ranks;
 
   constructor(
     private readonly stage: Stage,
     private readonly options: StageStateOptions,
   ) {
     this.files = checkpointFiles(options.run, stage);
+    this.ranks = options.ranks ?? ALONE;
   }
 
   /**
@@ -56,13 +64,13 @@ export class StageState {
     for (const { file, facts } of candidates) {
       await this.prepare();
       try {
-        await loadCheckpoint(file, engine, stage);
+        await this.load(file);
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
         failure ??= error;
         continue;
       }
-      if (failure instanceof UserError)
+      if (failure instanceof UserError && this.ranks.rank === 0)
         onNote?.(`${failure.message}; it goes on from the checkpoint before it, of step ${facts.step}`);
       this.saved = facts.step;
       this.keeping = file === this.files[0] ? 'newest' : 'previous';
@@ -71,6 +79,7 @@ export class StageState {
     }
     if (failure !== undefined) throw failure;
     await this.prepare();
+    await shareState(engine, this.ranks);
     this.saved = undefined;
     this.keeping = 'none';
     return { step: 0, guard: Guard.from() };
@@ -79,7 +88,7 @@ export class StageState {
   /** Take up the newest checkpoint once more. */
   async takeUpAgain(): Promise<void> {
     await this.prepare();
-    await loadCheckpoint(this.files[0], this.options.engine, this.stage);
+    await this.load(this.files[0]);
   }
 
   /** Whether a checkpoint is due after `step` steps. */
@@ -95,7 +104,22 @@ export class StageState {
   async save(step: number, guard: Guard): Promise<void> {
     const { engine, threads } = this.options;
     const facts = { step, guard: guard.save(), threads };
-    await engine.span('checkpoint', () => saveCheckpoint(this.files, engine, this.stage, facts, this.keeping));
+    if (this.ranks.size > 1) {
+      const { weights } = await stateHashes(engine);
+      await assertAlike(this.ranks, weights, `${this.stage.name}, step ${step}`);
+    }
+    const fault = await engine.span('checkpoint', () =>
+      lead(this.ranks, async () => {
+        try {
+          await saveCheckpoint(this.files, engine, this.stage, facts, this.keeping);
+          return undefined;
+        } catch (error) {
+          if (error instanceof NotFinite) return error.message;
+          throw error;
+        }
+      }),
+    );
+    if (fault !== undefined) throw new NotFinite(fault);
     this.keeping = 'newest';
     this.saved = step;
     this.savedAt = performance.now();
@@ -107,6 +131,17 @@ export class StageState {
     for (const path of Object.keys(await engine.describe('params')))
       if (!isFiniteArray((await engine.read(path)) as NDArray)) return false;
     return true;
+  }
+
+  /** Rank 0 reads the checkpoint for all. */
+  private async load(file: string): Promise<void> {
+    const { stage, ranks } = this;
+    const { engine } = this.options;
+    await lead(ranks, () => loadCheckpoint(file, engine, stage));
+    if (ranks.size === 1) return;
+    await shareState(engine, ranks);
+    const host = await broadcastArrays(ranks, ranks.rank === 0 ? stage.hostState() : undefined);
+    if (ranks.rank !== 0) stage.restore(host);
   }
 
   private async prepare(): Promise<void> {

@@ -8,11 +8,13 @@ import { option } from '../base/options.ts';
 import { NotFinite } from '../checkpoint/finite.ts';
 import type { Engine } from '../engine/engine.ts';
 import { sizeText } from '../engine/memory/resident.ts';
+import { ALONE, lead, type Ranks } from '../mpi/ranks.ts';
 import { provenanceTexts } from '../run/provenance.ts';
 import type { Progress } from '../stage/display.ts';
 import type { Metrics, Stage } from '../stage/stage.ts';
 import { collapseNote } from './collapse.ts';
 import type { RunContext } from './context.ts';
+import { assertAlike } from './drift.ts';
 import { adviceFor, Blame, type FaultKind } from './faults.ts';
 import { Guard, MOST_SKIPPED } from './guard.ts';
 import { Recorder, stateHashes } from './recorder.ts';
@@ -21,7 +23,7 @@ import { isDone, type StageIdentity, type Standing, standingOf } from './standin
 import { StepClock } from './step-clock.ts';
 
 export interface TrainOptions
-  extends Pick<RunContext, 'run' | 'resume' | 'checkpointEvery' | 'hashEvery' | 'maxSteps' | 'changed'> {
+  extends Pick<RunContext, 'run' | 'resume' | 'checkpointEvery' | 'hashEvery' | 'maxSteps' | 'changed' | 'ranks'> {
   readonly engine: Engine;
   /** Seconds after which there is one whatever the steps. */
   readonly checkpointSeconds?: number | undefined;
@@ -67,7 +69,7 @@ export function isFinished(
  * @throws UserError when no rate helps, or when the stage was begun with other models; the last good checkpoints stay.
  */
 export async function trainStage(stage: Stage, options: TrainOptions): Promise<void> {
-  if (isFinished(stage, options)) return;
+  if (await lead(options.ranks ?? ALONE, () => isFinished(stage, options))) return;
   await new Training(stage, options).run();
 }
 
@@ -80,8 +82,11 @@ class Training {
   private step = 0;
   private readonly blame = new Blame();
   private last: Metrics | undefined;
-  private clock = new StepClock();
+  private clock: StepClock;
   private readonly recorder: Recorder;
+  private readonly ranks: Ranks;
+  /** Files, notes and progress are those of one rank. */
+  private readonly isLead: boolean;
 
   constructor(
     private readonly stage: Stage,
@@ -89,16 +94,21 @@ class Training {
   ) {
     this.end = lastStep(stage, options.maxSteps);
     this.state = new StageState(stage, options);
+    this.ranks = options.ranks ?? ALONE;
+    this.isLead = this.ranks.rank === 0;
+    this.clock = new StepClock(this.ranks);
     this.recorder = new Recorder(options.run, stage.name, this.end);
   }
 
   async run(): Promise<void> {
     const { stage, end } = this;
     const { run, engine, signal, resume, changed } = this.options;
-    const standing: Standing = resume ? standingOf(run, stage, changed) : { candidates: [], notes: [] };
+    const standing: Standing = resume
+      ? await lead(this.ranks, () => standingOf(run, stage, changed))
+      : { candidates: [], notes: [] };
     for (const note of standing.notes) this.note(note);
     ({ step: this.step, guard: this.guard } = await this.state.takeUp(standing.candidates));
-    run.trimLog(stage.name, this.step);
+    if (this.isLead) run.trimLog(stage.name, this.step);
     this.noteThreads(standing);
 
     const { state, activations } = engine.footprint();
@@ -109,7 +119,7 @@ class Training {
     let memory: Record<string, number> = { stateBytes: state, activationBytes: activations };
 
     for (;;) {
-      if (signal?.aborted) {
+      if ((await this.agreed(signal?.aborted))[0]) {
         await this.saveIfSound();
         throw new Interrupted(`Stopped in stage ${stage.name} after step ${this.step} of ${end}`);
       }
@@ -124,8 +134,8 @@ class Training {
         }
         await stage.skip?.(this.step);
         this.step++;
-        run.log({ stage: stage.name, step: this.step, skipped: 1 });
-        if (this.step < end && this.state.isDue(this.step)) await this.save();
+        if (this.isLead) run.log({ stage: stage.name, step: this.step, skipped: 1 });
+        if (this.step < end && (await this.agreed(this.state.isDue(this.step)))[0]) await this.save();
         continue;
       }
       const fullRate = stage.learningRate?.(this.step);
@@ -139,11 +149,13 @@ class Training {
       this.step++;
       await this.report(metrics, learningRate, memory);
       memory = {};
-      if (this.step < end && this.options.isTooLarge?.()) {
+      if (this.step >= end) continue;
+      const [isTooLarge, isDue] = await this.agreed(this.options.isTooLarge?.(), this.state.isDue(this.step));
+      if (isTooLarge) {
         await this.saveIfSound();
         throw new TooLarge(this.step, end);
       }
-      if (this.step < end && this.state.isDue(this.step)) await this.save();
+      if (isDue) await this.save();
     }
     const { name, fingerprint, madeFrom } = stage;
     const leftOut = this.guard.skipped.length;
@@ -153,11 +165,18 @@ class Training {
       );
     const collapse = this.last && collapseNote(name, this.last, run.settings.recipe);
     if (collapse !== undefined) this.note(collapse);
-    await engine.span('export', () => stage.export(provenanceTexts({ step: end, fingerprint, madeFrom })));
+    const texts = provenanceTexts({ step: end, fingerprint, madeFrom });
+    await engine.span('export', () => lead(this.ranks, () => stage.export(texts)));
     if (this.guard.skipped.length > 0)
       this.note(
         `${name}: ${this.guard.skipped.length} steps were left out: ${this.guard.skipped.map((n) => n + 1).join(', ')}`,
       );
+  }
+
+  /** What any rank finds, for all of them. */
+  private async agreed(...flags: (boolean | undefined)[]): Promise<boolean[]> {
+    if (this.ranks.size === 1) return flags.map(Boolean);
+    return (await this.ranks.max(flags.map(Number))).map((flag) => flag > 0);
   }
 
   private async report(
@@ -167,15 +186,17 @@ class Training {
   ): Promise<void> {
     const { stage, step, end } = this;
     this.last = metrics;
-    const { rate, waiting } = this.clock.tick(stage.waited?.());
+    const { hashEvery = this.options.checkpointEvery, engine } = this.options;
+    const hashes = hashEvery > 0 && (step % hashEvery === 0 || step === end) ? await stateHashes(engine) : undefined;
+    if (hashes) await assertAlike(this.ranks, hashes.weights, `${stage.name}, step ${step}`);
+    const { rate, waiting, ranks } = this.clock.tick(stage.waited?.());
+    if (!this.isLead) return;
     const waits = waiting !== undefined && { waiting: Math.round(1000 * waiting) / 1000 };
     const slowed = this.guard.rate < 1 && { rateFactor: this.guard.rate };
     this.options.run.log({ stage: stage.name, step, ...metrics, ...slowed, ...waits, ...extra });
-    const { hashEvery = this.options.checkpointEvery, engine } = this.options;
-    const hashes = hashEvery > 0 && (step % hashEvery === 0 || step === end) ? await stateHashes(engine) : undefined;
     this.recorder.step({ step, rate, waiting, learningRate, metrics, hashes });
     const secondsLeft = (end - step) / rate;
-    this.options.onProgress?.({ stage: stage.name, step, steps: end, metrics, rate, secondsLeft, waiting });
+    this.options.onProgress?.({ stage: stage.name, step, steps: end, metrics, rate, secondsLeft, waiting, ranks });
   }
 
   /** Keep the state; if it is not fit to be kept, go back. */
@@ -228,13 +249,13 @@ class Training {
     const shown = this.step + (kind === 'weights' ? 0 : 1);
     const { step: blamed, cleared } = this.blame.for(kind, this.step, guard);
 
-    const { candidates } = standingOf(options.run, stage, 'go-on');
+    const { candidates } = await lead(this.ranks, () => standingOf(options.run, stage, 'go-on'));
     const isFit = ({ facts }: Standing['candidates'][number]) => facts.step <= blamed;
     const fit = this.state.saved === undefined ? [] : candidates.filter(isFit);
     const taken = await this.state.takeUp(fit);
     this.step = taken.step;
     const remedy = guard.remedy(blamed, cleared, taken.guard);
-    options.run.trimLog(stage.name, this.step);
+    if (this.isLead) options.run.trimLog(stage.name, this.step);
     if (remedy === 'stop') throw new UserError(adviceFor(fault, shown, this.state.saved ?? 0, stage.name, options.run));
     const where = `${stage.name}: ${fault} at step ${shown}`;
     const from = `it goes on from step ${this.step}`;
@@ -255,6 +276,6 @@ class Training {
   }
 
   private note(text: string): void {
-    this.options.onNote?.(text);
+    if (this.isLead) this.options.onNote?.(text);
   }
 }

@@ -32,6 +32,10 @@ export function adaptiveWeight(reconstructionNorm: Tensor, adversarialNorm: Tens
   return g.stopGradient(g.mul(g.clamp(ratio, 0, MAX_RATIO), weight));
 }
 
+/** The same from numbers. */
+export const adaptiveWeightOf = (reconstructionNorm: number, adversarialNorm: number, weight: number): number =>
+  Math.min(MAX_RATIO, reconstructionNorm / (adversarialNorm + 1e-4)) * weight;
+
 /** ‖x‖ over all elements. */
 export const norm = (x: Tensor): Tensor => g.sqrt(g.sum(g.square(x)));
 

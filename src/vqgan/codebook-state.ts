@@ -7,8 +7,10 @@ import { float32, type NDArray, type Tree } from '../base/ndarray.ts';
 import { flatten, type Mapped, unflatten } from '../base/tree.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Spec } from '../graph/index.ts';
+import type { Ranks } from '../mpi/ranks.ts';
 import { split } from '../optim/micro-batches.ts';
 import { gridSize, type TokenizerRecipe } from '../recipe/schema.ts';
+import { gatherResults } from '../stage/data-parallel.ts';
 import { codebookFrom } from './codebook.ts';
 import type { TokenizerFeeds } from './feeds.ts';
 import { tokenizerParameters } from './model.ts';
@@ -23,6 +25,7 @@ export interface Training {
   readonly seed: number;
   readonly feeds: TokenizerFeeds;
   readonly programs: TokenizerPrograms;
+  readonly ranks: Ranks;
 }
 
 /** Latents that the first codebook is clustered from, for each of its codes. */
@@ -31,14 +34,17 @@ const LATENTS_PER_CODE = 32;
 /**
  * The codebook, and the logits that go with it, from the latents the autoencoder now has: a pure function of the state.
  */
-export async function seedCodebook({ engine, recipe, seed, feeds, programs }: Training): Promise<void> {
+export async function seedCodebook({ engine, recipe, seed, feeds, programs, ranks }: Training): Promise<void> {
   const { batch, codes, codeDim } = recipe.tokenizer;
   const tokens = gridSize(recipe) ** 2;
   const steps = Math.ceil(Math.min(LATENTS_PER_CODE * codes, feeds.size * tokens) / (batch * tokens));
   const latents: Float32Array[] = [];
-  for (let step = 0; step < steps; step++)
-    for (const x of split({ x: await feeds.picturesOf(step) }, programs.microBatches))
-      latents.push((await programs.get(LATENTS).run(x)).rows!.data as Float32Array);
+  for (let step = 0; step < steps; step++) {
+    const own: Record<string, NDArray>[] = [];
+    for (const x of split({ x: await feeds.picturesOf(step) }, programs.microBatches / ranks.size))
+      own.push(await programs.get(LATENTS).run(x));
+    for (const { rows } of await gatherResults(ranks, own)) latents.push(rows!.data as Float32Array);
+  }
   const key = { seed, stream: 'tokenizer/codebook', step: 0 };
   await engine.load({ params: { quantize: await codebookFrom(joined(latents), codeDim, codes, key) } });
 }
@@ -70,10 +76,11 @@ export async function reviveCodes(training: Training, step: number): Promise<voi
 }
 
 /** The latents of a step's pictures, and what they choose. */
-async function assignmentOf({ feeds, programs }: Training, step: number): Promise<Assignment> {
-  const chosen: Record<string, NDArray>[] = [];
-  for (const x of split({ x: await feeds.picturesOf(step) }, programs.microBatches))
-    chosen.push(await programs.get(ASSIGNMENT).run(x));
+async function assignmentOf({ feeds, programs, ranks }: Training, step: number): Promise<Assignment> {
+  const own: Record<string, NDArray>[] = [];
+  for (const x of split({ x: await feeds.picturesOf(step) }, programs.microBatches / ranks.size))
+    own.push(await programs.get(ASSIGNMENT).run(x));
+  const chosen = await gatherResults(ranks, own);
   return {
     rows: joined(chosen.map(({ rows }) => rows!.data as Float32Array)),
     index: Int32Array.from(chosen.flatMap(({ index }) => [...(index!.data as Int32Array)])),

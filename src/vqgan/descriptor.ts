@@ -120,6 +120,7 @@ export const tokenizerDescriptor: StageDescriptor<PictureReader> = {
           ...common,
           engine,
           microBatches,
+          ranks: context.ranks,
           onExport(params, texts, discriminator) {
             run.saveModel('tokenizer', params, texts);
             if (discriminator) saveDiscriminator(run, discriminator);

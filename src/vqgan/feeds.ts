@@ -5,6 +5,7 @@ import { type PictureReader, ReadAhead, type View } from '../data/cache/reader.t
 import { gumbelBatch, normalBatch } from '../random/noise.ts';
 import { Shuffle } from '../random/shuffle.ts';
 import { gridSize, type TokenizerRecipe } from '../recipe/schema.ts';
+import { numbersOf, type Samples } from '../stage/data-parallel.ts';
 import { planesOf } from './pixels.ts';
 import { klWeightAt, phaseAt, rateAt, temperatureAt } from './schedule.ts';
 
@@ -22,6 +23,8 @@ export class TokenizerFeeds {
     private readonly recipe: TokenizerRecipe,
     private readonly seed: number,
     private readonly reader: PictureReader,
+    /** What of every batch is drawn; by default all of it. */
+    private readonly own: Samples = { first: 0, count: recipe.tokenizer.batch },
   ) {
     this.shuffle = new Shuffle(seed, 'tokenizer/order', reader.size);
     this.ahead = new ReadAhead(reader, (step) => this.picksOf(step), recipe.tokenizer.steps);
@@ -49,7 +52,7 @@ export class TokenizerFeeds {
     this.next = { step, feeds };
   }
 
-  /** The pictures of a step alone, [batch, 3, imageSize, imageSize] in [-1, 1]. */
+  /** The pictures of a step alone, [samples, 3, imageSize, imageSize] in [-1, 1]. */
   picturesOf(step: number): Promise<NDArray<'float32'>> {
     return this.planes(this.reader.read(this.picksOf(step)));
   }
@@ -58,13 +61,15 @@ export class TokenizerFeeds {
   private picksOf(step: number): View[] {
     const { batch } = this.recipe.tokenizer;
     const epochs = this.shuffle.epochs(step, batch);
-    return Array.from(this.shuffle.batch(step, batch), (row, i) => ({ row, view: epochs[i]! }));
+    const rows = this.shuffle.batch(step, batch);
+    return numbersOf(this.own).map((i) => ({ row: rows[i]!, view: epochs[i]! }));
   }
 
   private async planes(bytes: Promise<Uint8Array>): Promise<NDArray<'float32'>> {
-    const { imageSize, tokenizer } = this.recipe;
-    const rows = samplesOf(tokenizer.batch);
-    return float32(planesOf(await bytes, rows, imageSize), [tokenizer.batch, 3, imageSize, imageSize]);
+    const { imageSize } = this.recipe;
+    const { count } = this.own;
+    const rows = numbersOf({ first: 0, count });
+    return float32(planesOf(await bytes, rows, imageSize), [count, 3, imageSize, imageSize]);
   }
 
   private async draw(step: number): Promise<Feeds> {
@@ -76,9 +81,10 @@ export class TokenizerFeeds {
   /** The noise of the step's phase, with what goes with it. */
   private noiseOf(step: number): Feeds {
     const { tokenizer: settings } = this.recipe;
-    const { batch, codes, codeDim, latentNoise } = settings;
+    const { codes, codeDim, latentNoise } = settings;
     const tokens = gridSize(this.recipe) ** 2;
-    const samples = samplesOf(batch);
+    const samples = numbersOf(this.own);
+    const batch = samples.length;
     const key = (stream: string) => ({ seed: this.seed, stream: `tokenizer/${stream}`, step });
     if (phaseAt(settings, step) === 'autoencoder') {
       const noise = normalBatch(key('latent'), samples, tokens * codeDim).map((z) => z * latentNoise);
@@ -91,5 +97,3 @@ export class TokenizerFeeds {
     };
   }
 }
-
-const samplesOf = (batch: number): number[] => Array.from({ length: batch }, (_, i) => i);

@@ -145,6 +145,15 @@ function usageWith(
   return { [SHARES]: shares, usage: moved(usage, state.usage!), ...(idle && { idle: moved(idle, state.idle!) }) };
 }
 
+/** Moves the histories of code usage by the shares that all ranks have added up, and gives `shares` as a step does. */
+export function usageProgram({ tokenizer }: TokenizerRecipe, variant: Variant): g.Program {
+  const state = { ...codeUsageState(tokenizer, variant), [SHARES]: g.f32(tokenizer.codes) };
+  return g.trace({ state }, ({ state }) => {
+    const next = updatedCodeUsage(state, state[SHARES]);
+    return { state: { ...next }, shares: next.usage };
+  });
+}
+
 /** Adam on the gradients that were added up. */
 export function updateProgram(recipe: TokenizerRecipe): g.Program {
   const networks = optimized(trainedParameters(recipe));

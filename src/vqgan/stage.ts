@@ -8,11 +8,13 @@ import { float32, int32, type NDArray, scalar, type Tree } from '../base/ndarray
 import { option } from '../base/options.ts';
 import type { PictureReader } from '../data/cache/reader.ts';
 import type { Engine } from '../engine/engine.ts';
+import { ALONE, type Ranks } from '../mpi/ranks.ts';
 import { fromEngineLayout, toEngineLayout } from '../nn/kernel-layout.ts';
 import { initialize } from '../nn/parameters.ts';
 import { adamState } from '../optim/adamw.ts';
 import { microBatchSize } from '../optim/micro-batches.ts';
 import type { TokenizerRecipe } from '../recipe/schema.ts';
+import { ownSamples } from '../stage/data-parallel.ts';
 import type { Lineage, Stage } from '../stage/stage.ts';
 import { reviveCodes, seedCodebook, type Training } from './codebook-state.ts';
 import { discriminatorBuffers, discriminatorParameters, type TrainedDiscriminator } from './discriminator.ts';
@@ -37,6 +39,8 @@ export interface TokenizerStageOptions {
    * to rounding.
    */
   readonly microBatches?: number | undefined;
+  /** The processes that share each batch; `microBatches` are those of all of them. */
+  readonly ranks?: Ranks | undefined;
   /** Weights to start from; by default random ones. */
   readonly initial?: Tree<NDArray> | undefined;
   readonly initialDiscriminator?: TrainedDiscriminator | undefined;
@@ -55,12 +59,12 @@ export interface TokenizerStageOptions {
 
 /** @throws UserError if the batch does not divide into the micro-batches. */
 export function tokenizerStage(options: TokenizerStageOptions): Stage {
-  const { engine, recipe, seed, microBatches = 1 } = options;
+  const { engine, recipe, seed, microBatches = 1, ranks = ALONE } = options;
   const { tokenizer: settings } = recipe;
   microBatchSize(settings.batch, microBatches);
-  const feeds = new TokenizerFeeds(recipe, seed, options.pictures);
-  const programs = new TokenizerPrograms(engine, recipe, microBatches);
-  const training: Training = { engine, recipe, seed, feeds, programs };
+  const feeds = new TokenizerFeeds(recipe, seed, options.pictures, ownSamples(ranks, settings.batch));
+  const programs = new TokenizerPrograms(engine, recipe, microBatches, ranks);
+  const training: Training = { engine, recipe, seed, feeds, programs, ranks };
   let perceptual: PerceptualDistance | undefined;
 
   return {

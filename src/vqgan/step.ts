@@ -19,13 +19,14 @@ import {
   type MicroBatch,
   SHARES,
   updateProgram,
+  usageProgram,
 } from './micro-programs.ts';
 import { trainedParameters } from './model.ts';
 import type { PerceptualDistance } from './perceptual.ts';
 import { assignmentProgram, latentProgram, trainingProgram } from './programs.ts';
 import { firstQuantizedStep, type Variant, variantName, variantsOf } from './schedule.ts';
 
-type Arrays = Readonly<Record<string, NDArray>>;
+export type Arrays = Readonly<Record<string, NDArray>>;
 /**
  * One training step on the engine's state: takes what the stage draws for a batch, gives what `trainingProgram` does.
  */
@@ -43,12 +44,16 @@ export function zeroSums(recipe: TokenizerRecipe): { readonly [path: string]: Tr
   };
 }
 
-/** The programs of one variant, in the order in which a step runs them; a batch in one part is one program. */
+/**
+ * The programs of one variant, in the order in which a step runs them; a batch in one part is one program. With several
+ * `ranks` the histories of codes are moved by a program of their own, once the shares of all ranks are in.
+ */
 export function stepPrograms(
   recipe: TokenizerRecipe,
   variant: Variant,
   perceptual: PerceptualDistance | undefined,
   microBatches: number,
+  ranks = 1,
 ): PlannedProgram[] {
   const name = variantName(variant);
   if (microBatches === 1) return [{ name, write: () => trainingProgram(recipe, variant, perceptual), phase: name }];
@@ -69,6 +74,9 @@ export function stepPrograms(
     { name: `gradients ${name}`, write: () => addingProgram(one), ...summing },
     ...(discriminator === 'warmup'
       ? [{ name: 'discriminator warmup', write: () => discriminatorProgram(recipe, false), arena }]
+      : []),
+    ...(ranks > 1 && phase !== 'autoencoder'
+      ? [{ name: 'code usage', write: () => usageProgram(recipe, variant), inPlace: true, fuse: false }]
       : []),
     { name: 'update', write: () => updateProgram(recipe), inPlace: true },
   ];
@@ -93,11 +101,12 @@ export function stagePrograms(
   recipe: TokenizerRecipe,
   perceptual: PerceptualDistance | undefined,
   microBatches: number,
+  ranks = 1,
 ): PlannedProgram[] {
   const { tokenizer: settings } = recipe;
   const one = ofMicroBatch(recipe, microBatches);
   const all = variantsOf(effectiveSettings(settings, perceptual)).flatMap((variant) =>
-    stepPrograms(recipe, variant, perceptual, microBatches),
+    stepPrograms(recipe, variant, perceptual, microBatches, ranks),
   );
   if (firstQuantizedStep(settings) > 0) all.push({ name: LATENTS, write: () => latentProgram(one), arena: false });
   if (settings.reviveAfter > 0) all.push({ name: ASSIGNMENT, write: () => assignmentProgram(one), arena: false });
@@ -147,7 +156,7 @@ export function stepOf(variant: Variant, microBatches: number, programs: readonl
 }
 
 /** What the whole batch would have reported. */
-function whole(results: readonly Arrays[], { adversarial, ...reported }: Arrays): Arrays {
+export function whole(results: readonly Arrays[], { adversarial, ...reported }: Arrays): Arrays {
   const mean = (name: string) => results.reduce((sum, result) => sum + result[name]!.data[0]!, 0) / results.length;
   const { norm, shares, perceptual } = results.at(-1)!;
   const game = adversarial ? adversarial.data[0]! * reported.adaptive!.data[0]! : 0;

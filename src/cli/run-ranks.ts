@@ -1,0 +1,50 @@
+/** The process `clipvq` as one of the ranks that an MPI launcher has started: rank 0 speaks, the others are silent. */
+
+import { messageOf, UserError } from '../base/errors.ts';
+import { MpiJob } from '../mpi/job.ts';
+import { note, printError } from './output.ts';
+import { runProgram } from './program.ts';
+import { becomeRank } from './rank.ts';
+import { aloud, lastSuppressed, silence } from './streams.ts';
+
+/** Commands whose work ranks share. */
+const SHARED: readonly string[] = ['train', 'generate', 'evaluate', 'bench'];
+/** Seconds without a sign of life after which a rank counts as lost. */
+const TIMEOUT = 20;
+
+/** Join the job, run a command line in it, and leave: the process ends here. */
+export async function runAsRank(args: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<void> {
+  const flags = { json: args.includes('--json'), debug: args.includes('--debug') };
+  let job: MpiJob;
+  try {
+    job = await MpiJob.start({ timeout: timeoutOf(env), onLost: (line) => aloud(() => note(`clipvq: ${line}`)) }, env);
+  } catch (error) {
+    // There is no library to ask, and one line is enough.
+    const launcherRank = env.OMPI_COMM_WORLD_RANK ?? env.PMIX_RANK ?? env.PMI_RANK ?? '0';
+    const code = error instanceof UserError ? 2 : 1;
+    process.exitCode = launcherRank === '0' ? printError(messageOf(error), code, flags) : code;
+    return;
+  }
+  if (job.size > 1) {
+    becomeRank(job, job.neighbours);
+    if (job.rank !== 0) silence();
+  }
+  const code = await run(job, args, flags);
+  if (code === 0) await job.leave(0);
+  await job.fail(code, (name) => {
+    if (name !== undefined) aloud(() => note(`${name}: ${lastSuppressed().replace(/^clipvq: /, '')}`));
+  });
+}
+
+async function run(job: MpiJob, args: readonly string[], flags: Parameters<typeof printError>[2]): Promise<number> {
+  const command = args.find((arg) => !arg.startsWith('-')) ?? '';
+  if (job.size > 1 && !SHARED.includes(command))
+    return printError(`clipvq ${command} works in one process: start it without the MPI launcher`, 2, flags);
+  return runProgram(args);
+}
+
+function timeoutOf({ CLIPVQ_RANK_TIMEOUT: text }: NodeJS.ProcessEnv): number {
+  const seconds = Number(text ?? TIMEOUT);
+  if (!(seconds >= 2)) throw new UserError(`CLIPVQ_RANK_TIMEOUT is ${text}: give seconds, 2 or more`);
+  return seconds;
+}

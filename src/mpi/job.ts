@@ -1,0 +1,231 @@
+/** This process as one rank of an MPI job. */
+
+import os from 'node:os';
+import { UserError } from '../base/errors.ts';
+import { loadMpi, type MpiLibrary } from './library.ts';
+import type { Ranks, RankTimes } from './ranks.ts';
+import { BEAT_BYTES, packBeat, unpackBeat, Watch } from './watch.ts';
+
+/** MPI_THREAD_MULTIPLE: signs of life are sent while a collective call waits in another thread. */
+const THREADS = 3;
+/** Of signs of life. */
+const TAG = 7;
+const BEAT_MS = 1000;
+/** Milliseconds that ranks which fail are given to fail alike. */
+const ALIKE_MS = 2000;
+
+export interface JobOptions {
+  /** Seconds without a sign of life after which a rank counts as lost. */
+  readonly timeout: number;
+  /** Called with one line when a rank is lost, before the job ends. */
+  readonly onLost: (line: string) => void;
+}
+
+/** The ranks of the job that a launcher has started, as this one of them sees it. */
+export class MpiJob implements Ranks {
+  readonly times: { -readonly [Part in keyof RankTimes]: number } = { waiting: 0, communicating: 0 };
+  /** Collective calls go out one after another: all ranks must make them in the same order. */
+  private last: Promise<unknown> = Promise.resolve();
+  private calls = 0;
+  private waitingSince: number | undefined;
+  private beats: NodeJS.Timeout | undefined;
+  private hosts: readonly string[] = [];
+
+  private constructor(
+    private readonly mpi: MpiLibrary,
+    readonly rank: number,
+    readonly size: number,
+  ) {}
+
+  /**
+   * Join the job.
+   * @throws UserError if there is no MPI library, or one that does not go with the launcher or with threads.
+   */
+  static async start(options: JobOptions, env: NodeJS.ProcessEnv = process.env): Promise<MpiJob> {
+    const mpi = await loadMpi(env);
+    const [provided, rank, size] = [new Int32Array(1), new Int32Array(1), new Int32Array(1)];
+    check(mpi.initThread(null, null, THREADS, provided), 'MPI_Init_thread');
+    mpi.rank(mpi.world, rank);
+    mpi.size(mpi.world, size);
+    const expected = Number(env.OMPI_COMM_WORLD_SIZE ?? env.PMI_SIZE ?? 1);
+    if (size[0] === 1 && expected > 1)
+      throw new UserError(
+        `${mpi.name} does not belong to the launcher, which has started ${expected} ranks: name the launcher's library with CLIPVQ_MPI`,
+      );
+    const job = new MpiJob(mpi, rank[0]!, size[0]!);
+    if (job.size === 1) return job;
+    if (provided[0]! < THREADS)
+      throw new UserError(`${mpi.name} was built without threads (MPI_THREAD_MULTIPLE): use another build`);
+    const names = await job.gather(new TextEncoder().encode(os.hostname()));
+    job.hosts = names.map((name) => new TextDecoder().decode(name));
+    job.watch(options);
+    return job;
+  }
+
+  /** Ranks on this machine, this one among them. */
+  get neighbours(): number {
+    return this.hosts.filter((host) => host === this.hosts[this.rank]).length || 1;
+  }
+
+  /** How messages call a rank. */
+  nameOf(rank: number): string {
+    return `Rank ${rank} of ${this.size} (${this.hosts[rank] ?? 'unknown host'})`;
+  }
+
+  sum(data: Float32Array): Promise<void> {
+    const { allreduce, inPlace, float, sum, world } = this.mpi;
+    return this.call('communicating', (done) => allreduce.async(inPlace, data, data.length, float, sum, world, done));
+  }
+
+  async max(values: readonly number[]): Promise<number[]> {
+    const data = Float64Array.from(values);
+    const { allreduce, inPlace, double, max, world } = this.mpi;
+    await this.call('waiting', (done) => allreduce.async(inPlace, data, data.length, double, max, world, done));
+    return [...data];
+  }
+
+  async gather(bytes: Uint8Array): Promise<Uint8Array[]> {
+    const { allgather, allgatherv, byte, world } = this.mpi;
+    const own = Float64Array.of(bytes.length);
+    const lengths = new Float64Array(this.size);
+    await this.call('waiting', (done) => allgather.async(own, 8, byte, lengths, 8, byte, world, done));
+    const counts = Int32Array.from(lengths);
+    const places = new Int32Array(this.size);
+    for (let i = 1; i < this.size; i++) places[i] = places[i - 1]! + counts[i - 1]!;
+    // An array without an element has no address.
+    const all = new Uint8Array(Math.max(1, places.at(-1)! + counts.at(-1)!));
+    const sent = bytes.length > 0 ? bytes : new Uint8Array(1);
+    await this.call('communicating', (done) =>
+      allgatherv.async(sent, bytes.length, byte, all, counts, places, byte, world, done),
+    );
+    return Array.from(places, (at, i) => all.subarray(at, at + counts[i]!));
+  }
+
+  /** Blocks [size, …] to the ranks they are for; what comes back is what each has for this one. */
+  async exchange(bytes: Uint8Array): Promise<Uint8Array> {
+    const { alltoall, byte, world } = this.mpi;
+    const received = new Uint8Array(bytes.length);
+    const n = bytes.length / this.size;
+    await this.call('communicating', (done) => alltoall.async(bytes, n, byte, received, n, byte, world, done));
+    return received;
+  }
+
+  broadcast(bytes: Uint8Array): Promise<void> {
+    const { broadcast, byte, world } = this.mpi;
+    if (bytes.length === 0) return Promise.resolve();
+    return this.call('communicating', (done) => broadcast.async(bytes, bytes.length, byte, 0, world, done));
+  }
+
+  barrier(): Promise<void> {
+    return this.call('waiting', (done) => this.mpi.barrier.async(this.mpi.world, done));
+  }
+
+  /** Leave the job, which has done its work, and the process. */
+  async leave(code: number): Promise<never> {
+    await this.barrier();
+    return this.end(code);
+  }
+
+  /**
+   * End after a failure. If all ranks fail alike, rank 0 is the one to report it; if this one fails alone, it ends the
+   * whole job.
+   * @param report called where this rank is to say what has failed.
+   */
+  async fail(code: number, report: (name: string | undefined) => void): Promise<never> {
+    if (this.rank === 0) report(undefined);
+    const isAlike = await Promise.race([
+      // What failed may be a collective call that never ends: this one does not wait for it.
+      promised((done) => this.mpi.barrier.async(this.mpi.world, done)).then(() => true),
+      new Promise<false>((resolve) => setTimeout(resolve, ALIKE_MS, false)),
+    ]);
+    if (isAlike) return this.end(code);
+    if (this.rank !== 0) report(this.nameOf(this.rank));
+    return this.abort(code);
+  }
+
+  private end(code: number): never {
+    clearInterval(this.beats);
+    this.mpi.finalize();
+    this.mpi.exit(code);
+    throw new Error('the process is still there');
+  }
+
+  /** End all ranks. Where the library cannot reach them, the launcher does when this process ends. */
+  private abort(code: number): Promise<never> {
+    clearInterval(this.beats);
+    setTimeout(() => this.mpi.exit(code), ALIKE_MS);
+    this.mpi.abort.async(this.mpi.world, code, () => this.mpi.exit(code));
+    return new Promise(() => {});
+  }
+
+  private async call(kind: keyof RankTimes, begin: (done: Done) => void): Promise<void> {
+    const before = this.last;
+    const now = before.then(async () => {
+      const start = performance.now();
+      this.calls++;
+      this.waitingSince = start / 1000;
+      try {
+        await promised(begin);
+      } finally {
+        this.waitingSince = undefined;
+        this.times[kind] += performance.now() - start;
+      }
+    });
+    this.last = now.catch(() => {});
+    return now;
+  }
+
+  /** Begin to send and to expect signs of life. */
+  private watch({ timeout, onLost }: JobOptions): void {
+    const { mpi, rank, size } = this;
+    const peers = rank === 0 ? Array.from({ length: size - 1 }, (_, i) => i + 1) : [0];
+    const seconds = () => performance.now() / 1000;
+    const watch = new Watch(peers, timeout, seconds());
+    const sending = new Set<number>();
+    const [flag, status, received] = [new Int32Array(1), new Uint8Array(64), new Float64Array(BEAT_BYTES / 8)];
+    const hear = () => {
+      for (;;) {
+        mpi.probe(mpi.anySource, TAG, mpi.world, flag, status);
+        if (flag[0] === 0) return;
+        mpi.receive(received, BEAT_BYTES, mpi.byte, mpi.anySource, TAG, mpi.world, status);
+        watch.beat(unpackBeat(received), seconds());
+      }
+    };
+    let checked = seconds();
+    const beat = () => {
+      const before = checked;
+      checked = seconds();
+      hear();
+      for (const peer of peers) {
+        // One that does not get away is not followed by another.
+        if (sending.has(peer)) continue;
+        sending.add(peer);
+        const data = packBeat({ rank, calls: this.calls });
+        mpi.send.async(data, BEAT_BYTES, mpi.byte, peer, TAG, mpi.world, () => sending.delete(peer));
+      }
+      // A rank that has been away itself does not blame others before it has listened again.
+      if (checked - before > timeout / 2) return;
+      const fault = watch.fault(checked, this.calls, this.waitingSince);
+      if (!fault) return;
+      onLost(`${this.nameOf(fault.rank)} ${fault.what}`);
+      void this.abort(1);
+    };
+    this.beats = setInterval(beat, BEAT_MS);
+    this.beats.unref();
+  }
+}
+
+type Done = (error: unknown, result: number) => void;
+
+const promised = (begin: (done: Done) => void): Promise<void> =>
+  new Promise((resolve, reject) => {
+    begin((error, result) => {
+      if (error) reject(error instanceof Error ? error : new Error(String(error)));
+      else if (result !== 0) reject(new Error(`MPI has failed with code ${result}`));
+      else resolve();
+    });
+  });
+
+function check(code: number, call: string): void {
+  if (code !== 0) throw new Error(`${call} has failed with code ${code}`);
+}

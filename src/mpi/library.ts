@@ -1,0 +1,142 @@
+/**
+ * The MPI library of the machine, through koffi: the few calls that are needed, with the handles of Open MPI (addresses
+ * of exported globals) or of MPICH and its kin (integers fixed by their ABI).
+ */
+
+import type { KoffiFunc, LibraryHandle } from 'koffi';
+import { UserError } from '../base/errors.ts';
+
+/** A communicator, data type or operation: an address, or a number. */
+type Handle = unknown;
+type Pointer = ArrayBufferView | bigint | null;
+
+export interface MpiLibrary {
+  readonly name: string;
+  readonly world: Handle;
+  readonly byte: Handle;
+  readonly float: Handle;
+  readonly double: Handle;
+  readonly sum: Handle;
+  readonly max: Handle;
+  /** In the place of the data to be sent: what is received overwrites it. */
+  readonly inPlace: bigint;
+  readonly initThread: KoffiFunc<(argc: null, argv: null, required: number, provided: Int32Array) => number>;
+  readonly initialized: KoffiFunc<(flag: Int32Array) => number>;
+  readonly rank: KoffiFunc<(comm: Handle, rank: Int32Array) => number>;
+  readonly size: KoffiFunc<(comm: Handle, size: Int32Array) => number>;
+  readonly barrier: KoffiFunc<(comm: Handle) => number>;
+  readonly allreduce: KoffiFunc<
+    (from: Pointer, to: Pointer, count: number, type: Handle, op: Handle, comm: Handle) => number
+  >;
+  readonly broadcast: KoffiFunc<(data: Pointer, count: number, type: Handle, root: number, comm: Handle) => number>;
+  readonly allgather: KoffiFunc<
+    (from: Pointer, n: number, type: Handle, to: Pointer, m: number, toType: Handle, comm: Handle) => number
+  >;
+  readonly allgatherv: KoffiFunc<
+    (
+      ...args: readonly [
+        ...[from: Pointer, n: number, type: Handle, to: Pointer],
+        ...[counts: Int32Array, places: Int32Array, toType: Handle, comm: Handle],
+      ]
+    ) => number
+  >;
+  readonly alltoall: KoffiFunc<
+    (from: Pointer, n: number, type: Handle, to: Pointer, m: number, toType: Handle, comm: Handle) => number
+  >;
+  readonly send: KoffiFunc<
+    (data: Pointer, count: number, type: Handle, to: number, tag: number, comm: Handle) => number
+  >;
+  readonly probe: KoffiFunc<(from: number, tag: number, comm: Handle, flag: Int32Array, status: Uint8Array) => number>;
+  readonly receive: KoffiFunc<
+    (
+      ...args: readonly [
+        ...[data: Pointer, count: number, type: Handle, from: number],
+        ...[tag: number, comm: Handle, status: Uint8Array],
+      ]
+    ) => number
+  >;
+  readonly abort: KoffiFunc<(comm: Handle, code: number) => number>;
+  readonly finalize: KoffiFunc<() => number>;
+  /** Any source, for `probe`. */
+  readonly anySource: number;
+  /** Ends the process at once, as a process must that has run MPI: its library does not survive an orderly exit. */
+  readonly exit: KoffiFunc<(code: number) => void>;
+}
+
+const OPEN_MPI = ['libmpi.so.40', 'libmpi.so.80', 'libmpi.so', 'libmpi.40.dylib', 'libmpi.dylib'];
+const MPICH = ['libmpi.so.12', 'libmpich.so.12', 'libmpich.so', 'libmpi.12.dylib'];
+const LIBC = ['libc.so.6', 'libc.musl-x86_64.so.1', 'libSystem.B.dylib'];
+
+/**
+ * Load the MPI library: the file that the environment names as CLIPVQ_MPI, or the first that the system finds, those
+ * of the launcher's kin first.
+ * @throws UserError if there is none, with the package to install.
+ */
+export async function loadMpi(env: NodeJS.ProcessEnv = process.env): Promise<MpiLibrary> {
+  const koffi = (await import('koffi')).default;
+  const first = (names: readonly string[]): { readonly name: string; readonly lib: LibraryHandle } | undefined => {
+    for (const name of names) {
+      try {
+        return { name, lib: koffi.load(name) };
+      } catch {
+        // The next may be there.
+      }
+    }
+    return undefined;
+  };
+  const named = env.CLIPVQ_MPI;
+  const kin = env.PMI_RANK !== undefined && env.OMPI_COMM_WORLD_RANK === undefined;
+  const found = first(named ? [named] : kin ? [...MPICH, ...OPEN_MPI] : [...OPEN_MPI, ...MPICH]);
+  const libc = first(LIBC);
+  if (!found || !libc)
+    throw new UserError(
+      named
+        ? `CLIPVQ_MPI: ${named} is no library that can be loaded`
+        : 'This process was started by an MPI launcher, and no MPI library is here: install libopenmpi3 (Debian, Ubuntu: apt install openmpi-bin libopenmpi3), openmpi (Fedora, Homebrew), or name the library with CLIPVQ_MPI',
+    );
+  return bind(found.name, found.lib, libc.lib);
+}
+
+function bind(name: string, lib: LibraryHandle, libc: LibraryHandle): MpiLibrary {
+  const isOpenMpi = hasSymbol(lib, 'ompi_mpi_comm_world');
+  const H = isOpenMpi ? 'void *' : 'int';
+  const handle = (symbol: string, number: number): Handle => (isOpenMpi ? lib.symbol(symbol) : number);
+  const f = (called: string, ...types: string[]) => lib.func(called, 'int', types);
+  const transfer = ['void *', 'int', H, 'void *', 'int', H, H];
+  return {
+    name: `${name} (${isOpenMpi ? 'Open MPI' : 'MPICH'})`,
+    world: handle('ompi_mpi_comm_world', 0x44000000),
+    byte: handle('ompi_mpi_byte', 0x4c00010d),
+    float: handle('ompi_mpi_float', 0x4c00040a),
+    double: handle('ompi_mpi_double', 0x4c00080b),
+    sum: handle('ompi_mpi_op_sum', 0x58000003),
+    max: handle('ompi_mpi_op_max', 0x58000001),
+    inPlace: isOpenMpi ? 1n : 0xffffffffffffffffn,
+    initThread: f('MPI_Init_thread', 'void *', 'void *', 'int', 'void *'),
+    initialized: f('MPI_Initialized', 'void *'),
+    rank: f('MPI_Comm_rank', H, 'void *'),
+    size: f('MPI_Comm_size', H, 'void *'),
+    barrier: f('MPI_Barrier', H),
+    allreduce: f('MPI_Allreduce', 'void *', 'void *', 'int', H, H, H),
+    broadcast: f('MPI_Bcast', 'void *', 'int', H, 'int', H),
+    allgather: f('MPI_Allgather', ...transfer),
+    allgatherv: f('MPI_Allgatherv', 'void *', 'int', H, 'void *', 'void *', 'void *', H, H),
+    alltoall: f('MPI_Alltoall', ...transfer),
+    send: f('MPI_Send', 'void *', 'int', H, 'int', 'int', H),
+    probe: f('MPI_Iprobe', 'int', 'int', H, 'void *', 'void *'),
+    receive: f('MPI_Recv', 'void *', 'int', H, 'int', 'int', H, 'void *'),
+    abort: f('MPI_Abort', H, 'int'),
+    finalize: f('MPI_Finalize'),
+    anySource: isOpenMpi ? -1 : -2,
+    exit: libc.func('_exit', 'void', ['int']),
+  };
+}
+
+function hasSymbol(lib: LibraryHandle, name: string): boolean {
+  try {
+    lib.symbol(name);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * A training step of the tokenizer over several ranks: each computes its micro-batches, and what is a sum over the
+ * batch (gradients, shares of codes, both sides' gradients at the last layer) is added up over the ranks. The
+ * discriminator, whose batch normalisation needs the whole batch, learns on rank 0 alone, and the others receive what
+ * it makes of their reconstructions.
+ */
+
+import { type NDArray, scalar } from '../base/ndarray.ts';
+import type { Engine, Executable } from '../engine/engine.ts';
+import type { Ranks } from '../mpi/ranks.ts';
+import { cut, GRADIENTS, join, split } from '../optim/micro-batches.ts';
+import type { TokenizerSettings } from '../recipe/schema.ts';
+import { broadcastArrays, gatherBatch, gatherResults, Reduction } from '../stage/data-parallel.ts';
+import { adaptiveWeightOf } from './adversarial.ts';
+import { LAST_LAYER, SHARES } from './micro-programs.ts';
+import type { Variant } from './schedule.ts';
+import { type Arrays, type TokenizerStep, whole } from './step.ts';
+
+export interface SharedStep {
+  readonly variant: Variant;
+  /** Of all ranks. */
+  readonly microBatches: number;
+  /** What `stepPrograms` lists, compiled. */
+  readonly programs: readonly Executable[];
+  readonly engine: Engine;
+  readonly settings: TokenizerSettings;
+  readonly ranks: Ranks;
+}
+
+/** The step out of `stepPrograms` for several ranks. It is fed the samples of this rank; results are of the batch. */
+export function sharedStepOf({ variant, microBatches, programs, engine, settings, ranks }: SharedStep): TokenizerStep {
+  const isActive = variant.discriminator === 'active';
+  const hasCodes = variant.phase !== 'autoencoder';
+  const [image, activeDiscriminator, balance] = isActive ? programs : [];
+  const [gradients, ...rest] = programs.slice(isActive ? 3 : 0);
+  const warmingUp = variant.discriminator === 'warmup' ? rest.shift() : undefined;
+  const usage = hasCodes ? rest.shift() : undefined;
+  const [update] = rest;
+  const own = microBatches / ranks.size;
+  const sums = new Reduction(engine, ranks, [GRADIENTS]);
+  const shares = new Reduction(engine, ranks, [SHARES]);
+  const sides = (['likelihood', 'adversarial'] as const).map(
+    (side) => new Reduction(engine, ranks, [`${LAST_LAYER}.${side}`]),
+  );
+
+  /** The discriminator's step on the pictures and reconstructions of all ranks. */
+  const discriminated = async (program: Executable, x: NDArray, images: readonly NDArray[], lr: NDArray) => {
+    const [all, made] = [await gatherBatch(ranks, x), await gatherBatch(ranks, join(images))];
+    const results = ranks.rank === 0 ? await program.run({ x: all, image: made, lr }) : undefined;
+    return broadcastArrays(ranks, results);
+  };
+
+  return async ({ lr, ...batch }) => {
+    const feeds = split(batch, own);
+    const run = async (program: Executable, extra: (index: number) => Arrays) => {
+      const results: Arrays[] = [];
+      for (const [i, one] of feeds.entries())
+        results.push(await program.run({ ...one, keep: scalar(i === 0 ? 0 : 1), ...extra(i) }));
+      return results;
+    };
+    let reported: Arrays = {};
+    let imageGradients: Arrays[] = [];
+    if (image && activeDiscriminator && balance) {
+      const images: NDArray[] = [];
+      for (const one of feeds) images.push((await image.run(one)).image!);
+      const { toImage, ...more } = await discriminated(activeDiscriminator, batch.x!, images, lr!);
+      imageGradients = split({ toImage: cut(toImage!, ranks.size)[ranks.rank]! }, own);
+      await run(balance, (i) => imageGradients[i]!);
+      const [likelihood, adversarial] = [await sides[0]!.run(), await sides[1]!.run()];
+      const adaptive = adaptiveWeightOf(likelihood, adversarial, settings.discriminatorWeight);
+      reported = { ...more, adaptive: scalar(adaptive) };
+    }
+    const weight = reported.adaptive && { adaptive: reported.adaptive };
+    // The histories of codes wait for the shares of all ranks.
+    const last = scalar(0);
+    const made = await run(gradients!, (i) => ({ last, ...imageGradients[i], ...weight }));
+    if (warmingUp) {
+      const images = made.map((result) => result.image!);
+      reported = await discriminated(warmingUp, batch.x!, images, lr!);
+    }
+    const results = await gatherResults(
+      ranks,
+      made.map(({ image: _, shares: __, ...numbers }) => numbers),
+    );
+    await sums.run();
+    if (usage) {
+      await shares.run();
+      reported = { ...reported, ...(await usage.run({})) };
+    }
+    await update!.run({ lr: lr! });
+    return whole(results, reported);
+  };
+}
