@@ -47,10 +47,8 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
   const schedule = scheduleOf(recipe);
   const shuffle = new Shuffle(seed, `${name}/order`, latents.size);
   const { validate } = options;
-  const rate = new LearningRate(
-    settings,
-    validate && (async () => validate(await readTraining(engine, config, 'ema'))),
-  );
+  const weights = () => readTraining(engine, config, 'ema');
+  const rate = new LearningRate(settings, validate && (async () => validate(await weights())));
   let times = initialTimesteps(settings.timesteps);
   let train: TrainingStep | undefined;
 
@@ -97,8 +95,10 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
       rate.restore(host);
     },
 
+    weights,
+
     async export(texts = {}) {
-      await options.onExport(await readTraining(engine, config, 'ema'), texts);
+      await options.onExport(await weights(), texts);
     },
   };
 }

@@ -18,11 +18,15 @@ import type { RunContext } from './context.ts';
 import { adviceFor, Blame, type FaultKind } from './faults.ts';
 import { Guard, MOST_SKIPPED } from './guard.ts';
 import { Recorder, stateHashes } from './recorder.ts';
+import { trimSheets } from './sheets.ts';
 import { isDone, type StageIdentity, type Standing, standingOf } from './standing.ts';
 import { StepClock } from './step-clock.ts';
 
 export interface TrainOptions
-  extends Pick<RunContext, 'run' | 'resume' | 'checkpointEvery' | 'hashEvery' | 'maxSteps' | 'changed'> {
+  extends Pick<
+    RunContext,
+    'run' | 'resume' | 'checkpointEvery' | 'hashEvery' | 'maxSteps' | 'changed' | 'drawSheet' | 'sheetEvery'
+  > {
   readonly engine: Engine;
   /** Seconds after which there is one whatever the steps. */
   readonly checkpointSeconds?: number | undefined;
@@ -105,6 +109,7 @@ class Training {
     for (const note of standing.notes) this.note(note);
     await this.takeUp(standing.candidates);
     run.trimLog(stage.name, this.step);
+    trimSheets(run, stage.name, this.step);
     this.noteThreads(standing);
 
     const { state, activations } = engine.footprint();
@@ -145,6 +150,7 @@ class Training {
       this.step++;
       await this.report(metrics, learningRate, memory);
       memory = {};
+      await this.drawSheet();
       if (this.step < end && this.options.isTooLarge?.()) {
         await this.saveIfSound();
         throw new TooLarge(this.step, end);
@@ -215,6 +221,13 @@ class Training {
     this.recorder.step({ step, rate, waiting, learningRate, metrics, hashes });
     const secondsLeft = (end - step) / rate;
     this.options.onProgress?.({ stage: stage.name, step, steps: end, metrics, rate, secondsLeft, waiting });
+  }
+
+  /** Draw a sheet, where one is due before the last step. */
+  private async drawSheet(): Promise<void> {
+    const { drawSheet, sheetEvery = Math.ceil(this.end / SHEETS), engine } = this.options;
+    if (!drawSheet || sheetEvery === 0 || this.step % sheetEvery !== 0 || this.step >= this.end) return;
+    await engine.span('sheet', () => drawSheet(this.stage, this.step));
   }
 
   private isDue(): boolean {
@@ -322,5 +335,7 @@ class Training {
   }
 }
 
+/** Sheets a stage, by default. */
+const SHEETS = 8;
 /** Seconds between checkpoints where steps take long. */
 const CHECKPOINT_SECONDS = 300;
