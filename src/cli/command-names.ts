@@ -7,6 +7,7 @@ export const descriptions = {
   interpolate: 'draw pictures on the way from one prompt or picture to another',
   reconstruct: 'encode pictures into codes and decode them again',
   evaluate: 'measure reconstruction and how well pictures follow prompts',
+  tune: 'find the guidance, truncation and steps that prompts are followed best with, and write them into the run',
   data: 'look at pictures before training on them, or draw the built-in faces',
   export: 'copy what generates out of a run: weights, recipe and CLIP, without pictures, caches and private paths',
   convert: 'turn PyTorch checkpoints of the reference into a model directory, or a model directory into one',

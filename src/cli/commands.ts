@@ -11,6 +11,7 @@ export const loaders: Readonly<Record<CommandName, () => Promise<Command>>> = {
   interpolate: async () => (await import('./interpolate.ts')).interpolateCommand(),
   reconstruct: async () => (await import('./reconstruct.ts')).reconstructCommand(),
   evaluate: async () => (await import('./evaluate.ts')).evaluateCommand(),
+  tune: async () => (await import('./tune.ts')).tuneCommand(),
   data: async () => (await import('./data.ts')).dataCommand(),
   export: async () => (await import('./export.ts')).exportCommand(),
   convert: async () => (await import('./convert.ts')).convertCommand(),

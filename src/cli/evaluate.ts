@@ -3,17 +3,20 @@
 import { Command, Option } from 'commander';
 import { mapConcurrently } from '../base/concurrency.ts';
 import { UserError } from '../base/errors.ts';
+import { isNamedSource } from '../data/sources/open.ts';
 import { clipScore } from '../evaluation/clip-score.ts';
 import { reconstructionQuality } from '../evaluation/reconstruction.ts';
 import { Generator } from '../generation/generator.ts';
 import { RunDirectory } from '../run/directory.ts';
+import { NO_DATA } from '../run/export.ts';
 import { openMeasuring } from '../training/measuring.ts';
 import { facePrompts } from './face-prompts.ts';
 import { type CommonOptions, engineOptions, hiddenOption, whole, withClip, withCommon } from './options.ts';
 import { interruptSignal, note, printResult } from './output.ts';
 import { ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
-import { type Protocol, protocols, underProtocol, writeReport } from './report.ts';
+import { type Protocol, protocols, realWanted, underProtocol, writeReport } from './report.ts';
+import { RealPictures } from './report-sets.ts';
 
 interface EvaluateOptions extends CommonOptions {
   readonly model: string;
@@ -30,6 +33,7 @@ interface EvaluateOptions extends CommonOptions {
   readonly lpips?: string;
   readonly bestOf?: number;
   readonly trainingPictures: number;
+  readonly real?: number;
   readonly protocol?: Protocol;
   readonly offline?: boolean;
 }
@@ -51,6 +55,11 @@ export function evaluateCommand(): Command {
     .option('--judge <clip>', 'with --report: another CLIP (folder or hub name) that scores, having had no part in it')
     .option('--lpips <dir>', 'with --report: a folder with weights of LPIPS (alex, squeeze or vgg)')
     .option('--best-of <n>', 'with --report: draw n candidates for each picture; scores with and without', whole(1))
+    .option(
+      '--real <n>',
+      'with --report: real pictures that sets are compared with (default: as many as are made, and at least --pictures)',
+      whole(1),
+    )
     .option('--training-pictures <n>', 'with --report: so many are searched for copies', whole(1), 2000)
     .addOption(
       new Option(
@@ -68,7 +77,11 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   const { settings } = run;
   const count = options.count ?? options.number ?? 4;
   const prompts =
-    options.prompts !== undefined ? readPrompts(options.prompts) : settings.data === 'faces' ? facePrompts : [];
+    options.prompts !== undefined
+      ? readPrompts(options.prompts)
+      : (options.data ?? settings.data) === 'faces'
+        ? facePrompts
+        : [];
   const signal = interruptSignal();
   const display = new ProgressDisplay();
   const generator = await Generator.load(options.model, {
@@ -77,22 +90,25 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
     offline: options.offline,
   });
   try {
+    const prefix = generator.recipe.sampling.promptPrefix;
+    const given = { ...options, count };
+    const set = underProtocol(given, prompts, { hasOwnPrompts: options.prompts !== undefined, prefix });
+    const real = realWanted(set.prompts.length * set.count, options.pictures, options.real);
     const { source, crop, about, areUnseen } = await openMeasuring(run, options.data, {
-      count: options.pictures,
+      // With a report, real pictures are also compared with each other.
+      count: options.report === undefined ? options.pictures : Math.max(options.pictures, 2 * real),
       ...{ signal, display },
       onRejected: ({ path, reason }) => note(`left out: ${path}: ${reason}`),
     });
     if (about !== undefined) note(about);
-    const images = await mapConcurrently(source.size, signal, (i) => source.read(i, settings.recipe.imageSize, crop));
     if (options.report !== undefined) {
-      const prefix = generator.recipe.sampling.promptPrefix;
-      const given = { ...options, count };
-      const set = underProtocol(given, prompts, { hasOwnPrompts: options.prompts !== undefined, prefix });
       const evaluated = {
         run,
         generator,
-        images,
+        pictures: new RealPictures(source, settings.recipe.imageSize, crop),
+        reconstructed: Math.min(options.pictures, source.size),
         areUnseen,
+        learned: learnedFrom(settings.data, options.data),
         prompts: set.prompts,
         signal,
         display,
@@ -100,6 +116,7 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
       await writeReport(evaluated, { ...given, ...set, report: options.report, engineOptions: engineOptions(options) });
       return;
     }
+    const images = await mapConcurrently(source.size, signal, (i) => source.read(i, settings.recipe.imageSize, crop));
     const reconstruction = await reconstructionQuality(generator, images, settings.recipe.tokenizer.codes);
     const { seed } = options;
     const score = prompts.length > 0 ? await scored(generator, prompts, { seed, count }, display, signal) : undefined;
@@ -126,10 +143,22 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   }
 }
 
+/** An exported model does not name its pictures; one of a built-in set has learned from the set's own. */
+function learnedFrom(data: string, other: string | undefined): string | undefined {
+  if (data !== NO_DATA) return data;
+  return other !== undefined && isNamedSource(other) ? other : undefined;
+}
+
 /** @throws UserError where an option has no effect without `--report`. */
-function refuseWithoutReport({ report, judge, lpips, bestOf, protocol }: EvaluateOptions): void {
+function refuseWithoutReport({ report, judge, lpips, bestOf, protocol, real }: EvaluateOptions): void {
   if (report !== undefined) return;
-  const given = Object.entries({ '--judge': judge, '--lpips': lpips, '--best-of': bestOf, '--protocol': protocol });
+  const given = Object.entries({
+    '--judge': judge,
+    '--lpips': lpips,
+    '--best-of': bestOf,
+    '--protocol': protocol,
+    '--real': real,
+  });
   const name = given.find(([, value]) => value !== undefined)?.[0];
   if (name !== undefined) throw new UserError(`${name} is part of the report: add --report <dir>`);
 }

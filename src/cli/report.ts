@@ -7,15 +7,9 @@ import { openEmbedder } from '../clip/embedder.ts';
 import type { HubOptions } from '../clip/hub.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
 import type { EngineOptions } from '../engine/engine.ts';
+import { clipNetwork } from '../evaluation/networks/network.ts';
 import { perceptualDistances } from '../evaluation/perceptual-distance.ts';
-import {
-  copyReport,
-  promptReport,
-  type Report,
-  reconstructionReport,
-  type SetReport,
-  setReport,
-} from '../evaluation/report.ts';
+import { copyReport, promptReport, type Report, reconstructionReport } from '../evaluation/report.ts';
 import { type ReportPicture, reportHtml, reportLines } from '../evaluation/report-html.ts';
 import type { GeneratedImage, Generator } from '../generation/generator.ts';
 import { contactSheet, type SheetRow } from '../render/sheet.ts';
@@ -26,6 +20,7 @@ import { openPictures } from '../training/pictures.ts';
 import { filesIn, loadLpips } from '../vqgan/lpips-weights.ts';
 import { note, printResult } from './output.ts';
 import type { ProgressDisplay } from './progress.ts';
+import { drawCandidates, featuresOf, type RealPictures, setsOf } from './report-sets.ts';
 
 export const protocols = ['ffhq', 'coco'] as const;
 export type Protocol = (typeof protocols)[number];
@@ -47,6 +42,8 @@ export interface ReportOptions {
   readonly engineOptions: EngineOptions;
   readonly bestOf?: number | undefined;
   readonly trainingPictures: number;
+  /** Real pictures that sets are compared with; by default as many as are made, and at least `pictures`. */
+  readonly real?: number | undefined;
   readonly protocol?: Protocol | undefined;
   readonly seed: number;
   /** Pictures a prompt. */
@@ -58,8 +55,11 @@ export interface ReportOptions {
 export interface Evaluated {
   readonly run: RunDirectory;
   readonly generator: Generator;
-  /** Real pictures. */
-  readonly images: readonly RgbImage[];
+  /** The pictures of its training, where the run, or what --data names for an exported one, says which they are. */
+  readonly learned: string | undefined;
+  /** Real pictures, of which the first `pictures` are reconstructed. */
+  readonly pictures: RealPictures;
+  readonly reconstructed: number;
   /** Whether the model has not been trained on them: only then it can be said whether it copies. */
   readonly areUnseen: boolean;
   readonly prompts: readonly string[];
@@ -93,7 +93,8 @@ export function underProtocol(
 
 /** Measure, write `report.html` and `report.json`, and print the numbers. */
 export async function writeReport(evaluated: Evaluated, options: ReportOptions): Promise<void> {
-  const { run, generator, images, prompts, display } = evaluated;
+  const { run, generator, prompts, display, signal } = evaluated;
+  const images = await evaluated.pictures.read(0, evaluated.reconstructed, signal);
   const { clip, recipe } = generator;
   const pictures: ReportPicture[] = [];
   const { report: reconstruction, back } = await reconstructionReport(
@@ -117,7 +118,7 @@ export async function writeReport(evaluated: Evaluated, options: ReportOptions):
     model: run.path,
     reconstruction,
     prompts: undefined,
-    set: undefined,
+    sets: [],
     copies: undefined,
     ...measured,
   };
@@ -133,41 +134,74 @@ export async function writeReport(evaluated: Evaluated, options: ReportOptions):
   writeFileAtomic(numbers, `${JSON.stringify({ ...report, features: clip.id }, null, 2)}\n`);
   printResult(options.json ?? false, { ...report, files: [page, numbers] }, () => [
     ...reportLines(report),
-    ...(report.set?.caution === undefined ? [] : [report.set.caution]),
+    ...report.sets.flatMap(({ caution }) => caution ?? []),
     `Report: ${page}`,
   ]);
 }
 
-/** The parts of a report that are about generated pictures; the sheets are added to `pictures`. */
+/** Real pictures that are read for sets at most, where their number is not set. */
+const MOST_REAL = 5000;
+
+/** Real pictures that the sets of a report take; twice as many are looked for, so that they can be compared in halves. */
+export const realWanted = (made: number, pictures: number, real?: number): number =>
+  real ?? Math.min(MOST_REAL, Math.max(made, pictures));
+
+/** The parts of a report that are about generated pictures; the sheets are added to `sheets`. */
 async function measurePrompts(
   evaluated: Evaluated,
   options: ReportOptions,
-  pictures: ReportPicture[],
-): Promise<Pick<Report, 'prompts' | 'set' | 'copies'>> {
-  const { generator, images, areUnseen, prompts, signal, display } = evaluated;
+  sheets: ReportPicture[],
+): Promise<Pick<Report, 'prompts' | 'sets' | 'copies'>> {
+  const { generator, areUnseen, prompts, signal, display, pictures } = evaluated;
   const { clip } = generator;
   const { seed, count, bestOf = 1, judge, offline } = options;
-  const made = await generator.generate(prompts, {
-    ...{ count, bestOf, seed, signal },
-    onProgress: display.count('sampling'),
-  });
-  pictures.push(await madeSheet(made, prompts));
-  const features = await clip.embedImages(made.map(({ image }) => image));
-  const real = await clip.embedImages(images);
-  const independent =
+  const judging =
     judge === undefined ? undefined : { name: judge, clip: await openJudge(judge, clip.id, { offline, signal }) };
+  const networks = [clipNetwork('the CLIP that conditions', clip)];
+  if (judging) networks.push(clipNetwork(judging.name, judging.clip));
   try {
+    const { best, firsts } = await drawCandidates(generator, prompts, { count, bestOf, seed, signal }, display);
+    sheets.push(await madeSheet(best, prompts));
+    const made = await featuresOf(
+      networks,
+      best.length,
+      (from, to) => best.slice(from, to).map(({ image }) => image),
+      display.count('features of generated pictures'),
+    );
+    const wanted = realWanted(best.length, evaluated.reconstructed, options.real);
+    const reading = (start: number, what: string) =>
+      featuresOf(
+        networks,
+        Math.max(0, Math.min(wanted, pictures.size - start)),
+        (from, to) => pictures.read(start + from, start + to, signal),
+        display.count(what),
+      );
+    const real = await reading(0, 'features of real pictures');
+    const others = pictures.size > wanted ? await reading(wanted, 'features of other real pictures') : undefined;
+    display.end();
     const prefix = generator.recipe.sampling.promptPrefix;
     const texts = prompts.map((prompt) => prefix + prompt);
-    const promptOf = made.map(({ prompt }) => prompts.indexOf(prompt));
-    const report = await promptReport(made, promptOf, texts, { clip, features, bestOf, independent });
-    const set: SetReport | undefined = setReport(features, real, clip.dim, 'the CLIP that conditions');
-    if (!set) note('Too few pictures for distances between sets: give at least 8 of either (-n, --count)');
-    const copies = areUnseen ? await copiesOf(evaluated, options, made, { features, real }, pictures) : undefined;
-    if (!copies) note('Whether it copies is not tested: the pictures of --data are those that it was trained on');
-    return { prompts: report, set, copies };
+    const promptOf = best.map(({ prompt }) => prompts.indexOf(prompt));
+    const independent = judging && {
+      ...judging,
+      features: made[1]!.rows,
+      firsts: bestOf > 1 ? await judging.clip.embedImages(firsts) : made[1]!.rows,
+    };
+    const report = await promptReport(best, promptOf, texts, { clip, features: made[0]!.rows, bestOf, independent });
+    const sets = setsOf(networks, made, real, others);
+    if (sets.length === 0) note('Too few pictures for distances between sets: give at least 8 of either (-n, --count)');
+    const features = { features: made[0]!.rows, real: real[0]!.rows };
+    const copies =
+      areUnseen && evaluated.learned !== undefined
+        ? await copiesOf(evaluated, options, best, features, sheets)
+        : undefined;
+    if (!copies)
+      note(
+        `Whether it copies is not tested: ${areUnseen ? 'the model does not say what it was trained on' : 'the pictures of --data are those that it was trained on'}`,
+      );
+    return { prompts: report, sets, copies };
   } finally {
-    await independent?.clip.close();
+    await judging?.clip.close();
   }
 }
 
@@ -194,7 +228,7 @@ function hasLpips(folder: string, net: 'alex' | 'squeeze' | 'vgg'): boolean {
 }
 
 /** @throws UserError if it cannot be opened, or is the CLIP that conditions. */
-async function openJudge(name: string, conditioning: string, options: Pick<HubOptions, 'offline' | 'signal'>) {
+export async function openJudge(name: string, conditioning: string, options: Pick<HubOptions, 'offline' | 'signal'>) {
   const clip = await openEmbedder(name, options);
   if (clip.id !== conditioning) return clip;
   await clip.close();
@@ -203,14 +237,15 @@ async function openJudge(name: string, conditioning: string, options: Pick<HubOp
 
 /** C_T against pictures of the run's training, spread evenly over all of them. */
 async function copiesOf(
-  { run, generator, signal, display }: Evaluated,
+  { run, learned, generator, signal, display }: Evaluated,
   { trainingPictures }: ReportOptions,
   made: readonly GeneratedImage[],
   { features, real }: { readonly features: Float32Array; readonly real: Float32Array },
   pictures: ReportPicture[],
 ) {
   const { clip, recipe } = generator;
-  const { source } = await openPictures(run.settings, { signal, display }, run);
+  const settings = { ...run.settings, data: learned ?? run.settings.data };
+  const { source } = await openPictures(settings, { signal, display }, run);
   const count = Math.min(trainingPictures, source.size);
   const indices = Array.from({ length: count }, (_, i) => Math.floor((i * source.size) / count));
   const training: RgbImage[] = [];
@@ -218,7 +253,7 @@ async function copiesOf(
     signal.throwIfAborted();
     training.push(await source.read(index, recipe.imageSize));
   }
-  const report = copyReport(features, real, await clip.embedImages(training), clip.dim);
+  const report = await copyReport(features, real, await clip.embedImages(training), clip.dim);
   pictures.push({
     title: 'Nearest to training pictures',
     text: `The generated pictures that lie nearest to one of ${count} training pictures, and that one.`,

@@ -62,6 +62,7 @@ interface TrainCommandOptions extends CommonOptions, ProfileOptions, MemoryOptio
   readonly checkpointEvery: number;
   readonly hashEvery?: number;
   readonly sheets?: string | true;
+  readonly sheetsEvery?: number;
   readonly estimate?: boolean;
   readonly lpips?: string;
   readonly offline?: boolean;
@@ -110,8 +111,9 @@ export function trainCommand(): Command {
     .addOption(new Option('--checkpoint-every <n>', 'steps between checkpoints').argParser(whole(1)).default(500))
     .option(
       '--sheets [file]',
-      'after each stage draw a sheet into samples/, named by step: reconstructions, and pictures for the prompts of the file (for faces, of the demo)',
+      'eight times a stage and at its end draw a sheet into samples/, named by step: reconstructions, and pictures for the prompts of the file (for faces, of the demo)',
     )
+    .option('--sheets-every <n>', 'with --sheets: steps between sheets of a stage; 0 is at its end only', whole(0))
     .option(
       '--hash-every <n>',
       'steps between hashes of weights and moments in metrics.jsonl, which show that two runs are the same; 0 is never (default: as --checkpoint-every)',
@@ -149,6 +151,8 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   const source = options.from === undefined ? undefined : openSource(options.from, options);
   const wanted = again?.settings ?? newSettings(options, source);
   checkClipStage(options.stage, wanted);
+  if (options.sheetsEvery !== undefined && options.sheets === undefined)
+    throw new UserError('--sheets-every says how often sheets are drawn: add --sheets');
   const sheets = options.sheets === undefined ? undefined : { prompts: sheetPrompts(options.sheets, wanted) };
   // Whatever cannot work is found before anything is written or trained.
   if (!resumed) RunDirectory.assertFree(folder);
@@ -190,6 +194,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
       checkpointEvery: options.checkpointEvery,
       hashEvery: options.hashEvery,
       sheets,
+      sheetEvery: options.sheetsEvery,
       changed: options.changed,
       lpips: { folder: options.lpips, offline: options.offline },
       signal,

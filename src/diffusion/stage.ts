@@ -51,12 +51,12 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
   const schedule = scheduleOf(recipe);
   const shuffle = new Shuffle(seed, `${name}/order`, latents.size);
   const { validate } = options;
+  const weights = () => readTraining(engine, config, 'ema');
   const rate = new LearningRate(
     settings,
     validate &&
       // One rank measures for all.
-      (async () =>
-        shared(ranks, ranks.rank === 0 ? await validate(await readTraining(engine, config, 'ema')) : undefined)),
+      (async () => shared(ranks, ranks.rank === 0 ? await validate(await weights()) : undefined)),
   );
   let times = initialTimesteps(settings.timesteps);
   let train: TrainingStep | undefined;
@@ -105,8 +105,10 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
       rate.restore(host);
     },
 
+    weights,
+
     async export(texts = {}) {
-      await options.onExport(await readTraining(engine, config, 'ema'), texts);
+      await options.onExport(await weights(), texts);
     },
   };
 }

@@ -11,8 +11,8 @@ export interface Interval {
 }
 
 const ROUNDS = 1000;
-/** Distances between sets take seconds each. */
-const SET_ROUNDS = 20;
+/** Resamples whose standard deviation is taken. */
+const SET_ROUNDS = 100;
 const Z95 = 1.959963984540054;
 
 /** The mean of some values, with the middle 95 % of the means of as many values drawn from them with replacement. */
@@ -32,25 +32,34 @@ export function meanInterval(values: ArrayLike<number>, rounds = ROUNDS): Interv
 }
 
 /**
- * A number that is of a whole set of rows `[n, dim]`, with 1.96 standard deviations of it over resampled sets on either
- * side: such numbers are biased in resamples, so that their own range would lie beside the value.
+ * A number that is of a whole set of n pictures, with 1.96 standard deviations of it over resampled sets on either side:
+ * such numbers are biased in resamples, so that their own range would lie beside the value.
+ * @param statistic the number for some rows of the set, by index.
  */
-export function setInterval(
-  rows: Float32Array,
-  dim: number,
-  statistic: (rows: Float32Array) => number,
-  rounds = SET_ROUNDS,
-): Interval {
-  const n = rows.length / dim;
-  const value = statistic(rows);
-  const resampled = Array.from({ length: rounds }, (_, round) => {
-    const drawn = new Float32Array(rows.length);
-    integers({ seed: 0, stream: 'evaluation/set', step: round }, 0, n, n).forEach((row, i) => {
-      drawn.set(rows.subarray(row * dim, (row + 1) * dim), i * dim);
-    });
-    return statistic(drawn);
-  });
+export function setInterval(n: number, statistic: (rows: Int32Array) => number, rounds = SET_ROUNDS): Interval {
+  const value = statistic(Int32Array.from({ length: n }, (_, i) => i));
+  const resampled = Array.from({ length: rounds }, (_, round) =>
+    statistic(integers({ seed: 0, stream: 'evaluation/set', step: round }, 0, n, n)),
+  );
   const mean = resampled.reduce((a, b) => a + b, 0) / rounds;
-  const reach = Z95 * Math.sqrt(resampled.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (rounds - 1));
-  return { value, low: value - reach, high: value + reach, samples: n };
+  const variance = resampled.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (rounds - 1);
+  return within(value, Math.sqrt(variance), n);
 }
+
+/**
+ * A number that depends on each of n pictures by its influence over n, to first order: its standard error is the
+ * standard deviation of the influences over the root of n.
+ */
+export function linearInterval(value: number, influence: Float64Array): Interval {
+  const n = influence.length;
+  const mean = influence.reduce((a, b) => a + b, 0) / n;
+  const variance = influence.reduce((sum, x) => sum + (x - mean) ** 2, 0) / Math.max(1, n - 1);
+  return within(value, Math.sqrt(variance / n), n);
+}
+
+const within = (value: number, error: number, samples: number): Interval => ({
+  value,
+  low: value - Z95 * error,
+  high: value + Z95 * error,
+  samples,
+});

@@ -1,35 +1,77 @@
-/** Whether a generator copies: C_T (Meehan et al., 2004.05675), a rank test on distances to the training pictures. */
+/**
+ * Whether a generator copies: C_T (Meehan et al., 2004.05675), rank tests on distances to the training pictures in
+ * cells of the space.
+ */
 
+import { kmeans } from '../vqgan/kmeans.ts';
 import { nearestRows } from './neighbours.ts';
 
-export interface Memorisation {
-  /**
-   * Z of the Mann-Whitney test. Far below 0: generated pictures lie nearer to training pictures than unseen real ones
-   * do.
-   */
+/** A cell of the space with enough pictures to test. */
+export interface Cell {
+  /** Z of its Mann-Whitney test: far below 0 where generated pictures lie nearer to training pictures than unseen ones. */
   readonly z: number;
-  /** The probability of a Z so low where nothing is copied. */
+  readonly made: number;
+  readonly heldOut: number;
+}
+
+export interface Memorisation {
+  /** C_T: the mean Z of the cells, by their share of the unseen pictures. */
+  readonly z: number;
+  /** The probability of a C_T so low where nothing is copied. */
   readonly p: number;
+  /** Cells that were tested; the others hold too few pictures. */
+  readonly cells: readonly Cell[];
+  /** The lowest Z of a cell, and its probability where nothing is copied, with the choice among the cells in it. */
+  readonly worst: { readonly z: number; readonly p: number };
   /** For each generated picture, its nearest training picture and how far it is. */
   readonly nearest: { readonly index: Int32Array; readonly distance: Float64Array };
   /** Numbers of pictures: generated, unseen, of training. */
   readonly samples: { readonly made: number; readonly heldOut: number; readonly training: number };
 }
 
+/** Pictures of either kind that a cell needs; pictures a cell that the space is divided for; cells at most. */
+const [FEWEST, WANTED, MOST_CELLS] = [20, 60, 20];
+const ITERATIONS = 20;
+
 /**
- * C_T over all of the space at once (one cell).
+ * C_T over the clusters of the training pictures: by default about one for sixty pictures of the smaller set, twenty at
+ * most. Where no cell has enough pictures the whole space is one.
  * @param made, heldOut, training features `[pictures, dim]`; held-out pictures are real and not trained on.
  */
-export function memorisation(
+export async function memorisation(
   made: Float32Array,
   heldOut: Float32Array,
   training: Float32Array,
   dim: number,
-): Memorisation {
-  const nearest = nearestRows(made, training, dim);
-  const z = rankZ(nearest.distance, nearestRows(heldOut, training, dim).distance);
+  cells?: number,
+): Promise<Memorisation> {
   const samples = { made: made.length / dim, heldOut: heldOut.length / dim, training: training.length / dim };
-  return { z, p: normalBelow(z), nearest, samples };
+  const wanted = Math.floor(Math.min(samples.made, samples.heldOut) / WANTED);
+  const count = Math.min(cells ?? Math.max(1, Math.min(MOST_CELLS, wanted)), samples.training);
+  const nearest = nearestRows(made, training, dim);
+  const own = nearest.distance;
+  const unseen = nearestRows(heldOut, training, dim).distance;
+  const whole = { z: rankZ(own, unseen), made: samples.made, heldOut: samples.heldOut };
+  const tested = count > 1 ? await cellsOf(count) : [];
+  const used = tested.length > 0 ? tested : [whole];
+  const weights = used.map((cell) => cell.heldOut);
+  const total = weights.reduce((a, b) => a + b, 0);
+  const z = used.reduce((sum, cell, i) => sum + (weights[i]! / total) * cell.z, 0);
+  // Each Z is about standard normal where nothing is copied.
+  const deviation = Math.sqrt(weights.reduce((sum, weight) => sum + (weight / total) ** 2, 0));
+  const lowest = Math.min(...used.map((cell) => cell.z));
+  const worst = { z: lowest, p: Math.min(1, used.length * normalBelow(lowest)) };
+  return { z, p: normalBelow(z / deviation), cells: used, worst, nearest, samples };
+
+  async function cellsOf(k: number): Promise<Cell[]> {
+    const key = { seed: 0, stream: 'evaluation/cells', step: 0 };
+    const { centres } = await kmeans(training, dim, k, ITERATIONS, key);
+    const [ownCell, unseenCell] = [nearestRows(made, centres, dim).index, nearestRows(heldOut, centres, dim).index];
+    return Array.from({ length: k }, (_, cell) => {
+      const [a, b] = [own.filter((_, i) => ownCell[i] === cell), unseen.filter((_, i) => unseenCell[i] === cell)];
+      return { z: rankZ(a, b), made: a.length, heldOut: b.length };
+    }).filter((cell) => Math.min(cell.made, cell.heldOut) >= FEWEST);
+  }
 }
 
 /**

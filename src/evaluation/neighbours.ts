@@ -3,15 +3,18 @@
  * al., 1904.06991), density and coverage (Naeem et al., 2002.09797).
  */
 
+import { type Interval, meanInterval } from './interval.ts';
+
+/** Each with the interval for other pictures in the place of those that it is a share or a mean of. */
 export interface Neighbourhoods {
   /** Share of the generated pictures that lie in the neighbourhood of a real one: quality. */
-  readonly precision: number;
+  readonly precision: Interval;
   /** Share of the real pictures that lie in the neighbourhood of a generated one: variety. */
-  readonly recall: number;
+  readonly recall: Interval;
   /** In how many neighbourhoods of real pictures a generated one lies, over k; 1 for two sets of one distribution. */
-  readonly density: number;
+  readonly density: Interval;
   /** Share of the real pictures that have a generated one in their neighbourhood. */
-  readonly coverage: number;
+  readonly coverage: Interval;
 }
 
 /**
@@ -26,7 +29,7 @@ export function neighbourhoods(real: Float32Array, made: Float32Array, dim: numb
   const [realRadius, madeRadius] = [radii(real, dim, k), radii(made, dim, k)];
   const coveredReal = new Uint8Array(reals);
   const recalled = new Uint8Array(reals);
-  let [precise, balls] = [0, 0];
+  const balls = new Float64Array(mades);
   for (let j = 0; j < mades; j++) {
     let inside = 0;
     for (let i = 0; i < reals; i++) {
@@ -37,15 +40,13 @@ export function neighbourhoods(real: Float32Array, made: Float32Array, dim: numb
       }
       if (distance <= madeRadius[j]!) recalled[i] = 1;
     }
-    balls += inside;
-    if (inside > 0) precise++;
+    balls[j] = inside;
   }
-  const share = (flags: Uint8Array) => flags.reduce((a, b) => a + b, 0) / flags.length;
   return {
-    precision: precise / mades,
-    recall: share(recalled),
-    density: balls / (k * mades),
-    coverage: share(coveredReal),
+    precision: meanInterval(balls.map((inside) => (inside > 0 ? 1 : 0))),
+    recall: meanInterval(recalled),
+    density: meanInterval(balls.map((inside) => inside / k)),
+    coverage: meanInterval(coveredReal),
   };
 }
 

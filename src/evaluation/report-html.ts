@@ -1,7 +1,7 @@
 /** A report as one HTML file that needs nothing else: numbers with their intervals, and pictures as data. */
 
 import type { Interval } from './interval.ts';
-import type { Report } from './report.ts';
+import type { Distances, Report, SetReport } from './report.ts';
 
 /** A PNG with what it shows. */
 export interface ReportPicture {
@@ -26,11 +26,11 @@ const escaped = (text: string): string => text.replace(/[&<>"']/g, (letter) => `
 export function reportHtml(report: Report, pictures: readonly ReportPicture[]): string {
   const parts = [
     `<h1>${escaped(report.model)}</h1>`,
-    '<p class="quiet">Intervals are of 95 % by resampling the pictures: of means by percentiles, of distances between sets 1.96 standard deviations.</p>',
+    '<p class="quiet">Intervals are of 95 %: of means by resampling the pictures, of distances between sets 1.96 standard errors by the generated pictures. docs/evaluation.md says how each number is computed.</p>',
     ...section('Reconstruction', reconstructionRows(report)),
     ...section('Prompts', promptRows(report)),
     ...section('Against real pictures', setRows(report)),
-    ...(report.set?.caution === undefined ? [] : [`<p>${escaped(report.set.caution)}.</p>`]),
+    ...report.sets.flatMap(({ caution }) => (caution === undefined ? [] : [`<p>${escaped(caution)}.</p>`])),
     ...section('Copies', copyRows(report)),
     ...pictures.map(
       ({ title, text, png }) =>
@@ -87,37 +87,81 @@ function promptRows({ prompts }: Report): Row[] {
     ...(independent
       ? [['CLIP score, independent', within(independent.score, 4), n, `by ${independent.clip}`] satisfies Row]
       : []),
+    ...(independent && bestOf > 1
+      ? [
+          [
+            'CLIP score, independent, no choice',
+            within(independent.unchosen, 4),
+            n,
+            `by ${independent.clip}, of the first of the ${bestOf} candidates`,
+          ] satisfies Row,
+        ]
+      : []),
     ['CLIP score, other prompts', shuffled.toFixed(4), n, `permutation test p = ${p.toFixed(4)}`],
   ];
 }
 
-function setRows({ set }: Report): Row[] {
-  if (!set) return [];
+const setRows = ({ sets }: Report): Row[] => sets.flatMap(rowsOfSet);
+
+function rowsOfSet(set: SetReport): Row[] {
   const n = `${set.made} and ${set.real}`;
-  const features = `features of ${set.features}`;
+  const by = `features of ${set.features}`;
+  const { floor, neighbourhoods, inceptionScore: score } = set;
+  const row = (name: string, of: keyof Distances, digits: number, text: string): Row[] => [
+    [name, within(set[of], digits), n, `${text}${by}`],
+    ...(floor
+      ? [
+          [
+            `${name}, real`,
+            within(floor[of], digits),
+            `${floor.pictures} and ${set.real}`,
+            'the same between two sets of real pictures: what a perfect generator would come to',
+          ] satisfies Row,
+        ]
+      : []),
+  ];
   return [
-    ['Fréchet distance', within(set.frechet, 4), n, features],
-    ['kernel distance (KID)', within(set.kernel, 5), n, `unbiased; ${features}`],
-    ['sliced Wasserstein', within(set.slicedWasserstein, 4), n, `as in MIND; ${features}`],
-    ...Object.entries(set.neighbourhoods ?? {}).flatMap(([name, value]): Row[] =>
-      name === 'k' ? [] : [[name, value.toFixed(3), n, `neighbourhoods of ${set.neighbourhoods!.k}`]],
-    ),
+    ...row('Fréchet distance', 'frechet', 4, ''),
+    ...row('kernel distance (KID)', 'kernel', 5, 'unbiased; '),
+    ...row('sliced Wasserstein', 'slicedWasserstein', 4, 'as in MIND; '),
+    ...(score
+      ? [
+          [
+            'Inception score',
+            `${within(score, 2)}, ± ${score.deviation.toFixed(2)} over ${score.parts} parts`,
+            `${score.samples}`,
+            'how sure a classifier of ImageNet is, and how various they are',
+          ] satisfies Row,
+        ]
+      : []),
+    ...(neighbourhoods
+      ? (['precision', 'recall', 'density', 'coverage'] as const).map(
+          (name): Row => [name, within(neighbourhoods[name], 3), n, `neighbourhoods of ${neighbourhoods.k}; ${by}`],
+        )
+      : []),
   ];
 }
 
 function copyRows({ copies }: Report): Row[] {
   if (!copies) return [];
   const { made, heldOut, training } = copies.samples;
-  const verdict =
-    copies.p < 0.01
-      ? 'nearer to training pictures than unseen ones are: it copies'
-      : 'no nearer to training pictures than unseen ones';
+  const n = `${made}, ${heldOut}, ${training}`;
+  const isCopying = Math.min(copies.p, copies.worst.p) < 0.01;
+  const verdict = isCopying
+    ? 'nearer to training pictures than unseen ones are: it copies'
+    : 'no nearer to training pictures than unseen ones';
   return [
     [
       'C_T',
       `${copies.z.toFixed(2)} (p = ${copies.p.toPrecision(2)})`,
-      `${made}, ${heldOut}, ${training}`,
-      `${verdict}; generated, held out, of training`,
+      n,
+      `${verdict}; mean over ${copies.cells.length} cells; generated, held out, of training`,
+    ],
+    [
+      'C_T, worst cell',
+      `${copies.worst.z.toFixed(2)} (p = ${copies.worst.p.toPrecision(2)})`,
+      n,
+      'the lowest of the cells; p allows for the choice',
     ],
   ];
 }

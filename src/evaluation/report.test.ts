@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { psnr, type RgbImage } from '../data/pictures/image.ts';
 import { integers, normals } from '../random/noise.ts';
 import { frechetDistance, kernelDistance } from './feature-distance.ts';
-import { copyReport, promptReport, type Report, reconstructionReport, setReport } from './report.ts';
+import { copyReport, promptReport, type Report, reconstructionReport, type SetFeatures, setReport } from './report.ts';
 import { reportHtml, reportLines } from './report-html.ts';
 import { ssim } from './ssim.ts';
 
@@ -45,6 +45,9 @@ const made = [0, 1, 2, 3].map((i) => ({
   meanClipScore: 0.2,
 }));
 
+const setOf = (made: Float32Array, real: Float32Array, dim: number, more: Partial<SetFeatures> = {}) =>
+  setReport({ name: 'a CLIP', dim, made, real, others: undefined, ...more });
+
 async function wholeReport(): Promise<Report> {
   const codec = {
     encode: async (part: readonly RgbImage[]) => Int32Array.from(part.flatMap(() => [0, 1, 2, 2])),
@@ -59,10 +62,15 @@ async function wholeReport(): Promise<Report> {
       clip,
       features: await clip.embedImages(made.map(({ image }) => image)),
       bestOf: 4,
-      independent: { name: 'other/clip', clip: embedder(3) },
+      independent: {
+        name: 'other/clip',
+        clip: embedder(3),
+        features: unitRows(4, 3),
+        firsts: unitRows(4, 5),
+      },
     }),
-    set: setReport(features, real, DIM, 'a CLIP'),
-    copies: copyReport(real.slice(0, 10 * DIM), features, real, DIM),
+    sets: [setOf(features, real, DIM, { others: unitRows(9, 12) })!],
+    copies: await copyReport(real.slice(0, 10 * DIM), features, real, DIM),
   };
 }
 
@@ -98,22 +106,23 @@ it('the score of prompts is given with and without the choice, and by another CL
   const [own, texts] = [unitRows(4, 3), unitRows(2, 4)];
   const expected = [0, 0, 1, 1].map((prompt, i) => cosine(own, i, texts, prompt)).reduce((a, b) => a + b, 0) / 4;
   expect(prompts!.independent!.score.value).toBeCloseTo(expected, 6);
+  const firsts = [0, 0, 1, 1].map((prompt, i) => cosine(unitRows(4, 5), i, texts, prompt)).reduce((a, b) => a + b, 0);
+  expect(prompts!.independent!.unchosen.value).toBeCloseTo(firsts / 4, 6);
 });
 
-it('distances of sets are those of their functions, with a caution where pictures are few', async () => {
-  const { set } = await wholeReport();
+it('distances of sets are those of their functions, beside those of real pictures, with a caution where pictures are few', async () => {
+  const [set] = (await wholeReport()).sets;
   const [features, real] = [unitRows(12, 7), unitRows(15, 8)];
-  expect(set!.frechet.value).toBe(frechetDistance(features, real, DIM));
+  expect(set!.frechet.value).toBeCloseTo(frechetDistance(features, real, DIM), 9);
   expect(set!.kernel.value).toBe(kernelDistance(features, real, DIM));
   expect(set!.frechet.low).toBeLessThan(set!.frechet.value);
   expect([set!.made, set!.real, set!.caution]).toEqual([12, 15, undefined]);
-  expect(setReport(unitRows(7, 1), real, DIM, 'x')).toBeUndefined();
-  const wide = setReport(new Float32Array(real.slice(0, 40)), real.slice(0, 40), 5, 'x');
-  expect(wide!.caution).toBeUndefined();
-  expect(setReport(real.slice(0, 48), real.slice(0, 48), 6, 'x')!.caution).toBeUndefined();
-  expect(setReport(unitRows(20, 1).slice(0, 80), unitRows(20, 2).slice(0, 80), 10, 'x')!.caution).toMatch(
-    /8 pictures for 10/,
-  );
+  expect(set!.floor!.pictures).toBe(9);
+  expect(set!.floor!.kernel.value).toBe(kernelDistance(unitRows(9, 12), real, DIM));
+  expect(setOf(unitRows(7, 1), real, DIM)).toBeUndefined();
+  expect(setOf(features, real, DIM, { others: unitRows(7, 1) })!.floor).toBeUndefined();
+  expect(setOf(real.slice(0, 48), real.slice(0, 48), 6)!.caution).toBeUndefined();
+  expect(setOf(unitRows(20, 1), unitRows(20, 2), 10)!.caution).toMatch(/8 pictures for 10/);
 });
 
 it('copies are found, named with their pictures, the nearest first', async () => {
@@ -138,6 +147,8 @@ it('the page holds its pictures, asks the network for nothing, and lets no marku
     'MIND',
     'precision',
     'coverage',
+    'worst cell',
+    'Fréchet distance, real',
     'C_T',
     'other/clip',
     'no choice',
@@ -145,6 +156,6 @@ it('the page holds its pictures, asks the network for nothing, and lets no marku
     expect(html, name).toContain(name);
   const lines = reportLines(report);
   expect(lines.find((line) => line.startsWith('CLIP score '))).toMatch(/0\.4500 \(0\.\d{4} to 0\.\d{4}\) +4$/);
-  const short = reportHtml({ ...report, prompts: undefined, set: undefined, copies: undefined }, []);
+  const short = reportHtml({ ...report, prompts: undefined, sets: [], copies: undefined }, []);
   expect(short).not.toMatch(/Prompts|real pictures|Copies/);
 });

@@ -3,15 +3,17 @@
  * copies.
  */
 
+import { ownScores } from '../clip/cosine.ts';
 import type { ClipEmbedder } from '../clip/embedder.ts';
 import { psnr, type RgbImage } from '../data/pictures/image.ts';
 import { type ClipScore, clipScore } from './clip-score.ts';
-import { frechetDistance, kernelDistance } from './feature-distance.ts';
-import { type Interval, meanInterval, setInterval } from './interval.ts';
-import { memorisation } from './memorisation.ts';
+import { frechetInterval, kernelInterval } from './feature-distance.ts';
+import { type InceptionScore, inceptionScore } from './inception-score.ts';
+import { type Interval, meanInterval } from './interval.ts';
+import { type Memorisation, memorisation } from './memorisation.ts';
 import { type Neighbourhoods, neighbourhoods } from './neighbours.ts';
 import type { Codec } from './reconstruction.ts';
-import { slicedWasserstein } from './sliced-wasserstein.ts';
+import { slicedWassersteinInterval } from './sliced-wasserstein.ts';
 import { ssim } from './ssim.ts';
 
 export interface ReconstructionReport {
@@ -32,28 +34,33 @@ export interface PromptReport extends ClipScore {
   readonly chosen: Interval;
   /** The same without the choice: of each picture the mean of its candidates. */
   readonly unchosen: Interval;
-  /** By another CLIP, which has had no part in making or choosing them. */
-  readonly independent: { readonly clip: string; readonly score: Interval } | undefined;
+  /** By another CLIP, which has had no part in making or choosing them; without choice of the first candidates. */
+  readonly independent: { readonly clip: string; readonly score: Interval; readonly unchosen: Interval } | undefined;
 }
 
-/** Distances of the generated set from the real one, in the features of a CLIP. */
-export interface SetReport {
+/** Distances of a set of pictures from real ones. */
+export interface Distances {
+  readonly frechet: Interval;
+  readonly kernel: Interval;
+  readonly slicedWasserstein: Interval;
+}
+
+/** Distances of the generated set from the real one, in the features of a network. */
+export interface SetReport extends Distances {
   readonly features: string;
   readonly dim: number;
   readonly made: number;
   readonly real: number;
-  readonly frechet: Interval;
-  readonly kernel: Interval;
-  readonly slicedWasserstein: Interval;
   readonly neighbourhoods: (Neighbourhoods & { readonly k: number }) | undefined;
+  /** The same distances of other real pictures, of `pictures` of them: what a perfect generator would come to. */
+  readonly floor: (Distances & { readonly pictures: number }) | undefined;
+  /** Of networks that name classes. */
+  readonly inceptionScore: InceptionScore | undefined;
   /** What should be known before the numbers are compared with others. */
   readonly caution: string | undefined;
 }
 
-export interface CopyReport {
-  readonly z: number;
-  readonly p: number;
-  readonly samples: { readonly made: number; readonly heldOut: number; readonly training: number };
+export interface CopyReport extends Omit<Memorisation, 'nearest'> {
   /** The generated pictures that lie nearest to a training picture, the nearest first. */
   readonly nearest: readonly { readonly made: number; readonly training: number; readonly distance: number }[];
 }
@@ -62,7 +69,8 @@ export interface Report {
   readonly model: string;
   readonly reconstruction: ReconstructionReport;
   readonly prompts: PromptReport | undefined;
-  readonly set: SetReport | undefined;
+  /** One for each network whose features were looked at; the CLIP that conditions is the first. */
+  readonly sets: readonly SetReport[];
   readonly copies: CopyReport | undefined;
 }
 
@@ -112,7 +120,7 @@ export async function reconstructionReport(
   return { report, back };
 }
 
-type Embedder = Pick<ClipEmbedder, 'dim' | 'id' | 'embedImages' | 'embedTexts'>;
+type Embedder = Pick<ClipEmbedder, 'dim' | 'embedTexts'>;
 
 /** @param prompts in full, with the prefix they were drawn with; `promptOf` is the index of each picture's. */
 export async function promptReport(
@@ -129,7 +137,15 @@ export async function promptReport(
     /** Embeddings of the pictures by `clip`. */
     readonly features: Float32Array;
     readonly bestOf: number;
-    readonly independent?: { readonly name: string; readonly clip: Embedder } | undefined;
+    readonly independent?:
+      | {
+          readonly name: string;
+          readonly clip: Embedder;
+          /** Its embeddings of the pictures, and of the first candidate of each. */
+          readonly features: Float32Array;
+          readonly firsts: Float32Array;
+        }
+      | undefined;
   },
 ): Promise<PromptReport> {
   const texts = await clip.embedTexts(prompts);
@@ -139,61 +155,73 @@ export async function promptReport(
     bestOf,
     chosen: meanInterval(made.map(({ clipScore: score }) => score)),
     unchosen: meanInterval(made.map(({ meanClipScore }) => meanClipScore)),
-    independent: independent && {
-      clip: independent.name,
-      score: meanInterval(await ownCosines(independent.clip, made, promptOf, prompts)),
-    },
+    independent: independent && (await independentScores(independent, promptOf, prompts)),
   };
 }
 
-async function ownCosines(
-  clip: Embedder,
-  made: readonly MadePicture[],
+async function independentScores(
+  { name, clip, features, firsts }: { name: string; clip: Embedder; features: Float32Array; firsts: Float32Array },
   promptOf: readonly number[],
   prompts: readonly string[],
-): Promise<number[]> {
-  const [images, texts] = [await clip.embedImages(made.map(({ image }) => image)), await clip.embedTexts(prompts)];
-  return promptOf.map((prompt, i) => {
-    let sum = 0;
-    for (let k = 0; k < clip.dim; k++) sum += images[i * clip.dim + k]! * texts[prompt * clip.dim + k]!;
-    return sum;
-  });
+) {
+  const texts = await clip.embedTexts(prompts);
+  const scores = (rows: Float32Array) => meanInterval(ownScores(rows, texts, promptOf, clip.dim));
+  return { clip: name, score: scores(features), unchosen: scores(firsts) };
+}
+
+/** Features of pictures by one network. */
+export interface SetFeatures {
+  /** What reports call the network. */
+  readonly name: string;
+  readonly dim: number;
+  /** Of generated and of real pictures, `[pictures, dim]`. */
+  readonly made: Float32Array;
+  readonly real: Float32Array;
+  /** Of further real pictures, where there are any. */
+  readonly others: Float32Array | undefined;
+  /** Logits of the generated pictures, `[pictures, classes]`, of a network that names classes. */
+  readonly logits?: Float32Array | undefined;
 }
 
 /**
- * Distances between generated and real pictures by their features `[pictures, dim]`.
+ * Distances between generated and real pictures by their features.
  * @returns undefined for fewer than eight pictures on a side.
  */
-export function setReport(
-  made: Float32Array,
-  real: Float32Array,
-  dim: number,
-  features: string,
-): SetReport | undefined {
+export function setReport({ name, dim, made, real, others, logits }: SetFeatures): SetReport | undefined {
   const [mades, reals] = [made.length / dim, real.length / dim];
   const fewer = Math.min(mades, reals);
   if (fewer < FEWEST) return undefined;
-  const against = (distance: (a: Float32Array, b: Float32Array, dim: number) => number) =>
-    setInterval(made, dim, (rows) => distance(rows, real, dim));
+  const further = others && others.length / dim >= FEWEST ? others : undefined;
   return {
-    features,
+    features: name,
     dim,
     made: mades,
     real: reals,
-    frechet: against(frechetDistance),
-    kernel: against(kernelDistance),
-    slicedWasserstein: against(slicedWasserstein),
+    ...distancesOf(made, real, dim),
     neighbourhoods: fewer > NEIGHBOURS ? { ...neighbourhoods(real, made, dim, NEIGHBOURS), k: NEIGHBOURS } : undefined,
+    floor: further && { ...distancesOf(further, real, dim), pictures: further.length / dim },
+    inceptionScore: logits && inceptionScore(logits, logits.length / mades),
     caution:
       fewer <= dim
-        ? `${fewer} pictures for ${dim} features: the Fréchet distance is far too high; compare it only with others of as many pictures`
+        ? `${name}: ${fewer} pictures for ${dim} features: the Fréchet distance is far too high; compare it only with others of as many pictures`
         : undefined,
   };
 }
 
+const distancesOf = (made: Float32Array, real: Float32Array, dim: number): Distances => ({
+  frechet: frechetInterval(made, real, dim),
+  kernel: kernelInterval(made, real, dim),
+  slicedWasserstein: slicedWassersteinInterval(made, real, dim),
+});
+
 /** Whether generated pictures lie nearer to training pictures than held-out ones do, and the nearest of them. */
-export function copyReport(made: Float32Array, heldOut: Float32Array, training: Float32Array, dim: number): CopyReport {
-  const { z, p, samples, nearest } = memorisation(made, heldOut, training, dim);
+export async function copyReport(
+  made: Float32Array,
+  heldOut: Float32Array,
+  training: Float32Array,
+  dim: number,
+): Promise<CopyReport> {
+  const { nearest, ...tested } = await memorisation(made, heldOut, training, dim);
   const order = Array.from(nearest.distance, (distance, i) => ({ made: i, training: nearest.index[i]!, distance }));
-  return { z, p, samples, nearest: order.sort((a, b) => a.distance - b.distance).slice(0, SHOWN_COPIES) };
+  return { ...tested, nearest: order.sort((a, b) => a.distance - b.distance).slice(0, SHOWN_COPIES) };
 }

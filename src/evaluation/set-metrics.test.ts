@@ -6,10 +6,12 @@
 import { describe, expect, it } from 'vitest';
 import type { RgbImage } from '../data/pictures/image.ts';
 import { integers, normals } from '../random/noise.ts';
+import { frechetDistance, frechetInterval, kernelDistance, kernelInterval } from './feature-distance.ts';
+import { inceptionScore } from './inception-score.ts';
 import { meanInterval, setInterval } from './interval.ts';
 import { memorisation, normalBelow, rankZ } from './memorisation.ts';
 import { nearestRows, neighbourhoods } from './neighbours.ts';
-import { slicedWasserstein, squaredWasserstein1d } from './sliced-wasserstein.ts';
+import { slicedWasserstein, slicedWassersteinInterval, squaredWasserstein1d } from './sliced-wasserstein.ts';
 import { ssim } from './ssim.ts';
 
 const DIM = 3;
@@ -102,9 +104,12 @@ describe('neighbourhoods', () => {
     };
     const given = neighbourhoods(real, made, DIM, k);
     for (const name of ['precision', 'recall', 'density', 'coverage'] as const)
-      expect(given[name], name).toBeCloseTo(expected[name], 12);
+      expect(given[name].value, name).toBeCloseTo(expected[name], 12);
     expect(expected.precision > 0 && expected.precision < 1).toBe(true);
-    expect(neighbourhoods(real, real, DIM, k)).toMatchObject({ precision: 1, recall: 1, coverage: 1 });
+    expect([given.precision.samples, given.recall.samples]).toEqual([20, 25]);
+    expect(given.density.low).toBeLessThan(given.density.value);
+    const same = neighbourhoods(real, real, DIM, k);
+    for (const name of ['precision', 'recall', 'coverage'] as const) expect(same[name].value, name).toBe(1);
     expect(() => neighbourhoods(draw(0, 3), made, DIM, k)).toThrow(RangeError);
   });
 
@@ -133,10 +138,10 @@ describe('memorisation', () => {
     expect(rankZ([1, 1], [1, 1, 1])).toBe(0);
   });
 
-  it('is certain of copies, and of nothing where pictures are as new as unseen ones', () => {
+  it('is certain of copies, and of nothing where pictures are as new as unseen ones', async () => {
     const training = draw(6, 60);
     const heldOut = draw(7, 40);
-    const copies = memorisation(
+    const copies = await memorisation(
       training.slice(0, 40 * DIM).map((x) => x + 0.01),
       heldOut,
       training,
@@ -145,8 +150,33 @@ describe('memorisation', () => {
     expect(copies.z).toBeLessThan(-5);
     expect(copies.p).toBeLessThan(1e-6);
     expect([...copies.nearest.index]).toEqual(Array.from({ length: 40 }, (_, i) => i));
-    expect(Math.abs(memorisation(draw(8, 40), heldOut, training, DIM).z)).toBeLessThan(3);
+    expect(Math.abs((await memorisation(draw(8, 40), heldOut, training, DIM)).z)).toBeLessThan(3);
+    expect([copies.cells.length, copies.worst.z]).toEqual([1, copies.z]);
     expect(copies.samples).toEqual({ made: 40, heldOut: 40, training: 60 });
+  });
+
+  it('finds copying in a cell that the rest of the space hides', async () => {
+    // Two clusters far apart; in the second, everything generated is a copy, in the first it keeps away from training.
+    const at = (sample: number, count: number, shift: number) => draw(sample, count, shift);
+    const joined = (...sets: Float32Array[]) => Float32Array.from(sets.flatMap((set) => [...set]));
+    const training = joined(at(20, 80, 0), at(21, 80, 50));
+    const heldOut = joined(at(22, 80, 0), at(23, 80, 50));
+    const made = joined(
+      draw(24, 80, 0, 2),
+      training.slice(80 * DIM).map((x) => x + 0.01),
+    );
+    const { z, p, cells, worst } = await memorisation(made, heldOut, training, DIM, 2);
+    expect(cells.map((cell) => [cell.made, cell.heldOut])).toEqual([
+      [80, 80],
+      [80, 80],
+    ]);
+    const [first, second] = cells.map((cell) => cell.z).sort((a, b) => a - b) as [number, number];
+    expect(first).toBeLessThan(-8);
+    expect(second).toBeGreaterThan(2);
+    expect(z).toBeCloseTo((first + second) / 2, 12);
+    expect(p).toBeCloseTo(normalBelow(z * Math.SQRT2), 12);
+    expect(worst.z).toBe(first);
+    expect(worst.p).toBeCloseTo(2 * normalBelow(first), 12);
   });
 
   it.each([
@@ -174,11 +204,54 @@ describe('intervals', () => {
 
   it('of a number of a set lie about its value, as wide as the number varies over resampled sets', () => {
     const rows = draw(10, 200);
-    const firstMean = (set: Float32Array) => rowsOf(set).reduce((sum, row) => sum + row[0]!, 0) / (set.length / DIM);
-    const { value, low, high, samples } = setInterval(rows, DIM, firstMean, 200);
-    expect([value, samples]).toEqual([firstMean(rows), 200]);
+    const firstMean = (indices: Int32Array) => indices.reduce((sum, i) => sum + rows[i * DIM]!, 0) / indices.length;
+    const { value, low, high, samples } = setInterval(200, firstMean, 200);
+    expect([value, samples]).toEqual([firstMean(Int32Array.from({ length: 200 }, (_, i) => i)), 200]);
     expect((high + low) / 2).toBeCloseTo(value, 12);
     expect((high - low) / ((2 * 1.96) / Math.sqrt(200))).toBeGreaterThan(0.75);
     expect((high - low) / ((2 * 1.96) / Math.sqrt(200))).toBeLessThan(1.3);
+  });
+
+  it.each([
+    ['Fréchet', frechetInterval, frechetDistance],
+    ['kernel', kernelInterval, kernelDistance],
+    ['sliced Wasserstein', slicedWassersteinInterval, slicedWasserstein],
+  ] as const)(
+    'of the %s distance are as wide as it varies from one set of pictures to the next',
+    (_, interval, distance) => {
+      const real = draw(30, 300, 0.5);
+      const values = Array.from({ length: 60 }, (_, i) => distance(draw(100 + i, 150, 0, 0.8), real, DIM));
+      const mean = values.reduce((a, b) => a + b, 0) / values.length;
+      const deviation = Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (values.length - 1));
+      const { value, low, high } = interval(draw(100, 150, 0, 0.8), real, DIM);
+      expect(value).toBeCloseTo(values[0]!, 9);
+      expect((high - low) / (2 * 1.96 * deviation)).toBeGreaterThan(0.6);
+      expect((high - low) / (2 * 1.96 * deviation)).toBeLessThan(1.6);
+    },
+  );
+});
+
+describe('the Inception score', () => {
+  it('is the number of classes for sure and even answers, and 1 for equal ones', () => {
+    const sure = Float64Array.from({ length: 100 * 5 }, (_, i) => (i % 5 === Math.floor(i / 5) % 5 ? 50 : 0));
+    expect(inceptionScore(sure, 5).value).toBeCloseTo(5, 6);
+    expect(inceptionScore(sure, 5)).toMatchObject({ samples: 100, parts: 10 });
+    expect(inceptionScore(new Float64Array(100 * 5), 5).value).toBeCloseTo(1, 12);
+  });
+
+  it('is exp of the mean divergence in each part', () => {
+    const logits = normals({ seed: 4, stream: 'is', step: 0 }, 0, 40 * 3);
+    const rows = Array.from({ length: 40 }, (_, i) => {
+      const powers = [0, 1, 2].map((k) => Math.exp(logits[3 * i + k]!));
+      return powers.map((x) => x / (powers[0]! + powers[1]! + powers[2]!));
+    });
+    const scores = Array.from({ length: 10 }, (_, part) => {
+      const own = rows.slice(4 * part, 4 * part + 4);
+      const mean = [0, 1, 2].map((k) => own.reduce((sum, row) => sum + row[k]! / 4, 0));
+      return Math.exp(
+        own.reduce((sum, row) => sum + row.reduce((kl, x, k) => kl + x * Math.log(x / mean[k]!), 0) / 4, 0),
+      );
+    });
+    expect(inceptionScore(logits, 3).value).toBeCloseTo(scores.reduce((a, b) => a + b, 0) / 10, 9);
   });
 });

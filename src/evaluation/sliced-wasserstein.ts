@@ -4,8 +4,16 @@
  */
 
 import { normals } from '../random/noise.ts';
+import { type Interval, setInterval } from './interval.ts';
 
 const DIRECTIONS = 256;
+/** Resamples for the interval. */
+const ROUNDS = 20;
+
+interface Directions {
+  readonly directions?: number;
+  readonly seed?: number;
+}
 
 /**
  * The root of the mean, over random directions, of the squared 2-Wasserstein distance between the projections of both
@@ -16,16 +24,40 @@ export function slicedWasserstein(
   a: ArrayLike<number>,
   b: ArrayLike<number>,
   dim: number,
-  { directions = DIRECTIONS, seed = 0 }: { readonly directions?: number; readonly seed?: number } = {},
+  { directions = DIRECTIONS, seed = 0 }: Directions = {},
 ): number {
   let sum = 0;
   for (let d = 0; d < directions; d++) {
-    const direction = normals({ seed, stream: 'sliced-wasserstein', step: 0 }, d, dim);
-    const length = Math.hypot(...direction);
-    const unit = direction.map((x) => x / length);
+    const unit = directionOf(d, dim, seed);
     sum += squaredWasserstein1d(projected(a, unit), projected(b, unit));
   }
   return Math.sqrt(sum / directions);
+}
+
+/** The same of generated pictures from real ones, with its interval over resampled generated pictures. */
+export function slicedWassersteinInterval(
+  made: ArrayLike<number>,
+  real: ArrayLike<number>,
+  dim: number,
+  { directions = DIRECTIONS, seed = 0 }: Directions = {},
+): Interval {
+  const projections = Array.from({ length: directions }, (_, d) => {
+    const unit = directionOf(d, dim, seed);
+    return { own: projected(made, unit), other: projected(real, unit).sort() };
+  });
+  const statistic = (rows: Int32Array): number => {
+    let sum = 0;
+    for (const { own, other } of projections)
+      sum += squaredDistanceOfSorted(Float64Array.from(rows, (row) => own[row]!).sort(), other);
+    return Math.sqrt(sum / directions);
+  };
+  return setInterval(made.length / dim, statistic, ROUNDS);
+}
+
+function directionOf(d: number, dim: number, seed: number): Float64Array {
+  const direction = normals({ seed, stream: 'sliced-wasserstein', step: 0 }, d, dim);
+  const length = Math.hypot(...direction);
+  return direction.map((x) => x / length);
 }
 
 function projected(rows: ArrayLike<number>, direction: Float64Array): Float64Array {
@@ -38,8 +70,10 @@ function projected(rows: ArrayLike<number>, direction: Float64Array): Float64Arr
 }
 
 /** ∫ (F⁻¹(u) − G⁻¹(u))² du of two samples on a line: both quantile functions are stairs, gone through together. */
-export function squaredWasserstein1d(a: Float64Array, b: Float64Array): number {
-  const [x, y] = [a.slice().sort(), b.slice().sort()];
+export const squaredWasserstein1d = (a: Float64Array, b: Float64Array): number =>
+  squaredDistanceOfSorted(a.slice().sort(), b.slice().sort());
+
+function squaredDistanceOfSorted(x: Float64Array, y: Float64Array): number {
   let [i, j, at, sum] = [0, 0, 0, 0];
   while (i < x.length && j < y.length) {
     const [endX, endY] = [(i + 1) / x.length, (j + 1) / y.length];

@@ -17,6 +17,9 @@ import { checkMadeFrom } from './lineage.ts';
 import { modelspecTexts } from './modelspec.ts';
 import { statisticsFile } from './statistics.ts';
 
+/** What an exported model names in the place of its pictures. */
+export const NO_DATA = 'none';
+
 export interface ExportOptions extends CardOptions {
   /** Where the run's CLIP lies now, if it was moved. */
   readonly clip?: string | undefined;
@@ -54,7 +57,7 @@ export async function exportModel(
 
   const building = `${path.resolve(folder)}.${process.pid}.tmp`;
   try {
-    const made = RunDirectory.create(building, { seed, recipe, data: 'none', clip: isHub ? own : 'compact' });
+    const made = RunDirectory.create(building, { seed, recipe, data: NO_DATA, clip: isHub ? own : 'compact' });
     for (const one of ['tokenizer', stage] as const) {
       const [from, to] = [run.file(one, 'model.safetensors'), made.file(one, 'model.safetensors')];
       const part = one === 'tokenizer' ? 'tokenizer' : 'denoiser';

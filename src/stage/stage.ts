@@ -1,6 +1,6 @@
 /** A training stage as the trainer sees it: something that prepares, steps, and exports. */
 
-import type { NDArray } from '../base/ndarray.ts';
+import type { NDArray, Tree } from '../base/ndarray.ts';
 
 /** Numbers of one step, for the log and the progress line; `loss` is always among them. */
 export type Metrics = { readonly loss: number; readonly [name: string]: number };
@@ -39,6 +39,8 @@ export interface Stage {
   hostState(): Readonly<Record<string, NDArray>>;
   /** Take up what `hostState` gave. */
   restore(host: Readonly<Record<string, NDArray>>): void;
+  /** The parameters as `export` would write them now, a copy, where they can be shown in pictures. */
+  weights?(): Promise<Tree<NDArray>>;
   /** Write the trained model into the run directory, with `texts` in its metadata. */
   export(texts?: Lineage): Promise<void>;
 }

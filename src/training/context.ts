@@ -2,6 +2,7 @@
 
 import type { RunDirectory } from '../run/directory.ts';
 import type { StageContext } from '../stage/context.ts';
+import type { Stage } from '../stage/stage.ts';
 import type { OnChange } from './standing.ts';
 
 export interface RunContext extends StageContext {
@@ -12,6 +13,10 @@ export interface RunContext extends StageContext {
   readonly checkpointEvery: number;
   /** Steps between hashes of weights and moments in `metrics.jsonl`; by default as between checkpoints, 0 is never. */
   readonly hashEvery?: number | undefined;
+  /** Called after every `sheetEvery` steps of a stage, its last one left out; it may not change the stage. */
+  readonly drawSheet?: ((stage: Stage, step: number) => Promise<void>) | undefined;
+  /** Steps between sheets; by default an eighth of the stage, 0 is never. */
+  readonly sheetEvery?: number | undefined;
   /** End each stage after this many steps in all, if it is longer. */
   readonly maxSteps?: number | undefined;
   /** What to do with a stage that was begun with other pictures or models. */

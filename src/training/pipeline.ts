@@ -12,7 +12,7 @@ import { drawRunCurves } from './curves-chart.ts';
 import { type StageData, stageData } from './data.ts';
 import type { Pictures } from './pictures.ts';
 import { refuseUneven, runStage } from './run-stage.ts';
-import { drawSheet } from './sheets.ts';
+import { Sheets } from './sheets.ts';
 import { type RegisteredStage, type StageName, stages } from './stages.ts';
 import { doneNote } from './standing.ts';
 import { isFinished } from './trainer.ts';
@@ -21,7 +21,10 @@ export interface PipelineOptions extends RunContext {
   readonly stages: readonly StageName[];
   /** What `openPictures` found; a run of the CLIP alone needs none. */
   readonly pictures: Pictures | undefined;
-  /** Draw a sheet after each stage, of these prompts where it generates; by default none is drawn. */
+  /**
+   * Draw sheets within each stage and at its end, of these prompts where it generates; by default none are drawn. With
+   * a limit of memory there is only that of the end.
+   */
   readonly sheets?: { readonly prompts: readonly string[] } | undefined;
 }
 
@@ -55,16 +58,21 @@ export async function trainPipeline(options: PipelineOptions): Promise<Trained> 
   // What was trained now makes those that learn from it begin anew.
   let { changed } = options;
   let hasTrained = false;
+  const sheets =
+    options.sheets && new Sheets(options, { prompts: options.sheets.prompts, pictures: options.pictures?.source });
+  const drawSheet =
+    options.memory === undefined
+      ? sheets && ((...of: Parameters<Sheets['during']>) => sheets.during(...of))
+      : undefined;
   try {
     for (const name of options.stages) {
       const start = performance.now();
-      const done = await train(stages[name], { ...options, changed }, data);
+      const done = await train(stages[name], { ...options, changed, drawSheet }, data);
       reports[name] = done.report;
       if (done.isTrained) changed ??= 'follow';
       hasTrained ||= done.isTrained;
-      if (done.isTrained && options.sheets && isLead) {
-        const { prompts } = options.sheets;
-        const sheet = await drawSheet(name, options, { prompts, pictures: options.pictures?.source });
+      if (done.isTrained && sheets && isLead) {
+        const sheet = await sheets.after(name);
         if (sheet !== undefined) options.display.note(`Sheet: ${sheet}`);
       }
       seconds[name] = (performance.now() - start) / 1000;

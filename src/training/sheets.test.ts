@@ -1,45 +1,70 @@
-/** Sheets of a tiny run: which stage has one, its name, and that the same weights give the same bytes. */
+/** Sheets of a tiny run: which stage has them and when, and that training does not notice them. */
 
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { writeTinyRun } from '../../test/support/tiny-run.ts';
-import { facesSource } from '../data/sources/faces/source.ts';
+import { writeTinyClip } from '../../test/support/tiny-clip.ts';
+import { TINY_STEPS, tinyStages } from '../../test/support/tiny-stages.ts';
 import { RunDirectory } from '../run/directory.ts';
-import type { RunContext } from './context.ts';
-import { drawSheet, sheetFile } from './sheets.ts';
+import { openPictures } from './pictures.ts';
+import { type PipelineOptions, trainPipeline } from './pipeline.ts';
+import { SHEET_FOLDER, Sheets, sheetFile, trimSheets } from './sheets.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sheets-'));
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
+const clip = path.join(folder, 'clip');
+writeTinyClip(clip, 'clip');
 
-it('the tokenizer shows reconstructions and the generator its prompts, from fixed seeds; a CLIP has no sheet', async () => {
-  const place = path.join(folder, 'run');
-  writeTinyRun(place);
-  const run = RunDirectory.open(place);
-  const display = { step: () => {}, count: () => () => {}, note: () => {} };
-  const context: RunContext = {
-    run,
-    display,
-    signal: new AbortController().signal,
-    engineOptions: { threads: 1 },
-    resume: false,
-    checkpointEvery: 10,
-  };
-  const pictures = facesSource({ seed: 0, count: 3, offset: 0 });
-  const { tokenizer, diffusion } = run.settings.recipe;
+const notes: string[] = [];
+const display = { step() {}, count: () => () => {}, note: (text: string) => void notes.push(text) };
+const watch = { signal: new AbortController().signal, display };
 
-  const reconstructed = await drawSheet('tokenizer', context, { prompts: [], pictures });
-  expect(reconstructed).toBe(run.file(sheetFile('tokenizer', tokenizer.steps)));
-  expect(fs.readFileSync(reconstructed!).subarray(1, 4).toString()).toBe('PNG');
+async function trained(name: string, options: Partial<PipelineOptions>): Promise<RunDirectory> {
+  const recipe = { ...tinyStages, images: 8 };
+  const run = RunDirectory.create(path.join(folder, name), { seed: 7, data: 'faces', clip, recipe });
+  const pictures = await openPictures(run.settings, watch, run);
+  const common = { run, pictures, stages: ['tokenizer', 'diffusion'] as const, engineOptions: { threads: 1 } };
+  await trainPipeline({ ...common, ...watch, resume: false, checkpointEvery: 100, ...options });
+  return run;
+}
+const sheetsOf = (run: RunDirectory) => fs.readdirSync(run.file(SHEET_FOLDER)).sort();
+const bytesOf = (run: RunDirectory, stage: string) => fs.readFileSync(run.file(stage, 'model.safetensors'));
 
-  const drawn = await drawSheet('diffusion', context, { prompts: ['a hat'], pictures });
-  expect(drawn).toBe(run.file(sheetFile('diffusion', diffusion.steps)));
-  const bytes = fs.readFileSync(drawn!);
-  await drawSheet('diffusion', context, { prompts: ['a hat'], pictures });
-  expect(fs.readFileSync(drawn!).equals(bytes)).toBe(true);
+it('sheets within stages are named by step, from the same pictures and seeds, and no bit of training depends on them', async () => {
+  const bare = await trained('bare', {});
+  expect(fs.existsSync(bare.file(SHEET_FOLDER))).toBe(false);
+  const every = Math.ceil(TINY_STEPS / 2);
+  const watched = await trained('watched', { sheets: { prompts: ['a hat'] }, sheetEvery: every });
+  expect(notes.filter((note) => note.includes('not drawn'))).toEqual([]);
+  for (const stage of ['tokenizer', 'diffusion']) expect(bytesOf(watched, stage)).toEqual(bytesOf(bare, stage));
+  const names = ['diffusion', 'tokenizer'].flatMap((stage) =>
+    [every, TINY_STEPS].map((step) => path.basename(sheetFile(stage, step))),
+  );
+  expect(sheetsOf(watched)).toEqual(names);
+  const drawn = fs.readFileSync(watched.file(sheetFile('diffusion', TINY_STEPS)));
+  expect(drawn.subarray(1, 4).toString()).toBe('PNG');
 
-  expect(await drawSheet('diffusion', context, { prompts: [], pictures })).toBeUndefined();
-  expect(await drawSheet('tokenizer', context, { prompts: [], pictures: undefined })).toBeUndefined();
-  expect(await drawSheet('clip', context, { prompts: ['a hat'], pictures })).toBeUndefined();
+  const again = new Sheets(
+    { run: watched, engineOptions: { threads: 1 }, ...watch },
+    { prompts: ['a hat'], pictures: undefined },
+  );
+  await again.after('diffusion');
+  expect(fs.readFileSync(watched.file(sheetFile('diffusion', TINY_STEPS)))).toEqual(drawn);
+  expect(await again.after('tokenizer')).toBeUndefined();
+  expect(await again.after('clip')).toBeUndefined();
+
+  trimSheets(watched, 'diffusion', every);
+  expect(sheetsOf(watched)).toEqual(names.filter((name) => name !== path.basename(sheetFile('diffusion', TINY_STEPS))));
+});
+
+it('a sheet that fails is noted, and is no end of training', async () => {
+  const run = RunDirectory.open(path.join(folder, 'bare'));
+  const sheets = new Sheets(
+    { run, engineOptions: { threads: 1 }, ...watch },
+    { prompts: ['a hat'], pictures: undefined },
+  );
+  notes.length = 0;
+  await sheets.during({ name: 'diffusion', weights: async () => ({}) }, 3);
+  expect(notes.join()).toMatch(/^diffusion: the sheet of step 3 was not drawn: the diffusion model lacks/);
 });

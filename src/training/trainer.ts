@@ -18,12 +18,16 @@ import { assertAlike } from './drift.ts';
 import { adviceFor, Blame, type FaultKind } from './faults.ts';
 import { Guard, MOST_SKIPPED } from './guard.ts';
 import { Recorder, stateHashes } from './recorder.ts';
+import { trimSheets } from './sheets.ts';
 import { StageState } from './stage-state.ts';
 import { isDone, type StageIdentity, type Standing, standingOf } from './standing.ts';
 import { StepClock } from './step-clock.ts';
 
 export interface TrainOptions
-  extends Pick<RunContext, 'run' | 'resume' | 'checkpointEvery' | 'hashEvery' | 'maxSteps' | 'changed' | 'ranks'> {
+  extends Pick<
+    RunContext,
+    'run' | 'resume' | 'checkpointEvery' | 'hashEvery' | 'maxSteps' | 'changed' | 'ranks' | 'drawSheet' | 'sheetEvery'
+  > {
   readonly engine: Engine;
   /** Seconds after which there is one whatever the steps. */
   readonly checkpointSeconds?: number | undefined;
@@ -108,7 +112,10 @@ class Training {
       : { candidates: [], notes: [] };
     for (const note of standing.notes) this.note(note);
     ({ step: this.step, guard: this.guard } = await this.state.takeUp(standing.candidates));
-    if (this.isLead) run.trimLog(stage.name, this.step);
+    if (this.isLead) {
+      run.trimLog(stage.name, this.step);
+      trimSheets(run, stage.name, this.step);
+    }
     this.noteThreads(standing);
 
     const { state, activations } = engine.footprint();
@@ -150,6 +157,7 @@ class Training {
       await this.report(metrics, learningRate, memory);
       memory = {};
       if (this.step >= end) continue;
+      await this.drawSheet();
       const [isTooLarge, isDue] = await this.agreed(this.options.isTooLarge?.(), this.state.isDue(this.step));
       if (isTooLarge) {
         await this.saveIfSound();
@@ -197,6 +205,13 @@ class Training {
     this.recorder.step({ step, rate, waiting, learningRate, metrics, hashes });
     const secondsLeft = (end - step) / rate;
     this.options.onProgress?.({ stage: stage.name, step, steps: end, metrics, rate, secondsLeft, waiting, ranks });
+  }
+
+  /** Draw a sheet, where one is due before the last step. */
+  private async drawSheet(): Promise<void> {
+    const { drawSheet, sheetEvery = Math.ceil(this.end / SHEETS), engine } = this.options;
+    if (!this.isLead || !drawSheet || sheetEvery === 0 || this.step % sheetEvery !== 0) return;
+    await engine.span('sheet', () => drawSheet(this.stage, this.step));
   }
 
   /** Keep the state; if it is not fit to be kept, go back. */
@@ -279,3 +294,6 @@ class Training {
     if (this.isLead) this.options.onNote?.(text);
   }
 }
+
+/** Sheets a stage, by default. */
+const SHEETS = 8;

@@ -66,6 +66,8 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
   const programs = new TokenizerPrograms(engine, recipe, microBatches, ranks);
   const training: Training = { engine, recipe, seed, feeds, programs, ranks };
   let perceptual: PerceptualDistance | undefined;
+  const weights = async () =>
+    fromEngineLayout(await engine.read('params'), tokenizerParameters(settings, recipe.imageSize));
 
   return {
     name: 'tokenizer',
@@ -102,10 +104,11 @@ export function tokenizerStage(options: TokenizerStageOptions): Stage {
       if (lpips && !isSame(lpips, perceptual)) perceptual = undefined;
     },
 
+    weights,
+
     async export(texts = {}) {
-      const params = fromEngineLayout(await engine.read('params'), tokenizerParameters(settings, recipe.imageSize));
       await options.onExport(
-        params,
+        await weights(),
         texts,
         settings.discriminatorWeight > 0 ? await discriminatorOf(engine) : undefined,
       );

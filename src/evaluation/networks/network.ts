@@ -1,0 +1,27 @@
+/** What a network says of pictures, for comparing sets of them. */
+
+import type { ClipEmbedder } from '../../clip/embedder.ts';
+import type { RgbImage } from '../../data/pictures/image.ts';
+
+export interface PictureFeatures {
+  /** `[pictures, dim]`. */
+  readonly rows: Float32Array;
+  /** `[pictures, classes]`, where it names classes. */
+  readonly logits?: Float32Array | undefined;
+}
+
+export interface FeatureNetwork {
+  /** What reports call it. */
+  readonly name: string;
+  readonly dim: number;
+  features(images: readonly RgbImage[]): Promise<PictureFeatures>;
+  close(): Promise<void>;
+}
+
+/** A CLIP that somebody else opens and closes. */
+export const clipNetwork = (name: string, clip: Pick<ClipEmbedder, 'dim' | 'embedImages'>): FeatureNetwork => ({
+  name,
+  dim: clip.dim,
+  features: async (images) => ({ rows: await clip.embedImages(images) }),
+  close: async () => {},
+});
