@@ -18,6 +18,7 @@ import { cappedSettings } from './lengths.ts';
 import { openPictures } from './pictures.ts';
 import { trainPipeline } from './pipeline.ts';
 import { type StageName, stagesOf } from './stages.ts';
+import { suitedToPictures } from './suited.ts';
 
 /** The CLIP that pictures without captions are learned with by default. */
 export const DEFAULT_CLIP = 'Xenova/clip-vit-base-patch32';
@@ -85,9 +86,7 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
   const display = displayOf(options);
   try {
     const resumed = options.resume ? RunDirectory.open(options.run) : undefined;
-    const wanted = () =>
-      maxSteps === undefined ? newSettings(options) : cappedSettings(newSettings(options), maxSteps);
-    const settings = resumed?.settings ?? wanted();
+    const settings = resumed?.settings ?? (await wantedSettings(options, display));
     if (!resumed) RunDirectory.assertFree(options.run);
     signal.throwIfAborted();
     const chosen = stages ?? stagesOf(settings);
@@ -144,6 +143,16 @@ const asText = (set: TrainingOptions['set'] = {}): Record<string, string> =>
 export function recipeOf({ preset, recipe, set }: Pick<TrainingOptions, 'preset' | 'recipe' | 'set'>): Recipe {
   if (recipe && preset !== undefined) throw new UserError('Give a preset or a recipe, not both');
   return recipe ? changedRecipe(recipe, asText(set)) : makeRecipe(preset ?? 'nano', asText(set));
+}
+
+/** A whole recipe is taken as it is; a preset has lengths for the pictures. */
+async function wantedSettings(options: TrainingOptions, display: TrainingDisplay): Promise<RunSettings> {
+  const { maxSteps, recipe, set = {} } = options;
+  const given = newSettings(options);
+  const suited = recipe ? undefined : await suitedToPictures(given, Object.keys(set));
+  if (suited?.note !== undefined && maxSteps === undefined) display.note(suited.note);
+  const settings = suited?.settings ?? given;
+  return maxSteps === undefined ? settings : cappedSettings(settings, maxSteps);
 }
 
 function newSettings(options: TrainingOptions): RunSettings {
