@@ -22,6 +22,8 @@ export interface BenchConfig {
   readonly mlp: DiffusionSettings['mlp'];
   /** Whether a training step writes new weights over the old ones, in half the memory. */
   readonly inPlace: boolean;
+  /** Side of the squares of tokens that the network takes as one position; 1 by default. */
+  readonly fold?: DiffusionSettings['fold'];
   /** Measured steps, after two that warm up. */
   readonly rounds: number;
 }
@@ -127,7 +129,7 @@ async function measure(
   };
 }
 
-const transformer = ({ layers, dim, heads, grid, codes, mlp }: BenchConfig): TransformerConfig => ({
+const transformer = ({ layers, dim, heads, grid, codes, mlp, fold }: BenchConfig): TransformerConfig => ({
   layers,
   dim,
   heads,
@@ -136,14 +138,15 @@ const transformer = ({ layers, dim, heads, grid, codes, mlp }: BenchConfig): Tra
   timesteps: TIMESTEPS,
   codes,
   grid,
+  fold,
   conditionDim: CONDITION_DIM,
 });
 
 /** Multiply-adds count two: projections, attention, MLP and head of one forward pass of one image. */
-function forwardFlop({ layers, dim, grid, codes, mlp }: BenchConfig): number {
-  const tokens = grid * grid;
+function forwardFlop({ layers, dim, grid, codes, mlp, fold = 1 }: BenchConfig): number {
+  const tokens = (grid / fold) ** 2;
   const projections = 4 * 2 * dim * dim;
   const mixing = 2 * 2 * tokens * dim;
   const feedForward = 2 * 2 * dim * 4 * dim * (mlp === 'conv' ? 9 : 1);
-  return tokens * (layers * (projections + mixing + feedForward) + 2 * dim * codes);
+  return tokens * (layers * (projections + mixing + feedForward) + 2 * dim * codes * fold ** 2);
 }

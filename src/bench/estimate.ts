@@ -55,6 +55,8 @@ export interface EstimateOptions {
   readonly microBatches?: number | undefined;
   /** The pictures to learn from, if they are known. */
   readonly pictures?: PicturesToRead | undefined;
+  /** Whether pictures are embedded by a CLIP of ViT-B/32's size; by default where no stage trains one. */
+  readonly isPretrained?: boolean | undefined;
   /** Bytes that the process may hold, which may take more of them. */
   readonly memory?: number | undefined;
 }
@@ -97,7 +99,7 @@ export function estimateTraining(recipe: Recipe, options: EstimateOptions): Esti
       seconds: secondsPerStep * steps,
     };
   });
-  const isPretrained = !options.stages.includes('clip');
+  const { isPretrained = !options.stages.includes('clip') } = options;
   const preparation = options.pictures && preparationOf(recipe, options.pictures, { speed, isPretrained });
   const preparing = preparation ? preparation.readingSeconds + preparation.embeddingSeconds : 0;
   const seconds = estimates.reduce((sum, stage) => sum + stage.seconds, preparing);

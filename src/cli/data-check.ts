@@ -15,6 +15,7 @@ import { inventoryFolder } from '../data/sources/shared-inventory.ts';
 import type { ImageSource } from '../data/sources/source.ts';
 import { presets } from '../recipe/recipe.ts';
 import { contactSheet } from '../render/sheet.ts';
+import { lengthsForPictures, suitedPreset } from '../training/lengths-for-pictures.ts';
 import { between, whole } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
 import { readNames } from './picture-options.ts';
@@ -73,8 +74,8 @@ async function check(
         ]
       : []),
     ...training.map(
-      ({ preset, range, memoryGB }) =>
-        `  ${preset.padEnd(10)} ${durations(range).padStart(28)}, ${memoryGB.toFixed(1)} GB`,
+      ({ preset, isSuited, range, memoryGB }) =>
+        `  ${preset.padEnd(10)} ${durations(range).padStart(28)}, ${memoryGB.toFixed(1)} GB${isSuited ? `  <- suited to ${report.accepted} pictures` : ''}`,
     ),
     ...(out === undefined ? [] : ['', `Lists and a contact sheet: ${out}`]),
   ]);
@@ -86,10 +87,13 @@ const CONDITION = 512;
 async function estimates({ accepted, width, height }: PictureReport) {
   const pictures = { count: accepted, megapixels: (width.median * height.median) / 1e6 };
   const speed = await machineSpeed({});
-  return Object.values(presets).map((recipe) => {
+  const suited = suitedPreset(accepted);
+  return Object.values(presets).map((preset) => {
+    const recipe = lengthsForPictures(preset, accepted);
     const options = { stages: ['tokenizer', 'diffusion'], speed, conditionDim: CONDITION, pictures } as const;
-    const { preset, seconds, range, memoryGB } = estimateTraining(recipe, options);
-    return { preset, seconds, range, memoryGB };
+    const { seconds, range, memoryGB } = estimateTraining(recipe, options);
+    const steps = { tokenizer: recipe.tokenizer.steps, diffusion: recipe.diffusion.steps };
+    return { preset: recipe.preset, isSuited: recipe.preset === suited, steps, seconds, range, memoryGB };
   });
 }
 

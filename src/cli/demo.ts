@@ -6,19 +6,21 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
+import { benchTrainStep } from '../bench/bench.ts';
 import { machineSpeed } from '../bench/speed.ts';
 import { writeFileAtomic } from '../checkpoint/atomic.ts';
-import { SHIPPED } from '../clip/shipped.ts';
+import { SHIPPED, shippedModel } from '../clip/shipped.ts';
 import { facesSource } from '../data/sources/faces/source.ts';
 import { reconstructionQuality } from '../evaluation/reconstruction.ts';
 import { Generator } from '../generation/generator.ts';
-import { makeRecipe } from '../recipe/recipe.ts';
-import type { Recipe } from '../recipe/schema.ts';
+import { gridSize } from '../recipe/schema.ts';
 import { contactSheet } from '../render/sheet.ts';
 import { RunDirectory } from '../run/directory.ts';
+import { checkpointFiles } from '../training/checkpoint.ts';
 import { HELD_OUT_FACES_OFFSET, openPictures } from '../training/pictures.ts';
 import { trainPipeline } from '../training/pipeline.ts';
 import { descriptions } from './command-names.ts';
+import { DEMO_MINUTES, demoRecipe, fittedDiffusion, plannedSeconds } from './demo-plan.ts';
 import { scorePictures } from './evaluate.ts';
 import { facePrompts } from './face-prompts.ts';
 import { checkLimit } from './memory.ts';
@@ -35,8 +37,6 @@ interface DemoOptions extends CommonOptions {
   readonly memory?: number;
 }
 
-/** Minutes that preset demo takes on a machine of speed 1 (see evaluation/speed.ts), both stages together. */
-const DEMO_MINUTES = 6.75;
 const PICTURES_A_PROMPT = 4;
 /** Faces no stage has seen, for reconstruction: the first eight are shown, all are measured. */
 const HELD_OUT = 64;
@@ -48,7 +48,7 @@ export function demoCommand(): Command {
     .option('--out <dir>', 'where to work; an interrupted demo goes on from here', 'demo')
     .option(
       '--minutes <m>',
-      'about how long training may take; on a slow machine it is cut to fit',
+      'about how long all of it may take; what a slow machine cannot do in that time is left out',
       between(0.05, 100_000),
       DEMO_MINUTES,
     )
@@ -60,67 +60,69 @@ export function demoCommand(): Command {
 
 async function demo(options: DemoOptions): Promise<void> {
   checkLimit(options);
+  shippedModel();
   const signal = interruptSignal();
   const display = new ProgressDisplay();
   const resume = RunDirectory.exists(options.out);
-  const run = resume ? RunDirectory.open(options.out) : await startDemo(options);
+  const speed = await machineSpeed(engineOptions(options));
+  const run = resume ? RunDirectory.open(options.out) : startDemo(options, speed);
   checkDemo(run);
   if (resume) note(`Going on with ${options.out} (delete the folder to start afresh)`);
+  else note(`This machine computes at ${speed.toFixed(2)} of the reference speed`);
 
-  const { seconds } = await trainPipeline({
-    run,
-    pictures: await openPictures(run.settings, { signal, display }, run),
-    stages: ['tokenizer', 'diffusion'],
-    engineOptions: engineOptions(options),
+  const pictures = await openPictures(run.settings, { signal, display }, run);
+  const common = {
+    pictures,
     memory: options.memory,
     resume,
     changed: options.changed,
     checkpointEvery: 250,
     signal,
     display,
-  });
+  };
+  const train = (stage: 'tokenizer' | 'diffusion', into: RunDirectory) =>
+    trainPipeline({ ...common, run: into, stages: [stage], engineOptions: engineOptions(options) });
+  const tokenizer = await train('tokenizer', run);
   display.end();
-  const result = await answerPrompts(run, options, signal, display);
-  const all = { ...seconds, sampling: result.seconds };
+  const fitted = await fitDiffusion(run, { ...options, resume, speed });
+  const diffusion = await train('diffusion', fitted);
+  display.end();
+  const result = await answerPrompts(fitted, options, signal, display);
+  const all = { ...tokenizer.seconds, ...diffusion.seconds, sampling: result.seconds };
   const { matched, shuffled, p } = result.clipScore;
   printResult(options.json ?? false, { ...result, seconds: all }, () => [
     '',
     `Sheet: ${result.sheet}`,
-    `CLIP score of the samples: ${matched.toFixed(3)} with their own prompts, ${shuffled.toFixed(3)} with the others (permutation test p = ${p.toFixed(4)})`,
+    `CLIP score of the samples: ${matched.toFixed(3)} with their own prompts, ${shuffled.toFixed(3)} with the others (permutation test p = ${p.toFixed(4)}); of the shipped model, trained for longer, ${result.shippedScore.toFixed(3)}`,
     `Reconstruction of unseen faces: PSNR ${result.psnr.toFixed(2)} dB`,
     `Seconds: ${Object.entries(all)
       .map(([name, s]) => `${name} ${s.toFixed(0)}`)
-      .join(', ')} (${duration(Object.values(all).reduce((a, b) => a + b, 0))} in all)`,
+      .join(', ')} (${duration(performance.now() / 1000)} in all)`,
     `Ask for more: clipvq generate --model ${options.out} "a man with a red hat and sunglasses"`,
   ]);
 }
 
-/** A new run whose steps fit the machine and the minutes. */
-async function startDemo({ out, minutes, seed, ...common }: DemoOptions): Promise<RunDirectory> {
-  const speed = await machineSpeed(engineOptions(common));
-  const scale = (minutes / DEMO_MINUTES) * Math.min(1, speed);
-  note(
-    `This machine computes at ${speed.toFixed(2)} of the reference speed; training ${scale === 1 ? 'all' : `${(100 * scale).toFixed(0)} % of`} the steps of preset demo, about ${duration((60 * DEMO_MINUTES * scale) / speed)}.`,
-  );
-  return RunDirectory.create(out, {
-    seed,
-    data: 'faces',
-    clip: SHIPPED,
-    recipe: scaledRecipe(makeRecipe('demo'), scale),
-  });
-}
+/** A new run whose tokenizer fits the machine and the minutes. */
+const startDemo = ({ out, minutes, seed }: DemoOptions, speed: number): RunDirectory =>
+  RunDirectory.create(out, { seed, data: 'faces', clip: SHIPPED, recipe: demoRecipe(minutes, speed) });
 
-/** The same recipe with more or fewer steps, and pictures in proportion where there are fewer. */
-function scaledRecipe(recipe: Recipe, scale: number): Recipe {
-  const steps = (n: number) => Math.max(4, Math.round(n * scale));
-  const { tokenizer, diffusion } = recipe;
-  const fewer = Math.min(1, Math.max(0.05, scale));
-  return {
-    ...recipe,
-    images: Math.max(256, Math.round(recipe.images * fewer)),
-    tokenizer: { ...tokenizer, steps: steps(tokenizer.steps) },
-    diffusion: { ...diffusion, steps: steps(diffusion.steps) },
-  };
+/** The run, with as many steps of a diffusion model that has not begun as there is time for. */
+async function fitDiffusion(
+  run: RunDirectory,
+  { minutes, resume, speed, ...options }: DemoOptions & { readonly resume: boolean; readonly speed: number },
+): Promise<RunDirectory> {
+  const { recipe } = run.settings;
+  const begun = run.hasModel('diffusion') || checkpointFiles(run, { name: 'diffusion' }).some((f) => fs.existsSync(f));
+  if (begun) return run;
+  const { batch, layers, dim, heads, mlp, fold } = recipe.diffusion;
+  const sizes = { layers, dim, heads, mlp, fold, batch, grid: gridSize(recipe), codes: recipe.tokenizer.codes };
+  const { medianMs } = await benchTrainStep({ ...sizes, inPlace: false, rounds: 8 }, engineOptions(options));
+  const spent = resume ? plannedSeconds(recipe, speed) : performance.now() / 1000;
+  const fitted = fittedDiffusion(recipe, { minutes, spent, speed, perStep: medianMs / 1000 });
+  note(
+    `A step of the diffusion model takes ${medianMs.toFixed(0)} ms here, and there is time for ${fitted.diffusion.steps} of ${recipe.diffusion.steps}${fitted.diffusion.steps < recipe.diffusion.steps / 3 ? ': pictures will be rough (--minutes gives it more)' : ''}`,
+  );
+  return run.changed({ ...run.settings, recipe: fitted });
 }
 
 async function answerPrompts(run: RunDirectory, options: DemoOptions, signal: AbortSignal, display: ProgressDisplay) {
@@ -136,6 +138,7 @@ async function answerPrompts(run: RunDirectory, options: DemoOptions, signal: Ab
     });
     display.end();
     const clipScore = await scorePictures(generator, facePrompts, pictures);
+    const shipped = await shippedAnswers(options, seed, signal, display);
     const source = facesSource({ seed, count: HELD_OUT, offset: HELD_OUT_FACES_OFFSET });
     const real = await Promise.all(Array.from({ length: HELD_OUT }, (_, i) => source.read(i, recipe.imageSize)));
     const { psnr } = await reconstructionQuality(generator, real, recipe.tokenizer.codes);
@@ -150,22 +153,46 @@ async function answerPrompts(run: RunDirectory, options: DemoOptions, signal: Ab
       writeFileAtomic(images[i]!, await generator.toPng(picture));
     }
     const sheet = path.join(run.path, 'sheet.png');
+    const of = <T>(all: readonly T[], i: number) => all.slice(i * PICTURES_A_PROMPT, (i + 1) * PICTURES_A_PROMPT);
+    const mean = (some: readonly { clipScore: number }[]) =>
+      some.reduce((sum, x) => sum + x.clipScore, 0) / some.length;
     const rows = facePrompts.map((prompt, i) => {
-      const own = pictures.slice(i * PICTURES_A_PROMPT, (i + 1) * PICTURES_A_PROMPT);
-      const mean = own.reduce((sum, { clipScore }) => sum + clipScore, 0) / own.length;
-      return { label: prompt, note: `CLIP score ${mean.toFixed(2)}`, images: own.map(({ image }) => image) };
+      const [own, other] = [of(pictures, i), of(shipped.pictures, i)];
+      return {
+        label: prompt,
+        note: `CLIP score ${mean(own).toFixed(2)}, shipped ${mean(other).toFixed(2)}`,
+        images: [...own, ...other].map(({ image }) => image),
+      };
     });
     const page = await contactSheet({
       title: 'Pictures for prompts, learned from pictures alone',
-      subtitle: `${recipe.images} faces without captions; ${recipe.tokenizer.steps} tokenizer steps, ${recipe.diffusion.steps} diffusion steps`,
+      subtitle: `${recipe.images} faces without captions; ${recipe.tokenizer.steps} tokenizer steps, ${recipe.diffusion.steps} diffusion steps of ${recipe.diffusion.batch}`,
       rows: [
         { label: 'real faces the model has not seen', images: shown },
         { label: 'the same through the tokenizer', note: `${psnr.toFixed(1)} dB`, images: back },
         ...rows,
       ],
+      comparison: {
+        row: 2,
+        column: PICTURES_A_PROMPT,
+        names: ['This demo, trained just now', 'The model that is shipped, trained for longer'],
+      },
     });
     writeFileAtomic(sheet, page);
-    return { sheet, images, clipScore, psnr, seconds: (performance.now() - start) / 1000 };
+    return { sheet, images, clipScore, shippedScore: shipped.score, psnr, seconds: (performance.now() - start) / 1000 };
+  } finally {
+    await generator.close();
+  }
+}
+
+/** What the model of drawn faces that is shipped answers to the same prompts. */
+async function shippedAnswers(options: DemoOptions, seed: number, signal: AbortSignal, display: ProgressDisplay) {
+  const generator = await Generator.load(shippedModel(), engineOptions(options));
+  try {
+    const onProgress = display.count('shipped');
+    const pictures = await generator.generate(facePrompts, { count: PICTURES_A_PROMPT, seed, signal, onProgress });
+    display.end();
+    return { pictures, score: (await scorePictures(generator, facePrompts, pictures)).matched };
   } finally {
     await generator.close();
   }

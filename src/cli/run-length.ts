@@ -3,9 +3,12 @@
 import { UserError } from '../base/errors.ts';
 import { estimateTraining } from '../bench/estimate.ts';
 import { machineSpeed } from '../bench/speed.ts';
+import type { Changes } from '../recipe/recipe.ts';
 import type { RunSettings } from '../run/directory.ts';
 import { cappedSettings, scaledSteps } from '../training/lengths.ts';
+import { suitedPreset } from '../training/lengths-for-pictures.ts';
 import { type StageName, stages } from '../training/stages.ts';
+import { type Suited, suitedToPictures } from '../training/suited.ts';
 import type { MemoryOptions } from './memory.ts';
 import { type CommonOptions, engineOptions } from './options.ts';
 import { note } from './output.ts';
@@ -43,6 +46,10 @@ export function checkLengths({ resume, maxSteps, minutes, stepsScale, longer, ch
   if (!resume && changed !== undefined) throw new UserError('--changed is for runs that are there: add --resume');
 }
 
+/** Whether no option makes a new run shorter or longer than its recipe. */
+export const isWholeLength = ({ maxSteps, minutes, stepsScale }: LengthOptions): boolean =>
+  maxSteps === undefined && minutes === undefined && stepsScale === undefined;
+
 /** The settings of a new run with as many steps as the options allow. */
 export async function fitted(
   settings: RunSettings,
@@ -73,4 +80,21 @@ export async function fitted(
     `This machine computes at ${speed.toFixed(2)} of the reference speed: the recipe would take about ${duration(seconds)}; its stages are made ${scale.toPrecision(2)} times as long, schedules included`,
   );
   return { ...settings, recipe: scaledSteps(recipe, scale) };
+}
+
+/** Lengths for the pictures of a preset's run; a recipe of one's own is taken as it is. */
+export const suitedLengths = async (
+  settings: RunSettings,
+  { recipe, set = {} }: { readonly recipe?: string; readonly set?: Changes },
+) => (recipe === undefined ? suitedToPictures(settings, Object.keys(set)) : undefined);
+
+/** What an estimate says of the pictures beside the costs. */
+export function suitedLines({ pictures, note: changed }: Suited, preset: string): string[] {
+  const suited = suitedPreset(pictures ?? 0);
+  return [
+    ...(changed === undefined ? [] : [`${changed}; --set diffusion.steps=… and tokenizer.steps=… choose others`]),
+    ...(suited === preset
+      ? []
+      : [`For so many pictures preset ${suited} is suited: --preset ${suited} --estimate says what it costs`]),
+  ];
 }

@@ -9,6 +9,7 @@ import { openEmbedder } from '../clip/embedder.ts';
 import { type ClipReport, clipFault } from '../clip/report.ts';
 import type { Recall } from '../clip/retrieval.ts';
 
+import { SHIPPED } from '../clip/shipped.ts';
 import { hasPairs, isPairsFile, readPairs } from '../data/sources/pairs.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
 import { lead } from '../mpi/ranks.ts';
@@ -43,7 +44,7 @@ import { type ProfileOptions, profiled, withProfile } from './profile.ts';
 import { duration, ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
 import { currentRanks } from './rank.ts';
-import { checkLengths, fitted, type LengthOptions } from './run-length.ts';
+import { checkLengths, fitted, isWholeLength, type LengthOptions, suitedLengths, suitedLines } from './run-length.ts';
 import { checkClipStage, fewPictures } from './sense.ts';
 import { settingsHelp } from './settings-help.ts';
 
@@ -162,7 +163,9 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   const isLater = await lead(ranks, () => isToBeFetched(wanted.clip, options));
   const width = () => lead(ranks, () => widthOf(wanted, options, signal, display));
   const dim = isLater ? DEFAULT_CLIP_DIM : await width();
-  const settings = again ? wanted : await lead(ranks, () => fitted(wanted, names, dim, options));
+  const suited = again || source ? undefined : await lead(ranks, () => suitedLengths(wanted, options));
+  if (suited?.note !== undefined && isWholeLength(options)) note(suited.note);
+  const settings = again ? wanted : await lead(ranks, () => fitted(suited?.settings ?? wanted, names, dim, options));
   for (const sentence of again?.notes ?? []) note(sentence);
   checkMemory(options, settings, names, dim, resumed);
   if (isPairsFile(settings.data)) readPairs(settings.data);
@@ -270,12 +273,16 @@ const chosenStages = ({ stage }: Pick<TrainCommandOptions, 'stage'>, settings: R
 
 /** `--estimate`: opens no picture and writes nothing. */
 async function estimate(options: TrainCommandOptions): Promise<void> {
-  const settings =
-    options.resume && options.run !== undefined
-      ? openResumed(options.run, placed(options)).settings
-      : newSettings({ data: NO_DATA, ...options }, options.from ? openSource(options.from, options) : undefined);
+  const isResumed = options.resume && options.run !== undefined;
+  const given = isResumed
+    ? openResumed(options.run!, placed(options)).settings
+    : newSettings({ data: NO_DATA, ...options }, options.from ? openSource(options.from, options) : undefined);
+  const isNew = !isResumed && options.from === undefined && options.data !== undefined;
+  const suited = isNew ? await suitedLengths(given, options) : undefined;
+  const settings = suited?.settings ?? given;
   const names = chosenStages(options, settings).filter((name) => stages[name].isPartOf(settings));
-  const conditionDim = settings.clip === 'compact' ? settings.recipe.clip.dim : DEFAULT_CLIP_DIM;
+  const isSmall = settings.clip === 'compact' || settings.clip === SHIPPED;
+  const conditionDim = isSmall ? settings.recipe.clip.dim : DEFAULT_CLIP_DIM;
   const speed = await machineSpeed(engineOptions(options));
   const { accumulate, memory } = options;
   for (const name of names) checkAccumulate(accumulate, stages[name].plan(settings.recipe, conditionDim).batch);
@@ -284,10 +291,12 @@ async function estimate(options: TrainCommandOptions): Promise<void> {
     speed,
     pictures: await picturesToRead(options.data, settings),
     conditionDim,
+    isPretrained: !isSmall,
     microBatches: accumulate,
     memory,
   });
-  printResult(options.json ?? false, result, () => estimateLines(result));
+  const advice = suited?.pictures === undefined ? [] : suitedLines(suited, settings.recipe.preset);
+  printResult(options.json ?? false, result, () => [...estimateLines(result), ...advice]);
 }
 
 /** A folder that is named for its weights must hold them, and the recipe must want them. */

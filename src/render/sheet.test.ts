@@ -46,6 +46,25 @@ describe('contactSheet', () => {
     expect(blue - red).toBeGreaterThan(100);
   });
 
+  it('moves the second of two groups aside, behind a line, from its row on', async () => {
+    const rows = ['alone', 'both'].map((label) => ({ label, images: [checkers, checkers] }));
+    const comparison = { row: 1, column: 1, names: ['one', 'the other'] } as const;
+    const { data, width } = await decode(await contactSheet({ rows, comparison, tileSize: 64 }));
+    const at = (x: number, y: number): number[] => [...data.subarray(3 * (y * width + x)).subarray(0, 3)];
+    const [left, second] = [width - 40 - 64 - 24 - 8 - 64, width - 40 - 64];
+    const below = 40 + 64 + 8 + 54;
+    for (const [x, y] of [
+      [left, 40],
+      [left + 72, 40],
+      [left, below],
+      [second, below],
+    ] as const)
+      expect(at(x + 8 + 16, y + 8 + 16)).toEqual([250, 250, 250]);
+    expect(at(left + 64 + 4, below + 32)).toEqual([255, 255, 255]);
+    const [red = 0, , blue = 0] = at(second - 17, below + 32);
+    expect(blue - red).toBeGreaterThan(60);
+  });
+
   it('sets labels, notes and title in ink, left of the pictures', async () => {
     const inkOf = async (label: string, note?: string): Promise<number> => {
       const row = { label, images: [checkers], ...(note !== undefined && { note }) };

@@ -15,12 +15,21 @@ export interface SheetRow {
   readonly highlight?: readonly number[];
 }
 
+/** What stands left and right of a line, from row `row` on: the columns before `column`, and those from it on. */
+export interface SheetComparison {
+  readonly row: number;
+  readonly column: number;
+  readonly names: readonly [string, string];
+}
+
 export interface Sheet {
   readonly title?: string;
   readonly subtitle?: string;
   /** What stands above each column of pictures. */
   readonly columns?: readonly string[];
   readonly rows: readonly SheetRow[];
+  /** Two groups of columns that are told apart, from a row on. */
+  readonly comparison?: SheetComparison;
   /**
    * Side of a picture on the sheet in pixels; 128 by default. Whole multiples keep every source pixel a clean square.
    */
@@ -36,6 +45,8 @@ const styles = {
   subtitle: { weight: 400, size: 14, color: quiet },
   label: { weight: 500, size: 15, color: ink },
   note: { weight: 400, size: 13, color: quiet },
+  group: { weight: 600, size: 15, color: ink },
+  otherGroup: { weight: 600, size: 15, color: accent },
 } as const satisfies Record<string, TextStyle>;
 const margin = 40;
 const gutter = 28;
@@ -43,6 +54,9 @@ const gap = 8;
 const labelWidth = 220;
 const radius = 6;
 const columnHeight = 24;
+/** Of the names of two groups, and what parts the groups. */
+const groupHeight = 54;
+const groupGap = 24;
 const PROGRAM = 'clip-vqdiffusion';
 
 /**
@@ -52,9 +66,12 @@ const PROGRAM = 'clip-vqdiffusion';
 export async function contactSheet(sheet: Sheet): Promise<Buffer> {
   if (sheet.rows.length === 0) throw new RangeError('contactSheet: no rows');
   const tile = sheet.tileSize ?? 128;
-  const columns = Math.max(1, ...sheet.rows.map((row) => row.images.length));
   const left = margin + labelWidth + gutter;
-  const width = Math.ceil(Math.max(left + columns * (tile + gap) - gap, headingWidth(sheet)) + margin);
+  const { comparison } = sheet;
+  const xOf = (column: number, row: number): number =>
+    left + column * (tile + gap) + (comparison && row >= comparison.row && column >= comparison.column ? groupGap : 0);
+  const right = Math.max(...sheet.rows.map(({ images }, row) => xOf(images.length, row) - gap));
+  const width = Math.ceil(Math.max(right, headingWidth(sheet)) + margin);
   const heading = drawHeading(sheet);
   const vectors = [heading.svg];
   const tiles: { input: Buffer; left: number; top: number }[] = [];
@@ -63,16 +80,23 @@ export async function contactSheet(sheet: Sheet): Promise<Buffer> {
     vectors.push(drawColumns(sheet.columns, left, top, tile));
     top += columnHeight;
   }
-  for (const row of sheet.rows) {
+  let parting = top;
+  for (const [r, row] of sheet.rows.entries()) {
+    if (comparison?.row === r) {
+      parting = top + groupGap;
+      vectors.push(drawGroups(comparison, left, xOf(comparison.column, r), parting));
+      top += groupHeight;
+    }
     const label = drawLabel(row, top, tile);
     vectors.push(label.svg);
     for (const [i, image] of row.images.entries()) {
-      const x = left + i * (tile + gap);
+      const x = xOf(i, r);
       tiles.push({ input: await scaled(image, tile), left: x, top });
       vectors.push(drawFrame(x, top, tile, row.highlight?.includes(i) ?? false));
     }
     top += Math.max(tile, label.height + gap) + gap;
   }
+  if (comparison) vectors.push(drawParting(xOf(comparison.column, comparison.row), parting, top - gap));
   const height = Math.ceil(top - gap + margin);
   const overlay = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${vectors.join('')}</svg>`;
   const png = await sharp({ create: { width, height, channels: 3, background: paper } })
@@ -110,6 +134,14 @@ const drawColumns = (columns: readonly string[], left: number, top: number, tile
       textPath(wrapText(name, tile, styles.note, 1)[0] ?? '', left + i * (tile + gap), top + 13, styles.note),
     )
     .join('');
+
+/** The names of two groups of columns, the second in the accent's colour. */
+const drawGroups = ({ names }: SheetComparison, left: number, other: number, top: number): string =>
+  textPath(names[0], left, top + 14, styles.group) + textPath(names[1], other, top + 14, styles.otherGroup);
+
+/** The line between two groups. */
+const drawParting = (other: number, top: number, bottom: number): string =>
+  `<rect x="${other - (gap + groupGap) / 2 - 1}" y="${top}" width="2" height="${bottom - top}" fill="${accent}" fill-opacity="0.5"/>`;
 
 /** The label and its note, centred on the height of the pictures beside them. */
 function drawLabel({ label, note }: SheetRow, top: number, tile: number): { svg: string; height: number } {

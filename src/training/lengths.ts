@@ -13,7 +13,7 @@ const FEWEST = 4;
 const STAGES = ['clip', 'tokenizer', 'diffusion', 'finetune'] as const;
 
 /** A recipe whose stage has another number of steps; a run that becomes shorter warms up for the same share of it. */
-function withSteps(recipe: Recipe, stage: StageName, steps: number): Recipe {
+export function withSteps(recipe: Recipe, stage: StageName, steps: number): Recipe {
   const settings = recipe[stage];
   const share = Math.min(1, steps / Math.max(1, settings.steps));
   const warmupSteps = Math.ceil(settings.warmupSteps * share);

@@ -82,11 +82,11 @@ const FINGERPRINTS: readonly (readonly [preset: string, fingerprints: readonly s
     [
       '8a6b91745342ace1',
       '8b5f65f8cb84d65d',
-      'b00018558fd7d804',
-      '34c56b7653f0a1ef',
-      'c9ece24ba1580344',
-      'e3f1fef4bd74c69a',
-      '5c769ff3bd6d635f',
+      '63235047bd8b896c',
+      '0e7d6f52d7e95334',
+      '9c347cabcf45e851',
+      '93ceaf7d85dde041',
+      '9761d691572b656f',
     ],
   ],
   [

@@ -20,6 +20,7 @@ import { openPictures } from './pictures.ts';
 import { trainPipeline } from './pipeline.ts';
 import { openResumed, type Resumed } from './resumed.ts';
 import { type StageName, stagesOf } from './stages.ts';
+import { suitedToPictures } from './suited.ts';
 
 /** The CLIP that pictures without captions are learned with by default. */
 export const DEFAULT_CLIP = 'Xenova/clip-vit-base-patch32';
@@ -96,14 +97,12 @@ export interface TrainingResult {
  * @throws Interrupted when the signal fires: `resume: true` goes on where it has stopped.
  */
 export async function train(options: TrainingOptions): Promise<TrainingResult> {
-  const { signal = new AbortController().signal, stages, memory, maxSteps, offline } = options;
+  const { signal = new AbortController().signal, stages, memory, offline } = options;
   const display = displayOf(options);
   try {
     const again = options.resume ? resumedRun(options) : undefined;
     const resumed = again?.run;
-    const wanted = () =>
-      maxSteps === undefined ? newSettings(options) : cappedSettings(newSettings(options), maxSteps);
-    const settings = again?.settings ?? wanted();
+    const settings = again?.settings ?? (await wantedSettings(options, display));
     for (const sentence of again?.notes ?? []) display.note(sentence);
     if (!resumed) RunDirectory.assertFree(options.run);
     signal.throwIfAborted();
@@ -173,6 +172,16 @@ const asText = (set: TrainingOptions['set'] = {}): Record<string, string> =>
 export function recipeOf({ preset, recipe, set }: Pick<TrainingOptions, 'preset' | 'recipe' | 'set'>): Recipe {
   if (recipe && preset !== undefined) throw new UserError('Give a preset or a recipe, not both');
   return recipe ? changedRecipe(recipe, asText(set)) : makeRecipe(preset ?? 'nano', asText(set));
+}
+
+/** A whole recipe is taken as it is; a preset has lengths for the pictures. */
+async function wantedSettings(options: TrainingOptions, display: TrainingDisplay): Promise<RunSettings> {
+  const { maxSteps, recipe, set = {} } = options;
+  const given = newSettings(options);
+  const suited = recipe ? undefined : await suitedToPictures(given, Object.keys(set));
+  if (suited?.note !== undefined && maxSteps === undefined) display.note(suited.note);
+  const settings = suited?.settings ?? given;
+  return maxSteps === undefined ? settings : cappedSettings(settings, maxSteps);
 }
 
 function newSettings(options: TrainingOptions): RunSettings {

@@ -39,14 +39,22 @@ export const nano = {
 } satisfies RecipeInput;
 
 /**
- * What `clipvq demo` trains, with the CLIP that is shipped: 64x64 pixels in 16x16 codes of 256, folded 2x2, seven
- * minutes on two cores.
+ * What `clipvq demo` trains, with the CLIP that is shipped: 64x64 pixels in 16x16 codes of 128, folded 2x2, seven
+ * minutes on two cores (docs/log.md has what was tried). The diffusion model's steps are the most that it is given:
+ * `cli/demo-plan.ts` fits them to the machine.
  */
 export const demo = {
   ...nano,
   preset: 'demo',
-  tokenizer: { ...nano.tokenizer, channelMultipliers: [1], steps: 3000 },
-  diffusion: { ...nano.diffusion, fold: 2, layers: 6, dim: 192, heads: 6, steps: 1100, learningRate: 1.5e-3 },
+  tokenizer: { ...nano.tokenizer, channelMultipliers: [1], codes: 128, steps: 2250 },
+  diffusion: {
+    ...nano.diffusion,
+    fold: 2,
+    batch: 16,
+    steps: 3600,
+    learningRate: 1.5e-3,
+    auxiliaryWeight: 0.03,
+  },
   // 95 against 93 % of attributes (models/faces/TRAIN.md).
   sampling: { ...nano.sampling, correction: 'mean-shift' },
 } satisfies RecipeInput;
