@@ -30,6 +30,7 @@ const ROOMS = [
   'convert',
   'evaluation',
   'bench',
+  'studio',
   'index.ts',
   'cli',
 ];
