@@ -1,0 +1,26 @@
+/** How large the tiles of pictures are: by choice, and by the room there is. */
+
+import { computed, signal } from '@preact/signals';
+import { tileIn } from '../../shared/scale.ts';
+import { tileSize } from '../gallery.ts';
+
+export const GAP = 8;
+const WANTED = { small: 96, middle: 160, large: 256 };
+
+/** Width of the gallery in CSS pixels. */
+export const stageWidth = signal(800);
+
+export const tileRoom = computed(() => {
+  const wanted = WANTED[tileSize.value];
+  return Math.floor(tileIn(stageWidth.value, Math.min(wanted, stageWidth.value), GAP));
+});
+
+/** Keeps `stageWidth` up to date with an element. */
+export function measure(element: HTMLElement | null): (() => void) | undefined {
+  if (!element) return undefined;
+  const observer = new ResizeObserver(([entry]) => {
+    if (entry) stageWidth.value = Math.floor(entry.contentRect.width);
+  });
+  observer.observe(element);
+  return () => observer.disconnect();
+}

@@ -1,0 +1,3 @@
+export function EvaluateView() {
+  return <main id="main" tabIndex={-1} />;
+}
