@@ -16,7 +16,7 @@ const VIEWS = [
   ['evaluate', 'Evaluate'],
 ] as const;
 
-const THEME_NAMES = { system: 'Theme of the system', light: 'Light', dark: 'Dark' };
+const THEME_NAMES = { system: '◐ System', light: '○ Light', dark: '● Dark' };
 
 function ThemeChoice() {
   return (

@@ -65,7 +65,8 @@ export const PICTURE_KINDS: Readonly<Record<PictureKind, string>> = {
 /** "sampling, 3 of 12, 4 s left". */
 export function progressText({ done, total, what, left }: Progress): string {
   const of = total > 0 ? `${whole(done)} of ${whole(total)}` : whole(done);
-  return [what, of, ...(left === undefined ? [] : [`${duration(left)} left`])].join(', ');
+  const doing = `${what.charAt(0).toUpperCase()}${what.slice(1)}`;
+  return [doing, of, ...(left === undefined ? [] : [`${duration(left)} left`])].join(', ');
 }
 
 export const standing = ({ state, progress }: Job): string =>

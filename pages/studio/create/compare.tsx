@@ -11,11 +11,11 @@ import { counted } from '../words.ts';
 function valuesOf(picture: Picture): ReadonlyMap<string, string> {
   const { prompt, negative, seed, bestOf, clipScore, strength, settings = {} } = picture;
   const plain = {
-    prompt,
-    avoid: negative,
-    seed,
-    'best of': bestOf,
-    strength,
+    Prompt: prompt,
+    Avoid: negative,
+    Seed: seed,
+    'Best of': bestOf,
+    Strength: strength,
     'CLIP score': clipScore?.toFixed(3),
     ...settings,
   };
