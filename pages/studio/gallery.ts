@@ -1,6 +1,6 @@
 /** The history of pictures, as far as it is loaded: searched, filtered, and kept up to date by events. */
 
-import { effect, signal } from '@preact/signals';
+import { computed, effect, signal } from '@preact/signals';
 import type { Picture, PictureChange, PictureKind, PictureList } from '../../src/studio/protocol.ts';
 import { get, post, remove } from './api.ts';
 import { oneOf, saved } from './saved.ts';
@@ -22,6 +22,8 @@ export const filter = signal<Filter>(NO_FILTER);
 export const tileSize = saved('tiles', oneOf<TileSize>(['small', 'middle', 'large'], 'middle'));
 
 export const pictures = signal<readonly Picture[]>([]);
+/** As they are shown: the newest job first, and the pictures of each in the order in which they were drawn. */
+export const shownPictures = computed(() => byJob(pictures.value));
 export const total = signal(0);
 export const next = signal<string | undefined>();
 /** Undefined until the first list is there. */
@@ -32,8 +34,18 @@ export const selected = signal<Picture | undefined>();
 /** Pictures put beside each other. */
 export const compared = signal<readonly Picture[]>([]);
 
+function byJob(list: readonly Picture[]): readonly Picture[] {
+  const groups: Picture[][] = [];
+  for (const picture of list) {
+    const last = groups.at(-1);
+    if (last && picture.job !== undefined && last[0]!.job === picture.job) last.unshift(picture);
+    else groups.push([picture]);
+  }
+  return groups.flat();
+}
+
 const PAGE = 60;
-const isFiltered = (): boolean => JSON.stringify(filter.value) !== JSON.stringify(NO_FILTER);
+const isFiltered = (): boolean => filter.value !== NO_FILTER;
 
 function query(before?: string): string {
   const { search, rating, isKept, kind } = filter.value;

@@ -13,7 +13,8 @@ export type Loaded<T> =
 
 /**
  * The answer to a path, fetched again when the path changes, when the server comes back, and soon after an event for
- * which `isStale` holds. What is there stays until the new answer is.
+ * which `isStale` holds. What is there stays until the new answer is:
+ * a view of something else wants a key.
  */
 export function useLoaded<T>(
   path: string | undefined,
@@ -47,8 +48,5 @@ export function useLoaded<T>(
       stop();
     };
   }, [path, isOnline]);
-  useEffect(() => {
-    loaded.value = { state: 'waiting' };
-  }, [path]);
   return loaded;
 }

@@ -15,6 +15,9 @@ const FIRST = ['steps', 'sampler', 'guidanceScale', 'truncation'];
 
 const isSending = signal(false);
 
+/** On a telephone the pictures come first. */
+const isWide = matchMedia('(min-width: 52.01rem)').matches;
+
 async function create(state: StudioState): Promise<void> {
   if (form.value.prompt.trim() === '' && !form.value.start) {
     document.querySelector<HTMLElement>('#prompt')?.focus();
@@ -196,7 +199,7 @@ export function FormPanel({ state }: { readonly state: StudioState }) {
     <section class="panel" aria-label="What to draw">
       <Prompt state={state} />
       <Start />
-      <details class="settings" open>
+      <details class="settings" open={isWide}>
         <summary>Settings</summary>
         <NumberField
           id="count"

@@ -2,7 +2,7 @@
 
 import { useEffect, useRef } from 'preact/hooks';
 import type { Picture, PictureKind, StudioState } from '../../../src/studio/protocol.ts';
-import { PixelPicture } from '../../shared/pixel-picture.tsx';
+import { MaskedPlaces, PixelPicture } from '../../shared/pixel-picture.tsx';
 import { pictureUrl } from '../api.ts';
 import { change } from '../form.ts';
 import {
@@ -17,6 +17,7 @@ import {
   next,
   pictures,
   selected,
+  shownPictures,
   type TileSize,
   tileSize,
   total,
@@ -26,7 +27,8 @@ import { counted, PICTURE_KINDS } from '../words.ts';
 import { measure, tileRoom } from './tiles.ts';
 
 const set = (part: Partial<Filter>): void => {
-  filter.value = { ...filter.value, ...part };
+  const next = { ...filter.value, ...part };
+  filter.value = JSON.stringify(next) === JSON.stringify(NO_FILTER) ? NO_FILTER : next;
 };
 
 function Filters() {
@@ -125,8 +127,13 @@ function onKeyDown(event: KeyboardEvent & { readonly currentTarget: HTMLElement 
   other.focus();
 }
 
+/** Pictures of which no place is known yet, with a few holes: what drawing begins with. */
+const NOTHING_YET = [5, 11, 23].map((seed) =>
+  Array.from({ length: 64 }, (_, place) => ((place * 37 + seed * 13) % 17 === 0 ? '0' : '1')).join(''),
+);
+
 function Empty({ state }: { readonly state: StudioState }) {
-  if (filter.value !== NO_FILTER && JSON.stringify(filter.value) !== JSON.stringify(NO_FILTER))
+  if (filter.value !== NO_FILTER)
     return (
       <div class="empty">
         <p>No picture fits this search.</p>
@@ -144,6 +151,13 @@ function Empty({ state }: { readonly state: StudioState }) {
   if (openJobs.value.length > 0) return null;
   return (
     <div class="empty">
+      <div class="tiles nothing" aria-hidden="true">
+        {NOTHING_YET.map((masked) => (
+          <span key={masked} class="tile live" style={{ width: `${tileRoom.value}px`, height: `${tileRoom.value}px` }}>
+            <MaskedPlaces masked={masked} grid={8} />
+          </span>
+        ))}
+      </div>
       <h2>Nothing drawn yet</h2>
       <p class="hint">Write what you would like to see, or begin with one of these:</p>
       <ul class="examples">
@@ -169,20 +183,21 @@ function Empty({ state }: { readonly state: StudioState }) {
 export function Gallery({ state }: { readonly state: StudioState }) {
   const element = useRef<HTMLDivElement>(null);
   useEffect(() => measure(element.current), []);
-  const isBare = isLoaded.value && pictures.value.length === 0;
+  const isEmpty = isLoaded.value && pictures.value.length === 0;
+  const isBare = isEmpty && filter.value === NO_FILTER;
   return (
     <section class="gallery" aria-label="Pictures" aria-busy={isLoading.value}>
       <div class="gallery-head">
         <h2>
           Pictures <span class="hint numbers">{isLoaded.value ? total.value : ''}</span>
         </h2>
-        <Filters />
+        {!isBare && <Filters />}
       </div>
       <div ref={element}>
         {!isLoaded.value && <p class="hint">{link.value === 'offline' ? 'Not loaded' : 'Loading the pictures …'}</p>}
-        {isBare && <Empty state={state} />}
+        {isEmpty && <Empty state={state} />}
         <ul class="tiles" onKeyDown={onKeyDown} style={{ '--tile': `${tileRoom.value}px` }}>
-          {pictures.value.map((picture) => (
+          {shownPictures.value.map((picture) => (
             <Tile key={picture.id} picture={picture} />
           ))}
         </ul>

@@ -6,7 +6,7 @@ import type { Picture, StudioState } from '../../../src/studio/protocol.ts';
 import { PixelPicture } from '../../shared/pixel-picture.tsx';
 import { pictureUrl } from '../api.ts';
 import { change } from '../form.ts';
-import { changePicture, deletePicture, isCompared, pictures, selected, toggleCompared } from '../gallery.ts';
+import { changePicture, deletePicture, isCompared, selected, shownPictures, toggleCompared } from '../gallery.ts';
 import { say } from '../toasts.tsx';
 import { PICTURE_KINDS, when } from '../words.ts';
 import { BesideNow } from './beside-now.tsx';
@@ -92,8 +92,8 @@ function Content({
       <div class="row spread">
         <h2>Picture</h2>
         <span class="row tight">
-          <Step by={-1} name="Newer picture" sign="←" />
-          <Step by={1} name="Older picture" sign="→" />
+          <Step by={-1} name="Previous picture" sign="←" />
+          <Step by={1} name="Next picture" sign="→" />
           <button type="button" class="button quiet" onClick={close}>
             Close
           </button>
@@ -140,8 +140,8 @@ function confirmDelete({ id, isKept }: Picture): void {
 }
 
 function Step({ by, name, sign }: { readonly by: number; readonly name: string; readonly sign: string }) {
-  const at = pictures.value.findIndex(({ id }) => id === selected.value?.id);
-  const other = at < 0 ? undefined : pictures.value[at + by];
+  const at = shownPictures.value.findIndex(({ id }) => id === selected.value?.id);
+  const other = at < 0 ? undefined : shownPictures.value[at + by];
   return (
     <button
       type="button"

@@ -4,7 +4,7 @@ import type { Job, Preview } from '../../../src/studio/protocol.ts';
 import { MaskedPlaces, PixelPicture } from '../../shared/pixel-picture.tsx';
 import { JobButtons, JobProgress } from '../queue.tsx';
 import { isDrawing, model, openJobs, previews } from '../store.ts';
-import { standing } from '../words.ts';
+import { counted, standing } from '../words.ts';
 import { tileRoom } from './tiles.ts';
 
 /** Candidates beyond these are drawn unseen: a wall of them shows less than a row. */
@@ -55,14 +55,25 @@ function LiveJob({ job }: { readonly job: Job }) {
 export function Live() {
   const drawn = openJobs.value.filter(isDrawing);
   if (drawn.length === 0) return null;
+  const begun = drawn.filter(({ state }) => state !== 'waiting');
+  const waiting = drawn.filter(({ state }) => state === 'waiting');
   return (
     <section aria-label="Being drawn">
       <ol class="live-jobs">
-        {drawn.slice(0, 5).map((job) => (
+        {begun.map((job) => (
           <LiveJob key={job.id} job={job} />
         ))}
       </ol>
-      {drawn.length > 5 && <p class="hint">and {drawn.length - 5} more in the queue</p>}
+      {waiting.length > 0 && (
+        <p class="hint waiting">
+          {counted(waiting.length, 'job waits', 'jobs wait')} in the queue:{' '}
+          {waiting
+            .slice(0, 3)
+            .map(({ title }) => title)
+            .join(', ')}
+          {waiting.length > 3 ? ', …' : ''}
+        </p>
+      )}
     </section>
   );
 }

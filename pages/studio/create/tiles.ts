@@ -5,13 +5,16 @@ import { tileIn } from '../../shared/scale.ts';
 import { tileSize } from '../gallery.ts';
 
 export const GAP = 8;
-const WANTED = { small: 96, middle: 160, large: 256 };
+const WANTED = { small: 96, middle: 192, large: 320 };
+/** Two in a row on a telephone. */
+const NARROW = 150;
 
 /** Width of the gallery in CSS pixels. */
 export const stageWidth = signal(800);
 
 export const tileRoom = computed(() => {
-  const wanted = WANTED[tileSize.value];
+  const chosen = WANTED[tileSize.value];
+  const wanted = stageWidth.value < 480 && tileSize.value === 'middle' ? NARROW : chosen;
   return Math.floor(tileIn(stageWidth.value, Math.min(wanted, stageWidth.value), GAP));
 });
 
