@@ -67,13 +67,16 @@ export interface DrawnStep {
   readonly finished: readonly FinishedPicture[];
 }
 
+/** What training a preset costs on the reference machine. */
 export interface PresetCost {
-  readonly name: string;
+  /** Millions. */
   readonly parameters: number;
-  readonly seconds: number;
-  readonly range: readonly [number, number];
   readonly memoryGB: number;
   readonly stages: readonly { readonly stage: string; readonly steps: number; readonly seconds: number }[];
+  /** To read, encode and embed a picture. */
+  readonly secondsPerPicture: number;
+  /** What all of that may become, as multiples. */
+  readonly range: readonly [number, number];
 }
 
 export interface DrawingCalls {
@@ -85,11 +88,10 @@ export interface DrawingCalls {
   next(request: { readonly job: string }): DrawnStep | undefined;
   /** Leave a drawing. */
   leave(request: { readonly job: string }): undefined;
-  /** What training the presets costs on this machine, and its speed. */
-  costs(request: { readonly pictures: number | undefined }): {
-    readonly presets: readonly PresetCost[];
-    readonly speed: number;
-  };
+  /** What training these presets costs. */
+  costs(request: { readonly presets: readonly string[] }): Readonly<Record<string, PresetCost>>;
+  /** Of this machine, relative to the reference machine. */
+  speed(request: Record<string, never>): number;
   /** Close the model. */
   end(request: Record<string, never>): undefined;
 }

@@ -62,14 +62,16 @@ export class Painter {
   }
 }
 
-/** What training the presets costs on this machine, in a thread of its own: drawing goes on meanwhile. */
-export async function presetCosts(
+/**
+ * What training these presets costs, and the speed of this machine, in a thread of its own: drawing goes on meanwhile.
+ */
+export async function measureCosts(
   options: EngineOptions,
-  pictures: number | undefined,
-): Promise<{ readonly presets: readonly PresetCost[]; readonly speed: number }> {
+  presets: readonly string[],
+): Promise<{ readonly costs: Readonly<Record<string, PresetCost>>; readonly speed: number }> {
   const thread = start(options);
   try {
-    return await thread.call('costs', { pictures });
+    return { speed: await thread.call('speed', {}), costs: await thread.call('costs', { presets }) };
   } finally {
     await thread.close('answer');
   }

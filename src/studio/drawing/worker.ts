@@ -7,7 +7,7 @@ import { serveThread, threadOptions } from '../../base/worker-calls.ts';
 import { estimateTraining } from '../../bench/estimate.ts';
 import { machineSpeed } from '../../bench/speed.ts';
 import { Generator } from '../../generation/generator.ts';
-import { presets } from '../../recipe/recipe.ts';
+import { makeRecipe } from '../../recipe/recipe.ts';
 import type { DrawingCalls, DrawingThreadOptions, DrawnStep, DrawPlan, PlannedCondition, PresetCost } from './calls.ts';
 import { drawing } from './draw.ts';
 
@@ -51,16 +51,20 @@ const textsOf = (condition: PlannedCondition): readonly string[] => {
 /** Width of the embeddings of the default CLIP. */
 const CONDITION = 512;
 
-function costOf(name: string, recipe: (typeof presets)[keyof typeof presets], speed: number, pictures?: number) {
+function costOf(preset: string): PresetCost {
+  const recipe = makeRecipe(preset);
   const estimate = estimateTraining(recipe, {
     stages: ['tokenizer', 'diffusion'],
-    ...{ speed, conditionDim: CONDITION },
-    ...(pictures !== undefined && { pictures: { count: pictures } }),
+    ...{ speed: 1, conditionDim: CONDITION, pictures: { count: 1 } },
   });
-  const { seconds, range, memoryGB } = estimate;
-  const stages = estimate.stages.map(({ stage, steps, seconds: own }) => ({ stage, steps, seconds: own }));
-  const parameters = estimate.stages.reduce((sum, stage) => sum + stage.parameters, 0) / 1e6;
-  return { name, parameters, seconds, range, memoryGB, stages } satisfies PresetCost;
+  const { stages, preparation, seconds, range, memoryGB } = estimate;
+  return {
+    parameters: stages.reduce((sum, stage) => sum + stage.parameters, 0) / 1e6,
+    memoryGB,
+    stages: stages.map(({ stage, steps, seconds: own }) => ({ stage, steps, seconds: own })),
+    secondsPerPicture: preparation ? preparation.readingSeconds + preparation.embeddingSeconds : 0,
+    range: [range[0] / seconds, range[1] / seconds],
+  };
 }
 
 serveThread<DrawingCalls>({
@@ -82,9 +86,7 @@ serveThread<DrawingCalls>({
     return value ?? undefined;
   },
   leave: ({ job }) => leave(job),
-  async costs({ pictures }) {
-    const speed = await machineSpeed(options);
-    return { speed, presets: Object.entries(presets).map(([name, one]) => costOf(name, one, speed, pictures)) };
-  },
+  costs: ({ presets }) => Object.fromEntries(presets.map((name) => [name, costOf(name)])),
+  speed: () => machineSpeed(options),
   end: () => end(),
 });
