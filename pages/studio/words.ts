@@ -8,7 +8,9 @@ export function duration(seconds: number): string {
   const minutes = seconds / 60;
   if (minutes < 90) return `${Math.round(minutes)} min`;
   const hours = minutes / 60;
-  return hours < 48 ? `${hours.toFixed(hours < 10 ? 1 : 0)} h` : `${Math.round(hours / 24)} days`;
+  if (hours < 48) return `${hours.toFixed(hours < 10 ? 1 : 0)} h`;
+  const days = hours / 24;
+  return days < 730 ? `${whole(Math.round(days))} days` : `${whole(Math.round(days / 365))} years`;
 }
 
 export function bytes(count: number): string {

@@ -11,12 +11,12 @@ import { bytes, counted, standing, whole } from '../words.ts';
 const listed = (counts: readonly Counted[]): string =>
   counts.map(({ what, count }) => `${what} ${whole(count)}`).join(', ') || 'none';
 
-function Result({ check, entry }: { readonly check: DataCheck; readonly entry: DataEntry }) {
-  const { accepted, rejected, formats, shapes, width, height, tiny, animated, notSquare } = check;
-  const left = rejected.reduce((sum, { count }) => sum + count, 0);
-  const facts: readonly (readonly [string, string])[] = [
-    ['Can be used', `${counted(accepted, 'picture')}, ${bytes(check.bytes)}`],
-    ['Left out', left === 0 ? 'none' : `${whole(left)}: ${listed(rejected)}`],
+type Fact = readonly [string, string];
+
+function ofAccepted(check: DataCheck): readonly Fact[] {
+  const { formats, shapes, width, height, tiny, notSquare } = check;
+  const cut = Math.round(100 * notSquare.cut);
+  return [
     ['Formats', listed(formats)],
     ['Shapes', listed(shapes)],
     ['Width', `${width.min} to ${width.max}, half of them up to ${width.median} pixels`],
@@ -24,11 +24,19 @@ function Result({ check, entry }: { readonly check: DataCheck; readonly entry: D
     ['Small', tiny.count === 0 ? 'none' : `${whole(tiny.count)} with a side under ${tiny.side} pixels`],
     [
       'Not square',
-      notSquare.count === 0
-        ? 'none'
-        : `${whole(notSquare.count)}; ${Math.round(100 * notSquare.cut)} % of each is cut away`,
+      notSquare.count === 0 ? 'none' : `${whole(notSquare.count)}; of these ${cut} % is cut away on average`,
     ],
     ['Doubles', `${counted(check.exactDuplicates, 'group')} equal, ${whole(check.nearDuplicates)} that look the same`],
+  ];
+}
+
+function Result({ check, entry }: { readonly check: DataCheck; readonly entry: DataEntry }) {
+  const { accepted, rejected, animated } = check;
+  const left = rejected.reduce((sum, { count }) => sum + count, 0);
+  const facts: readonly Fact[] = [
+    ['Can be used', `${counted(accepted, 'picture')}, ${bytes(check.bytes)}`],
+    ['Left out', left === 0 ? 'none' : `${whole(left)}: ${listed(rejected)}`],
+    ...(accepted > 0 ? ofAccepted(check) : []),
     ...(animated > 0 ? [['Animated', whole(animated)] as const] : []),
   ];
   return (

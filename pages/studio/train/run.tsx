@@ -94,8 +94,8 @@ function Standing({ run }: { readonly run: Run }) {
   const { state, rate, left, preset, data } = run;
   const parts = [
     RUN_STATES[state],
-    `preset ${preset}`,
-    `pictures: ${data}`,
+    ...(preset === '' ? [] : [`preset ${preset}`]),
+    ...(data === '' ? [] : [`pictures: ${data}`]),
     ...(rate === undefined ? [] : [`${short(rate)} steps a second`]),
     ...(left === undefined ? [] : [`${duration(left)} left of this stage`]),
   ];

@@ -32,7 +32,8 @@ function RunLink({ run }: { readonly run: Run }) {
           <span class={`state ${state}`}>{RUN_STATES[state]}</span>
         </span>
         <span class="hint">
-          {preset} · {when(lastActivity)}
+          {preset === '' ? '' : `${preset} · `}
+          {when(lastActivity)}
         </span>
         {state === 'training' && <progress value={shareOf(run)} max={1} aria-label={`Progress of ${name}`} />}
       </a>
