@@ -31,6 +31,7 @@ const ROOMS = [
   'convert',
   'evaluation',
   'bench',
+  'studio',
   'index.ts',
   'cli',
 ];
