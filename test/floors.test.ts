@@ -28,6 +28,7 @@ const ROOMS = [
   'web',
   'training',
   'convert',
+  'publish',
   'evaluation',
   'bench',
   'index.ts',
