@@ -31,6 +31,7 @@ const ROOMS = [
   'publish',
   'evaluation',
   'bench',
+  'studio',
   'index.ts',
   'cli',
 ];
