@@ -8,7 +8,7 @@ export const descriptions = {
   reconstruct: 'encode pictures into codes and decode them again',
   evaluate: 'measure reconstruction and how well pictures follow prompts',
   data: 'look at pictures before training on them, or draw the built-in faces',
-  export: 'copy what generates out of a run: weights, recipe and CLIP, without pictures, caches and private paths',
+  export: 'give a trained model away: as a folder, as a web page that draws by itself, or as ONNX files',
   convert: 'turn PyTorch checkpoints of the reference into a model directory, or a model directory into one',
   bench: 'time one step, or compare with PyTorch',
   runs: 'list runs with how far they are, or compare the curves and settings of two',
