@@ -29,6 +29,7 @@ const ROOMS = [
   'web',
   'training',
   'convert',
+  'publish',
   'evaluation',
   'bench',
   'studio',

@@ -15,6 +15,7 @@ const ENTRIES = [
   'src/generation/embedding.ts',
   'src/generation/provenance.ts',
   'src/web/executor.ts',
+  'src/web/page-generator.ts',
   'src/checkpoint/safetensors-bytes.ts',
   'src/clip/bpe.ts',
   'src/data/pictures/png-text.ts',

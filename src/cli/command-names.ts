@@ -10,7 +10,7 @@ export const descriptions = {
   evaluate: 'measure reconstruction and how well pictures follow prompts',
   tune: 'find the guidance, truncation and steps that prompts are followed best with, and write them into the run',
   data: 'look at pictures before training on them, or draw the built-in faces',
-  export: 'copy what generates out of a run: weights, recipe and CLIP, without pictures, caches and private paths',
+  export: 'give a trained model away: as a folder, as a web page that draws by itself, or as ONNX files',
   convert: 'turn PyTorch checkpoints of the reference into a model directory, or a model directory into one',
   bench: 'time one step, or compare with PyTorch',
   runs: 'list runs with how far they are, or compare the curves and settings of two',

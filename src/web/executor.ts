@@ -6,8 +6,8 @@
 import type { NDArray, Tree } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
 import type { Device, Executable, Executor } from '../engine/executor.ts';
-import { isState, outputName, STATE } from '../engine/state-paths.ts';
-import { type Program, writeOnnx } from '../graph/index.ts';
+import { isState, outputName, STATE, statePath } from '../engine/state-paths.ts';
+import { f32, i32, type Program, trace, writeOnnx } from '../graph/index.ts';
 
 /** A tensor of the runtime. */
 export interface WebTensor {
@@ -25,14 +25,17 @@ export interface WebSession {
 export interface WebRuntime {
   readonly Tensor: new (type: NDArray['dtype'], data: NDArray['data'], dims: readonly number[]) => WebTensor;
   readonly InferenceSession: {
-    create(model: Uint8Array, options: { executionProviders: string[] }): Promise<WebSession>;
+    create(
+      model: Uint8Array,
+      options: { executionProviders: string[]; preferredOutputLocation?: 'gpu-buffer' },
+    ): Promise<WebSession>;
   };
 }
 
 /**
  * An executor over onnxruntime-web. With the device `cpu`, WebAssembly computes; other names are those of the runtime's
  * execution providers, of which its build must have them. State stays in the page's memory and is fed to every run: the
- * same weights serve any number of programs.
+ * same weights serve any number of programs. On `webgpu` what is uploaded stays on the device instead.
  */
 export class WebExecutor implements Executor {
   private readonly state = new Map<string, WebTensor>();
@@ -77,8 +80,32 @@ export class WebExecutor implements Executor {
     }
   }
 
-  /** State is fed from the page's memory at every run: there is nothing to do. */
-  async upload(_path: string): Promise<void> {}
+  /**
+   * On WebGPU state that is fed from the page's memory would go to the device at every run: a program of copies brings
+   * it there once. In WebAssembly there is nothing to do.
+   */
+  async upload(path: string): Promise<void> {
+    if (this.device !== 'webgpu') return;
+    const names = [...this.state.keys()].filter((name) => name.startsWith(`${statePath(path)}.`));
+    const specs = names.map((name, i) => {
+      const { type, dims } = this.held(name);
+      return [`${i}`, { dtype: type, shape: dims } as Pick<NDArray, 'dtype' | 'shape'>] as const;
+    });
+    const inputs = Object.fromEntries(
+      specs.map(([i, { dtype, shape }]) => [i, dtype === 'int32' ? i32(...shape) : f32(...shape)]),
+    );
+    const model = writeOnnx(
+      trace(inputs, (given) => given),
+      { outputName, narrow: true },
+    );
+    await this.alone(async () => {
+      const options = { executionProviders: [this.device], preferredOutputLocation: 'gpu-buffer' as const };
+      const session = await this.runtime.InferenceSession.create(model, options);
+      const results = await session.run(Object.fromEntries(names.map((name, i) => [`${i}`, this.held(name)])));
+      // The session owns what it has returned: it stays.
+      for (const [i, name] of names.entries()) this.state.set(name, results[outputName(`${i}`)]!);
+    });
+  }
 
   /** Puts new state in its place; the rest of a run's results is the caller's. */
   private sorted(names: readonly string[], results: Readonly<Record<string, WebTensor>>): Record<string, NDArray> {

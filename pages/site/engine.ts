@@ -1,0 +1,123 @@
+/** The worker as the page sees it: loaded once, then one job after another. */
+
+import { fetchAll, inPage, type OnProgress, pageData } from './assets.ts';
+import type { Answer, Choices, Facts, FrameMessage, Request } from './protocol.ts';
+
+export type Device = 'cpu' | 'webgpu';
+
+/** Threads that the runtime may have: more than one only where the page is isolated. */
+export const threadsHere = (): number =>
+  globalThis.crossOriginIsolated ? Math.max(1, Math.min(4, navigator.hardwareConcurrency ?? 1)) : 1;
+
+interface Job {
+  readonly onFrame: (frame: FrameMessage) => void;
+  readonly resolve: (end: JobEnd) => void;
+}
+
+export interface JobEnd {
+  readonly message: string | undefined;
+  readonly unknownWords: readonly string[];
+}
+
+export class Engine {
+  private readonly jobs = new Map<number, Job>();
+  private lastJob = 0;
+
+  private constructor(
+    private readonly worker: Worker,
+    readonly device: Device,
+    readonly facts: Facts,
+    onBroken: (message: string) => void,
+  ) {
+    worker.onmessage = ({ data }: MessageEvent<Answer>) => this.receive(data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      const message = 'The drawing stopped: the browser ended its worker, perhaps for want of memory.';
+      for (const { resolve } of this.jobs.values()) resolve({ message, unknownWords: [] });
+      this.jobs.clear();
+      onBroken(message);
+    };
+  }
+
+  /**
+   * Fetch what is needed and start.
+   * @throws Error that says what could not be had.
+   */
+  static async start(device: Device, onProgress: OnProgress, onBroken: (message: string) => void): Promise<Engine> {
+    if (typeof DecompressionStream === 'undefined' || typeof WebAssembly === 'undefined')
+      throw new Error('This browser is too old for this page: it needs WebAssembly and DecompressionStream');
+    const { files } = pageData();
+    const [model, wasm] = files
+      ? await fetchAll([files.model, device === 'webgpu' ? files.webgpu : files.wasm], onProgress)
+      : [await inPage('model'), await inPage('wasm')];
+    const worker = files ? siteWorker(device) : fileWorker(await inPage('worker'));
+    const load: Request = {
+      kind: 'load',
+      model: model!,
+      wasm: wasm!,
+      glue: files && absolute(device === 'webgpu' ? 'runtime-webgpu.mjs' : 'runtime.mjs'),
+      threads: device === 'webgpu' ? 1 : threadsHere(),
+    };
+    const facts = await new Promise<Facts>((resolve, reject) => {
+      worker.onmessage = ({ data }: MessageEvent<Answer>) => {
+        if (data.kind === 'loaded') resolve(data.facts);
+        else if (data.kind === 'broken') reject(new Error(data.message));
+      };
+      worker.onerror = () => reject(new Error('The worker of this page did not start'));
+      worker.postMessage(load, [load.model, load.wasm]);
+    }).catch((error: unknown) => {
+      worker.terminate();
+      throw error;
+    });
+    return new Engine(worker, device, facts, onBroken);
+  }
+
+  /** Draw; each frame is handed to `onFrame`. Resolves at the end, however it came. */
+  draw(
+    prompt: string,
+    choices: Choices,
+    onFrame: (frame: FrameMessage) => void,
+  ): { job: number; end: Promise<JobEnd> } {
+    const job = ++this.lastJob;
+    const end = new Promise<JobEnd>((resolve) => this.jobs.set(job, { onFrame, resolve }));
+    this.post({ kind: 'draw', job, prompt, choices });
+    return { job, end };
+  }
+
+  /** End a job at its next step. */
+  cancel(job: number): void {
+    this.post({ kind: 'cancel', job });
+  }
+
+  close(): void {
+    this.worker.terminate();
+  }
+
+  private receive(answer: Answer): void {
+    if (answer.kind === 'frame') this.jobs.get(answer.job)?.onFrame(answer);
+    if (answer.kind !== 'ended') return;
+    this.jobs.get(answer.job)?.resolve(answer);
+    this.jobs.delete(answer.job);
+  }
+
+  private post(request: Request): void {
+    this.worker.postMessage(request);
+  }
+}
+
+/** Addresses inside a worker are relative to the worker's own file. */
+const absolute = (file: string): string => new URL(file, location.href).href;
+
+const siteWorker = (device: Device): Worker =>
+  new Worker(absolute(device === 'webgpu' ? 'worker-webgpu.js' : 'worker.js'), { type: 'module' });
+
+/** A page that was opened from a file may start only workers that it holds itself. */
+const fileWorker = (code: ArrayBuffer): Worker =>
+  new Worker(URL.createObjectURL(new Blob([code], { type: 'text/javascript' })));
+
+/** Whether WebGPU can be tried here: the browser has an adapter, and WebAssembly can wait for it. */
+export async function hasWebGpu(): Promise<boolean> {
+  if (!pageData().files || !('Suspending' in WebAssembly)) return false;
+  const { gpu } = navigator as { readonly gpu?: { requestAdapter(): Promise<object | null> } };
+  return (await gpu?.requestAdapter().catch(() => null)) != null;
+}

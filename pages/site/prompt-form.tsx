@@ -1,0 +1,144 @@
+/** What is to be drawn, and how. */
+
+import type { TargetedEvent } from 'preact';
+import { useState } from 'preact/hooks';
+import type { Choices, Facts, Field } from './protocol.ts';
+
+/** Pictures at a time, at most. */
+const MOST_COUNT = 500;
+/** Seeds that are drawn when none is given: short enough to be typed. */
+const SEEDS = 100_000;
+
+interface PromptFormProps {
+  readonly facts: Facts;
+  readonly isDrawing: boolean;
+  readonly onDraw: (prompt: string, choices: Choices) => void;
+  readonly onCancel: () => void;
+}
+
+export function PromptForm({ facts, isDrawing, onDraw, onCancel }: PromptFormProps) {
+  const submit = (event: TargetedEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    if (isDrawing) return;
+    const given = new FormData(event.currentTarget);
+    const number = (name: string) => Number(given.get(name));
+    const seed = `${given.get('seed')}`.trim();
+    onDraw(`${given.get('prompt')}`, {
+      count: number('count'),
+      seed: seed === '' ? Math.floor(Math.random() * SEEDS) : Number(seed),
+      steps: number('steps'),
+      guidanceScale: number('guidanceScale'),
+      sampler: `${given.get('sampler')}`,
+    });
+  };
+  return (
+    <form class="form" onSubmit={submit}>
+      <div class="field">
+        <label for="prompt">Prompt</label>
+        <div class="row">
+          <input class="input" id="prompt" name="prompt" type="text" required autocomplete="off" spellcheck={false} />
+          <button class="button primary" type="submit" disabled={isDrawing}>
+            Create
+          </button>
+          <button class="button" type="button" hidden={!isDrawing} onClick={onCancel}>
+            Cancel
+          </button>
+        </div>
+      </div>
+      <details>
+        <summary>Settings</summary>
+        <div class="settings">
+          <NumberField
+            name="count"
+            label="Pictures"
+            hint="Drawn one after another, each with the next seed."
+            value="4"
+            least="1"
+            most={MOST_COUNT}
+            step="1"
+          />
+          <NumberField
+            name="seed"
+            label="Seed"
+            hint="The same seed, prompt and settings give the same picture. Empty: another one each time."
+            value=""
+            least="0"
+            step="1"
+          />
+          {facts.fields.map((field) =>
+            field.choices ? (
+              <ChoiceField key={field.name} {...field} choices={field.choices} />
+            ) : (
+              <NumberField
+                key={field.name}
+                {...field}
+                least={field.name === 'steps' ? '1' : '0'}
+                step={field.name === 'steps' ? '1' : 'any'}
+              />
+            ),
+          )}
+        </div>
+      </details>
+    </form>
+  );
+}
+
+interface NumberFieldProps extends Omit<Field, 'name' | 'choices'> {
+  readonly name: string;
+  readonly least: string;
+  readonly step: string;
+}
+
+function NumberField({ name, label, hint, value, least, most, step }: NumberFieldProps) {
+  return (
+    <div class="field">
+      <label for={name}>{label}</label>
+      <input
+        class="input"
+        id={name}
+        name={name}
+        type="number"
+        min={least}
+        {...(most !== undefined && { max: most })}
+        step={step}
+        defaultValue={value}
+        required={value !== ''}
+        aria-describedby={`${name}-hint`}
+      />
+      <p class="hint" id={`${name}-hint`}>
+        {hint}
+      </p>
+    </div>
+  );
+}
+
+function ChoiceField({
+  name,
+  label,
+  hint,
+  value,
+  choices,
+}: Field & { readonly choices: NonNullable<Field['choices']> }) {
+  const [chosen, setChosen] = useState(value);
+  return (
+    <div class="field">
+      <label for={name}>{label}</label>
+      <select
+        id={name}
+        name={name}
+        value={chosen}
+        onChange={(event) => setChosen(event.currentTarget.value)}
+        aria-describedby={`${name}-hint`}
+      >
+        {choices.map((choice) => (
+          <option key={choice.value} value={choice.value}>
+            {choice.value}
+          </option>
+        ))}
+      </select>
+      <p class="hint" id={`${name}-hint`}>
+        {hint} {chosen}: {choices.find((choice) => choice.value === chosen)?.hint}.
+      </p>
+    </div>
+  );
+}

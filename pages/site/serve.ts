@@ -1,0 +1,98 @@
+/** The worker of the page: it loads the model into a runtime, and draws. */
+
+import { messageOf, UserError } from '../../src/base/errors.ts';
+import { samplers } from '../../src/diffusion/samplers/index.ts';
+import { gridSize, type Recipe, samplingSchema } from '../../src/recipe/schema.ts';
+import { WebExecutor, type WebRuntime } from '../../src/web/executor.ts';
+import { PageGenerator } from '../../src/web/page-generator.ts';
+import { readPageModel } from '../../src/web/page-model.ts';
+import type { Answer, Facts, Field, Request } from './protocol.ts';
+
+/** The part of onnxruntime-web that is set up here. */
+interface Runtime extends WebRuntime {
+  readonly env: {
+    logLevel?: 'verbose' | 'info' | 'warning' | 'error' | 'fatal';
+    readonly wasm: { numThreads?: number; wasmBinary?: ArrayBufferLike | Uint8Array; wasmPaths?: unknown };
+  };
+}
+
+interface Scope {
+  onmessage: ((event: MessageEvent<Request>) => void) | null;
+  postMessage(answer: Answer, transfer: Transferable[]): void;
+}
+
+/** Serve a page from this thread, on a runtime and a device of it. */
+export function serve(runtime: Runtime, device: 'cpu' | 'webgpu'): void {
+  const scope = self as Scope;
+  const answer = (message: Answer, transfer: Transferable[] = []) => scope.postMessage(message, transfer);
+  let generator: PageGenerator | undefined;
+  const jobs = new Map<number, AbortController>();
+
+  async function load({ model, wasm, glue, threads }: Extract<Request, { kind: 'load' }>): Promise<void> {
+    runtime.env.logLevel = 'error';
+    runtime.env.wasm.wasmBinary = wasm;
+    runtime.env.wasm.numThreads = threads;
+    if (glue !== undefined) runtime.env.wasm.wasmPaths = { mjs: glue };
+    const page = readPageModel(new Uint8Array(model));
+    generator = await PageGenerator.load(page, new WebExecutor(runtime, device));
+    answer({ kind: 'loaded', facts: factsOf(page.title, page.precision, page.recipe) });
+  }
+
+  async function draw({ job, prompt, choices }: Extract<Request, { kind: 'draw' }>): Promise<void> {
+    const stop = new AbortController();
+    jobs.set(job, stop);
+    let message: string | undefined;
+    try {
+      const { sampler, ...rest } = choices;
+      const options = { ...rest, ...(sampler !== undefined && { sampler: sampler as keyof typeof samplers }) };
+      for await (const frame of generator!.draw(prompt, { ...options, signal: stop.signal })) {
+        const { preview, ...facts } = frame;
+        answer({ kind: 'frame', job, ...facts, pixels: preview.data });
+      }
+    } catch (error) {
+      if (!stop.signal.aborted) message = inWords(error);
+    }
+    jobs.delete(job);
+    answer({ kind: 'ended', job, message, unknownWords: generator!.unknownWords(prompt) });
+  }
+
+  scope.onmessage = ({ data }) => {
+    if (data.kind === 'load') load(data).catch((error: unknown) => answer({ kind: 'broken', message: inWords(error) }));
+    else if (data.kind === 'draw') void draw(data);
+    else jobs.get(data.job)?.abort();
+  };
+}
+
+/** Mistakes of the visitor as they are; what else went wrong with what it was. */
+const inWords = (error: unknown): string =>
+  error instanceof UserError ? error.message : `Something went wrong: ${messageOf(error).split('\n')[0]}`;
+
+const { steps, guidanceScale, sampler } = samplingSchema.shape;
+
+function factsOf(title: string, precision: Facts['precision'], recipe: Recipe): Facts {
+  const { sampling, diffusion, imageSize } = recipe;
+  const fields: Field[] = [
+    {
+      name: 'steps',
+      label: 'Steps',
+      hint: hintOf(steps),
+      value: `${sampling.steps}`,
+      most: diffusion.timesteps,
+    },
+    { name: 'guidanceScale', label: 'Guidance', hint: hintOf(guidanceScale), value: `${sampling.guidanceScale}` },
+    {
+      name: 'sampler',
+      label: 'Sampler',
+      hint: hintOf(sampler),
+      value: sampling.sampler,
+      choices: Object.values(samplers).map(({ name, description }) => ({ value: name, hint: description })),
+    },
+  ];
+  return { title, side: imageSize, grid: gridSize(recipe), precision, fields };
+}
+
+/** The schema's line, as a sentence. What stands after a semicolon speaks of files that are not here. */
+function hintOf({ description = '' }: { readonly description?: string | undefined }): string {
+  const line = description.replace(/; at most diffusion\.timesteps$|; docs\/.*$/, '');
+  return `${line[0]?.toUpperCase() ?? ''}${line.slice(1)}.`;
+}
