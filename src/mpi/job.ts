@@ -204,7 +204,7 @@ export class MpiJob implements Ranks {
         mpi.send.async(data, BEAT_BYTES, mpi.byte, peer, TAG, mpi.world, () => sending.delete(peer));
       }
       // A rank that has been away itself does not blame others before it has listened again.
-      if (checked - before > timeout / 2) return;
+      if (checked - before > Math.max(timeout / 2, (3 * BEAT_MS) / 1000)) return;
       const fault = watch.fault(checked, this.calls, this.waitingSince);
       if (!fault) return;
       onLost(`${this.nameOf(fault.rank)} ${fault.what}`);
