@@ -1,6 +1,8 @@
 /** What MPI itself does, between processes that `mpirun` starts. Skipped, and named, where there is none. */
 
 import { spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -16,20 +18,41 @@ interface Ended {
   readonly seconds: number;
 }
 
-function mpirun(ranks: number, args: readonly string[], options: readonly string[] = []): Promise<Ended> {
-  const command = [...MPIRUN, ...options, '-n', `${ranks}`, process.execPath, FIXTURE, ...args];
-  const child = spawn('mpirun', command, { stdio: ['ignore', 'pipe', 'pipe'], timeout: 90_000 });
+interface On {
+  /** What `ip` runs it in. */
+  readonly within?: readonly string[];
+  /** Called when all ranks work. */
+  readonly atWork?: () => void;
+}
+
+function mpirun(
+  ranks: number,
+  args: readonly string[],
+  options: readonly string[] = [],
+  { within, atWork }: On = {},
+): Promise<Ended> {
+  const command = ['mpirun', ...MPIRUN, ...options, '-n', `${ranks}`, process.execPath, FIXTURE, ...args];
+  const [file, ...words] = within ? ['ip', ...within, ...command] : command;
+  const child = spawn(file!, words, { stdio: ['ignore', 'pipe', 'pipe'], timeout: 90_000 });
   let [stdout, stderr] = ['', ''];
   let start = performance.now();
+  let isWorking = false;
   child.stdout.on('data', (chunk: Buffer) => {
     stdout += chunk;
-    if (stdout.match(/working/g)?.length === ranks) start = performance.now();
+    if (stdout.match(/working/g)?.length !== ranks || isWorking) return;
+    isWorking = true;
+    start = performance.now();
+    atWork?.();
   });
   child.stderr.on('data', (chunk: Buffer) => {
     stderr += chunk;
   });
   return new Promise((resolve) => {
-    child.on('close', (code) => resolve({ code, stdout, stderr, seconds: (performance.now() - start) / 1000 }));
+    // What still holds the pipes may be on the other side of a cut cable.
+    child.on('exit', (code) => {
+      const seconds = (performance.now() - start) / 1000;
+      setTimeout(() => resolve({ code, stdout, stderr, seconds }), 300);
+    });
   });
 }
 
@@ -71,5 +94,78 @@ describe.skipIf(!hasMpi)('an MPI job (skipped where there is no mpirun: apt inst
     expect(all.code).toBe(2);
     expect(all.stderr.match(/no such recipe/g)).toHaveLength(1);
     expect(all.stderr).toMatch(/^all: no such recipe/m);
+  });
+});
+
+const ip = (...args: string[]) => spawnSync('ip', args).status === 0;
+/** Two machines on this one: namespaces of the network, each with its address, and a cable between them. */
+const HOSTS = ['clipvq0', 'clipvq1'] as const;
+
+function unplug(): void {
+  for (const host of HOSTS) {
+    // What a launcher has left behind on the other side.
+    const left = spawnSync('ip', ['netns', 'pids', host], { encoding: 'utf8' });
+    for (const pid of left.status === 0 ? left.stdout.split('\n').filter(Boolean) : []) killed(Number(pid));
+    ip('netns', 'del', host);
+  }
+}
+
+function killed(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+function plugged(): boolean {
+  unplug();
+  const isMade =
+    HOSTS.every((host) => ip('netns', 'add', host)) &&
+    ip('link', 'add', 'clipvq-v0', 'type', 'veth', 'peer', 'name', 'clipvq-v1') &&
+    HOSTS.every(
+      (host, i) =>
+        ip('link', 'set', `clipvq-v${i}`, 'netns', host) &&
+        ip('-n', host, 'addr', 'add', `10.213.7.${i + 1}/24`, 'dev', `clipvq-v${i}`) &&
+        ip('-n', host, 'link', 'set', `clipvq-v${i}`, 'up') &&
+        ip('-n', host, 'link', 'set', 'lo', 'up'),
+    );
+  if (!isMade) unplug();
+  return isMade;
+}
+
+const hasNamespaces = hasMpi && plugged();
+if (hasNamespaces) unplug();
+
+describe.skipIf(!hasNamespaces)('an MPI job on two hosts (skipped where network namespaces cannot be made)', () => {
+  it('ends within 30 s, with a line that names the rank, when the cable is cut', async () => {
+    expect(plugged()).toBe(true);
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-hosts-'));
+    const agent = path.join(folder, 'agent');
+    fs.writeFileSync(agent, `#!/bin/sh\nshift\nexec ip netns exec ${HOSTS[1]} sh -c "$*"\n`, { mode: 0o755 });
+    try {
+      const net = ['btl_tcp_if_include', 'oob_tcp_if_include'].flatMap((name) => ['--mca', name, '10.213.7.0/24']);
+      const hosts = [
+        '--host',
+        '10.213.7.1:1,10.213.7.2:1',
+        '--mca',
+        'plm_rsh_agent',
+        agent,
+        '--mca',
+        'btl',
+        'tcp,self',
+      ];
+      const within = ['netns', 'exec', HOSTS[0]];
+      const ended = await mpirun(2, ['work', '6'], [...hosts, ...net], {
+        within,
+        atWork: () => expect(ip('-n', HOSTS[0], 'link', 'set', 'clipvq-v0', 'down')).toBe(true),
+      });
+      expect(ended.code).not.toBe(0);
+      expect(ended.stderr).toMatch(/Rank 1 of 2 .+ has lost its network/);
+      expect(ended.seconds).toBeLessThan(30);
+    } finally {
+      unplug();
+      fs.rmSync(folder, { recursive: true });
+    }
   });
 });
