@@ -13,6 +13,7 @@ import { type CommonOptions, engineOptions, hiddenOption, whole, withClip, withC
 import { interruptSignal, note, printResult } from './output.ts';
 import { ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
+import { currentRanks } from './rank.ts';
 import { type Protocol, protocols, underProtocol, writeReport } from './report.ts';
 
 interface EvaluateOptions extends CommonOptions {
@@ -75,6 +76,7 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
     ...engineOptions(options),
     clip: options.clip,
     offline: options.offline,
+    ranks: currentRanks(),
   });
   try {
     const { source, crop, about, areUnseen } = await openMeasuring(run, options.data, {

@@ -26,6 +26,7 @@ import { openPictures } from '../training/pictures.ts';
 import { filesIn, loadLpips } from '../vqgan/lpips-weights.ts';
 import { note, printResult } from './output.ts';
 import type { ProgressDisplay } from './progress.ts';
+import { currentRanks } from './rank.ts';
 
 export const protocols = ['ffhq', 'coco'] as const;
 export type Protocol = (typeof protocols)[number];
@@ -129,6 +130,8 @@ export async function writeReport(evaluated: Evaluated, options: ReportOptions):
     string,
     string,
   ];
+  // Of several ranks the first writes.
+  if (currentRanks().rank !== 0) return;
   writeFileAtomic(page, reportHtml(report, pictures));
   writeFileAtomic(numbers, `${JSON.stringify({ ...report, features: clip.id }, null, 2)}\n`);
   printResult(options.json ?? false, { ...report, files: [page, numbers] }, () => [
