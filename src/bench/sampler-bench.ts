@@ -22,6 +22,7 @@ import {
   spreadOf,
 } from '../evaluation/paired.ts';
 import type { GeneratedImage, GenerateOptions, Generator, Passes, SamplingChoice } from '../generation/generator.ts';
+import { ALONE, lead, type Ranks } from '../mpi/ranks.ts';
 
 /** One setting to measure. */
 export interface Trial {
@@ -66,6 +67,8 @@ export interface SamplerBenchOptions {
   readonly seed: number;
   /** Where finished pictures are kept as numbers; they are not made again. */
   readonly folder: string;
+  /** The processes that draw together. */
+  readonly ranks?: Ranks | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onTrial?: (trial: Trial, done: number, total: number) => void;
   readonly onProgress?: (done: number, total: number) => void;
@@ -135,19 +138,21 @@ async function measureAll(trial: Trial, options: SamplerBenchOptions): Promise<M
 
 /** From the folder, or made now. */
 async function measureChunk(trial: Trial, start: number, options: SamplerBenchOptions): Promise<Measured> {
-  const { generator, requests, seed, folder } = options;
+  const { generator, requests, seed, folder, ranks = ALONE } = options;
   const wanted = requests.slice(start, start + CHUNK);
   const { promptPrefix, nullEmbedding, ...recipe } = generator.recipe.sampling;
   const identity = JSON.stringify([generator.hash, wanted, seed + start, { ...recipe, ...trial.sampling }]);
   const name = createHash('sha256').update(identity).digest('hex').slice(0, 24);
   const file = path.join(folder, `${name}.safetensors`);
-  if (fs.existsSync(file)) return read(file);
+  if (await lead(ranks, () => fs.existsSync(file))) return read(file);
   const measured = await measure(trial, wanted, seed + start, options);
   const { recognised, clipScores, features, passes, seconds } = measured;
   const numbers = Float32Array.of(passes.conditional, passes.unconditional, seconds);
   // Runs of the bench keep it under its first name.
   const columns = Object.entries({ judged: recognised, clipScores, features, numbers });
-  writeSafetensors(file, Object.fromEntries(columns.map(([key, data]) => [key, float32(data, [data.length])])));
+  if (ranks.rank === 0)
+    writeSafetensors(file, Object.fromEntries(columns.map(([key, data]) => [key, float32(data, [data.length])])));
+  await ranks.barrier();
   // As it is kept, rounded: a repeated run prints the same numbers.
   return read(file);
 }

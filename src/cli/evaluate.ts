@@ -15,6 +15,7 @@ import { type CommonOptions, engineOptions, hiddenOption, whole, withClip, withC
 import { interruptSignal, note, printResult } from './output.ts';
 import { ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
+import { currentRanks } from './rank.ts';
 import { type Protocol, protocols, realWanted, underProtocol, writeReport } from './report.ts';
 import { RealPictures } from './report-sets.ts';
 
@@ -88,6 +89,7 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
     ...engineOptions(options),
     clip: options.clip,
     offline: options.offline,
+    ranks: currentRanks(),
   });
   try {
     const prefix = generator.recipe.sampling.promptPrefix;

@@ -22,6 +22,7 @@ import { type PictureWriter, pictureWriter } from './picture-files.ts';
 import { type ProfileOptions, profiled, withProfile } from './profile.ts';
 import { ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
+import { currentRanks } from './rank.ts';
 import { samplingOf, withSampling } from './sampling-options.ts';
 import { type Axis, sweepAxis, sweptSheet } from './sweep.ts';
 
@@ -68,7 +69,9 @@ async function generate(words: string[], options: GenerateCommandOptions): Promi
   const conditions = Math.max(1, prompts.length + (options.promptMix ? 1 : 0));
   const total = options.sweep ? 1 : conditions * count;
   const display = new ProgressDisplay();
-  const write = pictureWriter(options.out, total, (file) => display.note(`The picture that was there is now ${file}`));
+  const moved = (file: string) => display.note(`The picture that was there is now ${file}`);
+  // Of several ranks the first writes.
+  const write = currentRanks().rank === 0 ? pictureWriter(options.out, total, moved) : () => '';
   await profiled(options, (engineOptions) =>
     generateWith(engineOptions, { prompts, count, total, write, display, start }, options),
   );
@@ -94,7 +97,7 @@ async function generateWith(
   const signal = interruptSignal();
   const { model = shippedModel() } = options;
   const { conditions, start: from } = await readEdits(prompts, options, RunDirectory.open(model).settings.recipe);
-  const generator = await Generator.load(model, { ...engineOptions, clip: options.clip });
+  const generator = await Generator.load(model, { ...engineOptions, clip: options.clip, ranks: currentRanks() });
   try {
     const drawing = { count, seed, negative, bestOf, start: from, ...samplingOf(options), signal };
     if (sweep) return await writeSweep(generator, conditions, sweep, drawing, { write, display, json });

@@ -20,6 +20,7 @@ import { openPictures } from '../training/pictures.ts';
 import { filesIn, loadLpips } from '../vqgan/lpips-weights.ts';
 import { note, printResult } from './output.ts';
 import type { ProgressDisplay } from './progress.ts';
+import { currentRanks } from './rank.ts';
 import { drawCandidates, featuresOf, type RealPictures, setsOf } from './report-sets.ts';
 
 export const protocols = ['ffhq', 'coco'] as const;
@@ -130,6 +131,8 @@ export async function writeReport(evaluated: Evaluated, options: ReportOptions):
     string,
     string,
   ];
+  // Of several ranks the first writes.
+  if (currentRanks().rank !== 0) return;
   writeFileAtomic(page, reportHtml(report, pictures));
   writeFileAtomic(numbers, `${JSON.stringify({ ...report, features: clip.id }, null, 2)}\n`);
   printResult(options.json ?? false, { ...report, files: [page, numbers] }, () => [

@@ -9,6 +9,7 @@ import { packImages, type RgbImage } from '../data/pictures/image.ts';
 import { encodePng } from '../data/pictures/png.ts';
 import { takeRows } from '../diffusion/latents.ts';
 import { Engine } from '../engine/engine.ts';
+import { ALONE, type Ranks } from '../mpi/ranks.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { checkMadeFrom } from '../run/lineage.ts';
@@ -29,6 +30,7 @@ import {
 import { checkWidths, type LoadOptions, type LoadProgress, loadModel } from './load.ts';
 import { checkPictures, type GenerateOptions, type Request, requestOf, type Wanted } from './options.ts';
 import { provenanceTexts } from './provenance.ts';
+import { type DrawnBatch, gatherBatches } from './shared-batches.ts';
 import type { StartCodes } from './start.ts';
 import { type UsualScore, usualScores } from './usual-scores.ts';
 
@@ -60,6 +62,7 @@ export class Generator {
     private readonly model: PictureModel,
     /** Identity of the weights and the recipe, 16 hex digits. */
     readonly hash: string,
+    private readonly ranks: Ranks,
   ) {}
 
   /**
@@ -68,7 +71,7 @@ export class Generator {
    * with.
    */
   static async load(folder: string, options: LoadOptions = {}): Promise<Generator> {
-    const { clip: other, offline, signal, onProgress, ...engineOptions } = options;
+    const { clip: other, offline, signal, onProgress, ranks = ALONE, ...engineOptions } = options;
     signal?.throwIfAborted();
     const run = RunDirectory.open(folder);
     // A model that does not load ends the fetching of its CLIP.
@@ -92,7 +95,7 @@ export class Generator {
       signal?.throwIfAborted();
       checkMadeFrom(run, run.denoiserStage, clip.value.id);
       checkWidths(run, clip.value, model.value.model);
-      return new Generator(run, engine, clip.value, model.value.model, model.value.hash);
+      return new Generator(run, engine, clip.value, model.value.model, model.value.hash, ranks);
     } catch (error) {
       await Promise.all([clip.status === 'fulfilled' && clip.value.close(), engine.close()]);
       throw error;
@@ -152,19 +155,25 @@ export class Generator {
     const start = await this.startOf(request);
     const steps = this.model.steps(settings, start);
     const total = Math.ceil(request.total / BATCH) * steps;
-    for (let first = 0; first < request.total; first += BATCH) {
-      const wanted = request.batch(first, BATCH);
+    const { ranks } = this;
+    // Each rank draws a batch of a round, and gives the pictures of all.
+    for (let round = 0; round < request.total; round += ranks.size * BATCH) {
+      const first = round + ranks.rank * BATCH;
       const done = (first / BATCH) * steps;
-      const drawn = await this.model.draw(this.conditionsOf(wanted, conditions), {
-        settings,
-        seeds: wanted.map(({ seed }) => seed),
-        start,
-        customSampler: options.customSampler,
-        negative,
-        signal: options.signal,
-        onStep: ({ step }) => options.onProgress?.(done + step, total),
-      });
-      yield* await this.finished(request, wanted, { targets, start }, drawn);
+      const wanted = request.batch(first, BATCH);
+      const draw = async () =>
+        this.model.draw(this.conditionsOf(wanted, conditions), {
+          settings,
+          seeds: wanted.map(({ seed }) => seed),
+          start,
+          customSampler: options.customSampler,
+          negative,
+          signal: options.signal,
+          onStep: ({ step }) => options.onProgress?.(done + step, total),
+        });
+      const own = first < request.total ? await this.measured(wanted, targets, await draw()) : undefined;
+      for (const [i, batch] of (await gatherBatches(ranks, own)).entries())
+        yield* this.described(request, request.batch(round + i * BATCH, BATCH), start, batch);
     }
   }
 
@@ -277,14 +286,31 @@ export class Generator {
   }
 
   private async finished(
-    { prompts, negative, settings }: Request,
+    request: Request,
     wanted: readonly Wanted[],
     { targets, start }: { readonly targets: Float32Array; readonly start: StartCodes | undefined },
-    { tokens, passes }: Drawn,
+    drawn: Drawn,
   ): Promise<GeneratedImage[]> {
+    return this.described(request, wanted, start, await this.measured(wanted, targets, drawn));
+  }
+
+  private async measured(
+    wanted: readonly Wanted[],
+    targets: Float32Array,
+    { tokens, passes }: Drawn,
+  ): Promise<DrawnBatch> {
     const images = await this.model.decode(tokens);
     const owners = wanted.map(({ prompt }) => prompt);
     const scores = ownScores(await this.clip.embedImages(images), targets, owners, this.clip.dim);
+    return { images, tokens, scores, passes };
+  }
+
+  private described(
+    { prompts, negative, settings }: Request,
+    wanted: readonly Wanted[],
+    start: StartCodes | undefined,
+    { images, tokens, scores, passes }: DrawnBatch,
+  ): GeneratedImage[] {
     return images.map((image, i) => ({
       image,
       tokens: tokens.slice(i * this.tokens, (i + 1) * this.tokens),

@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { UserError } from '../base/errors.ts';
 import type { ClipEmbedder } from '../clip/embedder.ts';
 import type { Engine, EngineOptions } from '../engine/engine.ts';
+import type { Ranks } from '../mpi/ranks.ts';
 import type { RunDirectory } from '../run/directory.ts';
 import { PictureModel } from './draw.ts';
 
@@ -21,6 +22,8 @@ export interface LoadOptions extends EngineOptions {
   readonly offline?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /** The processes that draw together: each draws some of the batches, and all give all pictures. */
+  readonly ranks?: Ranks | undefined;
 }
 
 /** @throws UserError if a CLIP has not the width that a model was trained with. */

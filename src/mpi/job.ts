@@ -2,6 +2,7 @@
 
 import os from 'node:os';
 import { UserError } from '../base/errors.ts';
+import { endLauncherIn } from './launcher.ts';
 import { loadMpi, type MpiLibrary } from './library.ts';
 import type { Ranks, RankTimes } from './ranks.ts';
 import { BEAT_BYTES, packBeat, unpackBeat, Watch } from './watch.ts';
@@ -13,6 +14,8 @@ const TAG = 7;
 const BEAT_MS = 1000;
 /** Milliseconds that ranks which fail are given to fail alike. */
 const ALIKE_MS = 2000;
+/** Seconds that a launcher is given to end the others when a rank is lost. */
+const LAUNCHER_SECONDS = 6;
 
 export interface JobOptions {
   /** Seconds without a sign of life after which a rank counts as lost. */
@@ -204,10 +207,11 @@ export class MpiJob implements Ranks {
         mpi.send.async(data, BEAT_BYTES, mpi.byte, peer, TAG, mpi.world, () => sending.delete(peer));
       }
       // A rank that has been away itself does not blame others before it has listened again.
-      if (checked - before > timeout / 2) return;
+      if (checked - before > Math.max(timeout / 2, (3 * BEAT_MS) / 1000)) return;
       const fault = watch.fault(checked, this.calls, this.waitingSince);
       if (!fault) return;
       onLost(`${this.nameOf(fault.rank)} ${fault.what}`);
+      endLauncherIn(LAUNCHER_SECONDS);
       void this.abort(1);
     };
     this.beats = setInterval(beat, BEAT_MS);

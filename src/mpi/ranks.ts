@@ -78,6 +78,14 @@ export async function lead<T>(ranks: Ranks, task: () => Promise<T> | T): Promise
   throw new Error(failed.message);
 }
 
+/** Rank 0 does something before the others do the same, so that they find what it leaves on the disk. */
+export async function firstAlone<T>(ranks: Ranks, task: () => Promise<T>): Promise<T> {
+  if (ranks.rank !== 0) await ranks.barrier();
+  const result = await task();
+  if (ranks.rank === 0) await ranks.barrier();
+  return result;
+}
+
 interface Outcome<T> {
   readonly value?: T;
   readonly failed?: { readonly name: string; readonly message: string };

@@ -5,7 +5,8 @@ import { ALONE, lead } from '../mpi/ranks.ts';
 import { hasStatistics } from '../run/statistics.ts';
 import type { Lineage } from '../stage/stage.ts';
 import type { RunContext } from './context.ts';
-import { type Encodable, type EncodedPictures, encodePictures, latentsId, latentsMadeFrom } from './encoding.ts';
+import { type EncodedPictures, encodePictures, latentsId, latentsMadeFrom } from './encoding.ts';
+import type { Encodable } from './latent-cache.ts';
 import { keepStatistics } from './statistics.ts';
 import { Validation } from './validation.ts';
 

@@ -18,7 +18,7 @@ import {
   type LatentCache,
   noiseNumber,
   viewKey,
-} from './encoding.ts';
+} from './latent-cache.ts';
 
 /** One batch: its pictures, and which of them lack codes and embeddings. */
 interface Task {

@@ -10,12 +10,14 @@ import { openSource } from '../../data/sources/open.ts';
 import { Engine } from '../../engine/engine.ts';
 import { faceRequests, openFaceClassifier } from '../../evaluation/classifier/face-classifier.ts';
 import { Generator } from '../../generation/generator.ts';
+import { firstAlone } from '../../mpi/ranks.ts';
 import { RunDirectory } from '../../run/directory.ts';
 import { HELD_OUT_FACES_OFFSET } from '../../training/pictures.ts';
 import { type CommonOptions, engineOptions, whole, withCommon } from '../options.ts';
 import { interruptSignal, note, printResult } from '../output.ts';
 import { ProgressDisplay } from '../progress.ts';
 import { readPrompts } from '../prompts.ts';
+import { currentRanks } from '../rank.ts';
 import { pointsChart, pointsTable } from './sampler-report.ts';
 import { type TrialOptions, trialsOf, withTrials } from './sampler-trials.ts';
 
@@ -44,7 +46,7 @@ async function run(options: Options): Promise<void> {
   const signal = interruptSignal();
   const display = new ProgressDisplay();
   const { settings } = RunDirectory.open(options.model);
-  const generator = await Generator.load(options.model, engineOptions(options));
+  const generator = await Generator.load(options.model, { ...engineOptions(options), ranks: currentRanks() });
   const engine = Engine.start(engineOptions(options));
   try {
     const trials = trialsOf(options, generator, note);
@@ -60,19 +62,21 @@ async function run(options: Options): Promise<void> {
       );
     const { imageSize } = generator.recipe;
     const classifier = isFaces
-      ? await openFaceClassifier({
-          engine,
-          imageSize,
-          folder: cacheFolder(),
-          signal,
-          count: (what) => display.count(what),
-        })
+      ? await firstAlone(currentRanks(), () =>
+          openFaceClassifier({
+            engine,
+            imageSize,
+            folder: cacheFolder(),
+            signal,
+            count: (what) => display.count(what),
+          }),
+        )
       : undefined;
     const real = await realFeatures(generator, settings, pictures, signal, display);
     const folder = options.out ?? path.join(options.model, 'samplers');
     let sampling = display.count('sampling');
     const points = await benchSamplers(trials, {
-      ...{ generator, requests, classifier, real, seed: options.seed + first, folder, signal },
+      ...{ generator, requests, classifier, real, seed: options.seed + first, folder, signal, ranks: currentRanks() },
       onTrial: (trial, done, all) => {
         display.note(`${done + 1}/${all}: ${trial.name}, ${trial.sampling.steps} steps`);
         sampling = display.count('sampling');
@@ -81,7 +85,7 @@ async function run(options: Options): Promise<void> {
     });
     display.end();
     const plot = path.join(folder, 'samplers.png');
-    writeFileAtomic(plot, await pointsChart(points, { pictures }));
+    if (currentRanks().rank === 0) writeFileAtomic(plot, await pointsChart(points, { pictures }));
     const result = {
       model: options.model,
       pictures,

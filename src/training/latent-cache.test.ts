@@ -14,7 +14,7 @@ import {
   type LatentOrigin,
   openLatentCache,
   storedLatents,
-} from './encoding.ts';
+} from './latent-cache.ts';
 
 const SIDE = 2;
 const TOKENS = 3;

@@ -1,0 +1,171 @@
+/** What MPI itself does, between processes that `mpirun` starts. Skipped, and named, where there is none. */
+
+import { spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const MPIRUN = ['--allow-run-as-root', '--oversubscribe'];
+const FIXTURE = path.resolve('test/mpi/rank.mjs');
+const hasMpi = spawnSync('mpirun', ['--version']).status === 0;
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** From the time at which all ranks worked. */
+  readonly seconds: number;
+}
+
+interface On {
+  /** What `ip` runs it in. */
+  readonly within?: readonly string[];
+  /** Called when all ranks work. */
+  readonly atWork?: () => void;
+}
+
+function mpirun(
+  ranks: number,
+  args: readonly string[],
+  options: readonly string[] = [],
+  { within, atWork }: On = {},
+): Promise<Ended> {
+  const command = ['mpirun', ...MPIRUN, ...options, '-n', `${ranks}`, process.execPath, FIXTURE, ...args];
+  const [file, ...words] = within ? ['ip', ...within, ...command] : command;
+  const child = spawn(file!, words, { stdio: ['ignore', 'pipe', 'pipe'], timeout: 90_000 });
+  let [stdout, stderr] = ['', ''];
+  let start = performance.now();
+  let isWorking = false;
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk;
+    if (stdout.match(/working/g)?.length !== ranks || isWorking) return;
+    isWorking = true;
+    start = performance.now();
+    atWork?.();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk;
+  });
+  return new Promise((resolve) => {
+    // What still holds the pipes may be on the other side of a cut cable.
+    child.on('exit', (code) => {
+      const seconds = (performance.now() - start) / 1000;
+      setTimeout(() => resolve({ code, stdout, stderr, seconds }), 300);
+    });
+  });
+}
+
+describe.skipIf(!hasMpi)('an MPI job (skipped where there is no mpirun: apt install openmpi-bin libopenmpi3)', () => {
+  it('adds up, gathers, broadcasts and shares, failures included', async () => {
+    const { code, stdout, stderr } = await mpirun(3, ['collect']);
+    expect(code, stderr).toBe(0);
+    const results = stdout.split('\n').flatMap((line) => (line.startsWith('result ') ? [line.slice(7)] : []));
+    expect(results).toHaveLength(3);
+    for (const result of results)
+      expect(JSON.parse(result)).toEqual({
+        sum: [30, 33, 36, 39, 42],
+        max: [2, 0],
+        gathered: [[], [1], [2, 2]],
+        broadcast: 7,
+        shared: { from: 0 },
+        failure: 'no such file',
+        size: 3,
+      });
+  });
+
+  it('ends, with a line that names the rank, when one is killed', async () => {
+    const { code, stderr } = await mpirun(2, ['die']);
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(/rank 1\b.*signal 9/i);
+  });
+
+  it('ends, with a line that names the rank, when one hangs', async () => {
+    const { code, stderr } = await mpirun(2, ['hang', '4']);
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(/Rank 1 of 2 \(.+\) has not answered for \d+ s: it has died, hangs or has lost its network/);
+  });
+
+  it('ends when one rank fails, which reports itself; a failure of all is reported once', async () => {
+    const one = await mpirun(2, ['failAlone']);
+    expect(one.code).not.toBe(0);
+    expect(one.stderr).toMatch(/Rank 1 of 2 \(.+\): the disk is full/);
+    const all = await mpirun(2, ['failAlike']);
+    expect(all.code).toBe(2);
+    expect(all.stderr.match(/no such recipe/g)).toHaveLength(1);
+    expect(all.stderr).toMatch(/^all: no such recipe/m);
+  });
+});
+
+const ip = (...args: string[]) => spawnSync('ip', args).status === 0;
+/** Two machines on this one: namespaces of the network, each with its address, and a cable between them. */
+const HOSTS = ['clipvq0', 'clipvq1'] as const;
+
+function unplug(): void {
+  for (const host of HOSTS) {
+    // What a launcher has left behind on the other side.
+    const left = spawnSync('ip', ['netns', 'pids', host], { encoding: 'utf8' });
+    for (const pid of left.status === 0 ? left.stdout.split('\n').filter(Boolean) : []) killed(Number(pid));
+    ip('netns', 'del', host);
+  }
+}
+
+function killed(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+function plugged(): boolean {
+  unplug();
+  const isMade =
+    HOSTS.every((host) => ip('netns', 'add', host)) &&
+    ip('link', 'add', 'clipvq-v0', 'type', 'veth', 'peer', 'name', 'clipvq-v1') &&
+    HOSTS.every(
+      (host, i) =>
+        ip('link', 'set', `clipvq-v${i}`, 'netns', host) &&
+        ip('-n', host, 'addr', 'add', `10.213.7.${i + 1}/24`, 'dev', `clipvq-v${i}`) &&
+        ip('-n', host, 'link', 'set', `clipvq-v${i}`, 'up') &&
+        ip('-n', host, 'link', 'set', 'lo', 'up'),
+    );
+  if (!isMade) unplug();
+  return isMade;
+}
+
+const hasNamespaces = hasMpi && plugged();
+if (hasNamespaces) unplug();
+
+describe.skipIf(!hasNamespaces)('an MPI job on two hosts (skipped where network namespaces cannot be made)', () => {
+  it('ends within 30 s, with a line that names the rank, when the cable is cut', async () => {
+    expect(plugged()).toBe(true);
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-hosts-'));
+    const agent = path.join(folder, 'agent');
+    fs.writeFileSync(agent, `#!/bin/sh\nshift\nexec ip netns exec ${HOSTS[1]} sh -c "$*"\n`, { mode: 0o755 });
+    try {
+      const net = ['btl_tcp_if_include', 'oob_tcp_if_include'].flatMap((name) => ['--mca', name, '10.213.7.0/24']);
+      const hosts = [
+        '--host',
+        '10.213.7.1:1,10.213.7.2:1',
+        '--mca',
+        'plm_rsh_agent',
+        agent,
+        '--mca',
+        'btl',
+        'tcp,self',
+      ];
+      const within = ['netns', 'exec', HOSTS[0]];
+      const ended = await mpirun(2, ['work', '6'], [...hosts, ...net], {
+        within,
+        atWork: () => expect(ip('-n', HOSTS[0], 'link', 'set', 'clipvq-v0', 'down')).toBe(true),
+      });
+      expect(ended.code).not.toBe(0);
+      expect(ended.stderr).toMatch(/Rank 1 of 2 .+ has lost its network/);
+      expect(ended.seconds).toBeLessThan(30);
+    } finally {
+      unplug();
+      fs.rmSync(folder, { recursive: true });
+    }
+  });
+});

@@ -1,0 +1,59 @@
+/** What a rank does in `job.test.ts`: `mpirun -n 3 node rank.mjs <how>`. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MpiJob } from '../../dist/mpi/job.js';
+import { lead, shared } from '../../dist/mpi/ranks.js';
+
+const [how, timeout = '20'] = process.argv.slice(2);
+const job = await MpiJob.start({ timeout: Number(timeout), onLost: (line) => console.error(line) });
+const { rank, size } = job;
+
+/** Work that never ends by itself. */
+async function work() {
+  for (let i = 0; ; i++) {
+    await job.sum(new Float32Array(1000).fill(i));
+    if (i === 3) console.log('working');
+    await sleep(5);
+  }
+}
+
+const cases = {
+  async collect() {
+    const data = Float32Array.from({ length: 5 }, (_, i) => i + 10 * rank);
+    await job.sum(data);
+    const own = new Uint8Array(rank).fill(rank);
+    const bytes = Uint8Array.of(rank + 7);
+    await job.broadcast(bytes);
+    const failure = await lead(job, () => {
+      throw new Error('no such file');
+    }).catch((error) => error.message);
+    return {
+      sum: [...data],
+      max: await job.max([rank, -rank]),
+      gathered: (await job.gather(own)).map((one) => [...one]),
+      broadcast: bytes[0],
+      shared: await shared(job, rank === 0 ? { from: 0 } : undefined),
+      failure,
+      size,
+    };
+  },
+  async die() {
+    if (rank === 1) setTimeout(() => process.kill(process.pid, 'SIGKILL'), 300 + 500 * Math.random());
+    return work();
+  },
+  async hang() {
+    if (rank === 1) setTimeout(() => process.kill(process.pid, 'SIGSTOP'), 300);
+    return work();
+  },
+  work,
+  async failAlone() {
+    if (rank !== 1) return work();
+    return job.fail(2, (name) => console.error(`${name}: the disk is full`));
+  },
+  async failAlike() {
+    return job.fail(2, (name) => console.error(`${name ?? 'all'}: no such recipe`));
+  },
+};
+const result = await cases[how]();
+console.log(`result ${JSON.stringify(result)}`);
+await job.leave(0);

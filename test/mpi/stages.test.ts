@@ -1,0 +1,158 @@
+/**
+ * Every stage over 2 and 4 ranks learns what one process learns. The ranks are in this process; what MPI itself does is
+ * tested in `job.test.ts`.
+ */
+
+import { afterAll, expect, it } from 'vitest';
+import type { NDArray, Tree } from '../../src/base/ndarray.ts';
+import { flatten } from '../../src/base/tree.ts';
+import { clipStage } from '../../src/clip/stage.ts';
+import { pseudoText } from '../../src/diffusion/condition.ts';
+import { latentsOf } from '../../src/diffusion/latents.ts';
+import { transformerConfig } from '../../src/diffusion/model.ts';
+import { diffusionStage } from '../../src/diffusion/stage.ts';
+import { diffusionParameters } from '../../src/diffusion/transformer.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import * as g from '../../src/graph/index.ts';
+import type { Ranks } from '../../src/mpi/ranks.ts';
+import { initialize } from '../../src/nn/parameters.ts';
+import { integers, normalBatch } from '../../src/random/noise.ts';
+import { makeRecipe } from '../../src/recipe/recipe.ts';
+import type { TokenizerSettings } from '../../src/recipe/schema.ts';
+import type { Stage } from '../../src/stage/stage.ts';
+import { tokenizerStage } from '../../src/vqgan/stage.ts';
+import { localRanks } from '../support/local-ranks.ts';
+import { picturesOf } from '../support/pictures.ts';
+
+const engines = [0, 1, 2, 3].map(() => Engine.start({ threads: 1 }));
+afterAll(() => Promise.all(engines.map((engine) => engine.close())));
+
+interface Made {
+  readonly engine: Engine;
+  readonly microBatches: number;
+  readonly ranks?: Ranks;
+}
+
+interface Learned {
+  readonly losses: readonly number[];
+  /** Of each rank. */
+  readonly weights: readonly Tree<NDArray>[];
+}
+
+async function walk(make: (made: Made) => Stage, made: Made): Promise<[number[], Tree<NDArray>]> {
+  const stage = make(made);
+  await made.engine.drop('');
+  await stage.prepare();
+  const losses: number[] = [];
+  for (let step = 0; step < stage.steps; step++) losses.push((await stage.run(step)).loss);
+  return [losses, structuredClone(await made.engine.read('params'))];
+}
+
+async function alone(make: (made: Made) => Stage, microBatches = 1): Promise<Learned> {
+  const [losses, weights] = await walk(make, { engine: engines[0]!, microBatches });
+  return { losses, weights: [weights] };
+}
+
+async function together(make: (made: Made) => Stage, size: number): Promise<Learned> {
+  const all = await Promise.all(
+    localRanks(size).map((ranks) => walk(make, { engine: engines[ranks.rank]!, microBatches: size, ranks })),
+  );
+  for (const [losses] of all) expect(losses).toEqual(all[0]![0]);
+  return { losses: all[0]![0], weights: all.map(([, weights]) => weights) };
+}
+
+/** Losses to 1e-5, weights to 1e-4, and the same weights on every rank. */
+function expectAlike(one: Learned, many: Learned): void {
+  one.losses.forEach((loss, step) => {
+    expect(Math.abs(many.losses[step]! / loss - 1), `loss of step ${step}`).toBeLessThan(1e-5);
+  });
+  const [expected, ...others] = [one, many].flatMap(({ weights }) => weights.map((tree) => flatten<NDArray>(tree)));
+  for (const other of others) expect(other).toEqual(others[0]);
+  for (const [path, { data }] of Object.entries(expected!)) {
+    // Adding to all keys changes no attention: the gradient of that bias is nothing but rounding, which Adam enlarges.
+    if (path.endsWith('key.bias')) continue;
+    const error = Math.hypot(...Array.from(data, (x, i) => x - others[0]![path]!.data[i]!));
+    expect(error, path).toBeLessThan(1e-4 * (1 + Math.hypot(...data)));
+  }
+}
+
+const diffusion = makeRecipe('nano', {
+  'diffusion.layers': '1',
+  'diffusion.dim': '16',
+  'diffusion.heads': '2',
+  'diffusion.steps': '50',
+  'diffusion.batch': '4',
+  'diffusion.timesteps': '5',
+  'sampling.steps': '5',
+  'diffusion.warmupSteps': '2',
+});
+const [size, tokens, dim] = [10, 64, 8];
+const all = Array.from({ length: size }, (_, i) => i);
+const features = normalBatch({ seed: 5, stream: 'features', step: 0 }, all, dim);
+const codes = integers({ seed: 5, stream: 'codes', step: 0 }, 0, size * tokens, diffusion.tokenizer.codes);
+const latents = latentsOf(Int32Array.from(codes), tokens, pseudoText(features, features, 0, dim), dim);
+
+it.each(['diffusion', 'finetune'] as const)(
+  '%s: 50 steps over 2 and 4 ranks are those of one process',
+  async (name) => {
+    const initial = initialize(diffusionParameters(transformerConfig(diffusion, dim)), 11);
+    const start = name === 'finetune' ? { initial } : {};
+    const make = (made: Made) =>
+      diffusionStage({ ...made, ...start, name, recipe: diffusion, seed: 7, latents, fingerprint: '', onExport() {} });
+    const one = await alone(make);
+    // Times are drawn by the history of losses, which is that of all ranks: 50 steps of 4 are more than it waits for.
+    expectAlike(one, await together(make, 2));
+    expectAlike(one, await together(make, 4));
+  },
+);
+
+it('clip: 50 steps over 2 and 4 ranks compare all pictures with all texts, as one process does', async () => {
+  const sizes = { dim: 8, imageSize: 16, imageChannels: 8, textWidth: 8, textHidden: 8, vocabulary: 300, context: 12 };
+  const settings = { ...makeRecipe('nano').clip, ...sizes, steps: 50, batch: 4, captions: 2, gapWeight: 0.5 };
+  const words = ['red', 'green', 'blue', 'grey', 'large', 'small'];
+  const bytes = Uint8Array.from({ length: 12 * 16 * 16 * 3 }, (_, at) => (at * 7919 + (at >> 5) * 104_729) % 256);
+  const caption = (index: number, wording: number) => `a ${words[index % 6]} ${words[(index + wording) % 6]} face`;
+  const pairs = { images: bytes, size: 12, side: 16, caption };
+  const make = (made: Made) => clipStage({ ...made, settings, seed: 7, pairs, fingerprint: '', folder: '' });
+  const one = await alone(make);
+  expectAlike(one, await together(make, 2));
+  expectAlike(one, await together(make, 4));
+});
+
+/** A stand-in for LPIPS: any mean over pictures will do. */
+const distance = {
+  id: '0'.repeat(64),
+  between: (x: g.Tensor, y: g.Tensor) => g.mean(g.square(g.sub(g.mean(x, [1]), g.mean(y, [1])))),
+};
+
+/** Autoencoder, codebook from k-means, soft, hard, revival; a discriminator that warms up and counts. */
+const tokenizer = {
+  imageSize: 8,
+  tokenizer: {
+    ...makeRecipe('nano').tokenizer,
+    ...{ patchSize: 1, channels: 4, channelMultipliers: [1, 1], residualBlocks: 1, attentionResolutions: [] },
+    ...{ middleAttention: false, normGroups: 2, latentChannels: 4, codes: 6, codeDim: 4, learningRate: 1e-3 },
+    ...{ steps: 8, batch: 4, autoencoderFraction: 0.25, hardAfter: 0.75, reviveAfter: 2, warmupSteps: 0 },
+    ...{ perceptualWeight: 0.5, perceptualAfter: 0.25, discriminatorWeight: 0.7, discriminatorStart: 0.6 },
+    ...{ discriminatorWarmup: 0.25, discriminatorLayers: 1, discriminatorChannels: 4 },
+  },
+};
+const pixels = Uint8Array.from({ length: 12 * 8 * 8 * 3 }, (_, at) => (at * 7919 + (at >> 5) * 104_729) % 256);
+const makeTokenizer = (changes: Partial<TokenizerSettings>) => (made: Made) =>
+  tokenizerStage({
+    ...{ ...made, seed: 3, pictures: picturesOf(pixels, 8), fingerprint: '', onExport() {} },
+    recipe: { ...tokenizer, tokenizer: { ...tokenizer.tokenizer, ...changes } },
+    loadPerceptual: async () => distance,
+  });
+
+it.each([
+  [2, 'with a discriminator', {}],
+  [4, 'without one', { discriminatorWeight: 0, perceptualWeight: 0 }],
+] as const)(
+  'tokenizer: over %i ranks, %s, every phase is that of one process in as many micro-batches',
+  async (n, _, changes) => {
+    // What micro-batches round otherwise than the whole batch is amplified by choices of codes: `micro-batches.test.ts`.
+    const make = makeTokenizer(changes);
+    expectAlike(await alone(make, n), await together(make, n));
+  },
+);
