@@ -105,7 +105,8 @@ const naive = {
 it('has as many numbers as the published network', () => {
   const sizes = Object.entries(inceptionParameters()).map(([name, { shape }]) => [name, sizeOf(shape)] as const);
   const total = (is: RegExp) => sizes.filter(([name]) => is.test(name)).reduce((sum, [, size]) => sum + size, 0);
-  // torchvision's 27,161,264 without its auxiliary classifier (3,326,696) and with 1008 classes for 1000; the bias is left out.
+  // torchvision's 27,161,264 without its auxiliary classifier (3,326,696) and with 1008 classes for 1000; the bias is
+  // left out.
   expect(total(/conv\.weight|bn\.(weight|bias)|fc/)).toBe(27_161_264 - 3_326_696 + 8 * 2049 - 1008);
   expect(total(/running_mean/)).toBe(17_216);
 });

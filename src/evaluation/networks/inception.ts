@@ -1,6 +1,7 @@
 /**
- * The Inception network of FID and of the Inception score, with the weights that pytorch-fid has ported from the network
- * of 2015. Pictures are brought to 299 x 299 bilinearly, without smoothing, corners not aligned, as pytorch-fid does.
+ * The Inception network of FID and of the Inception score, with the weights that pytorch-fid has ported from the
+ * network of 2015. Pictures are brought to 299 x 299 bilinearly, without smoothing, corners not aligned, as pytorch-fid
+ * does.
  */
 
 import { float32, type NDArray } from '../../base/ndarray.ts';
@@ -12,7 +13,7 @@ import type { Executable } from '../../engine/executor.ts';
 import * as g from '../../graph/index.ts';
 import { adopt, constant, type Parameter } from '../../nn/parameters.ts';
 import { inceptionFeatures } from './inception-layers.ts';
-import type { FeatureNetwork } from './network.ts';
+import { type FeatureNetwork, INCEPTION } from './network.ts';
 import { readWeights, type WeightsSource, weightsFile } from './published.ts';
 import { bilinearRows } from './resize.ts';
 
@@ -150,7 +151,7 @@ export async function openInception(
   const engine = Engine.start(engineOptions);
   let compiled: { readonly side: number; readonly executable: Executable } | undefined;
   return {
-    name: 'Inception (2015)',
+    name: INCEPTION,
     dim: FEATURES / thinner,
     async features(images) {
       const side = images[0]?.width ?? SIDE;

@@ -46,7 +46,9 @@ function bicubicTaps(from: number, to: number): Taps[] {
 
 const toByte = (x: number): number => Math.min(255, Math.max(0, Math.round(x)));
 
-/** A picture at `side` x `side`, bicubic with smoothing, rounded to bytes after rows and after columns, as Pillow does. */
+/**
+ * A picture at `side` x `side`, bicubic with smoothing, rounded to bytes after rows and after columns, as Pillow does.
+ */
 export function bicubic({ width, height, data }: RgbImage, side: number): RgbImage {
   const across = bicubicTaps(width, side);
   const wide = new Uint8Array(height * side * 3);
