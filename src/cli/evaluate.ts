@@ -35,6 +35,8 @@ interface EvaluateOptions extends CommonOptions {
   readonly bestOf?: number;
   readonly trainingPictures: number;
   readonly real?: number;
+  readonly inception?: string | true;
+  readonly dinov2?: string | true;
   readonly protocol?: Protocol;
   readonly offline?: boolean;
 }
@@ -55,6 +57,14 @@ export function evaluateCommand(): Command {
     )
     .option('--judge <clip>', 'with --report: another CLIP (folder or hub name) that scores, having had no part in it')
     .option('--lpips <dir>', 'with --report: a folder with weights of LPIPS (alex, squeeze or vgg)')
+    .option(
+      '--inception [file]',
+      'with --report: FID and Inception score as pytorch-fid defines them, with its weights (by default fetched once, 96 MB)',
+    )
+    .option(
+      '--dinov2 [file]',
+      'with --report: FD-DINOv2, with the weights of ViT-L/14 (by default fetched once, 1.2 GB)',
+    )
     .option('--best-of <n>', 'with --report: draw n candidates for each picture; scores with and without', whole(1))
     .option(
       '--real <n>',
@@ -152,7 +162,8 @@ function learnedFrom(data: string, other: string | undefined): string | undefine
 }
 
 /** @throws UserError where an option has no effect without `--report`. */
-function refuseWithoutReport({ report, judge, lpips, bestOf, protocol, real }: EvaluateOptions): void {
+function refuseWithoutReport(options: EvaluateOptions): void {
+  const { report, judge, lpips, bestOf, protocol, real, inception, dinov2 } = options;
   if (report !== undefined) return;
   const given = Object.entries({
     '--judge': judge,
@@ -160,6 +171,8 @@ function refuseWithoutReport({ report, judge, lpips, bestOf, protocol, real }: E
     '--best-of': bestOf,
     '--protocol': protocol,
     '--real': real,
+    '--inception': inception,
+    '--dinov2': dinov2,
   });
   const name = given.find(([, value]) => value !== undefined)?.[0];
   if (name !== undefined) throw new UserError(`${name} is part of the report: add --report <dir>`);

@@ -7,7 +7,9 @@ import { openEmbedder } from '../clip/embedder.ts';
 import type { HubOptions } from '../clip/hub.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
 import type { EngineOptions } from '../engine/engine.ts';
-import { clipNetwork } from '../evaluation/networks/network.ts';
+import { openDinoV2 } from '../evaluation/networks/dinov2.ts';
+import { openInception } from '../evaluation/networks/inception.ts';
+import { clipNetwork, type FeatureNetwork } from '../evaluation/networks/network.ts';
 import { perceptualDistances } from '../evaluation/perceptual-distance.ts';
 import { copyReport, promptReport, type Report, reconstructionReport } from '../evaluation/report.ts';
 import { type ReportPicture, reportHtml, reportLines } from '../evaluation/report-html.ts';
@@ -45,6 +47,9 @@ export interface ReportOptions {
   readonly trainingPictures: number;
   /** Real pictures that sets are compared with; by default as many as are made, and at least `pictures`. */
   readonly real?: number | undefined;
+  /** Files with weights of these networks; true for those of the cache, which are fetched once. */
+  readonly inception?: string | true | undefined;
+  readonly dinov2?: string | true | undefined;
   readonly protocol?: Protocol | undefined;
   readonly seed: number;
   /** Pictures a prompt. */
@@ -145,7 +150,9 @@ export async function writeReport(evaluated: Evaluated, options: ReportOptions):
 /** Real pictures that are read for sets at most, where their number is not set. */
 const MOST_REAL = 5000;
 
-/** Real pictures that the sets of a report take; twice as many are looked for, so that they can be compared in halves. */
+/**
+ * Real pictures that the sets of a report take; twice as many are looked for, so that they can be compared in halves.
+ */
 export const realWanted = (made: number, pictures: number, real?: number): number =>
   real ?? Math.min(MOST_REAL, Math.max(made, pictures));
 
@@ -163,6 +170,7 @@ async function measurePrompts(
   const networks = [clipNetwork('the CLIP that conditions', clip)];
   if (judging) networks.push(clipNetwork(judging.name, judging.clip));
   try {
+    await openNetworks(networks, options, signal, display);
     const { best, firsts } = await drawCandidates(generator, prompts, { count, bestOf, seed, signal }, display);
     sheets.push(await madeSheet(best, prompts));
     const made = await featuresOf(
@@ -204,8 +212,25 @@ async function measurePrompts(
       );
     return { prompts: report, sets, copies };
   } finally {
+    for (const network of networks) await network.close();
     await judging?.clip.close();
   }
+}
+
+/** The networks of FID and FD-DINOv2, where they are wanted, after those that are there; weights are fetched once. */
+async function openNetworks(
+  networks: FeatureNetwork[],
+  { inception, dinov2, offline, engineOptions }: ReportOptions,
+  signal: AbortSignal,
+  display: ProgressDisplay,
+): Promise<void> {
+  const source = (name: string, file: string | true) => {
+    const megabytes = display.count(`fetching ${name}, MB`);
+    const onProgress = (done: number, total: number) => megabytes(Math.round(done / 1e6), Math.ceil(total / 1e6));
+    return { file: file === true ? undefined : file, offline, signal, onProgress };
+  };
+  if (inception !== undefined) networks.push(await openInception(engineOptions, source('Inception', inception)));
+  if (dinov2 !== undefined) networks.push(await openDinoV2(engineOptions, source('DINOv2', dinov2)));
 }
 
 /** LPIPS over the network whose weights a folder holds, the one that most papers report first. */

@@ -1,4 +1,6 @@
-/** The Inception score (Salimans et al., 1606.03498): how sure a classifier is of pictures, and how various they are. */
+/**
+ * The Inception score (Salimans et al., 1606.03498): how sure a classifier is of pictures, and how various they are.
+ */
 
 export interface InceptionScore {
   /** Mean of the scores of the parts, and their standard deviation, as the score is published. */

@@ -32,8 +32,8 @@ export function meanInterval(values: ArrayLike<number>, rounds = ROUNDS): Interv
 }
 
 /**
- * A number that is of a whole set of n pictures, with 1.96 standard deviations of it over resampled sets on either side:
- * such numbers are biased in resamples, so that their own range would lie beside the value.
+ * A number that is of a whole set of n pictures, with 1.96 standard deviations of it over resampled sets on either
+ * side: such numbers are biased in resamples, so that their own range would lie beside the value.
  * @param statistic the number for some rows of the set, by index.
  */
 export function setInterval(n: number, statistic: (rows: Int32Array) => number, rounds = SET_ROUNDS): Interval {

@@ -8,7 +8,9 @@ import { nearestRows } from './neighbours.ts';
 
 /** A cell of the space with enough pictures to test. */
 export interface Cell {
-  /** Z of its Mann-Whitney test: far below 0 where generated pictures lie nearer to training pictures than unseen ones. */
+  /**
+   * Z of its Mann-Whitney test: far below 0 where generated pictures lie nearer to training pictures than unseen ones.
+   */
   readonly z: number;
   readonly made: number;
   readonly heldOut: number;

@@ -1,6 +1,7 @@
 /** A report as one HTML file that needs nothing else: numbers with their intervals, and pictures as data. */
 
 import type { Interval } from './interval.ts';
+import { DINOV2, INCEPTION } from './networks/network.ts';
 import type { Distances, Report, SetReport } from './report.ts';
 
 /** A PNG with what it shows. */
@@ -101,6 +102,12 @@ function promptRows({ prompts }: Report): Row[] {
   ];
 }
 
+/** What the Fréchet distance is called in the features of these networks. */
+const FRECHET: Readonly<Record<string, string>> = {
+  [INCEPTION]: 'FID',
+  [DINOV2]: 'FD-DINOv2',
+};
+
 const setRows = ({ sets }: Report): Row[] => sets.flatMap(rowsOfSet);
 
 function rowsOfSet(set: SetReport): Row[] {
@@ -121,7 +128,7 @@ function rowsOfSet(set: SetReport): Row[] {
       : []),
   ];
   return [
-    ...row('Fréchet distance', 'frechet', 4, ''),
+    ...row(FRECHET[set.features] ?? 'Fréchet distance', 'frechet', 4, ''),
     ...row('kernel distance (KID)', 'kernel', 5, 'unbiased; '),
     ...row('sliced Wasserstein', 'slicedWasserstein', 4, 'as in MIND; '),
     ...(score

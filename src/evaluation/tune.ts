@@ -37,7 +37,10 @@ export interface TuneOptions {
 export interface Tuning {
   /** All candidates on the first pictures, the best first. */
   readonly swept: readonly Measured[];
-  /** The finalists on further pictures, the best first: nothing was chosen by these, so that their scores are not flattered. */
+  /**
+   * The finalists on further pictures, the best first: nothing was chosen by these, so that their scores are not
+   * flattered.
+   */
   readonly finals: readonly Measured[];
   readonly chosen: Measured;
   /** What was used before, on the same further pictures. */

@@ -3,6 +3,10 @@
 import type { ClipEmbedder } from '../../clip/embedder.ts';
 import type { RgbImage } from '../../data/pictures/image.ts';
 
+/** Names of the networks whose distances have names of their own. */
+export const INCEPTION = 'Inception (2015)';
+export const DINOV2 = 'DINOv2 ViT-L/14';
+
 export interface PictureFeatures {
   /** `[pictures, dim]`. */
   readonly rows: Float32Array;
