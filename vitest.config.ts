@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { SlowFirst } from './test/support/slow-first.ts';
 
 /** What these check is true of a process that has done nothing else yet. */
 const ownProcess = [
@@ -18,6 +19,7 @@ export default defineConfig({
     hookTimeout: 300_000,
     // Two cores: the engine's worker wants one of them.
     maxWorkers: 2,
+    sequence: { sequencer: SlowFirst },
     projects: [
       // Files follow each other in the same processes: modules are loaded, and compiled, once. A file leaves behind what it
       // has found: environment, working folder, mocks.

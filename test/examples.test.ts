@@ -79,4 +79,4 @@ it('train.mjs stops when it is interrupted, and goes on when it is started again
   expect(second.status, second.stderr).toBe(0);
   expect(second.stderr).not.toMatch(/tokenizer 1\//);
   expect(second.stdout).toMatch(/^Trained run: /);
-}, 300_000);
+});

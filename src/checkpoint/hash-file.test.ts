@@ -9,7 +9,7 @@ import { hashFile } from './hash-file.ts';
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-hash-'));
 afterAll(() => fs.rmSync(folder, { recursive: true }));
 
-it.each([0, 1, 2 ** 20 - 1, 2 ** 20, 2 ** 21 + 5])('of %d bytes', (length) => {
+it.each([0, 1, 2 ** 20 - 1, 2 ** 20, 2 ** 21 + 5])('hashes %d bytes as they are', (length) => {
   const bytes = Uint8Array.from({ length }, (_, i) => (i * 31) >> 3);
   const file = path.join(folder, `${length}`);
   fs.writeFileSync(file, bytes);

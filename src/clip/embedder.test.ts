@@ -73,7 +73,7 @@ function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
 const views = imageViews(pairs.images, settings.imageSize);
 
 describe('the stage', () => {
-  it('learns', async () => {
+  it('learns to find the texts of pictures', async () => {
     expect(losses[0]).toBeGreaterThan(2.5);
     expect(losses.at(-1)).toBeLessThan(1.6);
     const { heldOut, retrieval, zeroShot } = await reportClip(clip, pairs);

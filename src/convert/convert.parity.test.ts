@@ -85,7 +85,7 @@ onJsonFixture(
       return files.length === wanted.length && hasTokenizer(files[0]!) ? [{ name, files }] : [];
     });
 
-    it.each(whole)('the architecture of $name', ({ name, files }) => {
+    it.each(whole)('reads the architecture of $name', ({ name, files }) => {
       const { recipe } = imported(files, system).settings;
       const { tokenizer, diffusion } = recipe;
       const found = [

@@ -251,7 +251,7 @@ describe('micro-batches', () => {
     }
   });
 
-  it('must divide the batch', async () => {
+  it('refuses micro-batches that do not divide the batch', async () => {
     await expect(makeStage({ batch: 4 }, { microBatches: 3 }).stage.prepare()).rejects.toThrow(/choose one of 1, 2, 4/);
   });
 });

@@ -6,12 +6,11 @@
 import process from 'node:process';
 import * as ort from 'onnxruntime-node';
 import { serveThread, spawn, type Thread } from '../base/worker-calls.ts';
-import { exp, f32, trace, writeOnnx } from '../graph/index.ts';
+import { firstModel } from './first-model.ts';
 import type { HostCalls } from './host-protocol.ts';
 
 if (process.platform === 'linux') {
-  const model = writeOnnx(trace({ x: f32() }, ({ x }) => ({ y: exp(x) })));
-  const session = await ort.InferenceSession.create(model, {
+  const session = await ort.InferenceSession.create(firstModel, {
     intraOpNumThreads: 1,
     extra: { session: { set_denormal_as_zero: '1' } },
   });

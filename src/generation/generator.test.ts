@@ -21,6 +21,7 @@ beforeAll(async () => {
   generator = await Generator.load(run.path, { threads: 1, onProgress: (progress) => loaded.push(progress) });
 });
 afterAll(async () => {
+  compile.mockRestore();
   await generator.close();
   fs.rmSync(root, { recursive: true });
 });

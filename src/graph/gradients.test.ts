@@ -51,8 +51,8 @@ function gradientOf(f: (...xs: Tensor[]) => Tensor, ...xs: readonly (readonly nu
   return evaluate(gradients, new Map(inputs.map((x, i) => [x, toValues(f64(xs[i]!))]))).map(({ data }) => [...data]);
 }
 
-describe('gradients agree with central differences', () => {
-  it.each(differentiable)('%s', (op) => {
+describe('a gradient', () => {
+  it.each(differentiable)('of %s agrees with central differences', (op) => {
     fc.assert(
       fc.property(trials[op], ({ operands, apply }: Trial) => {
         expectGradientsAgree(operands, (...xs) => weighted(apply(...xs)[0]!));

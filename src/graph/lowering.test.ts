@@ -60,12 +60,14 @@ async function expectAgreement(sample: readonly Trial[], dtype: Float): Promise<
   }
 }
 
-describe('ONNX Runtime agrees with the interpreter in float32', () => {
-  it.each(primitives)('%s', (op) => expectAgreement(fc.sample(trials[op], SETTINGS), 'float32'));
+describe('ONNX Runtime', () => {
+  it.each(primitives)('agrees with the interpreter on %s in float32', (op) =>
+    expectAgreement(fc.sample(trials[op], SETTINGS), 'float32'),
+  );
 });
 
-describe('ONNX Runtime agrees with the interpreter in float64', () => {
-  it.each(primitives.filter((op) => !float32Only.includes(op)))('%s', (op) =>
+describe('ONNX Runtime', () => {
+  it.each(primitives.filter((op) => !float32Only.includes(op)))('agrees with the interpreter on %s in float64', (op) =>
     expectAgreement(fc.sample(trials[op], SETTINGS), 'float64'),
   );
 });

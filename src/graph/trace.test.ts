@@ -31,7 +31,7 @@ describe('schedule', () => {
 });
 
 describe('rearrangements in a row', () => {
-  it('are one', () => {
+  it('become one', () => {
     const program = g.trace({ x }, ({ x }) => ({
       shaped: g.reshape(g.reshape(x, [6, 4]), [3, 8]),
       turned: g.transpose(g.transpose(x, [1, 2, 0]), [1, 2, 0]),

@@ -11,7 +11,7 @@ import { conv3x3Stride2 } from './patches.ts';
 const engine = Engine.start({ threads: 1 });
 afterAll(() => engine.close());
 
-it.each([2, 4, 6, 10])('side %i', async (side) => {
+it.each([2, 4, 6, 10])('agrees with the definition at side %i', async (side) => {
   const worst = await againstDefinition(engine, conv3x3Stride2, { side, stride: 2, pads: [0, 0, 1, 1] });
   for (const [part, error] of Object.entries(worst)) expect(error, part).toBeLessThan(1e-6);
 });

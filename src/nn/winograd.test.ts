@@ -12,7 +12,7 @@ import { conv3x3Twice, conv3x3Winograd } from './winograd.ts';
 const engine = Engine.start({ threads: 1 });
 afterAll(() => engine.close());
 
-it.each([1, 2, 3, 4, 6, 8, 9])('side %i', async (side) => {
+it.each([1, 2, 3, 4, 6, 8, 9])('agrees with the definition at side %i', async (side) => {
   const worst = await againstDefinition(engine, conv3x3Winograd, { side, pads: 1 });
   for (const [part, error] of Object.entries(worst)) expect(error, part).toBeLessThan(1e-5);
 });

@@ -23,7 +23,7 @@ const gather = (file: Fixture, keys: readonly string[], name: (key: string) => s
   Object.fromEntries(keys.map((key) => [key, file.feed(name(key))]));
 
 onFixture('optim', (file) => {
-  it.each(['adamw', 'adam_vqgan'])('%s', async (name) => {
+  it.each(['adamw', 'adam_vqgan'])('%s gives the same weights and moments', async (name) => {
     const {
       lr,
       betas,
@@ -84,7 +84,7 @@ onFixture('optim', (file) => {
     }
   });
 
-  it('ema', async () => {
+  it('averages weights alike', async () => {
     const { decay, update_iterations } = file.setting('ema') as { decay: number; update_iterations: number[] };
     const keys = file.matching(/^ema\.init\.(.*)$/);
     // Trees may not have dots in their keys.
@@ -171,7 +171,7 @@ onJsonFixture('optim', (value) => {
   const published = Object.entries(value as Record<string, unknown>).filter(([name]) =>
     /^plateau_(?!small)/.test(name),
   );
-  it.each(published)('%s', (_, record) => {
+  it.each(published)('%s gives the same rates and counters', (_, record) => {
     const { config, lr_at_construction, ops } = long.parse(record);
     const settings = settingsOf(config);
     let state = initialPlateau();

@@ -149,7 +149,7 @@ onFixture('discriminator', (file) => {
     const weight = file.number('disc_weight') * factor;
     const start = file.number('disc_start');
 
-    it.each(steps)('at step %i', async (step) => {
+    it.each(steps)('gives the same loss at step %i', async (step) => {
       const out = await evaluate(feeds, (state, inputs) => wholeLoss(state, inputs, step));
       compareAll(out);
       // A discriminator that is off has no loss there.

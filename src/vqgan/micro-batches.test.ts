@@ -174,6 +174,6 @@ it('go on from a state that another number of parts has left', async () => {
   expect(changing).not.toEqual(whole);
 });
 
-it('must divide the batch', () => {
+it('refuses micro-batches that do not divide the batch', () => {
   expect(() => start(recipeOf(), 3)).toThrow(/3 micro-batches do not divide a batch of 8: choose one of 1, 2, 4, 8/);
 });

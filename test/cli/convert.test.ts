@@ -147,7 +147,7 @@ describe('train --from', () => {
   });
 });
 
-describe('convert refuses in one line', () => {
+describe('convert', () => {
   beforeAll(() => {
     fs.writeFileSync(at('text.ckpt'), 'not a checkpoint');
     fs.writeFileSync(at('evil.pt'), '\x80\x02cposix\nsystem\nX\x0c\x00\x00\x00touch pwned!\x85R.', 'latin1');
@@ -167,7 +167,7 @@ describe('convert refuses in one line', () => {
     ['two of a kind', ['released.pt', 'released.pt'], /both hold a diffusion model/],
     ['an unknown width of CLIP', ['released.pt'], /--clip/],
     ['checkpoints where a run is wanted', ['released.pt', '--to', 'torch'], /released\.pt/],
-  ])('%s', async (_, args, says) => {
+  ])('refuses %s in one line', async (_, args, says) => {
     const { status, stdout, stderr } = await clipvq('convert', ...args, '--out', 'new');
     expect(stderr).toMatch(says);
     expect(stderr.trim().split('\n')).toHaveLength(1);

@@ -5,12 +5,15 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { runClipvq } from '../support/cli.ts';
 import { readLog } from '../support/run-log.ts';
 import { skipped } from '../support/skip.ts';
 
 const cli = path.resolve('dist/cli/main.js');
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-memory-'));
 afterAll(() => fs.rmSync(folder, { recursive: true }));
+
+const TRAIN = ['train', '--data', 'faces', '--stage', 'tokenizer', '--threads', '1'];
 
 /** A tokenizer whose activations are most of what it needs. */
 const HEAVY = [
@@ -30,13 +33,9 @@ interface Run {
 }
 
 function train(...args: string[]): Promise<Run> {
-  const child = spawn(
-    process.execPath,
-    [cli, 'train', '--data', 'faces', '--stage', 'tokenizer', '--threads', '1', ...args],
-    {
-      cwd: folder,
-    },
-  );
+  const child = spawn(process.execPath, [cli, ...TRAIN, ...args], {
+    cwd: folder,
+  });
   const [stdout, stderr]: [string[], string[]] = [[], []];
   child.stdout.on('data', (text) => stdout.push(`${text}`));
   child.stderr.on('data', (text) => stderr.push(`${text}`));
@@ -87,7 +86,7 @@ describe.skipIf(absent)('train --memory', () => {
   });
 
   it('says what is needed before anything is trained where nothing would fit', async () => {
-    const { status, stderr } = await train('--run', 'small', '--memory', '60M', ...HEAVY);
+    const { status, stderr } = await runClipvq(folder, ...TRAIN, '--run', 'small', '--memory', '60M', ...HEAVY);
     expect(status).toBe(2);
     expect(stderr.trim()).toMatch(
       /^clipvq: tokenizer: needs about \d+ MB even one picture at a time, and --memory allows 60 MB: allow more: the program itself takes/,

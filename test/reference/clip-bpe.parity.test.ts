@@ -38,7 +38,7 @@ onJsonFixture('tokenizer', (value) => {
   for (const { text } of entries.filter((entry) => !faithful.includes(entry)))
     console.warn(`SKIPPED: ${JSON.stringify(text)}, which ftfy repairs in a way of its own`);
 
-  it.each(faithful)('$text', ({ text, ids, tokens, decoded, ...entry }) => {
+  it.each(faithful)('encodes $text as the reference does', ({ text, ids, tokens, decoded, ...entry }) => {
     const part = entry.ftfy_changed ? ', repaired' : '';
     same('tokenizer', `cleaned${part}`, cleaned(text), entry.cleaned);
     same('tokenizer', `ids${part}`, bpe.encode(text), ids);

@@ -15,12 +15,12 @@ function imageOf(file: Fixture, name: string): RgbImage {
 onFixture('preprocess', (file) => {
   const image = imageOf(file, 'image');
 
-  it.each(file.matching(/^bicubic_(\d+x\d+)$/))('bicubic to %s', (size) => {
+  it.each(file.matching(/^bicubic_(\d+x\d+)$/))('resizes to %s as the reference does', (size) => {
     const [width, height] = size.split('x').map(Number) as [number, number];
     compare('preprocess', 'bicubic', resizeBicubic(image, width, height).data, file.ints(`bicubic_${size}`), ONE_LEVEL);
   });
 
-  it('validation pictures', () => {
+  it('prepares validation pictures as the reference does', () => {
     const size = file.number('size');
     const resized = resizeShortSide(image, size);
     compare(

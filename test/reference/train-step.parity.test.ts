@@ -103,7 +103,7 @@ onFixture(
     }
 
     // One after another: each starts from the weights that the one before left behind.
-    it.each(steps)('step %d', async (step) => {
+    it.each(steps)('step %d gives the same loss and gradients', async (step) => {
       const stored = (name: string) => `step${step}.${name}`;
       const x0 = await codes(step);
       compare('train_step', 'x0', x0, file.ints(stored('x0')), EXACT);

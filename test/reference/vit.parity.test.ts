@@ -23,7 +23,7 @@ const engine = Engine.start({ threads: 1 });
 afterAll(() => engine.close());
 
 onFixture('clip', (file) => {
-  it('towers', async () => {
+  it('computes the features of both towers', async () => {
     const config = clipConfig(file.setting('config') as OfficialClip);
     expect(config.imageHeads).toBe(file.number('vision_heads'));
     const stored = file.under('params.');

@@ -39,14 +39,14 @@ const files: readonly (readonly [string, Buffer])[] = [
 ];
 
 describe.each(files)('%s', (name, bytes) => {
-  it('cut off anywhere', () => {
+  it('is refused in one line when it is cut off anywhere', () => {
     for (let length = 0; length < bytes.length; length++) {
       const outcome = attempt(bytes.subarray(0, length));
       expect(outcome, `${length} of ${bytes.length} bytes`).toBeInstanceOf(UserError);
     }
   });
 
-  it('with bits flipped', () => {
+  it('is read or refused in one line with bits flipped', () => {
     const flips = fc.array(fc.nat(8 * bytes.length - 1), { minLength: 1, maxLength: 4 });
     fc.assert(
       fc.property(flips, (places) => {
@@ -60,7 +60,7 @@ describe.each(files)('%s', (name, bytes) => {
     );
   });
 
-  it('with bytes replaced', () => {
+  it('is read or refused in one line with bytes replaced', () => {
     const edits = fc.array(fc.tuple(fc.nat(bytes.length - 1), fc.uint8Array({ minLength: 1, maxLength: 9 })), {
       minLength: 1,
       maxLength: 3,

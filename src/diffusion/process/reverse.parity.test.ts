@@ -19,7 +19,7 @@ const FAITHFUL = -40;
 onFixture('diffusion', (file) => {
   const cases = file.matching(/^(\w+)\.x_t$/);
 
-  it.each(cases)('reverse step of case %s', (name) => {
+  it.each(cases)('computes the reverse step of case %s', (name) => {
     const { schedule, times, tokens } = open(file, name);
     const predictions = {
       q_posterior_recon: eachToken(file.tensor(`${name}.log_x0_recon`)),
@@ -34,7 +34,7 @@ onFixture('diffusion', (file) => {
     }
   });
 
-  it.each(cases)('divergences of case %s', (name) => {
+  it.each(cases)('computes the divergences of case %s', (name) => {
     const { schedule, times, tokens } = open(file, name);
     const recon = eachToken(file.tensor(`${name}.log_x0_recon`)).map(codesOf);
     const truth = truths(file, name).map(codesOf);
@@ -58,7 +58,7 @@ onFixture('diffusion', (file) => {
     );
   });
 
-  it.each(cases)('forward steps of case %s', (name) => {
+  it.each(cases)('computes the forward steps of case %s', (name) => {
     const { schedule, times, tokens } = open(file, name);
     const clean = [...file.ints(`${name}.x0`)].map((code, i) => noised(schedule, marginal(schedule, times(i)), code));
     compareRows('q_pred_x0', clean, eachToken(file.tensor(`${name}.q_pred_x0`)));
