@@ -63,6 +63,11 @@ export class Trainings {
     return trainer && isHere(trainer) ? trainer.pid : undefined;
   }
 
+  /** Whether a training of ours has been begun, be it over or not. */
+  isKnown(name: string): boolean {
+    return this.#record(name) !== undefined;
+  }
+
   /** Why the last training of a run ended badly; undefined if it did not, or none of ours has trained it. */
   failure(name: string): string | undefined {
     return this.#record(name)?.error;
