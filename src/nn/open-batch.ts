@@ -31,7 +31,9 @@ export function conv3x3Open(taps: Tensor, x: Tensor): Tensor {
   return g.transpose(g.reshape(y, [batch, taps.shape[3]!, positions]), [0, 2, 1]);
 }
 
-/** Each pixel twice in both directions: [batch, height, width, channels] to [batch, 2 · height, 2 · width, channels]. */
+/**
+ * Each pixel twice in both directions: [batch, height, width, channels] to [batch, 2 · height, 2 · width, channels].
+ */
 export function upsampleOpen(x: Tensor): Tensor {
   const [batch, height, width, channels] = x.shape as readonly [number, number, number, number];
   const twice = (t: Tensor, axis: number) => g.concat([t, t], axis);

@@ -101,7 +101,9 @@ function factsOf(run: RunDirectory, nothing: NDArray<'float32'>, context: number
   };
 }
 
-/** Corrections of prompts as `scale` · t + `offset`, before they are made unit rows again; `shrink` without its pull. */
+/**
+ * Corrections of prompts as `scale` · t + `offset`, before they are made unit rows again; `shrink` without its pull.
+ */
 function affine(statistics: EmbeddingStatistics | undefined, correction: string, dim: number) {
   const each = (of: (d: number) => number) => Array.from({ length: dim }, (_, d) => of(d));
   if (!statistics) return { scale: each(() => 1), offset: each(() => 0) };
