@@ -65,7 +65,7 @@ function Preview({
     }
     context.putImageData(image, 0, 0);
   }, [frame, side, grid]);
-  return <canvas class="pixels" ref={canvas} width={side} height={side} aria-hidden="true" />;
+  return <canvas class="pixels" ref={canvas} width={side} height={side} role="img" aria-label="The picture so far" />;
 }
 
 /** Whole multiples of the pictures' own size, so that their pixels stay square: one for wide windows, one for narrow. */

@@ -1,7 +1,7 @@
 /** What is to be drawn, and how. */
 
 import type { TargetedEvent } from 'preact';
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import type { Choices, Facts, Field } from './protocol.ts';
 
 /** Pictures at a time, at most. */
@@ -17,6 +17,7 @@ interface PromptFormProps {
 }
 
 export function PromptForm({ facts, isDrawing, onDraw, onCancel }: PromptFormProps) {
+  const create = useRef<HTMLButtonElement>(null);
   const submit = (event: TargetedEvent<HTMLFormElement>) => {
     event.preventDefault();
     if (isDrawing) return;
@@ -31,18 +32,25 @@ export function PromptForm({ facts, isDrawing, onDraw, onCancel }: PromptFormPro
       sampler: `${given.get('sampler')}`,
     });
   };
+  // The button that is pressed goes away: whoever uses the keyboard goes on from the other one.
+  const cancel = () => {
+    onCancel();
+    create.current?.focus();
+  };
   return (
     <form class="form" onSubmit={submit}>
       <div class="field">
         <label for="prompt">Prompt</label>
         <div class="row">
           <input class="input" id="prompt" name="prompt" type="text" required autocomplete="off" spellcheck={false} />
-          <button class="button primary" type="submit" disabled={isDrawing}>
+          <button class="button primary" type="submit" aria-disabled={isDrawing} ref={create}>
             Create
           </button>
-          <button class="button" type="button" hidden={!isDrawing} onClick={onCancel}>
-            Cancel
-          </button>
+          {isDrawing && (
+            <button class="button" type="button" onClick={cancel}>
+              Cancel
+            </button>
+          )}
         </div>
       </div>
       <details>

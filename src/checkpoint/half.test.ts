@@ -1,6 +1,6 @@
 /** Half-precision formats against known values and, for every bit pattern, against float32 bit assembly. */
 import { describe, expect, it } from 'vitest';
-import { bfloat16ToFloat32, float16ToFloat32 } from './half.ts';
+import { bfloat16ToFloat32, float16ToFloat32, float32ToFloat16 } from './half.ts';
 
 const ALL = Uint16Array.from({ length: 65_536 }, (_, bits) => bits);
 
@@ -34,6 +34,30 @@ describe('float16', () => {
 
   it('agrees with bit assembly on all 65536 patterns', () => {
     expect(float16ToFloat32(ALL)).toEqual(Float32Array.from(ALL, assembled));
+  });
+});
+
+describe('rounding to float16', () => {
+  it('gives every value of the format back, and of the values between two the nearer', () => {
+    const finite = ALL.filter((bits) => (bits & 0x7c00) !== 0x7c00);
+    const values = float16ToFloat32(finite);
+    expect(float32ToFloat16(values)).toEqual(finite);
+    for (const sign of [0, 0x8000]) {
+      for (let bits = sign; bits < sign + 0x7bff; bits++) {
+        const [a = 0, b = 0] = float16ToFloat32(Uint16Array.of(bits, bits + 1));
+        const middle = (a + b) / 2;
+        const even = bits % 2 === 0 ? bits : bits + 1;
+        const near = Float32Array.of(a + (b - a) * 0.49, middle, a + (b - a) * 0.51);
+        const rounded = float32ToFloat16(near);
+        if (rounded[0] !== bits || rounded[1] !== even || rounded[2] !== bits + 1)
+          throw new Error(`${near} became ${rounded} between ${bits} and ${bits + 1}`);
+      }
+    }
+  });
+
+  it('makes what is too large infinite and keeps NaN', () => {
+    const rounded = float32ToFloat16(Float32Array.of(65519, 65520, -1e9, Number.NaN, 1e-9, -0));
+    expect([...float16ToFloat32(rounded)]).toEqual([65504, Infinity, -Infinity, Number.NaN, 0, -0]);
   });
 });
 

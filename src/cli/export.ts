@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { UserError } from '../base/errors.ts';
 import { sizeText } from '../engine/memory/resident.ts';
+import { exportOnnx } from '../publish/onnx.ts';
 import { type ExportedPage, exportHtml, exportSite } from '../publish/web.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { exportModel } from '../run/export.ts';
@@ -46,6 +47,13 @@ export function exportCommand(): Command {
       else if (kind === 'web') {
         const made = await exportSite(run, options.web!, page);
         printResult(json, made, () => [...pageLines(made, float32), `Try it: npx http-server ${made.path}`]);
+      } else if (kind === 'onnx') {
+        const made = await exportOnnx(run, options.onnx!, { clip });
+        printResult(json, made, () => [
+          `${made.folder}: ${megabytes(made.bytes)}`,
+          ...made.files.map((file) => `  ${file}`),
+          'How to use them: docs/onnx.md',
+        ]);
       } else {
         const made = await exportHtml(run, options.html!, page);
         printResult(json, made, () => [...pageLines(made, float32), `Try it: open ${made.path} in a browser`]);

@@ -21,15 +21,15 @@ const foldOf = (tokens: number, side: number): number => Math.sqrt(tokens) / sid
 export function embedFolded(emb: Embedding<Tensor>, tokens: Tensor, side: number): Tensor {
   const [batch, count] = tokens.shape as readonly [number, number];
   const fold = foldOf(count, side);
-  const places = g.reshape(g.transpose(g.reshape(tokens, [batch, side, fold, side, fold]), [2, 4, 0, 1, 3]), [
-    fold ** 2,
+  const places = g.reshape(g.transpose(g.reshape(tokens, [batch, side, fold, side, fold]), [0, 2, 4, 1, 3]), [
     batch,
+    fold ** 2,
     side ** 2,
   ]);
   const rows = emb.weight.shape[0]! / fold ** 2;
   const embedded = Array.from({ length: fold ** 2 }, (_, place) => {
     const weight = g.slice(emb.weight, 0, place * rows, (place + 1) * rows);
-    return embed({ weight }, g.reshape(g.slice(places, 0, place, place + 1), [batch, side ** 2]));
+    return embed({ weight }, g.reshape(g.slice(places, 1, place, place + 1), [batch, side ** 2]));
   });
   return embedded.reduce((a, b) => g.add(a, b));
 }

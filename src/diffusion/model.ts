@@ -6,6 +6,8 @@ import { CompiledPrograms } from '../engine/compiled.ts';
 import type { Executor } from '../engine/executor.ts';
 import * as g from '../graph/index.ts';
 import { normalize } from '../nn/layers.ts';
+import { openBatch } from '../nn/open-batch.ts';
+import { literals } from '../nn/parameters.ts';
 import { gridSize, type Recipe } from '../recipe/schema.ts';
 import { guided, isGuided } from './guidance.ts';
 import { samplingArrays, samplingParameters } from './layout.ts';
@@ -158,6 +160,21 @@ function denoiserInputs(config: TransformerConfig, batch: number) {
     t: g.i32(batch),
     condition: g.f32(batch, config.conditionDim),
   };
+}
+
+/**
+ * The network for batches of any size, to be written with `openBatch`: codes with the mask K, int32 [batch, tokens],
+ * times, int32 [batch], and unit rows [batch, conditionDim] to log p(x_0), [batch, tokens, codes], not guided.
+ */
+export function openDenoiser(config: TransformerConfig, model: DiffusionModel<NDArray>): g.Program {
+  const { tokens, t, condition } = denoiserInputs(config, 1);
+  return openBatch(() =>
+    g.trace({ tokens, t, condition }, (given) => ({
+      logProbs: logPrediction(
+        denoise(literals(model.transformer), given.tokens, given.t, given.condition, config.heads),
+      ),
+    })),
+  );
 }
 
 function plainProgram(config: TransformerConfig, batch: number): g.Program {

@@ -22,6 +22,7 @@ import {
   type Norm,
   normParameters,
 } from '../nn/layers.ts';
+import { conv3x3Open, isOpenBatch } from '../nn/open-batch.ts';
 import { normal, type Parameter } from '../nn/parameters.ts';
 import { conv3x3Twice, conv3x3Winograd } from '../nn/winograd.ts';
 import type { DiffusionSettings } from '../recipe/schema.ts';
@@ -170,7 +171,9 @@ function partedMlp({ conv1, conv2 }: PartedMlp<Tensor>, x: Tensor): Tensor {
  * Weights come as the engine holds them, [3, 3, in, out] (`nn/kernel-layout.ts`), or as files have them,
  * [out, in, 3, 3].
  */
-const convolve = (weight: Tensor, x: Tensor): Tensor =>
-  conv3x3Winograd(weight.shape[2] === 3 && weight.shape[3] === 3 ? kernelLayout(weight) : weight, x);
+function convolve(weight: Tensor, x: Tensor): Tensor {
+  const taps = weight.shape[2] === 3 && weight.shape[3] === 3 ? kernelLayout(weight) : weight;
+  return isOpenBatch() ? conv3x3Open(taps, x) : conv3x3Winograd(taps, x);
+}
 
 const fcMlp = (p: FcMlp<Tensor>, x: Tensor): Tensor => linear(p['2'], g.swish(linear(p['0'], x), GELU2));

@@ -28,9 +28,10 @@ export interface ExportedPage {
 }
 
 /**
- * Write a static site: an `index.html` that draws with the run's model in the visitor's browser, and what it needs.
- * The same model gives the same bytes.
- * @throws UserError if the run cannot be carried by a page (`pageModelOf`), the folder is not empty, or the disk refuses.
+ * Write a static site: an `index.html` that draws with the run's model in the visitor's browser, and what it needs. The
+ * same model gives the same bytes.
+ * @throws UserError if the run cannot be carried by a page (`pageModelOf`), the folder is not empty, or the disk
+ * refuses.
  */
 export async function exportSite(run: RunDirectory, folder: string, options: PageOptions): Promise<ExportedPage> {
   if (fs.existsSync(folder) && (!fs.statSync(folder).isDirectory() || fs.readdirSync(folder).length > 0))

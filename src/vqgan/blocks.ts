@@ -8,6 +8,7 @@ import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
 import { fileLayout } from '../nn/kernel-layout.ts';
 import { type Conv, conv, convParameters, groupNorm, type Norm, normParameters } from '../nn/layers.ts';
+import { isOpenBatch, upsampleOpen } from '../nn/open-batch.ts';
 import type { Parameter } from '../nn/parameters.ts';
 import { conv3x3Stride2 } from '../nn/patches.ts';
 import { conv3x3Winograd } from '../nn/winograd.ts';
@@ -67,7 +68,7 @@ export const channelsFirst = (x: Tensor): Tensor => g.transpose(x, [0, 3, 1, 2])
 const PRODUCTS = { channels: 32, side: 32 };
 
 const isProduct = (weight: Tensor, side: number): boolean =>
-  Math.min(weight.shape[2]!, weight.shape[3]!) >= PRODUCTS.channels && side <= PRODUCTS.side;
+  !isOpenBatch() && Math.min(weight.shape[2]!, weight.shape[3]!) >= PRODUCTS.channels && side <= PRODUCTS.side;
 
 /**
  * Zero-padded 3x3 convolution of a square picture, channels last: [batch, side, side, from] to [batch, side, side, to].
@@ -126,6 +127,7 @@ export const upsample = ({ conv: layer }: Resample<Tensor>, x: Tensor): Tensor =
  * Each pixel twice in both directions: [batch, height, width, channels] to [batch, 2 · height, 2 · width, channels].
  */
 function upsampleNearest(x: Tensor): Tensor {
+  if (isOpenBatch()) return upsampleOpen(x);
   const [batch, height, width, channels] = x.shape as readonly [number, number, number, number];
   const places = new Int32Array(4 * batch * height * width).map((_, i) => {
     const [row, column] = [Math.floor(i / (2 * width)), i % (2 * width)];

@@ -9,6 +9,7 @@ import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
 import { toEngineLayout } from '../nn/kernel-layout.ts';
 import { embed } from '../nn/layers.ts';
+import { openBatch } from '../nn/open-batch.ts';
 import { adopt, literals, type Parameter } from '../nn/parameters.ts';
 import { gumbelBatch } from '../random/noise.ts';
 import { gridSize, type TokenizerRecipe, type TokenizerSettings } from '../recipe/schema.ts';
@@ -191,6 +192,23 @@ function encoderProgram(params: EncoderHalf<NDArray<'float32'>>, recipe: Tokeniz
 function decoderProgram(params: DecoderHalf<NDArray<'float32'>>, recipe: TokenizerRecipe, batch: number): g.Program {
   return g.trace({ codes: g.i32(batch, gridSize(recipe) ** 2) }, ({ codes }) => ({
     x: decodeCodes(literals(params), codes, recipe.tokenizer.normGroups),
+  }));
+}
+
+/**
+ * Both halves for batches of any size, to be written with `openBatch`: x [batch, 3, size, size] to the most likely
+ * codes, int32 [batch, tokens], and codes to x.
+ * @throws UserError naming `label` if the parameters are not those of this recipe.
+ */
+export function openCodec(
+  arrays: Readonly<Record<string, NDArray>>,
+  recipe: TokenizerRecipe,
+  label: string,
+): { readonly encoder: g.Program; readonly decoder: g.Program } {
+  const likeliest = { ...recipe, tokenizer: { ...recipe.tokenizer, encode: 'argmax' as const } };
+  return openBatch(() => ({
+    encoder: encoderProgram(half(recipe, arrays, encoderHalf, label), likeliest, 1),
+    decoder: decoderProgram(half(recipe, arrays, decoderHalf, label), recipe, 1),
   }));
 }
 

@@ -1,0 +1,188 @@
+/**
+ * The exported pages in a real browser: a tiny model with random weights draws what it draws on Node, from a static
+ * site without headers and from one file on the disk.
+ */
+
+import fs from 'node:fs';
+import http from 'node:http';
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { hasBrowser, openBrowser } from '../../test/support/browser.ts';
+import { tinyRecipe, writeTinyRun } from '../../test/support/tiny-model.ts';
+import { readPngText } from '../data/pictures/png.ts';
+import { Generator } from '../generation/generator.ts';
+import { RunDirectory } from '../run/directory.ts';
+import { exportHtml, exportSite } from './web.ts';
+
+const PROMPT = 'a red face <b>&"';
+const COUNT = 3;
+/** Milliseconds that a busy machine may take for a test. */
+const TIME = 300_000;
+vi.setConfig({ testTimeout: TIME, hookTimeout: TIME });
+const present = hasBrowser('the pages of clipvq export in a browser');
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'publish-'));
+const site = path.join(folder, 'site');
+const file = path.join(folder, 'page.html');
+const recipe = { ...tinyRecipe, sampling: { ...tinyRecipe.sampling, steps: 6 } };
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.css': 'text/css',
+};
+
+let browser: Browser;
+let address: string;
+let expected: { readonly tokens: readonly number[]; readonly png: Buffer }[];
+/** Files that the server answers with an error. */
+const broken = new Set<string>();
+
+/** As simple a host as there is: no header but the type. */
+const server = http.createServer(({ url = '/' }, response) => {
+  const name = url === '/' ? 'index.html' : path.basename(url);
+  const wanted = path.join(site, name);
+  if (!fs.existsSync(wanted) || [...broken].some((one) => name.startsWith(one)))
+    return void response.writeHead(503).end();
+  response.writeHead(200, { 'content-type': TYPES[path.extname(name)] ?? 'application/octet-stream' });
+  response.end(fs.readFileSync(wanted));
+});
+
+beforeAll(async () => {
+  if (!present) return;
+  const run = writeTinyRun(path.join(folder, 'run'), recipe);
+  const options = { title: 'Tiny & <faces>', precision: 'float32' } as const;
+  await exportSite(run, site, options);
+  await exportHtml(run, file, options);
+  const generator = await Generator.load(run.path, { threads: 1 });
+  const pictures = await generator.generate(PROMPT, { seed: 7, count: COUNT });
+  expected = await Promise.all(
+    pictures.map(async (picture) => ({ tokens: [...picture.tokens], png: await generator.toPng(picture) })),
+  );
+  await generator.close();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  browser = await openBrowser();
+});
+
+afterAll(async () => {
+  await browser?.close();
+  server.close();
+  fs.rmSync(folder, { recursive: true, force: true });
+});
+
+interface Seen {
+  readonly seed: number;
+  readonly tokens: readonly number[];
+  readonly png: readonly number[];
+}
+
+/** A page that keeps what it tells scripts of others, and what went wrong. */
+async function openPage(url: string): Promise<{ page: Page; problems: string[]; seen(): Promise<Seen[]> }> {
+  const context = await browser.newContext();
+  context.setDefaultTimeout(TIME);
+  const page = await context.newPage();
+  const problems: string[] = [];
+  page.on('pageerror', ({ message }) => problems.push(message));
+  page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
+  await page.addInitScript(KEEP);
+  await page.goto(url);
+  return { page, problems, seen: () => page.evaluate<Seen[]>('kept') };
+}
+
+/** A script of somebody else's, which collects the pictures. */
+const KEEP = `globalThis.kept = [];
+document.addEventListener('clipvq:picture', ({ detail: { seed, tokens, png } }) =>
+  globalThis.kept.push({ seed, tokens: [...tokens], png: [...png] }));`;
+
+const promptOf = (page: Page) => page.getByRole('textbox', { name: 'Prompt', exact: true });
+
+async function fill(page: Page, values: Readonly<Record<string, string>>): Promise<void> {
+  await page.locator('details').evaluate((details) => details.setAttribute('open', ''));
+  for (const [label, value] of Object.entries(values)) await page.getByLabel(label, { exact: true }).fill(value);
+}
+
+describe.skipIf(!present)('an exported page', () => {
+  it.each(['site', 'file'] as const)(
+    'as a %s draws the tokens that Node draws, and lets no finding of axe',
+    async (kind) => {
+      const { page, problems, seen } = await openPage(kind === 'site' ? address : pathToFileURL(file).href);
+      await promptOf(page).fill(PROMPT);
+      await fill(page, { Pictures: `${COUNT}`, Seed: '7' });
+      await promptOf(page).press('Enter');
+      await page.getByText(`${COUNT} pictures drawn.`).waitFor();
+
+      const pictures = await seen();
+      expect(pictures.map(({ tokens }) => tokens)).toEqual(expected.map(({ tokens }) => tokens));
+      expect(new Set(pictures.flatMap(({ tokens }) => tokens)).size).toBeGreaterThan(5);
+      const texts = pictures.map(({ png }) => readPngText(Uint8Array.from(png)));
+      expect(texts).toEqual(expected.map(({ png }) => readPngText(png)));
+      expect(await page.getByRole('img', { name: PROMPT }).count()).toBe(COUNT);
+      expect(await page.title()).toBe('Tiny & <faces>');
+      // A host without headers still gives threads, by way of the service worker; a file does not.
+      expect(await page.evaluate('crossOriginIsolated')).toBe(kind === 'site');
+
+      await page.setViewportSize({ width: 360, height: 740 });
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
+      const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+      await page.evaluate(axe);
+      const found = await page.evaluate<string[]>('axe.run().then(({ violations }) => violations.map(({ id }) => id))');
+      expect(found).toEqual([]);
+      expect(problems).toEqual([]);
+      await page.context().close();
+    },
+  );
+
+  it('is cancelled at the next step, says what is wrong in a line, and draws on', async () => {
+    const { page, seen } = await openPage(address);
+    await promptOf(page).fill('a red face');
+    await fill(page, { Pictures: '500', Seed: '1' });
+    await page.getByRole('button', { name: 'Create' }).click();
+    await page.getByText('Picture 2 of 500', { exact: false }).waitFor();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByText('Cancelled.', { exact: false }).waitFor();
+    expect((await seen()).length).toBeLessThan(500);
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('Create');
+
+    await promptOf(page).fill('face '.repeat(100));
+    await page.getByRole('button', { name: 'Create' }).click();
+    expect(await page.getByRole('alert').textContent()).toContain('this CLIP reads at most');
+
+    await promptOf(page).fill('a zebra');
+    await fill(page, { Pictures: '1' });
+    await page.getByRole('button', { name: 'Create' }).click();
+    await page.getByText('1 picture drawn. The model has never met: zebra.').waitFor();
+    expect(await page.getByRole('alert').count()).toBe(0);
+    await page.context().close();
+  });
+
+  it('says which file could not be fetched', async () => {
+    broken.add('model-');
+    const { page } = await openPage(address);
+    expect(await page.getByRole('alert').textContent()).toMatch(
+      /^model-\w+\.bin could not be fetched: the server answers 503/,
+    );
+    broken.clear();
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await promptOf(page).waitFor();
+    await page.context().close();
+  });
+});
+
+describe('an export as a page', () => {
+  it('refuses a CLIP of the hub in a line, and leaves nothing behind', async () => {
+    const place = path.join(folder, 'hub');
+    const run = writeTinyRun(place, recipe);
+    const hub = run.changed({ ...run.settings, clip: 'Xenova/clip-vit-base-patch32' });
+    await expect(exportSite(hub, path.join(folder, 'none'), { precision: 'float16' })).rejects.toThrow(
+      `${place} is driven by the CLIP Xenova/clip-vit-base-patch32, which is too large for a page`,
+    );
+    expect(fs.existsSync(path.join(folder, 'none'))).toBe(false);
+    expect(RunDirectory.open(place).settings.clip).toBe('Xenova/clip-vit-base-patch32');
+  });
+});
