@@ -5,7 +5,6 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { shippedModel } from '../clip/shipped.ts';
 import { isLoopback } from '../studio/http/guard.ts';
-import { serveStudio } from '../studio/http/server.ts';
 import { descriptions } from './command-names.ts';
 import { facePrompts } from './face-prompts.ts';
 import { type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
@@ -39,11 +38,13 @@ export function studioCommand(): Command {
 }
 
 async function studio(options: StudioCommandOptions): Promise<void> {
-  const { model = shippedModel(), data = [], port, host, json = false, debug = false } = options;
+  const { data = [], port, host, json = false, debug = false } = options;
   const folder = path.resolve(options.folder);
   const signal = interruptSignal();
+  const faces = options.model === undefined ? shippedModel() : undefined;
+  const { serveStudio } = await import('../studio/http/server.ts');
   const running = await serveStudio({
-    ...{ model: path.resolve(model), folder, port, host, version, facePrompts, meanings },
+    ...{ model: path.resolve(faces ?? options.model ?? ''), faces, folder, port, host, version, facePrompts, meanings },
     runs: path.resolve(options.runs ?? path.join(folder, 'runs')),
     data: data.map((place) => path.resolve(place)),
     engine: engineOptions(options),

@@ -32,8 +32,9 @@ export interface StudioOptions {
   /** Folders and archives of pictures that may be trained on. */
   readonly data: readonly string[];
   readonly version: string;
-  /** Prompts that a model of drawn faces answers. */
+  /** Prompts that a model of drawn faces answers, and the folder of the one that is shipped. */
   readonly facePrompts: readonly string[];
+  readonly faces?: string | undefined;
   /** What the numbers of a training log mean, by name. */
   readonly meanings: Readonly<Record<string, string>>;
   readonly engine: EngineOptions;
@@ -180,10 +181,11 @@ export class Studio {
 
   #factsOf(folder: string, run: string | undefined, recipe: Recipe): ModelFacts {
     const { data } = RunDirectory.open(folder).settings;
+    const { faces, facePrompts } = this.options;
     return {
       ...{ run, name: path.basename(path.resolve(folder)), state: 'loading', error: undefined, hash: undefined },
       ...{ preset: recipe.preset, imageSize: recipe.imageSize, grid: gridSize(recipe) },
-      examples: data === 'faces' ? this.options.facePrompts : [],
+      examples: data === 'faces' || folder === faces ? facePrompts : [],
     };
   }
 }

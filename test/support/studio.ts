@@ -22,14 +22,19 @@ export async function startTinyStudio(folder: string, options: Partial<ServeOpti
 export class Browser {
   private constructor(
     readonly base: string,
-    readonly cookie: string,
+    /** As the server has set it. */
+    readonly setCookie: string,
   ) {}
+
+  get cookie(): string {
+    return this.setCookie.split(';')[0]!;
+  }
 
   /** Opens the printed address. */
   static async open(address: string): Promise<Browser> {
     const response = await fetch(address);
-    const cookie = response.headers.get('set-cookie')?.split(';')[0];
-    if (cookie === undefined) throw new Error(`no cookie: ${response.status} ${await response.text()}`);
+    const cookie = response.headers.get('set-cookie');
+    if (cookie === null) throw new Error(`no cookie: ${response.status} ${await response.text()}`);
     return new Browser(new URL(address).origin, cookie);
   }
 
