@@ -95,7 +95,7 @@ function Item({ job, waiting }: { readonly job: Job; readonly waiting: readonly 
           <button
             type="button"
             class="button quiet small"
-            aria-label={`Take ${job.title} off the list`}
+            aria-label={`Remove ${job.title}`}
             onClick={() => cancelJob(job.id)}
           >
             Remove
@@ -154,7 +154,7 @@ export function QueueButton() {
       <button
         type="button"
         class="button quiet queue-button"
-        aria-label={count === 0 ? 'Queue, empty' : `Queue, ${counted(count, 'job')}`}
+        aria-label={count === 0 ? 'Queue, empty' : `Queue ${counted(count, 'job')}`}
         onClick={() => dialog.current?.showModal()}
       >
         Queue {count > 0 && <span class="badge">{count}</span>}
