@@ -73,7 +73,9 @@ export async function trainStage(stage: Stage, options: TrainOptions): Promise<v
 
 /** One stage on its way. */
 class Training {
-  private readonly end: number;
+  private end: number;
+  /** Whether the stage ends before its last step, because more are of no use. */
+  private hasEnough = false;
   private readonly state: StageState;
   private guard = Guard.from();
   /** Steps done, those left out included. */
@@ -93,7 +95,7 @@ class Training {
   }
 
   async run(): Promise<void> {
-    const { stage, end } = this;
+    const { stage } = this;
     const { run, engine, signal, resume, changed } = this.options;
     const standing: Standing = resume ? standingOf(run, stage, changed) : { candidates: [], notes: [] };
     for (const note of standing.notes) this.note(note);
@@ -102,7 +104,7 @@ class Training {
     this.noteThreads(standing);
 
     const { state, activations } = engine.footprint();
-    if (this.step < end)
+    if (this.step < this.end)
       this.note(
         `${stage.name}: ${sizeText(state)} of parameters and optimiser state, ${sizeText(activations)} of activations`,
       );
@@ -111,9 +113,9 @@ class Training {
     for (;;) {
       if (signal?.aborted) {
         await this.saveIfSound();
-        throw new Interrupted(`Stopped in stage ${stage.name} after step ${this.step} of ${end}`);
+        throw new Interrupted(`Stopped in stage ${stage.name} after step ${this.step} of ${this.end}`);
       }
-      if (this.step >= end) {
+      if (this.step >= this.end) {
         if (!(await this.settle())) continue;
         break;
       }
@@ -125,7 +127,7 @@ class Training {
         await stage.skip?.(this.step);
         this.step++;
         run.log({ stage: stage.name, step: this.step, skipped: 1 });
-        if (this.step < end && this.state.isDue(this.step)) await this.save();
+        if (this.step < this.end && this.state.isDue(this.step)) await this.save();
         continue;
       }
       const fullRate = stage.learningRate?.(this.step);
@@ -139,12 +141,19 @@ class Training {
       this.step++;
       await this.report(metrics, learningRate, memory);
       memory = {};
-      if (this.step < end && this.options.isTooLarge?.()) {
-        await this.saveIfSound();
-        throw new TooLarge(this.step, end);
+      const enough = this.step < this.end ? stage.enough?.(this.step) : undefined;
+      if (enough !== undefined) {
+        this.note(enough);
+        this.hasEnough = true;
+        this.end = this.step;
       }
-      if (this.step < end && this.state.isDue(this.step)) await this.save();
+      if (this.step < this.end && this.options.isTooLarge?.()) {
+        await this.saveIfSound();
+        throw new TooLarge(this.step, this.end);
+      }
+      if (this.step < this.end && this.state.isDue(this.step)) await this.save();
     }
+    const { end } = this;
     const { name, fingerprint, madeFrom } = stage;
     const leftOut = this.guard.skipped.length;
     if (leftOut > Math.max(2 * MOST_SKIPPED, end / 10))
@@ -181,7 +190,7 @@ class Training {
   /** Keep the state; if it is not fit to be kept, go back. */
   private async save(): Promise<void> {
     try {
-      await this.state.save(this.step, this.guard);
+      await this.state.save(this.step, this.guard, this.hasEnough);
     } catch (error) {
       if (!(error instanceof NotFinite)) throw error;
       await this.recover(error.message, 'weights');
@@ -192,7 +201,7 @@ class Training {
   private async saveIfSound(): Promise<void> {
     if (this.state.saved === this.step) return;
     try {
-      await this.state.save(this.step, this.guard);
+      await this.state.save(this.step, this.guard, this.hasEnough);
     } catch (error) {
       if (!(error instanceof NotFinite)) throw error;
       this.note(`${error.message}; the checkpoint of step ${this.state.saved ?? 0} stays`);
