@@ -19,6 +19,7 @@ const labels: Readonly<Record<string, string>> = { gradientNorm: '|g|', psnr: 'P
 export const meanings: Readonly<Record<string, string>> = {
   loss: 'what the stage minimises: of the CLIP the contrastive loss, of the tokenizer all its parts together, of the diffusion model the bound on the likelihood in nats a code',
   accuracy: 'of the CLIP: share of a batch whose own text is the nearest, and the other way round',
+  heldOutLoss: 'of the CLIP: its loss on pairs that it does not learn from, at the last look',
   psnr: 'of the tokenizer: how well pictures come back, in dB; 20 is rough, 30 is good',
   perplexity: 'as how many codes the codebook counts if all in use were used alike',
   codesUsed: 'codes in use lately',

@@ -6,7 +6,7 @@ import { estimateTraining } from '../bench/estimate.ts';
 import { machineSpeed } from '../bench/speed.ts';
 import { isToBeFetched } from '../clip/clip-source.ts';
 import { openEmbedder } from '../clip/embedder.ts';
-import { type ClipReport, clipFault } from '../clip/report.ts';
+import { type ClipReport, clipFault, clipOverfitting } from '../clip/report.ts';
 import type { Recall } from '../clip/retrieval.ts';
 
 import { SHIPPED } from '../clip/shipped.ts';
@@ -207,7 +207,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   display.end();
   const peakBytes = peakResidentBytes();
   const fault = clip && clipFault(clip);
-  const warnings = [fault, few].flatMap((text) => text ?? []);
+  const warnings = [fault, clip && clipOverfitting(clip), few].flatMap((text) => text ?? []);
   printResult(options.json ?? false, { run: run.path, seconds, peakBytes, warnings, ...(clip && { clip }) }, () => [
     ...(clip ? clipLines(clip) : []),
     ...warnings,

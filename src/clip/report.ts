@@ -53,6 +53,18 @@ export function clipFault({ retrieval, seen, zeroShot, collapsed }: ClipReport):
   return `This CLIP knows hardly more than chance: it finds ${percent(found)} of the held-out pairs, and guessing ${percent(chance)}.${heart}`;
 }
 
+/** A CLIP that finds its own pairs so much oftener than held-out ones, and by such a share, has learned by heart. */
+const [OFTENER, BY_SHARE] = [1.5, 0.2];
+
+/** That a CLIP of use has learned part of its pairs by heart, in words; undefined if it has not. */
+export function clipOverfitting(report: ClipReport): string | undefined {
+  if (clipFault(report) !== undefined || report.retrieval.among < 10) return undefined;
+  const mean = ({ imageToText, textToImage }: Retrieval) => (imageToText.at1 + textToImage.at1) / 2;
+  const [own, heldOut] = [mean(report.seen), mean(report.retrieval)];
+  if (own < OFTENER * heldOut || own - heldOut < BY_SHARE) return undefined;
+  return `This CLIP has learned part of its pairs by heart: of those it finds ${(100 * own).toFixed(0)} %, of held-out ones ${(100 * heldOut).toFixed(0)} %; more captioned pictures help, longer training does not.`;
+}
+
 /** Pairs `first` and up, `count` of them. */
 async function measure(clip: ClipEmbedder, pairs: CaptionedPictures, first: number, count: number) {
   const stride = 3 * pairs.side ** 2;

@@ -18,8 +18,17 @@ import type { Lineage, Stage } from '../stage/stage.ts';
 import { type CaptionedPictures, type ClipBatch, ClipBatches } from './batches.ts';
 import { type Bpe, trainBpe } from './bpe.ts';
 import { clipName } from './clip-source.ts';
+import { EarlyStop } from './early-stop.ts';
 import { exportClip } from './export.ts';
-import { type ClipStep, type ClipStepOptions, sharedStepOf, stepOf, stepPrograms, textProgram } from './step.ts';
+import {
+  type ClipStep,
+  type ClipStepOptions,
+  heldOutProgram,
+  sharedStepOf,
+  stepOf,
+  stepPrograms,
+  textProgram,
+} from './step.ts';
 import { clipParameters, type ImageTower } from './towers.ts';
 
 export interface ClipStageOptions {
@@ -86,7 +95,10 @@ export function clipStage(options: ClipStageOptions): Stage {
   const image = settings.imageTower === '' ? undefined : keptTower(settings, microBatches / ranks.size);
   const { text, logScale } = parameters;
   const learned = image ? { text, logScale } : parameters;
+  const { steps, patience } = settings;
+  const stop = new EarlyStop({ pairs, count, bpe, length, captions, steps, patience });
   let train: ClipStep | undefined;
+  let heldOut: Executable | undefined;
   let next: { readonly step: number; readonly batch: ClipBatch } | undefined;
 
   return {
@@ -100,6 +112,9 @@ export function clipStage(options: ClipStageOptions): Stage {
     async prepare() {
       const params: Tree<NDArray> = initialize(learned, seed);
       train ??= await compiledStep(engine, step, microBatches, image, ranks);
+      if (stop.isOn)
+        heldOut ??= await engine.compile(heldOutProgram(step, stop.batch, image), { name: 'held-out loss' });
+      stop.reset();
       await engine.load({ params, adam: adamState(params) });
       if (microBatches > 1) await engine.load({ [GRADIENTS]: blank(parameters) });
     },
@@ -110,16 +125,21 @@ export function clipStage(options: ClipStageOptions): Stage {
       // The engine works in another thread: the next batch is drawn meanwhile.
       next = { step: step + 1, batch: batches.draw(step + 1) };
       const out = await running;
-      return { loss: out.loss!.data[0]!, accuracy: out.accuracy!.data[0]!, gradientNorm: out.norm!.data[0]! };
+      if (heldOut) await stop.look(step + 1, heldOut, engine);
+      const [loss, accuracy, gradientNorm] = [out.loss!.data[0]!, out.accuracy!.data[0]!, out.norm!.data[0]!];
+      return { loss, accuracy, gradientNorm, ...stop.metrics };
     },
 
     learningRate: (step) => warmupCosine(settings, step),
 
-    hostState: () => ({}),
-    restore() {},
+    enough: (step) => stop.note(step),
+
+    hostState: () => stop.hostState(),
+    restore: (host) => stop.restore(host),
 
     async export(labels = {}) {
-      const arrays = { ...flatten<NDArray>(await engine.read('params')), ...(image && flatten<NDArray>({ image })) };
+      const learnt = stop.bestWeights ?? flatten<NDArray>(await engine.read('params'));
+      const arrays = { ...learnt, ...(image && flatten<NDArray>({ image })) };
       const params = adopt(parameters, arrays, 'the engine');
       exportClip(options.folder, { settings, bpe, rows, params }, labels);
     },

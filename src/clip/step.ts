@@ -66,6 +66,22 @@ export function textProgram(options: ClipStepOptions, image: ImageTower<NDArray>
   });
 }
 
+/** The `loss` of a batch under the weights as they are; nothing learns. `image` is a tower that is kept. */
+export function heldOutProgram(options: ClipStepOptions, batch: number, image?: ImageTower<NDArray>): g.Program {
+  if (image) {
+    const { text, logScale } = options.parameters;
+    const inputs = { state: { params: { text, logScale } }, ...batchInputs(options, batch) };
+    return g.trace(inputs, ({ state: { params }, images, ids }) => {
+      const towers = { ...params, image: literals(image) };
+      return { loss: lossOf(embed(towers, images, ids, options), params.logScale, options.settings).loss };
+    });
+  }
+  const inputs = { state: { params: options.parameters }, ...batchInputs(options, batch) };
+  return g.trace(inputs, ({ state: { params }, images, ids }) => ({
+    loss: lossOf(embed(params, images, ids, options), params.logScale, options.settings).loss,
+  }));
+}
+
 /** The programs of a step, in the order in which it runs them. */
 export function stepPrograms(options: ClipStepOptions, microBatches: number): PlannedProgram[] {
   if (microBatches === 1) return [{ name: 'training step', write: () => trainingProgram(options) }];

@@ -7,7 +7,7 @@ import type { Recipe } from './schema.ts';
 
 /** By part of the recipe: settings that were added, with the value that changes nothing. */
 const ADDED = {
-  clip: { gapWeight: 0, imageTower: '' },
+  clip: { gapWeight: 0, imageTower: '', patience: 0 },
   diffusion: { fold: 1 },
   pictures: { duplicates: 'once', exclude: [], maxPixels: 100, holdOut: 0 },
   sampling: { correction: 'none' },

@@ -19,7 +19,7 @@ const FORMAT = 'clip-vqdiffusion checkpoint';
 const [DEVICE, HOST] = ['state.', 'host.'];
 
 /** Metadata of a checkpoint. */
-const CHECKPOINT_TEXTS: readonly string[] = ['format', 'stage', 'guard', 'threads', ...PROVENANCE];
+const CHECKPOINT_TEXTS: readonly string[] = ['format', 'stage', 'guard', 'threads', 'enough', ...PROVENANCE];
 
 /** What a checkpoint says of itself. */
 export interface CheckpointFacts {
@@ -31,6 +31,8 @@ export interface CheckpointFacts {
   readonly guard: string | undefined;
   /** Threads that it was computed with. */
   readonly threads: number | undefined;
+  /** Whether the stage ended there, before its last step. */
+  readonly enough: boolean;
 }
 
 /**
@@ -57,7 +59,7 @@ export async function saveCheckpoint(
   [file, previous]: readonly [string, string],
   engine: Engine,
   stage: Stage,
-  { step, guard, threads }: Pick<CheckpointFacts, 'step' | 'guard' | 'threads'>,
+  { step, guard, threads, enough }: Pick<CheckpointFacts, 'step' | 'guard' | 'threads' | 'enough'>,
   keeping: Keeping = 'newest',
 ): Promise<void> {
   const device = Object.entries(await engine.describe('')).filter(([path]) => !isTransient(stage, path));
@@ -72,6 +74,7 @@ export async function saveCheckpoint(
     ...provenanceTexts({ step, fingerprint, madeFrom }),
     ...(guard !== undefined && { guard }),
     ...(threads !== undefined && { threads: `${threads}` }),
+    ...(enough && { enough: 'true' }),
   };
   // From a device all comes at once: its copy is a program, and there would be one for each tensor.
   const isHere = device.every(([, { location }]) => location === 'cpu');
@@ -118,12 +121,19 @@ export function checkpointFacts(file: string, stage: Checkpointed): CheckpointFa
   // A checksum whose name is damaged would go unnoticed.
   const strange = Object.keys(metadata).find((key) => !CHECKPOINT_TEXTS.includes(key));
   if (strange !== undefined) throw new UserError(`${file} is damaged: its metadata holds ${JSON.stringify(strange)}`);
-  const { step: text, fingerprint = '', guard, threads } = metadata;
+  const { step: text, fingerprint = '', guard, threads, enough } = metadata;
   const step = Number(text);
   if (text === undefined || !/^\d+$/.test(text) || !Number.isSafeInteger(step))
     throw new UserError(`${file} is damaged: it says that it is of step ${text}`);
   const count = Number(threads);
-  return { step, fingerprint, madeFrom: madeFromOf(metadata), guard, threads: count > 0 ? count : undefined };
+  return {
+    step,
+    fingerprint,
+    madeFrom: madeFromOf(metadata),
+    guard,
+    threads: count > 0 ? count : undefined,
+    enough: enough === 'true',
+  };
 }
 
 /**

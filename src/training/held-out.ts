@@ -1,17 +1,27 @@
 /** Pictures that no stage of a run learns from, so that it can be measured on them. */
 
 import { isNamedSource } from '../data/sources/open.ts';
+import { isPairsFile } from '../data/sources/pairs.ts';
 import { type ImageSource, partOf } from '../data/sources/source.ts';
 
 /** Of the pictures of a new run on files. Built-in sets have pictures enough for measuring. */
 const NEW_RUNS = '0.05';
 
-/** The changes of a new run's recipe, with the share that it holds out by default. */
+/** Looks at held-out pairs after which a CLIP on somebody's captions stops. Drawn captions have no end. */
+const PATIENCE = '5';
+
+/** The changes of a new run's recipe, with the share that it holds out by default, and when its CLIP stops. */
 export const holdingOut = <Value>(
   data: string,
   changes: Readonly<Record<string, Value>> = {},
 ): Record<string, Value | string> =>
-  isNamedSource(data) ? { ...changes } : { 'pictures.holdOut': NEW_RUNS, ...changes };
+  isNamedSource(data)
+    ? { ...changes }
+    : {
+        'pictures.holdOut': NEW_RUNS,
+        ...(isPairsFile(data) && { 'clip.patience': PATIENCE }),
+        ...changes,
+      };
 
 /** By content alone, so that a picture stays on its side whatever joins it, and however it is called. */
 const isHeldOut = (contentId: string, share: number): boolean =>

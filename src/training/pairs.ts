@@ -2,6 +2,7 @@
 
 import type { CaptionedPictures } from '../clip/batches.ts';
 import type { Rejected } from '../data/sources/containers/container.ts';
+import { captionsId } from '../data/sources/faces/source.ts';
 import { openPairs, type PairSource } from '../data/sources/pairs.ts';
 import { inventoryFolder } from '../data/sources/shared-inventory.ts';
 import { loadAll } from '../data/sources/source.ts';
@@ -25,7 +26,7 @@ export class RunPairs {
    * Identity of the pictures and their first captions; undefined for drawn ones, which are what they are drawn from.
    */
   async identity(): Promise<string | undefined> {
-    if (this.context.run.settings.data === 'faces') return undefined;
+    if (this.context.run.settings.data === 'faces') return captionsId();
     const { images, caption } = await this.found();
     return fingerprint(...Array.from({ length: images.size }, (_, i) => `${images.contentId(i)} ${caption(i, 0)}`));
   }

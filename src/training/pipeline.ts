@@ -1,12 +1,14 @@
 /** From pictures to a model: the stages in order, each learning from what the one before has left. */
 
 import fs from 'node:fs';
+import { UserError } from '../base/errors.ts';
 import type { ClipReport } from '../clip/report.ts';
 import { ALONE, lead } from '../mpi/ranks.ts';
 import { writeCard } from '../run/card-facts.ts';
 import { checkMadeFrom } from '../run/lineage.ts';
 import { lockRun } from '../run/lock.ts';
 import { sweepRun } from '../run/sweep.ts';
+import { CONDITION_REPORT, checkCondition, conditionNote } from './condition.ts';
 import type { RunContext } from './context.ts';
 import { drawRunCurves } from './curves-chart.ts';
 import { type StageData, stageData } from './data.ts';
@@ -71,6 +73,7 @@ export async function trainPipeline(options: PipelineOptions): Promise<Trained> 
       reports[name] = done.report;
       if (done.isTrained) changed ??= 'follow';
       hasTrained ||= done.isTrained;
+      if (name === options.run.denoiserStage && isLead) await reportCondition(options, done.isTrained);
       if (done.isTrained && sheets && isLead) {
         const sheet = await sheets.after(name);
         if (sheet !== undefined) options.display.note(`Sheet: ${sheet}`);
@@ -83,6 +86,23 @@ export async function trainPipeline(options: PipelineOptions): Promise<Trained> 
   } finally {
     for (const source of [data.pairs, data.pictures, data.latents]) source.close();
     lock?.release();
+  }
+}
+
+/** Look whether prompts will change anything. Under a limit of memory there is no room for it. */
+async function reportCondition(options: PipelineOptions, isNew: boolean): Promise<void> {
+  const { run, pictures, memory, display } = options;
+  if (!pictures || memory !== undefined || (!isNew && fs.existsSync(run.file(CONDITION_REPORT)))) return;
+  try {
+    const check = await checkCondition(options, pictures);
+    if (!check) return;
+    run.writeJson(CONDITION_REPORT, check);
+    const note = conditionNote(check, run.settings.recipe);
+    if (note !== undefined) display.note(note);
+  } catch (error) {
+    // The model is trained and whole: what keeps it from being looked at is worth a sentence.
+    if (!(error instanceof UserError)) throw error;
+    display.note(`Whether the model follows its condition was not looked at: ${error.message}`);
   }
 }
 

@@ -98,12 +98,12 @@ export class StageState {
   }
 
   /**
-   * Keep the state after `step` steps.
+   * Keep the state after `step` steps; `enough`: the stage ends there, before its last step.
    * @throws NotFinite if it is not fit to be kept: nothing has changed on the disk then.
    */
-  async save(step: number, guard: Guard): Promise<void> {
+  async save(step: number, guard: Guard, enough = false): Promise<void> {
     const { engine, threads } = this.options;
-    const facts = { step, guard: guard.save(), threads };
+    const facts = { step, guard: guard.save(), threads, enough };
     if (this.ranks.size > 1) {
       const { weights } = await stateHashes(engine);
       await assertAlike(this.ranks, weights, `${this.stage.name}, step ${step}`);

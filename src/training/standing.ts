@@ -122,7 +122,10 @@ function inRange(file: string, facts: CheckpointFacts, stage: StageIdentity): Ch
 export function isDone(run: RunDirectory, stage: StageIdentity, end: number, onChange: OnChange | undefined): boolean {
   if (!run.hasModel(stage.name)) return false;
   const facts = soundFacts(run, stage);
-  if (!facts || facts.step < end || (facts.fingerprint === stage.fingerprint && facts.step !== end)) return false;
+  if (!facts) return false;
+  const isSame = facts.fingerprint === stage.fingerprint;
+  const hasEnded = isSame && facts.enough && facts.step <= end;
+  if (!hasEnded && (facts.step < end || (isSame && facts.step !== end))) return false;
   const changes = changesOf(stage, facts);
   const stays = [...FLEXIBLE, 'pairs'];
   if (!changes || changes.some((name) => !stays.includes(name) || (name !== 'schedule' && onChange === 'restart')))

@@ -43,7 +43,8 @@ export function summarizeRun(folder: string): RunSummary {
     const steps = stages[name].stepsOf(settings.recipe);
     const model = modelStep(run, name);
     const step = Math.max(checkpointStep(run, name), model ?? 0, logged?.stage === name ? logged.step : 0);
-    return { name, step: Math.min(step, steps), steps, isDone: run.hasModel(name) && (model ?? steps) >= steps };
+    const isDone = run.hasModel(name) && ((model ?? steps) >= steps || hasEnough(run, name));
+    return { name, step: Math.min(step, steps), steps, isDone };
   });
   const trainer = trainerOf(folder);
   const isDone = summaries.every((stage) => stage.isDone);
@@ -105,6 +106,10 @@ function quietly<T>(read: () => T): T | undefined {
 
 const checkpointStep = (run: RunDirectory, name: StageName): number =>
   quietly(() => checkpointFacts(checkpointFiles(run, { name })[0], { name, steps: 0 }))?.step ?? 0;
+
+/** Whether a stage ended before its last step because more were of no use. */
+const hasEnough = (run: RunDirectory, name: StageName): boolean =>
+  quietly(() => checkpointFacts(checkpointFiles(run, { name })[0], { name, steps: 0 }))?.enough ?? false;
 
 const modelStep = (run: RunDirectory, name: StageName): number | undefined =>
   quietly(() => (fs.existsSync(run.file(name, 'model.safetensors')) ? modelProvenance(run, name)?.step : undefined));

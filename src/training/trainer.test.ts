@@ -171,6 +171,17 @@ describe('trainer', () => {
     expect(weights().equals(whole)).toBe(true);
   });
 
+  it('ends where a stage has had enough, and stays finished until it is made longer', async () => {
+    const notes: string[] = [];
+    const enough = (step: number) => (step === 5 ? 'enough of it' : undefined);
+    expect(await losses({ ...stage(), enough }, { onNote: (note) => notes.push(note) })).toHaveLength(5);
+    expect(notes).toContain('enough of it');
+    const model = weights();
+    expect(readMetadata(run.file('diffusion', 'model.safetensors')).step).toBe('5');
+    expect(await losses(stage(), { resume: true })).toEqual([]);
+    expect(weights().equals(model)).toBe(true);
+  });
+
   it('says it when another number of threads goes on', async () => {
     await losses(stage(), { maxSteps: 3, threads: 2 });
     const notes: string[] = [];

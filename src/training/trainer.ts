@@ -79,7 +79,9 @@ export async function trainStage(stage: Stage, options: TrainOptions): Promise<v
 
 /** One stage on its way. */
 class Training {
-  private readonly end: number;
+  private end: number;
+  /** Whether the stage ends before its last step, because more are of no use. */
+  private hasEnough = false;
   private readonly state: StageState;
   private guard = Guard.from();
   /** Steps done, those left out included. */
@@ -105,7 +107,7 @@ class Training {
   }
 
   async run(): Promise<void> {
-    const { stage, end } = this;
+    const { stage } = this;
     const { run, engine, signal, resume, changed } = this.options;
     const standing: Standing = resume
       ? await lead(this.ranks, () => standingOf(run, stage, changed))
@@ -119,7 +121,7 @@ class Training {
     this.noteThreads(standing);
 
     const { state, activations } = engine.footprint();
-    if (this.step < end)
+    if (this.step < this.end)
       this.note(
         `${stage.name}: ${sizeText(state)} of parameters and optimiser state, ${sizeText(activations)} of activations`,
       );
@@ -128,9 +130,9 @@ class Training {
     for (;;) {
       if ((await this.agreed(signal?.aborted))[0]) {
         await this.saveIfSound();
-        throw new Interrupted(`Stopped in stage ${stage.name} after step ${this.step} of ${end}`);
+        throw new Interrupted(`Stopped in stage ${stage.name} after step ${this.step} of ${this.end}`);
       }
-      if (this.step >= end) {
+      if (this.step >= this.end) {
         if (!(await this.settle())) continue;
         break;
       }
@@ -142,7 +144,7 @@ class Training {
         await stage.skip?.(this.step);
         this.step++;
         if (this.isLead) run.log({ stage: stage.name, step: this.step, skipped: 1 });
-        if (this.step < end && (await this.agreed(this.state.isDue(this.step)))[0]) await this.save();
+        if (this.step < this.end && (await this.agreed(this.state.isDue(this.step)))[0]) await this.save();
         continue;
       }
       const fullRate = stage.learningRate?.(this.step);
@@ -156,15 +158,23 @@ class Training {
       this.step++;
       await this.report(metrics, learningRate, memory);
       memory = {};
-      if (this.step >= end) continue;
+      // Every rank looks at the same pairs with the same weights, and finds the same.
+      const enough = this.step < this.end ? stage.enough?.(this.step) : undefined;
+      if (enough !== undefined) {
+        this.note(enough);
+        this.hasEnough = true;
+        this.end = this.step;
+      }
+      if (this.step >= this.end) continue;
       await this.drawSheet();
       const [isTooLarge, isDue] = await this.agreed(this.options.isTooLarge?.(), this.state.isDue(this.step));
       if (isTooLarge) {
         await this.saveIfSound();
-        throw new TooLarge(this.step, end);
+        throw new TooLarge(this.step, this.end);
       }
       if (isDue) await this.save();
     }
+    const { end } = this;
     const { name, fingerprint, madeFrom } = stage;
     const leftOut = this.guard.skipped.length;
     if (leftOut > Math.max(2 * MOST_SKIPPED, end / 10))
@@ -217,7 +227,7 @@ class Training {
   /** Keep the state; if it is not fit to be kept, go back. */
   private async save(): Promise<void> {
     try {
-      await this.state.save(this.step, this.guard);
+      await this.state.save(this.step, this.guard, this.hasEnough);
     } catch (error) {
       if (!(error instanceof NotFinite)) throw error;
       await this.recover(error.message, 'weights');
@@ -228,7 +238,7 @@ class Training {
   private async saveIfSound(): Promise<void> {
     if (this.state.saved === this.step) return;
     try {
-      await this.state.save(this.step, this.guard);
+      await this.state.save(this.step, this.guard, this.hasEnough);
     } catch (error) {
       if (!(error instanceof NotFinite)) throw error;
       this.note(`${error.message}; the checkpoint of step ${this.state.saved ?? 0} stays`);

@@ -7,7 +7,16 @@ import { openRegular } from '../../checkpoint/regular-file.ts';
 /** What a run directory holds beside whatever else lies there. */
 const PARTS = new Set([
   ...['tensorboard', 'samples', 'cache', 'checkpoints', 'clip', 'diffusion', 'finetune', 'origin', 'tokenizer'],
-  ...['run.json', 'log.jsonl', 'metrics.jsonl', 'rejected.jsonl', 'clip-report.json', 'curves.png', 'README.md'],
+  ...[
+    'run.json',
+    'log.jsonl',
+    'metrics.jsonl',
+    'rejected.jsonl',
+    'clip-report.json',
+    'condition-report.json',
+    'curves.png',
+    'README.md',
+  ],
 ]);
 
 /** Whether an entry of a run directory belongs to the run. */

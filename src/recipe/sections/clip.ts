@@ -31,4 +31,9 @@ export const clip = z.strictObject({
     .describe(
       'folder of a compact CLIP, or shipped: its image tower is kept as it is, and only the text tower learns; empty trains both',
     ),
+  patience: stepsFrom0()
+    .default(0)
+    .describe(
+      'looks at held-out pairs, 20 in all, without a lower loss after which training stops, with the best weights so far; 0 never stops. New runs on a file of pairs have 5',
+    ),
 });

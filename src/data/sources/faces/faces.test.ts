@@ -1,16 +1,29 @@
 /**
  * Drawn equals recorded: attributes against DiceBear's own report, backgrounds against pixels, all of it reproducible.
  */
+
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { faceAttributes } from './attributes.ts';
 import { avatarOf } from './avatar.ts';
 import { drawFace } from './drawing.ts';
 import { backgrounds, fabricColors, hairColors, skins } from './palette.ts';
-import { facePairs, facesSource } from './source.ts';
+import { captionsId, facePairs, facesSource } from './source.ts';
 
 const seeds = fc.integer({ min: 0, max: 2 ** 40 });
 const indices = fc.integer({ min: 0, max: 1e6 });
+
+it('captions have a version, which changes with them and is part of what learns from them', () => {
+  const { caption } = facePairs({ seed: 1, count: 300, offset: 0 });
+  const all = Array.from({ length: 300 }, (_, i) => caption(i, i % 5)).join('\n');
+  // Whoever changes captions raises the version, so that a CLIP begun with others is not resumed with these.
+  expect([captionsId(), createHash('sha256').update(all).digest('hex').slice(0, 16)]).toEqual([
+    undefined,
+    'be3f08f223f6bd13',
+  ]);
+  expect(captionsId(2)).toBe('captions 2');
+});
 
 describe('attributes', () => {
   it('are what DiceBear says it drew', () => {

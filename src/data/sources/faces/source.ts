@@ -36,6 +36,16 @@ export function facesSource(range: FaceRange): ImageSource {
   };
 }
 
+/** Version of the captions: other ones are other pairs to learn from. */
+const CAPTIONS: number = 1;
+
+/**
+ * Identity of the captions of drawn faces, for what learns from them. The first version has none, so that what was
+ * begun before there were versions goes on.
+ */
+export const captionsId = (version = CAPTIONS): string | undefined =>
+  version === 1 ? undefined : `captions ${version}`;
+
 /** Faces with captions. Only the compact CLIP may see these; keep its range apart from the generator's. */
 export interface FacePairs {
   readonly images: ImageSource;

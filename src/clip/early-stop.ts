@@ -1,0 +1,122 @@
+/**
+ * When a CLIP that learns captions by heart has had enough: its loss on held-out pairs is measured now and then, the
+ * best weights are kept, and it stops when the loss has not fallen for some looks (Prechelt, "Early stopping, but
+ * when?", 1998).
+ */
+
+import { float32, int32, type NDArray, scalar } from '../base/ndarray.ts';
+import { flatten } from '../base/tree.ts';
+import type { Engine, Executable } from '../engine/engine.ts';
+import { type CaptionedPictures, planes, tokenIds } from './batches.ts';
+import type { Bpe } from './bpe.ts';
+
+/** Looks at held-out pairs in a training. */
+const LOOKS = 20;
+/** Fewer held-out pairs than this say too little. */
+const FEWEST = 8;
+/** More are not looked at: the loss compares all with all. */
+const MOST = 256;
+
+/** Names of what the trainer keeps, besides the best weights. */
+const [LOSS, WAITED] = ['heldOut.loss', 'heldOut.waited'] as const;
+const BEST = 'best.';
+
+export interface EarlyStopOptions {
+  readonly pairs: CaptionedPictures;
+  /** The pairs from here on are held out. */
+  readonly count: number;
+  readonly bpe: Bpe;
+  /** Tokens of a caption. */
+  readonly length: number;
+  /** Captions of each picture in a batch. */
+  readonly captions: number;
+  readonly steps: number;
+  readonly patience: number;
+}
+
+export class EarlyStop {
+  /** Pairs in a look. */
+  readonly batch: number;
+  private best = Number.POSITIVE_INFINITY;
+  private waited = 0;
+  private weights: Readonly<Record<string, NDArray>> = {};
+  private last: number | undefined;
+  private hasEnough = false;
+
+  constructor(private readonly options: EarlyStopOptions) {
+    this.batch = Math.min(MOST, options.pairs.size - options.count);
+  }
+
+  get isOn(): boolean {
+    return this.options.patience > 0 && this.batch >= FEWEST;
+  }
+
+  /** The loss at the last look, for the log. */
+  get metrics(): { readonly heldOutLoss?: number } {
+    return this.last === undefined ? {} : { heldOutLoss: this.last };
+  }
+
+  reset(): void {
+    this.best = Number.POSITIVE_INFINITY;
+    this.waited = 0;
+    this.weights = {};
+    this.last = undefined;
+    this.hasEnough = false;
+  }
+
+  /** Look at the held-out pairs, where it is time for it after so many steps. */
+  async look(step: number, program: Pick<Executable, 'run'>, engine: Pick<Engine, 'read'>): Promise<void> {
+    const { steps, patience, pairs, count, bpe, length, captions } = this.options;
+    this.hasEnough = false;
+    if (step % Math.ceil(steps / LOOKS) !== 0) return;
+    const rows = Array.from({ length: this.batch }, (_, i) => count + i);
+    const wordings = Array.from({ length: captions }, (_, wording) => rows.map((row) => pairs.caption(row, wording)));
+    const ids = tokenIds(wordings.flat(), bpe, length).data;
+    const feeds = { images: planes(pairs, rows), ids: int32(ids, [captions, this.batch, length]) };
+    const loss = (await program.run(feeds)).loss!.data[0]!;
+    this.last = loss;
+    if (loss < this.best) {
+      this.best = loss;
+      this.waited = 0;
+      this.weights = flatten<NDArray>(await engine.read('params'));
+    } else this.waited++;
+    this.hasEnough = this.waited >= patience;
+  }
+
+  /** The weights of the lowest loss on held-out pairs; undefined before the first look. */
+  get bestWeights(): Readonly<Record<string, NDArray>> | undefined {
+    return Object.keys(this.weights).length > 0 ? this.weights : undefined;
+  }
+
+  /** What the trainer keeps of it. */
+  hostState(): Readonly<Record<string, NDArray>> {
+    if (this.bestWeights === undefined) return {};
+    const weights = Object.entries(this.weights).map(([path, array]) => [BEST + path, array] as const);
+    return {
+      [LOSS]: float32([this.best, this.last ?? this.best], [2]),
+      [WAITED]: scalar(this.waited),
+      ...Object.fromEntries(weights),
+    };
+  }
+
+  /** Take up what `hostState` gave. */
+  restore(host: Readonly<Record<string, NDArray>>): void {
+    this.reset();
+    const [best, last] = host[LOSS]?.data ?? [];
+    if (best === undefined) return;
+    this.best = best;
+    this.last = last;
+    this.waited = host[WAITED]?.data[0] ?? 0;
+    this.weights = Object.fromEntries(
+      Object.entries(host).flatMap(([name, array]) =>
+        name.startsWith(BEST) ? [[name.slice(BEST.length), array]] : [],
+      ),
+    );
+  }
+
+  /** What is worth saying where it stops after so many steps; undefined where it does not. */
+  note(step: number): string | undefined {
+    if (!this.hasEnough) return undefined;
+    return `clip: its loss on held-out pairs, now ${this.last?.toPrecision(3)}, has not fallen below ${this.best.toPrecision(3)} for ${this.waited} looks: it learns its pairs by heart. It stops at step ${step} of ${this.options.steps} and keeps the best weights; more captioned pictures help, longer training does not (clip.patience)`;
+  }
+}
