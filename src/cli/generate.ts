@@ -104,13 +104,18 @@ async function generateWith(
     const pictures = generator.pictures(conditions, { ...drawing, onProgress: display.count('sampling') });
     // Shown with the first picture: a mistake in the options is one line.
     const notes = unknownLines(prompts, await generator.clip.knowledge(prompts));
-    const usual = await generator.usualScores(prompts);
+    let usual: readonly UsualScore[] | undefined;
     const images: Written[] = [];
-    await writePictures({ pictures, generator, write, total, out: options.out }, (written) => {
+    await writePictures({ pictures, generator, write, total, out: options.out }, async (written) => {
+      // After the first picture, whose drawing has embedded the prompts.
+      usual ??= await generator.usualScores(prompts);
       // With --json the list is one document; else a line is out as soon as its picture is.
       for (const line of notes.splice(0)) display.note(line);
       const scored = { ...written, usualClipScore: usual?.[prompts.indexOf(written.prompt)] };
-      if (json) return void images.push(scored);
+      if (json) {
+        images.push(scored);
+        return;
+      }
       display.end();
       printResult(false, scored, () => [lineOf(scored, bestOf)]);
     });
@@ -172,7 +177,7 @@ export async function writePictures(
     readonly total: number;
     readonly out: string;
   },
-  onWritten: (written: Written) => void,
+  onWritten: (written: Written) => void | Promise<void>,
 ): Promise<void> {
   const { pictures, generator, write, total, out } = work;
   let done = 0;
@@ -182,7 +187,7 @@ export async function writePictures(
       const made = [generator.hash, settings, negative ?? null, ...(edit ? [edit.start, edit.strength] : [])];
       const file = write(await generator.toPng(picture), { prompt, seed, made });
       done++;
-      onWritten({ path: file, prompt, seed, clipScore, meanClipScore, passes });
+      await onWritten({ path: file, prompt, seed, clipScore, meanClipScore, passes });
     }
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;

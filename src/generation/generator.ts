@@ -53,6 +53,8 @@ const BATCH = 16;
 export class Generator {
   private encoder: Encoder | undefined;
   private statistics: EmbeddingStatistics | undefined;
+  /** Embeddings of the texts that were drawn for last. */
+  private texts: ReadonlyMap<string, Float32Array> = new Map();
 
   private constructor(
     private readonly run: RunDirectory,
@@ -218,7 +220,11 @@ export class Generator {
     const statistics = statisticsIfAny(this.run, this.clip.dim);
     if (!statistics) return undefined;
     const { promptPrefix } = this.recipe.sampling;
-    const texts = await this.clip.embedTexts(prompts.map((prompt) => promptPrefix + prompt));
+    const known = prompts.flatMap((prompt) => this.texts.get(prompt) ?? []);
+    const texts =
+      known.length === prompts.length
+        ? Float32Array.from(known.flatMap((row) => [...row]))
+        : await this.clip.embedTexts(prompts.map((prompt) => promptPrefix + prompt));
     return usualScores(texts, statistics.anchors, this.clip.dim);
   }
 
@@ -261,16 +267,20 @@ export class Generator {
     return this.close();
   }
 
-  private embedded({ conditions, negative, settings: { correction } }: Request): Promise<Embedded> {
+  private async embedded({ conditions, negative, settings: { correction } }: Request): Promise<Embedded> {
     if (correction !== 'none') this.statistics ??= readStatistics(this.run, correction, this.clip.dim);
     const { statistics } = this;
     const correct = (rows: Float32Array) => (statistics ? correctTexts(rows, correction, statistics) : rows);
-    return embedConditions(conditions, {
+    const embedded = await embedConditions(conditions, {
       clip: this.clip,
       prefix: this.recipe.sampling.promptPrefix,
       correct,
       negative,
     });
+    const { dim } = this.clip;
+    const row = (i: number) => embedded.targets.subarray(i * dim, (i + 1) * dim);
+    this.texts = new Map(conditions.flatMap((one, i) => (typeof one === 'string' ? [[one, row(i)] as const] : [])));
+    return embedded;
   }
 
   private async startOf({ start }: Request): Promise<StartCodes | undefined> {
