@@ -8,12 +8,13 @@ import { withSteps } from './lengths.ts';
 
 /**
  * Times that a stage sees every picture, at least and at most, and how much longer than in the preset it may become
- * (docs/log.md has the measurements).
+ * (docs/log.md says what was measured).
  *
  * - tokenizer: what it learns are textures, which repeat within a picture: its error falls with the pictures seen, and
  *   hardly depends on how many of them differ. So it keeps its length, sees every picture once where there are many,
  *   and stops early only for the smallest sets.
- * - diffusion: with 4,508 and 12,000 faces it was still learning after five times; with few it learns them by heart.
+ * - diffusion: with 4,508 and 12,000 faces it was still learning after five times. A small set would be learned by
+ *   heart; the bound for it is an allowance.
  */
 const TIMES = {
   tokenizer: { least: 1, most: 100, longest: 4 },

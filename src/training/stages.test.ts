@@ -82,11 +82,11 @@ const FINGERPRINTS: readonly (readonly [preset: string, fingerprints: readonly s
     [
       '8a6b91745342ace1',
       '8b5f65f8cb84d65d',
-      '63235047bd8b896c',
-      '0e7d6f52d7e95334',
-      '9c347cabcf45e851',
-      '93ceaf7d85dde041',
-      '9761d691572b656f',
+      'cfcce503be7a9b9a',
+      'f7834d49b3ba6a29',
+      '1985f581c3c1b73b',
+      '6c8a4428ba7e7c94',
+      '17f23b2ff8b191da',
     ],
   ],
   [

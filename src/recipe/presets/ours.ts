@@ -46,7 +46,7 @@ export const nano = {
 export const demo = {
   ...nano,
   preset: 'demo',
-  tokenizer: { ...nano.tokenizer, channelMultipliers: [1], codes: 128, steps: 2250 },
+  tokenizer: { ...nano.tokenizer, channelMultipliers: [1], codes: 128, steps: 2600 },
   diffusion: {
     ...nano.diffusion,
     fold: 2,
@@ -55,8 +55,8 @@ export const demo = {
     learningRate: 1.5e-3,
     auxiliaryWeight: 0.03,
   },
-  // 95 against 93 % of attributes (models/faces/TRAIN.md).
-  sampling: { ...nano.sampling, correction: 'mean-shift' },
+  // A model of so few steps draws cleaner faces when its surest codes come first; as many attributes are recognised.
+  sampling: { sampler: 'purity', steps: 16, guidanceScale: 1.8, truncation: 0.85 },
 } satisfies RecipeInput;
 
 /** The pictures of `nano`, twice the codes and a network of three times the arithmetic: an hour or two on two cores. */
