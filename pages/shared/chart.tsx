@@ -15,6 +15,8 @@ export interface Series {
 
 interface ChartProps {
   readonly title: string;
+  /** What the number is. */
+  readonly hint?: string | undefined;
   readonly series: readonly Series[];
   /** Of what x counts. */
   readonly unit: string;
@@ -69,7 +71,7 @@ function nearest(points: readonly Point[], x: number): Point | undefined {
   return best;
 }
 
-export function Chart({ title, series, unit, format }: ChartProps) {
+export function Chart({ title, hint, series, unit, format }: ChartProps) {
   const at = useSignal<number | undefined>(undefined);
   const drawn = series
     .map(({ name, points }) => {
@@ -107,6 +109,7 @@ export function Chart({ title, series, unit, format }: ChartProps) {
           ))}
         </span>
       </figcaption>
+      {hint !== undefined && <p class="hint">{hint}</p>}
       {all.length === 0 ? (
         <p class="hint">No numbers yet</p>
       ) : (

@@ -94,6 +94,7 @@ function Tile({ picture }: { readonly picture: Picture }) {
   return (
     <li class={`tile${isCompared(id) ? ' compared' : ''}`}>
       <button
+        id={`tile-${id}`}
         type="button"
         aria-pressed={selected.value?.id === id}
         onClick={() => {

@@ -159,8 +159,14 @@ function Step({ by, name, sign }: { readonly by: number; readonly name: string; 
 
 /** Closes it and gives the focus back to the picture's tile. */
 function close(): void {
+  const id = selected.value?.id;
   selected.value = undefined;
-  document.querySelector<HTMLElement>('.tile button:focus, #prompt')?.focus({ preventScroll: true });
+  document.querySelector<HTMLElement>(`#tile-${id}`)?.focus({ preventScroll: true });
+}
+
+/** Escape closes it from anywhere, unless a dialog lies over it, which closes first. */
+function onEscape({ key, defaultPrevented }: KeyboardEvent): void {
+  if (key === 'Escape' && !defaultPrevented && selected.value && !document.querySelector('dialog[open]')) close();
 }
 
 function Modal({ state, picture }: { readonly state: StudioState; readonly picture: Picture }) {
@@ -185,16 +191,14 @@ function Modal({ state, picture }: { readonly state: StudioState; readonly pictu
 
 export function Inspector({ state }: { readonly state: StudioState }) {
   const picture = selected.value;
+  useEffect(() => {
+    addEventListener('keydown', onEscape);
+    return () => removeEventListener('keydown', onEscape);
+  }, []);
   if (!picture) return null;
   if (!isBeside.value) return <Modal state={state} picture={picture} />;
   return (
-    <aside
-      class="inspector"
-      aria-label="Picture"
-      onKeyDown={({ key }) => {
-        if (key === 'Escape') close();
-      }}
-    >
+    <aside class="inspector" aria-label="Picture">
       <Content state={state} picture={picture} room={344} />
     </aside>
   );

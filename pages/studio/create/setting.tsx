@@ -75,7 +75,7 @@ export function NumberField({
 
 function ResetButton({ title, onReset }: { readonly title: string; readonly onReset: () => void }) {
   return (
-    <button type="button" class="button quiet small" aria-label={`${title}: back to the model's own`} onClick={onReset}>
+    <button type="button" class="button quiet small" aria-label={`Reset ${title}`} onClick={onReset}>
       Reset
     </button>
   );

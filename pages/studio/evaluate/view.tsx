@@ -162,7 +162,7 @@ export function EvaluateView() {
           class={`button${isNew ? '' : ' primary'}`}
           href={isNew ? addressOf('evaluate') : addressOf('evaluate', 'new')}
         >
-          {isNew ? 'Without a new one' : 'New evaluation'}
+          {isNew ? 'Back to the reports' : 'New evaluation'}
         </a>
       </div>
       {isNew && <NewEvaluation run={route.value[2]} />}

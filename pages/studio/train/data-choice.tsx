@@ -41,7 +41,7 @@ function Entry({ entry, chosen, onOpen, onDelete }: EntryProps) {
         </span>
       </label>
       {onOpen && (
-        <button type="button" class="button quiet small" aria-label={`Look into ${entry.name}`} onClick={onOpen}>
+        <button type="button" class="button quiet small" aria-label={`Open ${entry.name}`} onClick={onOpen}>
           Open
         </button>
       )}

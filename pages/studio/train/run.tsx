@@ -133,9 +133,14 @@ function Curves({ curves }: { readonly curves: Signal<readonly CurveFacts[]> }) 
             {curves.value
               .filter((curve) => curve.stage === stage)
               .map(({ name, description, points }) => (
-                <div key={name} title={description}>
-                  <Chart title={name} unit="step" format={short} series={[{ name, points }]} />
-                </div>
+                <Chart
+                  key={name}
+                  title={name}
+                  hint={description}
+                  unit="step"
+                  format={short}
+                  series={[{ name, points }]}
+                />
               ))}
           </div>
         </section>

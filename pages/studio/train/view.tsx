@@ -24,9 +24,10 @@ export const shareOf = ({ stages }: Run): number => {
 
 function RunLink({ run }: { readonly run: Run }) {
   const { id, name, preset, state, lastActivity } = run;
+  const isShown = (route.value[1] ?? runs.value[0]?.id) === id;
   return (
     <li>
-      <a class="run-link" href={addressOf('train', id)} aria-current={route.value[1] === id ? 'page' : undefined}>
+      <a class="run-link" href={addressOf('train', id)} aria-current={isShown ? 'page' : undefined}>
         <span class="row spread">
           <strong>{name}</strong>
           <span class={`state ${state}`}>{RUN_STATES[state]}</span>
