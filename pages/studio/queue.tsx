@@ -1,5 +1,6 @@
 /** What the server is doing and will do: order, pause, cancel. */
 
+import { useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import type { Job, JobList } from '../../src/studio/protocol.ts';
 import { post, remove } from './api.ts';
@@ -148,6 +149,7 @@ function List() {
 
 export function QueueButton() {
   const dialog = useRef<HTMLDialogElement>(null);
+  const isShown = useSignal(false);
   const count = openJobs.value.length;
   return (
     <>
@@ -155,11 +157,22 @@ export function QueueButton() {
         type="button"
         class="button quiet queue-button"
         aria-label={count === 0 ? 'Queue, empty' : `Queue ${counted(count, 'job')}`}
-        onClick={() => dialog.current?.showModal()}
+        onClick={() => {
+          isShown.value = true;
+          dialog.current?.showModal();
+        }}
       >
         Queue {count > 0 && <span class="badge">{count}</span>}
       </button>
-      <dialog ref={dialog} class="drawer" aria-label="Queue" closedby="any">
+      <dialog
+        ref={dialog}
+        class="drawer"
+        aria-label="Queue"
+        closedby="any"
+        onClose={() => {
+          isShown.value = false;
+        }}
+      >
         <div class="drawer-inside">
           <div class="row spread">
             <h2>Queue</h2>
@@ -167,7 +180,7 @@ export function QueueButton() {
               Close
             </button>
           </div>
-          <List />
+          {isShown.value && <List />}
         </div>
       </dialog>
     </>

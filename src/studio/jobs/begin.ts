@@ -10,7 +10,7 @@ import { dataOf } from '../data/data.ts';
 import type { FinishedPicture } from '../drawing/calls.ts';
 import { planOf, seeded } from '../drawing/plan.ts';
 import type { CheckRequest, DrawRequest, EvaluateRequest, Job, JobRequest, TrainRequest } from '../protocol.ts';
-import type { Studio } from '../studio.ts';
+import { deviceWords, type Studio } from '../studio.ts';
 import { drawWork } from './draw.ts';
 import { commandWork } from './measure.ts';
 
@@ -129,7 +129,7 @@ function beginReport(studio: Studio, request: EvaluateRequest): Job {
   const work = commandWork({
     log: path.join(studio.options.folder, 'reports', `${report}.log`),
     args: () => [
-      ...['evaluate', '--model', model, '--report', folder, '--json'],
+      ...['evaluate', '--model', model, '--report', folder, '--json', ...deviceWords(studio.options.engine)],
       ...(source ? ['--data', source.path] : []),
       ...(prompts && prompts.length > 0 ? ['--prompts', promptsFile(studio, report, prompts)] : []),
       ...[...number('--pictures', pictures), ...number('--count', count), ...number('--seed', seed)],

@@ -35,6 +35,8 @@ export interface TrainingsOptions {
   readonly folder: string;
   /** Where the runs are. */
   readonly runs: string;
+  /** Options of the command line that say where to compute. */
+  readonly device: readonly string[];
   /** Called when something of a run may have changed. */
   readonly onChange: (name: string) => void;
 }
@@ -119,10 +121,10 @@ export class Trainings {
     const first = args ?? this.#record(name)?.args;
     const isThere = RunDirectory.exists(run);
     if (!isThere && !first) throw new UserError(`There is no run ${name} to go on with: start another one`);
-    const words = isThere ? ['train', '--resume', '--run', run] : first!;
+    const words = isThere ? ['train', '--resume', '--run', run] : [...first!];
     // Another output begins: what was printed before has been about something else.
     if (!isThere) fs.rmSync(this.log(name), { force: true });
-    const child = startCommand(words, this.log(name));
+    const child = startCommand([...words, ...this.#options.device], this.log(name));
     const end = ended(child);
     if (child.pid !== undefined) this.#write(name, { ...identityOf(child.pid), args: [...(first ?? [])] });
     return end;
