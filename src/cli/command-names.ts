@@ -5,6 +5,7 @@ export const descriptions = {
   recipe: 'print a preset as a file of settings with comments, for train --recipe',
   generate: 'make pictures for prompts',
   interpolate: 'draw pictures on the way from one prompt or picture to another',
+  studio: 'make pictures, train and watch in a browser, on this machine',
   reconstruct: 'encode pictures into codes and decode them again',
   evaluate: 'measure reconstruction and how well pictures follow prompts',
   data: 'look at pictures before training on them, or draw the built-in faces',

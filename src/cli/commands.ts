@@ -9,6 +9,7 @@ export const loaders: Readonly<Record<CommandName, () => Promise<Command>>> = {
   recipe: async () => (await import('./recipe.ts')).recipeCommand(),
   generate: async () => (await import('./generate.ts')).generateCommand(),
   interpolate: async () => (await import('./interpolate.ts')).interpolateCommand(),
+  studio: async () => (await import('./studio.ts')).studioCommand(),
   reconstruct: async () => (await import('./reconstruct.ts')).reconstructCommand(),
   evaluate: async () => (await import('./evaluate.ts')).evaluateCommand(),
   data: async () => (await import('./data.ts')).dataCommand(),

@@ -35,13 +35,7 @@ export interface RunLock {
  */
 export function lockRun(folder: string): RunLock {
   const file = path.join(folder, FILE);
-  const owner: Owner = {
-    pid: process.pid,
-    host: os.hostname(),
-    since: new Date().toISOString(),
-    ...startedAt(process.pid),
-  };
-  const text = `${JSON.stringify(owner)}\n`;
+  const text = `${JSON.stringify(identityOf(process.pid))}\n`;
   try {
     if (!create(file, text)) takeOver(folder, file, text);
   } catch (error) {
@@ -88,7 +82,7 @@ function takeOver(folder: string, file: string, text: string): void {
 function refuseIfOwned(folder: string, file: string): void {
   const owner = ownerOf(file);
   if (!owner || !isAtWork(owner, file)) return;
-  const where = owner.host === os.hostname() ? '' : ` on ${owner.host}`;
+  const where = isHere(owner) ? '' : ` on ${owner.host}`;
   throw new UserError(
     `${folder} is being trained by process ${owner.pid}${where} since ${owner.since}: wait for it or stop it; if it is long gone, delete ${file}`,
   );
@@ -112,8 +106,22 @@ function ownerOf(file: string): Owner | undefined {
   }
 }
 
-function isAtWork({ pid, host, started }: Owner, file: string): boolean {
-  if (host !== os.hostname()) return ageOf(file) < GONE_AFTER;
+/** What tells a process of this machine from all others. */
+export const identityOf = (pid: number): Owner => ({
+  pid,
+  host: os.hostname(),
+  since: new Date().toISOString(),
+  ...startedAt(pid),
+});
+
+/** Whether a process is one of this machine. */
+export const isHere = ({ host }: Pick<Owner, 'host'>): boolean => host === os.hostname();
+
+/**
+ * Whether a process is still there, as far as can be known; of another machine, whether it has touched `file` lately.
+ */
+export function isAtWork({ pid, host, started }: Owner, file: string): boolean {
+  if (!isHere({ host })) return ageOf(file) < GONE_AFTER;
   try {
     process.kill(pid, 0);
   } catch (error) {

@@ -44,7 +44,8 @@ export function lastLogged(file: string): Logged | undefined {
   }
 }
 
-function entryOf(line: string): Logged[] {
+/** The entry of a line; none for a line that is half-written or no entry. */
+export function entryOf(line: string): Logged[] {
   try {
     const parsed = schema.safeParse(JSON.parse(line));
     if (!parsed.success) return [];

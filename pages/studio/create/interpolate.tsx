@@ -1,0 +1,155 @@
+/** From a picture to another one, or to a text, over as many pictures as one likes. */
+
+import { useSignal } from '@preact/signals';
+import type { End, Picture, StudioState } from '../../../src/studio/protocol.ts';
+import { PixelPicture } from '../../shared/pixel-picture.tsx';
+import { pictureUrl } from '../api.ts';
+import { Dialog } from '../dialog.tsx';
+import { form } from '../form.ts';
+import { compared, pictures } from '../gallery.ts';
+import { say } from '../toasts.tsx';
+import { counted } from '../words.ts';
+import { NumberField } from './setting.tsx';
+import { draw, drawingOf } from './vary.tsx';
+
+interface Props {
+  readonly state: StudioState;
+  readonly picture: Picture;
+}
+
+export function InterpolateButton({ state, picture }: Props) {
+  const isOpen = useSignal(false);
+  return (
+    <>
+      <button
+        type="button"
+        class="button"
+        onClick={() => {
+          isOpen.value = true;
+        }}
+      >
+        Interpolate …
+      </button>
+      {isOpen.value && (
+        <InterpolateDialog
+          state={state}
+          picture={picture}
+          onClose={() => {
+            isOpen.value = false;
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+/** Those of the comparison first, then the newest. */
+function candidates({ id }: Picture): readonly Picture[] {
+  const others = [...compared.value, ...pictures.value].filter((other) => other.id !== id);
+  return [...new Map(others.map((other) => [other.id, other])).values()].slice(0, 24);
+}
+
+function InterpolateDialog({ state, picture, onClose }: Props & { readonly onClose: () => void }) {
+  const others = candidates(picture);
+  const target = useSignal<string | undefined>(others[0]?.id);
+  const words = useSignal('');
+  const frames = useSignal(8);
+  const start = async () => {
+    const text = words.value.trim();
+    if (target.value === undefined && text === '') return say('Choose the picture to go to, or write a text');
+    const to: End = target.value === undefined ? { prompt: text } : { picture: target.value };
+    const { seed } = picture;
+    const isStarted = await draw(
+      {
+        kind: 'interpolate',
+        from: { picture: picture.id },
+        to,
+        frames: frames.value,
+        ...drawingOf(state, picture),
+        ...(seed !== undefined && form.value.seed === null
+          ? { seed }
+          : form.value.seed !== null
+            ? { seed: form.value.seed }
+            : {}),
+      },
+      `${counted(frames.value, 'picture')} on the way are in the queue`,
+    );
+    if (isStarted) onClose();
+  };
+  return (
+    <Dialog title="Interpolate" isWide onClose={onClose}>
+      <p class="hint">Pictures on the way from this one to another, all of one seed, as the CLIP sees the two.</p>
+      <div class="interpolate">
+        <div>
+          <p class="label">From</p>
+          <PixelPicture
+            src={pictureUrl(picture.id)}
+            alt={picture.prompt}
+            width={picture.width}
+            height={picture.height}
+            room={128}
+          />
+        </div>
+        <fieldset class="targets">
+          <legend class="label">To</legend>
+          <ul class="choices">
+            {others.map(({ id, prompt, width, height }) => (
+              <li key={id}>
+                <label class="choice">
+                  <input
+                    type="radio"
+                    name="interpolate-to"
+                    class="unseen"
+                    checked={target.value === id}
+                    onChange={() => {
+                      target.value = id;
+                    }}
+                  />
+                  <PixelPicture src={pictureUrl(id)} alt={prompt} width={width} height={height} room={64} />
+                </label>
+              </li>
+            ))}
+          </ul>
+          <label class="row">
+            <input
+              type="radio"
+              name="interpolate-to"
+              checked={target.value === undefined}
+              onChange={() => {
+                target.value = undefined;
+              }}
+            />
+            a text
+          </label>
+          {target.value === undefined && (
+            <input
+              class="input"
+              aria-label="The text to go to"
+              maxLength={state.limits.prompt}
+              value={words.value}
+              onInput={({ currentTarget }) => {
+                words.value = currentTarget.value;
+              }}
+            />
+          )}
+        </fieldset>
+      </div>
+      <NumberField
+        id="frames"
+        title="Pictures"
+        hint="How many, both ends included."
+        value={frames.value}
+        least={2}
+        most={state.limits.frames}
+        sliderMost={Math.min(32, state.limits.frames)}
+        step={1}
+        onInput={(value) => {
+          frames.value = value;
+        }}
+      />
+      <button type="button" class="button primary" onClick={() => void start()}>
+        Interpolate
+      </button>
+    </Dialog>
+  );
+}

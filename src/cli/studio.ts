@@ -1,0 +1,67 @@
+/** `clipvq studio`: make pictures and watch training in a browser. */
+
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { Command } from 'commander';
+import { shippedModel } from '../clip/shipped.ts';
+import { isLoopback } from '../studio/http/guard.ts';
+import { descriptions } from './command-names.ts';
+import { facePrompts } from './face-prompts.ts';
+import { type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
+import { interruptSignal, note, printResult } from './output.ts';
+import { meanings } from './progress.ts';
+
+const { version } = createRequire(import.meta.url)('clip-vqdiffusion/package.json') as { version: string };
+
+interface StudioCommandOptions extends CommonOptions {
+  readonly model?: string;
+  readonly runs?: string;
+  readonly folder: string;
+  readonly data?: readonly string[];
+  readonly port: number;
+  readonly host?: string;
+}
+
+export function studioCommand(): Command {
+  const command = new Command('studio')
+    .description(descriptions.studio)
+    .option('--model <dir>', 'a run directory to draw with (default: the model of drawn faces that is shipped)')
+    .option('--runs <dir>', 'where runs are, those to watch and new ones (default: runs in the folder of --folder)')
+    .option('--data <path...>', 'folders and archives of pictures that may be trained on; nothing else is shown')
+    .option('--folder <dir>', 'where history, uploads and reports are kept; nothing is written elsewhere', 'studio')
+    .option('--port <n>', 'the port; 0 is any that is free', whole(0), 7860)
+    .option(
+      '--host <address>',
+      'listen there instead of on 127.0.0.1, so that other machines can reach it; they need the token, too, and nothing is encrypted',
+    );
+  return withCommon(command).action(studio);
+}
+
+async function studio(options: StudioCommandOptions): Promise<void> {
+  const { data = [], port, host, json = false, debug = false } = options;
+  const folder = path.resolve(options.folder);
+  const signal = interruptSignal();
+  const faces = options.model === undefined ? shippedModel() : undefined;
+  const { serveStudio } = await import('../studio/http/server.ts');
+  const running = await serveStudio({
+    ...{ model: path.resolve(faces ?? options.model ?? ''), faces, folder, port, host, version, facePrompts, meanings },
+    runs: path.resolve(options.runs ?? path.join(folder, 'runs')),
+    data: data.map((place) => path.resolve(place)),
+    engine: engineOptions(options),
+    onAddress: (address) => note(`That address was used already; a new one: ${address}`),
+    onFault: (error) => note(debug && error instanceof Error ? `${error.stack}` : `clipvq: ${String(error)}`),
+  });
+  try {
+    const { address, isPageBuilt } = running;
+    printResult(json, { address, folder, port: running.port }, () => [
+      `The studio is open: ${address}`,
+      `It keeps everything in ${folder}; Ctrl-C closes it, and trainings go on.`,
+    ]);
+    if (!isPageBuilt) note('The page is not built, only its addresses answer: build it with node scripts/setup.mjs');
+    if (host !== undefined && !isLoopback(host))
+      note(`Other machines can reach it on ${host}: whoever has the address can use it, and nothing is encrypted`);
+    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  } finally {
+    await running.close();
+  }
+}

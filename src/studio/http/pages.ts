@@ -1,0 +1,63 @@
+/** The files of the studio's page, as the build has made them. */
+
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.ico': 'image/x-icon',
+  '.woff2': 'font/woff2',
+  '.json': 'application/json',
+  '.webmanifest': 'application/manifest+json',
+};
+
+export interface PageFile {
+  readonly bytes: Buffer;
+  readonly type: string;
+  /** Changes with the file. */
+  readonly tag: string;
+}
+
+export const pageFolder = (): string => {
+  const root = path.dirname(createRequire(import.meta.url).resolve('clip-vqdiffusion/package.json'));
+  return path.join(root, 'dist', 'pages', 'studio');
+};
+
+export class Pages {
+  readonly #folder: string;
+
+  constructor(folder = pageFolder()) {
+    this.#folder = folder;
+  }
+
+  get isBuilt(): boolean {
+    return fs.existsSync(path.join(this.#folder, 'index.html'));
+  }
+
+  /**
+   * The file of an address such as `/main.js`; undefined if there is none. Only names that the folder lists are
+   * served: an address is compared, and never made into a path.
+   */
+  file(address: string): PageFile | undefined {
+    const wanted = address === '/' ? 'index.html' : address.slice(1);
+    const name = this.#names().find((one) => one === wanted);
+    const type = name && TYPES[path.extname(name)];
+    if (!name || !type) return undefined;
+    const file = path.join(this.#folder, name);
+    const { mtimeMs, size } = fs.statSync(file);
+    return { bytes: fs.readFileSync(file), type, tag: `"${size.toString(36)}-${Math.round(mtimeMs).toString(36)}"` };
+  }
+
+  #names(): string[] {
+    if (!fs.existsSync(this.#folder)) return [];
+    return fs
+      .readdirSync(this.#folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => path.relative(this.#folder, path.join(entry.parentPath, entry.name)).replaceAll(path.sep, '/'));
+  }
+}

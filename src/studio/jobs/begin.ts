@@ -1,0 +1,180 @@
+/** From a request to a job that waits for its turn. */
+
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { UserError } from '../../base/errors.ts';
+import { makeFolder, writeFileAtomic } from '../../checkpoint/atomic.ts';
+import { makeRecipe } from '../../recipe/recipe.ts';
+import { dataOf } from '../data/data.ts';
+import type { FinishedPicture } from '../drawing/calls.ts';
+import { planOf, seeded } from '../drawing/plan.ts';
+import type { CheckRequest, DrawRequest, EvaluateRequest, Job, JobRequest, TrainRequest } from '../protocol.ts';
+import type { Studio } from '../studio.ts';
+import { drawWork } from './draw.ts';
+import { commandWork } from './measure.ts';
+
+/**
+ * Add the job of a request.
+ * @throws UserError if it cannot be done, Missing if something that it names is gone, TooMany if too many jobs wait.
+ */
+export function begin(studio: Studio, request: JobRequest): Job {
+  switch (request.kind) {
+    case 'train':
+      return beginTraining(studio, request);
+    case 'resume':
+      return goOn(studio, request.run);
+    case 'evaluate':
+      return beginReport(studio, request);
+    case 'check':
+      return beginCheck(studio, request);
+    default:
+      return beginDrawing(studio, seeded(request));
+  }
+}
+
+function beginDrawing(studio: Studio, request: DrawRequest): Job {
+  const { history, painter, recipe } = studio;
+  const read = (id: string) => ({ file: history.file(id), prompt: history.get(id).prompt });
+  // A mistake is answered at once; what is drawn is read when its turn comes.
+  planOf(request, recipe, { read });
+  const work = drawWork({
+    painter,
+    grid: studio.model.grid,
+    plan: () => planOf(request, studio.recipe, { read }),
+    onPreview: (preview) => studio.preview(preview),
+    keep: async (picture, job) => {
+      const kept = history.add(pictureFacts(studio, request, picture, job), picture.png);
+      studio.events.publish({ type: 'picture', picture: kept });
+      return kept.id;
+    },
+  });
+  return studio.jobs.add(request, titleOf(studio, request), {
+    ...work,
+    async run(job) {
+      await studio.ready();
+      return work.run(job);
+    },
+  });
+}
+
+function pictureFacts(studio: Studio, request: DrawRequest, picture: FinishedPicture, job: string) {
+  const { width, height, prompt, negative, seed, settings, clipScore } = picture;
+  return {
+    ...{ kind: request.kind, prompt, negative, seed, settings, clipScore, width, height, job },
+    model: studio.model.hash,
+    bestOf: request.kind === 'create' ? (request.bestOf ?? 1) : 1,
+    parents: parentsOf(request),
+    strength: 'strength' in request ? request.strength : undefined,
+    mask: 'mask' in request ? request.mask : undefined,
+  };
+}
+
+function parentsOf(request: DrawRequest): readonly string[] {
+  if (request.kind === 'create') return [];
+  if (request.kind !== 'interpolate') return [request.picture];
+  return [request.from, request.to].flatMap((end) => ('picture' in end ? [end.picture] : []));
+}
+
+function titleOf({ history }: Studio, request: DrawRequest): string {
+  if (request.kind === 'create') return request.prompt;
+  if (request.kind !== 'interpolate') return request.prompt ?? history.get(request.picture).prompt;
+  const words = [request.from, request.to].map((end) =>
+    'prompt' in end ? end.prompt : history.get(end.picture).prompt,
+  );
+  return words.join(' → ');
+}
+
+function beginTraining(studio: Studio, request: TrainRequest): Job {
+  const { preset, changes = {}, seed, minutes, maxSteps, prompts, clip } = request;
+  if (minutes !== undefined && maxSteps !== undefined)
+    throw new UserError('minutes and maxSteps both say how long to train: leave one of them out');
+  makeRecipe(preset, changes);
+  const data = dataOf(studio, request.data);
+  const name = request.name ?? freeName(studio, `${data.kind === 'builtin' ? data.path : data.name}-${preset}`);
+  const run = path.join(studio.options.runs, name);
+  if (fs.existsSync(run)) throw new UserError(`There is a run ${name} already: choose another name, or resume it`);
+  const args = [
+    ...['train', '--data', data.path, '--run', run, '--preset', preset],
+    ...Object.entries(changes).flatMap(([setting, value]) => ['--set', `${setting}=${value}`]),
+    ...(seed === undefined ? [] : ['--seed', `${seed}`]),
+    ...(minutes === undefined ? [] : ['--minutes', `${minutes}`]),
+    ...(maxSteps === undefined ? [] : ['--max-steps', `${maxSteps}`]),
+    ...(clip === undefined ? [] : ['--clip', clip]),
+    ...['--checkpoint-every', '100', '--sheets'],
+    ...(prompts && prompts.length > 0 ? [promptsFile(studio, name, prompts)] : []),
+  ];
+  const id = studio.runs.idOf(name);
+  return studio.jobs.add(request, name, studio.trainings.work(name, args), { run: id });
+}
+
+/** Go on with a run that has stopped; one that is at work is taken over as it is. */
+export function goOn(studio: Studio, id: string): Job {
+  const { jobs, runs, trainings } = studio;
+  const run = runs.get(id);
+  const there = jobs.list.find((job) => job.run === id && ['waiting', 'running', 'paused'].includes(job.state));
+  if (there) return jobs.resume(there.id);
+  if (run.state === 'done') throw new UserError(`${run.name} has nothing left to train`);
+  return jobs.add({ kind: 'resume', run: id }, run.name, trainings.work(run.name), { run: id });
+}
+
+function beginReport(studio: Studio, request: EvaluateRequest): Job {
+  const { run, data, pictures, prompts, count, seed } = request;
+  const model = run === undefined ? studio.modelFolder : studio.runs.folder(run);
+  const source = data === undefined ? undefined : dataOf(studio, data);
+  const name = run === undefined ? studio.model.name : studio.runs.get(run).name;
+  const report = randomBytes(6).toString('hex');
+  const folder = studio.reports.folder(report);
+  const number = (flag: string, value: number | undefined) => (value === undefined ? [] : [flag, `${value}`]);
+  const work = commandWork({
+    log: path.join(studio.options.folder, 'reports', `${report}.log`),
+    args: () => [
+      ...['evaluate', '--model', model, '--report', folder, '--json'],
+      ...(source ? ['--data', source.path] : []),
+      ...(prompts && prompts.length > 0 ? ['--prompts', promptsFile(studio, report, prompts)] : []),
+      ...[...number('--pictures', pictures), ...number('--count', count), ...number('--seed', seed)],
+    ],
+    onResult: () => {
+      studio.reports.note(report, { model: name, data: source?.name ?? 'held-out pictures' });
+      studio.events.publish({ type: 'reports' });
+    },
+  });
+  return studio.jobs.add(request, name, work, { report, ...(run !== undefined && { run }) });
+}
+
+function beginCheck(studio: Studio, request: CheckRequest): Job {
+  const data = dataOf(studio, request.data);
+  if (data.kind === 'builtin') throw new UserError(`${data.name} are built in and need no check`);
+  const folder = studio.checks.folder(request.data);
+  const work = commandWork({
+    log: `${folder}.log`,
+    args: () => ['data', 'check', data.path, '--json', '--no-estimate', '--out', folder],
+    onResult: (result) => {
+      studio.checks.save(request.data, result);
+      studio.events.publish({ type: 'data' });
+    },
+  });
+  return studio.jobs.add(request, data.name, work);
+}
+
+/** Prompts as a file; what would be a comment there begins with a space. */
+function promptsFile({ options }: Studio, name: string, prompts: readonly string[]): string {
+  const file = path.join(options.folder, 'prompts', `${name}.txt`);
+  makeFolder(path.dirname(file));
+  writeFileAtomic(file, prompts.map((prompt) => `${prompt.replaceAll(/\s+/g, ' ').replace(/^#/, ' #')}\n`).join(''));
+  return file;
+}
+
+/** A name for a run that no folder has. */
+function freeName({ options }: Studio, wanted: string): string {
+  const base =
+    wanted
+      .replaceAll(/[^A-Za-z0-9_-]+/g, '-')
+      .replace(/^[-_]+/, '')
+      .slice(0, 50) || 'run';
+  const isTaken = (name: string) => fs.existsSync(path.join(options.runs, name));
+  for (let i = 1; ; i++) {
+    const name = i === 1 ? base : `${base}-${i}`;
+    if (!isTaken(name)) return name;
+  }
+}

@@ -1,0 +1,84 @@
+/** `clipvq` as a process of its own: training, measuring, looking at pictures. What it prints goes into a file. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import type { Progress } from '../protocol.ts';
+
+const program = (): string => {
+  const root = path.dirname(createRequire(import.meta.url).resolve('clip-vqdiffusion/package.json'));
+  return path.join(root, 'bin', 'clipvq.cjs');
+};
+
+/** No longer in a folder of npm's, nor with options of this process. */
+function environment(): NodeJS.ProcessEnv {
+  const { INIT_CWD: _folder, npm_lifecycle_event: _event, NODE_OPTIONS: _options, ...rest } = process.env;
+  return rest;
+}
+
+/**
+ * Start a command that survives this process: in a session of its own, with its output at the end of `log` and its
+ * result, with `result`, in that file.
+ */
+export function startCommand(args: readonly string[], log: string, result?: string): ChildProcess {
+  const output = fs.openSync(log, 'a');
+  const document = result === undefined ? output : fs.openSync(result, 'w');
+  try {
+    const child = spawn(process.execPath, [program(), ...args], {
+      detached: true,
+      stdio: ['ignore', document, output],
+      env: environment(),
+      windowsHide: true,
+    });
+    child.unref();
+    return child;
+  } finally {
+    fs.closeSync(output);
+    if (document !== output) fs.closeSync(document);
+  }
+}
+
+/** How a process ended: its exit code, or undefined where a signal or the system ended it. */
+export const ended = (child: ChildProcess): Promise<number | undefined> =>
+  new Promise((resolve) => {
+    child.once('error', () => resolve(undefined));
+    child.once('exit', (code) => resolve(code ?? undefined));
+  });
+
+/** Bytes of a log that its last lines are taken from. */
+const TAIL = 2 ** 16;
+
+/** The last lines of a log, at most `most`; none if there is no log. */
+export function lastLines(log: string, most: number): string[] {
+  const stats = fs.lstatSync(log, { throwIfNoEntry: false });
+  if (!stats?.isFile()) return [];
+  const descriptor = fs.openSync(log, 'r');
+  try {
+    const bytes = Buffer.alloc(Math.min(stats.size, TAIL));
+    fs.readSync(descriptor, bytes, 0, bytes.length, stats.size - bytes.length);
+    const lines = bytes
+      .toString('utf8')
+      .split(/[\r\n]+/)
+      .filter(Boolean);
+    // The first may be cut.
+    return lines.slice(stats.size > TAIL ? 1 : 0).slice(-most);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+/** What a failed command said last. */
+export function failureIn(log: string, code: number | undefined): string {
+  const last = lastLines(log, 50).findLast((line) => line.startsWith('clipvq: '));
+  if (last !== undefined) return last.slice('clipvq: '.length);
+  return code === undefined
+    ? 'The process was ended by the system, perhaps for lack of memory: its log says how far it came'
+    : `The process ended with code ${code}: its log says more`;
+}
+
+/** What a line of a command's display says of its progress. */
+export function progressIn(line: string): Progress | undefined {
+  const [, what, done, total] = /^(\S.*?)\s+(\d+)\/(\d+)\s/.exec(line) ?? [];
+  return what === undefined ? undefined : { what, done: Number(done), total: Number(total), left: undefined };
+}

@@ -1,0 +1,58 @@
+/** Drawing as a job: step by step, with previews, until it is done, paused or cancelled. */
+
+import { Interrupted } from '../../base/errors.ts';
+import type { DrawnStep, DrawPlan, FinishedPicture } from '../drawing/calls.ts';
+import type { Painter } from '../drawing/painter.ts';
+import type { Preview } from '../protocol.ts';
+import type { Running, Work } from './jobs.ts';
+
+export interface DrawWork {
+  readonly painter: Pick<Painter, 'open' | 'next' | 'leave'>;
+  /** Side of the model's grid. */
+  readonly grid: number;
+  /** Called when the job first runs. */
+  readonly plan: () => DrawPlan;
+  readonly onPreview: (preview: Preview) => void;
+  /** Keeps a finished picture. @returns its id. */
+  readonly keep: (picture: FinishedPicture, job: string) => Promise<string>;
+}
+
+export function drawWork({ painter, grid, plan, onPreview, keep }: DrawWork): Work {
+  let open: string | undefined;
+  const pictures: string[] = [];
+  return {
+    async run(job) {
+      if (open === undefined) {
+        const notes = await painter.open(job.id, plan());
+        open = job.id;
+        job.change({ notes });
+      }
+      for (;;) {
+        if (job.cancelled.aborted || job.closing.aborted) {
+          await painter.leave(job.id);
+          throw new Interrupted('The drawing was left');
+        }
+        if (job.paused.aborted) return 'paused';
+        const begun = performance.now();
+        const step = await painter.next(job.id);
+        if (!step) return 'done';
+        onPreview(previewOf(step, job.id, grid));
+        for (const picture of step.finished) pictures.push(await keep(picture, job.id));
+        showProgress(job, step, (performance.now() - begun) / 1000, [...pictures]);
+      }
+    },
+    async discard() {
+      if (open !== undefined) await painter.leave(open);
+    },
+  };
+}
+
+function showProgress(job: Running, { done, total }: DrawnStep, seconds: number, pictures: readonly string[]): void {
+  const left = Math.round((total - done) * seconds);
+  job.change({ progress: { done, total, what: 'sampling', left }, pictures });
+}
+
+const previewOf = ({ step, steps, first, frames }: DrawnStep, job: string, grid: number): Preview => ({
+  ...{ job, step, steps, first, grid },
+  frames: frames.map(({ png, ...frame }) => ({ ...frame, png: Buffer.from(png).toString('base64') })),
+});

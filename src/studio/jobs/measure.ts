@@ -1,0 +1,63 @@
+/** Commands whose result is a document, as jobs: they end with the studio. */
+
+import fs from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { Interrupted, UserError } from '../../base/errors.ts';
+import { readText } from '../../checkpoint/regular-file.ts';
+import { ended, failureIn, lastLines, progressIn, startCommand } from './command.ts';
+import type { Running, Work } from './jobs.ts';
+
+/** Milliseconds between two looks at a process. */
+const LOOK = 300;
+/** And before one that does not stop is ended. */
+const PATIENCE = 20_000;
+
+export interface CommandWork {
+  /** The command's words; called when the job first runs. */
+  readonly args: () => readonly string[];
+  /** Where its output goes. */
+  readonly log: string;
+  /** Called with its result, as JSON, once it has succeeded. */
+  readonly onResult: (result: unknown) => void;
+}
+
+export const commandWork = ({ args, log, onResult }: CommandWork): Work => ({
+  async run(job) {
+    const result = `${log}.json`;
+    fs.rmSync(log, { force: true });
+    const child = startCommand(args(), log, result);
+    try {
+      const code = await watched(ended(child), job, log, (signal) => child.kill(signal));
+      if (job.cancelled.aborted || job.closing.aborted) throw new Interrupted('Stopped');
+      if (code !== 0) throw new UserError(failureIn(log, code));
+      onResult(JSON.parse(readText(result)));
+      return 'done';
+    } finally {
+      fs.rmSync(result, { force: true });
+    }
+  },
+});
+
+/** Waits for the end of a process, shows its progress, and stops it when the job is cancelled. */
+async function watched(
+  end: Promise<number | undefined>,
+  job: Running,
+  log: string,
+  kill: (signal: NodeJS.Signals) => void,
+): Promise<number | undefined> {
+  let isOver = false;
+  const over = end.finally(() => {
+    isOver = true;
+  });
+  let stopping: number | undefined;
+  while (!isOver) {
+    await Promise.race([over, setTimeout(LOOK)]);
+    if (stopping === undefined && (job.cancelled.aborted || job.closing.aborted || job.paused.aborted)) {
+      stopping = Date.now();
+      kill('SIGTERM');
+    } else if (stopping !== undefined && Date.now() - stopping > PATIENCE) kill('SIGKILL');
+    const progress = progressIn(lastLines(log, 1)[0] ?? '');
+    if (progress && !isOver) job.change({ progress });
+  }
+  return over;
+}

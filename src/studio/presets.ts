@@ -1,0 +1,91 @@
+/**
+ * The presets with what training them costs here. Costs on the reference machine follow from the graphs, which takes
+ * seconds for large ones: they are kept for the next start. The speed of this machine is measured once a start.
+ */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import * as z from 'zod';
+import { writeFileAtomic } from '../checkpoint/atomic.ts';
+import { readText } from '../checkpoint/regular-file.ts';
+import { presets } from '../recipe/recipe.ts';
+import { gridSize, settingSchemas } from '../recipe/schema.ts';
+import { dataOf } from './data/data.ts';
+import type { PresetCost } from './drawing/calls.ts';
+import { measureCosts } from './drawing/painter.ts';
+import { idOf } from './ids.ts';
+import type { PresetFacts, PresetList } from './protocol.ts';
+import type { Studio } from './studio.ts';
+
+const costSchema = z.object({
+  parameters: z.number(),
+  memoryGB: z.number(),
+  stages: z.array(z.object({ stage: z.string(), steps: z.number(), seconds: z.number() })),
+  secondsPerPicture: z.number(),
+  range: z.tuple([z.number(), z.number()]),
+});
+/** By the recipe and the version that have them. */
+const keptSchema = z.record(z.string(), costSchema);
+type Kept = Readonly<Record<string, PresetCost>>;
+
+interface Measured {
+  /** By preset. */
+  readonly costs: Kept;
+  readonly speed: number;
+}
+
+const measured = new WeakMap<Studio, Promise<Measured>>();
+
+/** @param data the id of the pictures to learn from, whose number counts. @throws Missing if there are none. */
+export async function presetList(studio: Studio, data: string | undefined): Promise<PresetList> {
+  const pictures = data === undefined ? undefined : dataOf(studio, data).pictures;
+  const waiting = measured.get(studio) ?? measure(studio);
+  measured.set(studio, waiting);
+  waiting.catch(() => measured.delete(studio));
+  const { costs, speed } = await waiting;
+  const settings = [...settingSchemas].map(([name, schema]) => ({ name, description: schema.description ?? '' }));
+  return {
+    ...{ speed, settings },
+    presets: Object.entries(costs).map(([name, cost]) => factsOf(name, cost, speed, pictures)),
+  };
+}
+
+function factsOf(name: string, cost: PresetCost, speed: number, pictures = 0): PresetFacts {
+  const recipe = presets[name as keyof typeof presets];
+  const { parameters, memoryGB, range } = cost;
+  const stages = cost.stages.map((stage) => ({ ...stage, seconds: stage.seconds / speed }));
+  const reading = (pictures * cost.secondsPerPicture) / speed;
+  const seconds = stages.reduce((sum, stage) => sum + stage.seconds, reading);
+  return {
+    ...{ name, imageSize: recipe.imageSize, grid: gridSize(recipe), codes: recipe.tokenizer.codes },
+    ...{ parameters, memoryGB, stages, seconds, range: [range[0] * seconds, range[1] * seconds] },
+  };
+}
+
+/** The key under which the cost of a preset is kept. */
+export const costKey = (name: string, version: string): string =>
+  idOf(`${version} ${JSON.stringify(presets[name as keyof typeof presets])}`);
+
+async function measure({ options: { folder, version, engine } }: Studio): Promise<Measured> {
+  const file = path.join(folder, 'costs.json');
+  const kept = read(file);
+  const names = Object.keys(presets);
+  const key = (name: string) => costKey(name, version);
+  const { costs, speed } = await measureCosts(
+    engine,
+    names.filter((name) => !kept[key(name)]),
+  );
+  const all = Object.fromEntries(names.map((name) => [name, costs[name] ?? kept[key(name)]!]));
+  const byKey = Object.fromEntries(names.map((name) => [key(name), all[name]]));
+  writeFileAtomic(file, `${JSON.stringify(byKey)}\n`);
+  return { costs: all, speed };
+}
+
+function read(file: string): Kept {
+  try {
+    return fs.existsSync(file) ? keptSchema.parse(JSON.parse(readText(file))) : {};
+  } catch {
+    // Another version may have kept it: it is computed again.
+    return {};
+  }
+}

@@ -1,0 +1,74 @@
+/** Reports of `clipvq evaluate`, side by side: their numbers by path, whatever they measure. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import * as z from 'zod';
+import { makeFolder, writeFileAtomic } from '../../checkpoint/atomic.ts';
+import { readRegular, readText } from '../../checkpoint/regular-file.ts';
+import type { ReportFacts } from '../protocol.ts';
+import { Missing } from '../refusals.ts';
+
+const schema = z.object({ model: z.string(), data: z.string(), time: z.string() });
+const ID = /^[0-9a-f]{12}$/;
+/** Numbers of a report that are given; the rest is on its page. */
+const MOST_NUMBERS = 500;
+const MOST_PAGE = 2 ** 28;
+
+export class Reports {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    makeFolder(folder);
+  }
+
+  /** Where the files of a report go. */
+  folder(id: string): string {
+    if (!ID.test(id)) throw new Missing('There is no such report');
+    return path.join(this.#folder, id);
+  }
+
+  /** Say what a report is about, once it is written. */
+  note(id: string, facts: Pick<ReportFacts, 'model' | 'data'>): void {
+    const text = `${JSON.stringify({ ...facts, time: new Date().toISOString() })}\n`;
+    writeFileAtomic(path.join(this.folder(id), 'about.json'), text);
+  }
+
+  /** The newest first. */
+  list(): ReportFacts[] {
+    const names = fs.readdirSync(this.#folder).filter((name) => ID.test(name));
+    return names.flatMap((id) => this.#read(id) ?? []).sort((a, b) => b.time.localeCompare(a.time));
+  }
+
+  /** The report as a page. @throws Missing if there is none. */
+  page(id: string): Buffer {
+    const file = path.join(this.folder(id), 'report.html');
+    if (!fs.existsSync(file)) throw new Missing('There is no such report: it may have been deleted');
+    return readRegular(file, MOST_PAGE);
+  }
+
+  /** @throws Missing if there is none. */
+  remove(id: string): void {
+    if (!fs.existsSync(this.folder(id))) throw new Missing('There is no such report: it may have been deleted');
+    fs.rmSync(this.folder(id), { recursive: true, force: true });
+  }
+
+  #read(id: string): ReportFacts | undefined {
+    const file = (name: string) => path.join(this.folder(id), name);
+    try {
+      const about = schema.parse(JSON.parse(readText(file('about.json'), 2 ** 16)));
+      const numbers = Object.fromEntries(numbersIn(JSON.parse(readText(file('report.json')))).slice(0, MOST_NUMBERS));
+      return { id, ...about, numbers, hasPage: fs.existsSync(file('report.html')) };
+    } catch {
+      // It is not finished, or a kill has left a part of it.
+      return undefined;
+    }
+  }
+}
+
+/** The numbers of a document by their paths; those in lists are left out. */
+function numbersIn(value: unknown, at: readonly string[] = []): (readonly [string, number])[] {
+  if (typeof value === 'number') return Number.isFinite(value) ? [[at.join('.'), value]] : [];
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [];
+  return Object.entries(value).flatMap(([key, inner]) => numbersIn(inner, [...at, key]));
+}
