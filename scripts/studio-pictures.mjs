@@ -24,7 +24,7 @@ const PROMPTS = [
 async function save(page, name) {
   const file = path.join(root, 'docs', 'images', name);
   const { size } = await sharp(await page.screenshot())
-    .png({ palette: true, colours: 80, dither: 0, effort: 10 })
+    .png({ palette: true, colours: 96, dither: 0, compressionLevel: 9 })
     .toFile(file);
   console.log(`docs/images/${name}: ${Math.round(size / 1000)} kB`);
 }

@@ -43,6 +43,7 @@ async function studio(options: StudioCommandOptions): Promise<void> {
   const signal = interruptSignal();
   const faces = options.model === undefined ? shippedModel() : undefined;
   const { serveStudio } = await import('../studio/http/server.ts');
+  const { presetCosts } = await import('../studio/presets.ts');
   const running = await serveStudio({
     ...{ model: path.resolve(faces ?? options.model ?? ''), faces, folder, port, host, version, facePrompts, meanings },
     runs: path.resolve(options.runs ?? path.join(folder, 'runs')),
@@ -60,6 +61,9 @@ async function studio(options: StudioCommandOptions): Promise<void> {
     if (!isPageBuilt) note('The page is not built, only its addresses answer: build it with node scripts/setup.mjs');
     if (host !== undefined && !isLoopback(host))
       note(`Other machines can reach it on ${host}: whoever has the address can use it, and nothing is encrypted`);
+    // Seconds of work at the first start, done while nobody waits for it.
+    const prepared = running.studio.ready().then(() => presetCosts(running.studio));
+    prepared.catch(() => {});
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   } finally {
     await running.close();

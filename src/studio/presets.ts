@@ -12,7 +12,7 @@ import { presets } from '../recipe/recipe.ts';
 import { gridSize, settingSchemas } from '../recipe/schema.ts';
 import { dataOf } from './data/data.ts';
 import type { PresetCost } from './drawing/calls.ts';
-import { measureCosts } from './drawing/painter.ts';
+import { aside } from './drawing/painter.ts';
 import { idOf } from './ids.ts';
 import type { PresetFacts, PresetList } from './protocol.ts';
 import type { Studio } from './studio.ts';
@@ -28,26 +28,30 @@ const costSchema = z.object({
 const keptSchema = z.record(z.string(), costSchema);
 type Kept = Readonly<Record<string, PresetCost>>;
 
-interface Measured {
-  /** By preset. */
-  readonly costs: Kept;
-  readonly speed: number;
-}
-
-const measured = new WeakMap<Studio, Promise<Measured>>();
+const costs = new WeakMap<Studio, Promise<Kept>>();
+const speeds = new WeakMap<Studio, Promise<number>>();
 
 /** @param data the id of the pictures to learn from, whose number counts. @throws Missing if there are none. */
 export async function presetList(studio: Studio, data: string | undefined): Promise<PresetList> {
   const pictures = data === undefined ? undefined : dataOf(studio, data).pictures;
-  const waiting = measured.get(studio) ?? measure(studio);
-  measured.set(studio, waiting);
-  waiting.catch(() => measured.delete(studio));
-  const { costs, speed } = await waiting;
+  const byName = await presetCosts(studio);
+  const speed = await once(speeds, studio, () => aside(studio.options.engine, (thread) => thread.call('speed', {})));
   const settings = [...settingSchemas].map(([name, schema]) => ({ name, description: schema.description ?? '' }));
   return {
     ...{ speed, settings },
-    presets: Object.entries(costs).map(([name, cost]) => factsOf(name, cost, speed, pictures)),
+    presets: Object.entries(byName).map(([name, cost]) => factsOf(name, cost, speed, pictures)),
   };
+}
+
+/** What the presets cost on the reference machine, by name: computed unless an earlier studio has kept it. */
+export const presetCosts = (studio: Studio): Promise<Kept> => once(costs, studio, () => computed(studio));
+
+/** What is computed once for a studio; a failure may be tried again. */
+function once<T>(known: WeakMap<Studio, Promise<T>>, studio: Studio, compute: () => Promise<T>): Promise<T> {
+  const value = known.get(studio) ?? compute();
+  known.set(studio, value);
+  value.catch(() => known.delete(studio));
+  return value;
 }
 
 function factsOf(name: string, cost: PresetCost, speed: number, pictures = 0): PresetFacts {
@@ -66,19 +70,24 @@ function factsOf(name: string, cost: PresetCost, speed: number, pictures = 0): P
 export const costKey = (name: string, version: string): string =>
   idOf(`${version} ${JSON.stringify(presets[name as keyof typeof presets])}`);
 
-async function measure({ options: { folder, version, engine } }: Studio): Promise<Measured> {
+async function computed({ options: { folder, version, engine }, closing }: Studio): Promise<Kept> {
   const file = path.join(folder, 'costs.json');
-  const kept = read(file);
+  const kept = new Map(Object.entries(read(file)));
   const names = Object.keys(presets);
   const key = (name: string) => costKey(name, version);
-  const { costs, speed } = await measureCosts(
-    engine,
-    names.filter((name) => !kept[key(name)]),
-  );
-  const all = Object.fromEntries(names.map((name) => [name, costs[name] ?? kept[key(name)]!]));
-  const byKey = Object.fromEntries(names.map((name) => [key(name), all[name]]));
-  writeFileAtomic(file, `${JSON.stringify(byKey)}\n`);
-  return { costs: all, speed };
+  const missing = names.filter((name) => !kept.has(key(name)));
+  if (missing.length > 0)
+    await aside(engine, async (thread) => {
+      for (const name of missing) {
+        closing.throwIfAborted();
+        kept.set(key(name), await thread.call('cost', { preset: name }));
+      }
+      writeFileAtomic(
+        file,
+        `${JSON.stringify(Object.fromEntries(names.map((name) => [key(name), kept.get(key(name))])))}\n`,
+      );
+    });
+  return Object.fromEntries(names.map((name) => [name, kept.get(key(name))!]));
 }
 
 function read(file: string): Kept {

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import yazl from 'yazl';
 import { Browser, startTinyStudio } from '../../test/support/studio.ts';
+import { writeTinyRun } from '../../test/support/tiny-run.ts';
 import { encodePng, readPngText } from '../data/pictures/png.ts';
 import { presets as allPresets } from '../recipe/recipe.ts';
 import type { RunningStudio } from './http/server.ts';
@@ -18,6 +19,7 @@ import type {
   Imported,
   Job,
   JobList,
+  ModelFacts,
   Picture,
   PictureList,
   PresetList,
@@ -262,8 +264,8 @@ describe('data', () => {
 
 /** A run of seconds, whose diffusion stage takes longer than the test. */
 const TINY = {
-  ...{ images: '40', 'clip.pairs': '300', 'clip.steps': '3', 'clip.batch': '16', 'clip.imageChannels': '8' },
-  ...{ 'clip.vocabulary': '600', 'tokenizer.steps': '8', 'tokenizer.channels': '8', 'tokenizer.codes': '32' },
+  ...{ images: '16', 'tokenizer.perceptualWeight': '0' },
+  ...{ 'tokenizer.steps': '8', 'tokenizer.channels': '8', 'tokenizer.codes': '32' },
   ...{ 'diffusion.timesteps': '25', 'diffusion.steps': '1000000', 'diffusion.batch': '4', 'diffusion.layers': '1' },
   ...{ 'diffusion.dim': '32', 'diffusion.heads': '2', 'sampling.steps': '4' },
 };
@@ -271,7 +273,14 @@ const runOf = async (id: string): Promise<Run> => (await browser.get<RunDetails>
 
 describe('training', () => {
   it('survives the studio, is found again, pauses with a checkpoint and goes on', async () => {
-    const job = await request({ kind: 'train', data: 'faces', preset: 'nano', name: 'tiny', changes: TINY });
+    const job = await request({
+      kind: 'train',
+      data: 'faces',
+      preset: 'nano',
+      name: 'tiny',
+      clip: 'shipped',
+      changes: TINY,
+    });
     await browser.until(job.id, 'running');
     // Its numbers arrive while it trains.
     for await (const event of browser.events())
@@ -292,7 +301,7 @@ describe('training', () => {
       if (event.type === 'run' && event.numbers.some(({ step }) => step > at)) break;
     await browser.remove(`/api/jobs/${found!.id}`);
     await browser.until(found!.id, 'cancelled');
-  });
+  }, 300_000);
 
   it('shows curves, codebook use, settings, sheets and log, and compares runs', async () => {
     const { runs } = await browser.get<RunList>('/api/runs');
@@ -310,6 +319,17 @@ describe('training', () => {
     const compared = await browser.get<RunComparison>(`/api/runs/compare?a=${a!.id}&b=${b!.id}`);
     expect(compared.differences).toEqual([]);
     expect(compared.curves.a).toHaveLength(compared.curves.b.length);
+  });
+});
+
+describe('the model', () => {
+  it('may be a run, and again the one that the studio was started with', async () => {
+    writeTinyRun(path.join(folder, 'runs', 'finished'));
+    const { runs } = await browser.get<RunList>('/api/runs');
+    const { id } = runs.find(({ name }) => name === 'finished')!;
+    expect(await browser.post<ModelFacts>('/api/model', { run: id })).toMatchObject({ run: id, name: 'finished' });
+    expect((await drawn({ kind: 'create', prompt: 'a hat' })).pictures).toHaveLength(1);
+    expect(await browser.post<ModelFacts>('/api/model', { run: null })).toMatchObject({ name: 'model' });
   });
 });
 

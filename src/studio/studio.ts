@@ -1,7 +1,7 @@
 /** The studio: a model that draws, its history, trainings, data and reports, and the jobs that join them. */
 
 import path from 'node:path';
-import { messageOf, UserError } from '../base/errors.ts';
+import { Interrupted, messageOf, UserError } from '../base/errors.ts';
 import { makeFolder } from '../checkpoint/atomic.ts';
 import type { EngineOptions } from '../engine/engine.ts';
 import { gridSize, type Recipe } from '../recipe/schema.ts';
@@ -40,6 +40,12 @@ export interface StudioOptions {
   readonly engine: EngineOptions;
 }
 
+/** Where to compute, as options of the command line. */
+export const deviceWords = ({ device = 'cpu', threads = 0 }: EngineOptions): readonly string[] => [
+  ...(device === 'cpu' ? [] : ['--device', device]),
+  ...(threads === 0 ? [] : ['--threads', `${threads}`]),
+];
+
 export class Studio {
   readonly options: StudioOptions;
   readonly events = new Events();
@@ -52,6 +58,7 @@ export class Studio {
   readonly checks: Checks;
   readonly reports: Reports;
   readonly jobs: Jobs;
+  readonly #closing = new AbortController();
   readonly #lock: RunLock;
   readonly #previews = new Map<string, Preview>();
   #model: ModelFacts;
@@ -81,7 +88,7 @@ export class Studio {
     this.reports = new Reports(inside('reports'));
     this.painter = new Painter(options.engine);
     this.trainings = new Trainings({
-      ...{ folder: inside('trainings'), runs: options.runs },
+      ...{ folder: inside('trainings'), runs: options.runs, device: deviceWords(options.engine) },
       onChange: (name) => this.runs.changed(name),
     });
     this.runs = new Runs({
@@ -99,6 +106,11 @@ export class Studio {
     this.#recipe = recipe;
     this.#model = this.#factsOf(model, undefined, recipe);
     this.#loading = this.#load();
+  }
+
+  /** Aborted when the studio ends. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
   }
 
   get model(): ModelFacts {
@@ -160,6 +172,7 @@ export class Studio {
 
   /** Leave what runs, trainings at work, and close the model. */
   async close(): Promise<void> {
+    this.#closing.abort(new Interrupted('The studio was closed'));
     this.events.close();
     this.runs.close();
     await this.jobs.close();

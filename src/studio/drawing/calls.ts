@@ -88,8 +88,8 @@ export interface DrawingCalls {
   next(request: { readonly job: string }): DrawnStep | undefined;
   /** Leave a drawing. */
   leave(request: { readonly job: string }): undefined;
-  /** What training these presets costs. */
-  costs(request: { readonly presets: readonly string[] }): Readonly<Record<string, PresetCost>>;
+  /** What training a preset costs on the reference machine. */
+  cost(request: { readonly preset: string }): PresetCost;
   /** Of this machine, relative to the reference machine. */
   speed(request: Record<string, never>): number;
   /** Close the model. */

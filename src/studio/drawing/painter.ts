@@ -2,7 +2,7 @@
 
 import { startThread, ThreadCaller } from '../../base/worker-calls.ts';
 import type { EngineOptions } from '../../engine/engine.ts';
-import type { DrawingCalls, DrawingThreadOptions, DrawnStep, DrawPlan, PresetCost } from './calls.ts';
+import type { DrawingCalls, DrawingThreadOptions, DrawnStep, DrawPlan } from './calls.ts';
 
 const LABEL = 'the thread that draws';
 
@@ -62,16 +62,14 @@ export class Painter {
   }
 }
 
-/**
- * What training these presets costs, and the speed of this machine, in a thread of its own: drawing goes on meanwhile.
- */
-export async function measureCosts(
+/** Calls that take seconds, in a thread of their own: drawing goes on meanwhile. */
+export async function aside<T>(
   options: EngineOptions,
-  presets: readonly string[],
-): Promise<{ readonly costs: Readonly<Record<string, PresetCost>>; readonly speed: number }> {
+  use: (thread: Pick<ThreadCaller<DrawingCalls>, 'call'>) => Promise<T>,
+): Promise<T> {
   const thread = start(options);
   try {
-    return { speed: await thread.call('speed', {}), costs: await thread.call('costs', { presets }) };
+    return await use(thread);
   } finally {
     await thread.close('answer');
   }

@@ -86,7 +86,7 @@ serveThread<DrawingCalls>({
     return value ?? undefined;
   },
   leave: ({ job }) => leave(job),
-  costs: ({ presets }) => Object.fromEntries(presets.map((name) => [name, costOf(name)])),
+  cost: ({ preset }) => costOf(preset),
   speed: () => machineSpeed(options),
   end: () => end(),
 });

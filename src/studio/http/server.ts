@@ -44,28 +44,28 @@ const MOST_CONNECTIONS = 512;
  */
 export async function serveStudio(options: ServeOptions): Promise<RunningStudio> {
   const { host = '127.0.0.1', port: wanted, onAddress, onFault } = options;
-  const studio = new Studio(options);
   const tokens = new Tokens();
   const pages = new Pages(options.pages ?? pageFolder());
   let port = wanted;
   const shown = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host;
   const address = () => `http://${shown}:${port}/?token=${tokens.token}`;
-  const app = studioApp({
+  let app: ReturnType<typeof studioApp> | undefined;
+  // Without options of HTTPS it is a server of plain HTTP.
+  const server = createAdaptorServer({
+    fetch: (request, env) => app?.fetch(request, env) ?? new Response(null, { status: 503 }),
+    ...{ overrideGlobalObjects: false, hostname: shown },
+  }) as Server;
+  server.headersTimeout = HEADERS;
+  server.requestTimeout = REQUEST;
+  server.maxConnections = MOST_CONNECTIONS;
+  // A port that is taken is known before a model is loaded.
+  port = await listening(server, host, wanted);
+  const studio = opened(options, server);
+  app = studioApp({
     ...{ studio, host, tokens, pages, port: () => port },
     onUsedToken: () => onAddress?.(address()),
     onFault: (error) => onFault?.(error),
   });
-  // Without options of HTTPS it is a server of plain HTTP.
-  const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false, hostname: shown }) as Server;
-  server.headersTimeout = HEADERS;
-  server.requestTimeout = REQUEST;
-  server.maxConnections = MOST_CONNECTIONS;
-  try {
-    port = await listening(server, host, wanted);
-  } catch (error) {
-    await studio.close();
-    throw error;
-  }
   resumeLiving(studio);
   return {
     ...{ address: address(), port, isPageBuilt: pages.isBuilt, studio },
@@ -76,6 +76,15 @@ export async function serveStudio(options: ServeOptions): Promise<RunningStudio>
       await closed;
     },
   };
+}
+
+function opened(options: StudioOptions, server: Server): Studio {
+  try {
+    return new Studio(options);
+  } catch (error) {
+    server.close();
+    throw error;
+  }
 }
 
 function listening(server: Server, host: string, port: number): Promise<number> {

@@ -10,7 +10,7 @@ import { dataOf } from '../data/data.ts';
 import type { FinishedPicture } from '../drawing/calls.ts';
 import { planOf, seeded } from '../drawing/plan.ts';
 import type { CheckRequest, DrawRequest, EvaluateRequest, Job, JobRequest, TrainRequest } from '../protocol.ts';
-import type { Studio } from '../studio.ts';
+import { deviceWords, type Studio } from '../studio.ts';
 import { drawWork } from './draw.ts';
 import { commandWork } from './measure.ts';
 
@@ -40,7 +40,7 @@ function beginDrawing(studio: Studio, request: DrawRequest): Job {
   planOf(request, recipe, { read });
   const work = drawWork({
     painter,
-    grid: studio.model.grid,
+    grid: () => studio.model.grid,
     plan: () => planOf(request, studio.recipe, { read }),
     onPreview: (preview) => studio.preview(preview),
     keep: async (picture, job) => {
@@ -93,7 +93,7 @@ function beginTraining(studio: Studio, request: TrainRequest): Job {
   const data = dataOf(studio, request.data);
   const name = request.name ?? freeName(studio, `${data.kind === 'builtin' ? data.path : data.name}-${preset}`);
   const run = path.join(studio.options.runs, name);
-  if (fs.existsSync(run)) throw new UserError(`There is a run ${name} already: choose another name, or resume it`);
+  if (isTaken(studio, name)) throw new UserError(`There is a run ${name} already: choose another name, or resume it`);
   const args = [
     ...['train', '--data', data.path, '--run', run, '--preset', preset],
     ...Object.entries(changes).flatMap(([setting, value]) => ['--set', `${setting}=${value}`]),
@@ -112,7 +112,7 @@ function beginTraining(studio: Studio, request: TrainRequest): Job {
 export function goOn(studio: Studio, id: string): Job {
   const { jobs, runs, trainings } = studio;
   const run = runs.get(id);
-  const there = jobs.list.find((job) => job.run === id && ['waiting', 'running', 'paused'].includes(job.state));
+  const there = jobs.list.find((job) => job.run === id && isOpen(job.state));
   if (there) return jobs.resume(there.id);
   if (run.state === 'done') throw new UserError(`${run.name} has nothing left to train`);
   return jobs.add({ kind: 'resume', run: id }, run.name, trainings.work(run.name), { run: id });
@@ -129,7 +129,7 @@ function beginReport(studio: Studio, request: EvaluateRequest): Job {
   const work = commandWork({
     log: path.join(studio.options.folder, 'reports', `${report}.log`),
     args: () => [
-      ...['evaluate', '--model', model, '--report', folder, '--json'],
+      ...['evaluate', '--model', model, '--report', folder, '--json', ...deviceWords(studio.options.engine)],
       ...(source ? ['--data', source.path] : []),
       ...(prompts && prompts.length > 0 ? ['--prompts', promptsFile(studio, report, prompts)] : []),
       ...[...number('--pictures', pictures), ...number('--count', count), ...number('--seed', seed)],
@@ -165,16 +165,22 @@ function promptsFile({ options }: Studio, name: string, prompts: readonly string
   return file;
 }
 
-/** A name for a run that no folder has. */
-function freeName({ options }: Studio, wanted: string): string {
+/** Whether a run is called so: one that is there, or that waits for its turn. */
+const isTaken = ({ options, jobs }: Studio, name: string): boolean =>
+  fs.existsSync(path.join(options.runs, name)) ||
+  jobs.list.some(({ kind, title, state }) => kind === 'train' && title === name && isOpen(state));
+
+const isOpen = (state: Job['state']): boolean => ['waiting', 'running', 'paused'].includes(state);
+
+/** A name for a run that no other has. */
+function freeName(studio: Studio, wanted: string): string {
   const base =
     wanted
       .replaceAll(/[^A-Za-z0-9_-]+/g, '-')
       .replace(/^[-_]+/, '')
       .slice(0, 50) || 'run';
-  const isTaken = (name: string) => fs.existsSync(path.join(options.runs, name));
   for (let i = 1; ; i++) {
     const name = i === 1 ? base : `${base}-${i}`;
-    if (!isTaken(name)) return name;
+    if (!isTaken(studio, name)) return name;
   }
 }

@@ -22,6 +22,7 @@ function environment(): NodeJS.ProcessEnv {
  * result, with `result`, in that file.
  */
 export function startCommand(args: readonly string[], log: string, result?: string): ChildProcess {
+  fs.appendFileSync(log, `${MARK} ${new Date().toISOString()}: clipvq ${args[0]}\n`);
   const output = fs.openSync(log, 'a');
   const document = result === undefined ? output : fs.openSync(result, 'w');
   try {
@@ -45,6 +46,9 @@ export const ended = (child: ChildProcess): Promise<number | undefined> =>
     child.once('error', () => resolve(undefined));
     child.once('exit', (code) => resolve(code ?? undefined));
   });
+
+/** How the lines of a log begin that stand before the output of a process. */
+const MARK = '==';
 
 /** Bytes of a log that its last lines are taken from. */
 const TAIL = 2 ** 16;
@@ -70,7 +74,9 @@ export function lastLines(log: string, most: number): string[] {
 
 /** What a failed command said last. */
 export function failureIn(log: string, code: number | undefined): string {
-  const last = lastLines(log, 50).findLast((line) => line.startsWith('clipvq: '));
+  const lines = lastLines(log, 50);
+  const own = lines.slice(lines.findLastIndex((line) => line.startsWith(MARK)) + 1);
+  const last = own.findLast((line) => line.startsWith('clipvq: '));
   if (last !== undefined) return last.slice('clipvq: '.length);
   return code === undefined
     ? 'The process was ended by the system, perhaps for lack of memory: its log says how far it came'

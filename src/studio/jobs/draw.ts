@@ -8,8 +8,8 @@ import type { Running, Work } from './jobs.ts';
 
 export interface DrawWork {
   readonly painter: Pick<Painter, 'open' | 'next' | 'leave'>;
-  /** Side of the model's grid. */
-  readonly grid: number;
+  /** Side of the open model's grid. */
+  readonly grid: () => number;
   /** Called when the job first runs. */
   readonly plan: () => DrawPlan;
   readonly onPreview: (preview: Preview) => void;
@@ -27,18 +27,18 @@ export function drawWork({ painter, grid, plan, onPreview, keep }: DrawWork): Wo
         open = job.id;
         job.change({ notes });
       }
+      const pace = new Pace();
       for (;;) {
         if (job.cancelled.aborted || job.closing.aborted) {
           await painter.leave(job.id);
           throw new Interrupted('The drawing was left');
         }
         if (job.paused.aborted) return 'paused';
-        const begun = performance.now();
         const step = await painter.next(job.id);
         if (!step) return 'done';
-        onPreview(previewOf(step, job.id, grid));
+        onPreview(previewOf(step, job.id, grid()));
         for (const picture of step.finished) pictures.push(await keep(picture, job.id));
-        showProgress(job, step, (performance.now() - begun) / 1000, [...pictures]);
+        showProgress(job, step, pace.left(step), [...pictures]);
       }
     },
     async discard() {
@@ -47,8 +47,24 @@ export function drawWork({ painter, grid, plan, onPreview, keep }: DrawWork): Wo
   };
 }
 
-function showProgress(job: Running, { done, total }: DrawnStep, seconds: number, pictures: readonly string[]): void {
-  const left = Math.round((total - done) * seconds);
+/** How long the steps take that are left, going by those of this go but the first, which may compile programs. */
+class Pace {
+  #begin: { readonly time: number; readonly done: number } | undefined;
+
+  left({ done, total }: DrawnStep): number | undefined {
+    const time = performance.now();
+    this.#begin ??= { time, done };
+    const steps = done - this.#begin.done;
+    return steps > 0 ? Math.round(((total - done) * (time - this.#begin.time)) / steps / 1000) : undefined;
+  }
+}
+
+function showProgress(
+  job: Running,
+  { done, total }: DrawnStep,
+  left: number | undefined,
+  pictures: readonly string[],
+): void {
   job.change({ progress: { done, total, what: 'sampling', left }, pictures });
 }
 

@@ -42,7 +42,7 @@ export class Runs {
   /** The latest first. */
   list(): Run[] {
     const { folder, trainings } = this.#options;
-    const found = findRuns(folder).map((summary) => this.#facts(summary));
+    const found = (fs.existsSync(folder) ? findRuns(folder) : []).map((summary) => this.#facts(summary));
     const names = new Set(found.map(({ name }) => name));
     // A training that still looks at its pictures has no run yet.
     const starting = trainings.living.filter((name) => !names.has(name)).map((name) => this.#begun(name));
@@ -137,7 +137,11 @@ export class Runs {
     const isLiving = trainings.process(name) !== undefined;
     return {
       ...{ id: this.idOf(name), name, preset: '', data: '', stages: [], isModel: false },
-      ...{ state: isLiving ? 'starting' : 'failed', error: trainings.failure(name), canPause: isLiving },
+      ...{
+        state: isLiving || !trainings.isKnown(name) ? 'starting' : 'failed',
+        error: trainings.failure(name),
+        canPause: isLiving,
+      },
       ...{ lastActivity: new Date().toISOString(), rate: undefined, left: undefined },
     };
   }

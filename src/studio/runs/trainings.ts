@@ -35,6 +35,8 @@ export interface TrainingsOptions {
   readonly folder: string;
   /** Where the runs are. */
   readonly runs: string;
+  /** Options of the command line that say where to compute. */
+  readonly device: readonly string[];
   /** Called when something of a run may have changed. */
   readonly onChange: (name: string) => void;
 }
@@ -61,6 +63,11 @@ export class Trainings {
     if (record && isAtWork(record, this.#file(name))) return record.pid;
     const trainer = trainerOf(this.#run(name));
     return trainer && isHere(trainer) ? trainer.pid : undefined;
+  }
+
+  /** Whether a training of ours has been begun, be it over or not. */
+  isKnown(name: string): boolean {
+    return this.#record(name) !== undefined;
   }
 
   /** Why the last training of a run ended badly; undefined if it did not, or none of ours has trained it. */
@@ -114,10 +121,10 @@ export class Trainings {
     const first = args ?? this.#record(name)?.args;
     const isThere = RunDirectory.exists(run);
     if (!isThere && !first) throw new UserError(`There is no run ${name} to go on with: start another one`);
-    const words = isThere ? ['train', '--resume', '--run', run] : first!;
+    const words = isThere ? ['train', '--resume', '--run', run] : [...first!];
     // Another output begins: what was printed before has been about something else.
     if (!isThere) fs.rmSync(this.log(name), { force: true });
-    const child = startCommand(words, this.log(name));
+    const child = startCommand([...words, ...this.#options.device], this.log(name));
     const end = ended(child);
     if (child.pid !== undefined) this.#write(name, { ...identityOf(child.pid), args: [...(first ?? [])] });
     return end;
