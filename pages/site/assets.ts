@@ -20,19 +20,21 @@ export function pageData(): PageData {
 
 export type OnProgress = (done: number, total: number) => void;
 
-/** Fetch files, all at once. `onProgress` counts bytes over all of them. */
+/** Fetch files, all at once; where one fails, the others end. `onProgress` counts bytes over all of them. */
 export async function fetchAll(assets: readonly Asset[], onProgress: OnProgress): Promise<ArrayBuffer[]> {
   const total = assets.reduce((sum, { bytes }) => sum + bytes, 0);
+  const stop = new AbortController();
   let done = 0;
   const count = (bytes: number) => {
     done += bytes;
-    onProgress(Math.min(done, total), total);
+    if (!stop.signal.aborted) onProgress(Math.min(done, total), total);
   };
-  return Promise.all(assets.map(async ({ file }) => unpacked(await fetchFile(file, count))));
+  const fetched = assets.map(async ({ file }) => unpacked(await fetchFile(file, stop.signal, count)));
+  return Promise.all(fetched).finally(() => stop.abort());
 }
 
-async function fetchFile(file: string, onBytes: (bytes: number) => void): Promise<Blob> {
-  const response = await fetch(new URL(file, location.href)).catch(() => undefined);
+async function fetchFile(file: string, signal: AbortSignal, onBytes: (bytes: number) => void): Promise<Blob> {
+  const response = await fetch(new URL(file, location.href), { signal }).catch(() => undefined);
   if (!response?.ok || !response.body)
     throw new Error(
       response

@@ -21,7 +21,7 @@ export function Gallery({ facts, pictures, drawing }: GalleryProps) {
   if (pictures.length === 0 && !drawing)
     return <p class="empty hint">Pictures will appear here. Describe one and press Create.</p>;
   return (
-    <ul class="pictures" aria-label="Pictures" style={sizes(facts.side)}>
+    <ul class="pictures" aria-label="Results" style={sizes(facts.side)}>
       {drawing && (
         <li class="picture" key="drawing">
           <Preview facts={facts} frame={drawing.frame} />

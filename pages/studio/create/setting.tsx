@@ -85,7 +85,9 @@ function ResetButton({ title, onReset }: { readonly title: string; readonly onRe
 function rangeOf({ kind, least, most, isAbove, value }: SettingFacts) {
   const step = kind === 'whole' ? 1 : (most ?? 10) <= 1 ? 0.01 : 0.1;
   const first = (least ?? 0) + (isAbove ? step : 0);
-  return { step, least: first, most: most ?? 1_000_000, sliderMost: most ?? Math.max(10, 4 * Number(value)) };
+  // Guidance may be 1000, but is 2: a slider to the end would be of no use.
+  const near = kind === 'number' ? Math.max(10, 4 * Number(value)) : Number.POSITIVE_INFINITY;
+  return { step, least: first, most: most ?? 1_000_000, sliderMost: Math.min(most ?? near, near) };
 }
 
 interface SettingProps {
