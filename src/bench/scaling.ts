@@ -54,7 +54,7 @@ export async function measureRanks(ranks: Ranks, options: EngineOptions): Promis
 
 async function measureStep(ranks: Ranks, options: EngineOptions): Promise<StepTime> {
   const recipe = makeRecipe('nano');
-  const [size, tokens, dim] = [64, 256, 128];
+  const [size, tokens, dim] = [64, 64, 128];
   const codes = integers({ seed: 0, stream: 'codes', step: 0 }, 0, size * tokens, recipe.tokenizer.codes);
   const rows = Array.from({ length: size }, (_, i) => i);
   const latents = latentsOf(

@@ -17,7 +17,7 @@ import type { ImageSource } from '../data/sources/source.ts';
 import type { Latents } from '../diffusion/latents.ts';
 import { Engine } from '../engine/engine.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
-import { ALONE } from '../mpi/ranks.ts';
+import { ALONE, type Ranks } from '../mpi/ranks.ts';
 import { identityOf } from '../recipe/identity.ts';
 import type { RunDirectory } from '../run/directory.ts';
 import { openRunClip, openRunEncoder, runClipId } from '../run/models.ts';
@@ -28,7 +28,6 @@ import { codecBatch, type Encoder } from '../vqgan/codec.ts';
 import { encodingPlan } from '../vqgan/descriptor.ts';
 import type { RunContext } from './context.ts';
 import { currentBaseline, MemoryWatch, planUnder } from './memory.ts';
-import { encodeOverRanks } from './shared-encoding.ts';
 
 /** Pictures encoded together. */
 const BATCH = 64;
@@ -74,12 +73,27 @@ function refuseUntrained(run: RunDirectory): void {
     throw new UserError(`${run.path} holds no trained tokenizer: train it first with ${option('stages', 'tokenizer')}`);
 }
 
+/** Encodes what the cache of rank 0 lacks; the other ranks have none. */
+export type EncodeOverRanks = (
+  ranks: Ranks,
+  cache: LatentCache | undefined,
+  pictures: Encodable,
+  views: number,
+  encoders: Encoders,
+  watch: Watch,
+) => Promise<void>;
+
 /**
  * The latents of a run's pictures, with the identity of pictures and models. Pixels are read only for what is not in
  * the cache.
+ * @param encodeOverRanks used where there are several.
  * @throws UserError if a model that encodes has not been trained yet, or the limit of memory is too low for it.
  */
-export async function encodePictures(context: RunContext, pictures: Encodable): Promise<EncodedPictures> {
+export async function encodePictures(
+  context: RunContext,
+  pictures: Encodable,
+  encodeOverRanks: EncodeOverRanks,
+): Promise<EncodedPictures> {
   const { run, engineOptions, memory: limit, ranks = ALONE } = context;
   refuseUntrained(run);
   const clip = await openRunClip(run, engineOptions);

@@ -6,6 +6,7 @@ import { hasStatistics } from '../run/statistics.ts';
 import type { Lineage } from '../stage/stage.ts';
 import type { RunContext } from './context.ts';
 import { type Encodable, type EncodedPictures, encodePictures, latentsId, latentsMadeFrom } from './encoding.ts';
+import { encodeOverRanks } from './shared-encoding.ts';
 import { keepStatistics } from './statistics.ts';
 import { Validation } from './validation.ts';
 
@@ -30,7 +31,7 @@ export class RunLatents {
   async open(): Promise<DenoiserData> {
     this.close();
     const { context } = this;
-    this.encoded = await encodePictures(context, this.pictures());
+    this.encoded = await encodePictures(context, this.pictures(), encodeOverRanks);
     const { latents, id } = this.encoded;
     await lead(context.ranks ?? ALONE, async () => {
       if (!hasStatistics(context.run, id)) await keepStatistics(context, latents, id);
