@@ -1,8 +1,8 @@
 /**
- * Makes a clone ready to run: installs packages, builds, and on request fetches the browser whose software Vulkan driver the WebGPU
- * tests use. Each step looks first whether it is needed, so that running this before every command costs little.
+ * Makes a clone ready to run: installs packages, builds, and on request fetches what tests use: the browser, whose software Vulkan
+ * driver the WebGPU tests need, and Open MPI. Each step looks first whether it is needed, so that running this before every command costs little.
  *
- *   node scripts/setup.mjs [--browser] [--quiet]
+ *   node scripts/setup.mjs [--tests] [--quiet]
  */
 
 import { spawnSync } from 'node:child_process';
@@ -56,17 +56,29 @@ function build(quiet) {
   if (!pages.ok) fail('The build of the pages failed.', pages.output);
 }
 
-function browser() {
-  const installed = () => existsSync('/usr/lib/chromium/vk_swiftshader_icd.json');
-  if (installed()) return;
-  const debian = existsSync('/etc/debian_version') && process.getuid?.() === 0;
-  if (debian) {
-    say('Installing chromium for the browser and WebGPU tests (apt-get) …');
+/** What tests need besides: on Debian as root it is installed, elsewhere they are skipped by name. */
+function testTools() {
+  const missing = [
+    {
+      packages: ['chromium'],
+      isThere: () => existsSync('/usr/lib/chromium/vk_swiftshader_icd.json'),
+      without: 'there is no chromium here, so the browser and WebGPU tests will be SKIPPED.',
+    },
+    {
+      packages: ['openmpi-bin', 'libopenmpi3'],
+      isThere: () => run('mpirun', ['--version']).ok,
+      without: 'there is no mpirun here, so the tests of MPI between processes will be SKIPPED.',
+    },
+  ].filter(({ isThere }) => !isThere());
+  if (missing.length === 0) return;
+  const packages = missing.flatMap((one) => one.packages);
+  if (existsSync('/etc/debian_version') && process.getuid?.() === 0) {
+    say(`Installing ${packages.join(', ')} for the tests (apt-get) …`);
     const env = { DEBIAN_FRONTEND: 'noninteractive' };
     run('apt-get', ['update', '-qq'], env);
-    run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'chromium'], env);
+    run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], env);
   }
-  if (!installed()) say('WARNING: there is no chromium here, so the browser and WebGPU tests will be SKIPPED.');
+  for (const { isThere, without } of missing) if (!isThere()) say(`WARNING: ${without}`);
 }
 
 function checkNode() {
@@ -76,15 +88,15 @@ function checkNode() {
   fail(`clipvq: Node.js ${least} or newer is needed, and this is ${own}: see https://nodejs.org`, undefined, 2);
 }
 
-/** Everything that is missing for the commands, and with `browser` for the tests. */
-export function setUp({ quiet = false, withBrowser = false }) {
+/** Everything that is missing for the commands, and with `forTests` for the tests. */
+export function setUp({ quiet = false, forTests = false }) {
   checkNode();
   install();
   build(quiet);
-  if (withBrowser) browser();
+  if (forTests) testTools();
 }
 
 if (realpathSync(process.argv[1] ?? '') === fileURLToPath(import.meta.url)) {
   const options = new Set(process.argv.slice(2));
-  setUp({ quiet: options.has('--quiet'), withBrowser: options.has('--browser') });
+  setUp({ quiet: options.has('--quiet'), forTests: options.has('--tests') });
 }

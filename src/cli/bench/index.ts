@@ -5,6 +5,7 @@ import { benchClipCommand } from './clip.ts';
 import { benchDeviceCommand } from './device.ts';
 import { benchPeerCommand } from './peer.ts';
 import { benchSamplersCommand } from './samplers.ts';
+import { benchScalingCommand } from './scaling.ts';
 import { benchStepCommands } from './step.ts';
 
 export function benchCommand(): Command {
@@ -14,5 +15,6 @@ export function benchCommand(): Command {
     .addCommand(benchPeerCommand())
     .addCommand(benchDeviceCommand())
     .addCommand(benchSamplersCommand())
+    .addCommand(benchScalingCommand())
     .addCommand(benchClipCommand());
 }
