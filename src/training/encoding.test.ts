@@ -7,14 +7,8 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { picturesOf } from '../../test/support/pictures.ts';
 import type { PictureReader } from '../data/cache/reader.ts';
 import { contentIdOf } from '../data/sources/inventory.ts';
-import {
-  dropDamaged,
-  type Encoders,
-  encodeMissing,
-  type LatentOrigin,
-  openLatentCache,
-  storedLatents,
-} from './encoding.ts';
+import { type Encoders, encodeMissing } from './encoding.ts';
+import { dropDamaged, type LatentOrigin, openLatentCache, storedLatents } from './latent-cache.ts';
 
 const SIDE = 2;
 const TOKENS = 3;
