@@ -53,7 +53,7 @@ function contents(name: string): Map<string, string> {
   );
 }
 /** Each attempt lives this much longer than the one before, so that it comes further. */
-const STRIDE = 5;
+const STRIDE = 7;
 
 /** Times of day and rates are in these. */
 const DIARY = /^(?:metrics\.jsonl|log\.jsonl|curves\.png|tensorboard|.*\.previous\.safetensors)/;
@@ -93,6 +93,7 @@ it('a run that dies at one moment after another ends as one that never died, byt
     expect([...killed.keys()]).toEqual([...wanted.keys()]);
     expect([...killed].filter(([name, bytes]) => bytes !== wanted.get(name)).map(([name]) => name)).toEqual([]);
   }
+  expect(fs.readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([]);
   expect([...contents('whole').keys()]).toContain('condition-report.json');
   expect(stepsOf('killed')).toEqual(stepsOf('whole'));
 });

@@ -25,7 +25,7 @@ it('measures the steps of small stages, and an estimate goes by them', async () 
 });
 
 it('runs nothing that would take long, and leaves it projected', async () => {
-  const paper = makeRecipe('paper');
+  const paper = makeRecipe('ffhq-256');
   expect(await measureSteps(paper, ['diffusion'], 512, 1, { threads: 1 })).toEqual({});
   const { stages, seconds, range } = estimateTraining(paper, { stages: ['diffusion'], speed: 1, conditionDim: 512 });
   expect(stages[0]?.isMeasured).toBe(false);

@@ -18,7 +18,10 @@ it('captions have a version, which changes with them and is part of what learns 
   const { caption } = facePairs({ seed: 1, count: 300, offset: 0 });
   const all = Array.from({ length: 300 }, (_, i) => caption(i, i % 5)).join('\n');
   // Whoever changes captions raises the version, so that a CLIP begun with others is not resumed with these.
-  expect([captionsId(), createHash('sha256').update(all).digest('hex').slice(0, 16)]).toEqual([undefined, 'be3f08f223f6bd13']);
+  expect([captionsId(), createHash('sha256').update(all).digest('hex').slice(0, 16)]).toEqual([
+    undefined,
+    'be3f08f223f6bd13',
+  ]);
   expect(captionsId(2)).toBe('captions 2');
 });
 
