@@ -31,14 +31,14 @@ const stages = ['clip', 'tokenizer', 'diffusion'] as const;
 
 /** What a command does from the beginning, or goes on with, to the exported model. */
 async function work(name: string): Promise<void> {
-  const place = path.join(folder, name);
+  const place = path.join(folder, name, 'run');
   const display = { step() {}, count: () => () => {}, note() {} };
   const watch = { signal: new AbortController().signal, display };
   const run = RunDirectory.exists(place) ? RunDirectory.open(place) : RunDirectory.create(place, settings);
   const pictures = await openPictures(settings, watch, run);
   const common = { run, pictures, stages, engineOptions: { threads: 1 }, resume: true, checkpointEvery: 2 };
   await trainPipeline({ ...common, ...watch });
-  const model = path.join(folder, `${name} model`);
+  const model = path.join(folder, name, 'model');
   if (!fs.existsSync(model)) await exportModel(run, model, { title: 'faces' });
 }
 
@@ -53,14 +53,14 @@ function contents(name: string): Map<string, string> {
   );
 }
 /** Each attempt lives this much longer than the one before, so that it comes further. */
-const STRIDE = 5;
+const STRIDE = 7;
 
 /** Times of day and rates are in these. */
 const DIARY = /^(?:metrics\.jsonl|log\.jsonl|curves\.png|tensorboard|.*\.previous\.safetensors)/;
 
 const stepsOf = (name: string): unknown[] =>
   fs
-    .readFileSync(path.join(folder, name, 'log.jsonl'), 'utf8')
+    .readFileSync(path.join(folder, name, 'run', 'log.jsonl'), 'utf8')
     .split('\n')
     .flatMap((line) => (line === '' ? [] : [JSON.parse(line)]))
     .map(({ stage, step, loss }) => [stage, step, loss]);
@@ -85,14 +85,15 @@ it('a run that dies at one moment after another ends as one that never died, byt
     }
     deaths++;
     // The owner of a lock lives on here, unlike one that was killed.
-    fs.rmSync(path.join(folder, 'killed', 'lock.json'), { force: true });
+    fs.rmSync(path.join(folder, 'killed', 'run', 'lock.json'), { force: true });
   }
   expect(deaths).toBeGreaterThan(5);
-  for (const one of ['', ' model']) {
-    const [killed, wanted] = [contents(`killed${one}`), contents(`whole${one}`)];
+  for (const one of ['run', 'model']) {
+    const [killed, wanted] = [contents(`killed/${one}`), contents(`whole/${one}`)];
     expect([...killed.keys()]).toEqual([...wanted.keys()]);
     expect([...killed].filter(([name, bytes]) => bytes !== wanted.get(name)).map(([name]) => name)).toEqual([]);
   }
-  expect([...contents('whole').keys()]).toContain('condition-report.json');
+  expect(fs.readdirSync(path.join(folder, 'killed')).sort()).toEqual(['model', 'run']);
+  expect([...contents('whole/run').keys()]).toContain('condition-report.json');
   expect(stepsOf('killed')).toEqual(stepsOf('whole'));
 });

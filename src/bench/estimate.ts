@@ -26,6 +26,8 @@ export interface StageEstimate {
    */
   readonly memoryGB: number;
   readonly secondsPerStep: number;
+  /** Whether that was measured by running steps; otherwise it is projected from the arithmetic. */
+  readonly isMeasured: boolean;
   readonly seconds: number;
 }
 
@@ -39,7 +41,8 @@ export interface Estimate {
   /** All stages together, and the preparation. */
   readonly seconds: number;
   /**
-   * What that may become, in seconds: a machine that is used besides is slower, and one with better libraries faster.
+   * What that may become, in seconds. Of stages that were measured the allowance is small; of others it is large:
+   * machines differ in what they are fast at, and do other things besides.
    */
   readonly range: readonly [number, number];
   /** Of the stage that needs most: stages come one after another. */
@@ -57,12 +60,17 @@ export interface EstimateOptions {
   readonly pictures?: PicturesToRead | undefined;
   /** Whether pictures are embedded by a CLIP of ViT-B/32's size; by default where no stage trains one. */
   readonly isPretrained?: boolean | undefined;
+  /** Seconds of a step, by stage, where some were run (`measureSteps`). */
+  readonly measured?: Readonly<Partial<Record<StageName, number>>> | undefined;
   /** Bytes that the process may hold, which may take more of them. */
   readonly memory?: number | undefined;
 }
 
-/** An allowance, not a measurement: machines differ in what they are fast at, and do other things besides. */
-const SPREAD = [0.7, 1.6] as const;
+/** Allowances around times that are projected, and around those of steps that were run. */
+const [PROJECTED, MEASURED] = [
+  [0.7, 1.6],
+  [0.85, 1.3],
+] as const;
 
 /**
  * Parameters, arithmetic, memory and projected time of each stage.
@@ -78,7 +86,8 @@ export function estimateTraining(recipe: Recipe, options: EstimateOptions): Esti
     );
     const flop = countFlop(program);
     const count = countParameters(parameters);
-    const secondsPerStep = (flop / 1e9 / referenceGflops + count * secondsPerParameter) / speed;
+    const measured = options.measured?.[name];
+    const secondsPerStep = measured ?? (flop / 1e9 / referenceGflops + count * secondsPerParameter) / speed;
     const planned = stage.plan(recipe, conditionDim);
     const baseline = expectedBaseline(stage, index);
     const { microBatches, footprint, bytes } =
@@ -96,6 +105,7 @@ export function estimateTraining(recipe: Recipe, options: EstimateOptions): Esti
       activationsGB: footprint.activations / 1e9,
       memoryGB: bytes / 1e9,
       secondsPerStep,
+      isMeasured: measured !== undefined,
       seconds: secondsPerStep * steps,
     };
   });
@@ -103,13 +113,18 @@ export function estimateTraining(recipe: Recipe, options: EstimateOptions): Esti
   const preparation = options.pictures && preparationOf(recipe, options.pictures, { speed, isPretrained });
   const preparing = preparation ? preparation.readingSeconds + preparation.embeddingSeconds : 0;
   const seconds = estimates.reduce((sum, stage) => sum + stage.seconds, preparing);
+  const bound = (side: 0 | 1) =>
+    estimates.reduce(
+      (sum, stage) => sum + (stage.isMeasured ? MEASURED : PROJECTED)[side] * stage.seconds,
+      PROJECTED[side] * preparing,
+    );
   return {
     preset: recipe.preset,
     speed,
     stages: estimates,
     preparation,
     seconds,
-    range: [SPREAD[0] * seconds, SPREAD[1] * seconds],
+    range: [bound(0), bound(1)],
     memoryGB: Math.max(0, ...estimates.map(({ memoryGB }) => memoryGB)),
   };
 }

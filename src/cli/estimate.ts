@@ -41,6 +41,7 @@ export function estimateLines({ preset, speed, stages, preparation, seconds, ran
   return [
     `Preset ${preset}, on a machine of ${speed.toFixed(2)} times the reference speed:`,
     ...table([header, ...rows]),
+    howKnown(stages),
     ...(stages.some(({ microBatches }) => microBatches > 1)
       ? ['Times and arithmetic are those of batches in one part: parts take longer (docs/performance.md).']
       : []),
@@ -49,6 +50,16 @@ export function estimateLines({ preset, speed, stages, preparation, seconds, ran
       : 'Without the time for reading and embedding pictures: name them with --data.',
     `In all about ${duration(seconds)} (${durations(range)}); memory of the process in the largest stage ${sizeText(1e9 * memoryGB)}: parameters and optimiser state, activations, the runtime, and a margin.`,
   ];
+}
+
+/** Which times were measured. */
+function howKnown(stages: Estimate['stages']): string {
+  const named = (isMeasured: boolean) =>
+    stages.flatMap((one) => (one.isMeasured === isMeasured ? [one.stage] : [])).join(', ');
+  const [measured, projected] = [named(true), named(false)];
+  if (measured === '')
+    return 'Times are projected from the arithmetic; steps of this size are not run for an estimate.';
+  return `Measured by running a few steps: ${measured}${projected === '' ? '' : `; projected from the arithmetic: ${projected}`}.`;
 }
 
 /** How many pictures an estimate is of: entries are counted, and none is opened. */

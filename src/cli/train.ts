@@ -3,6 +3,7 @@
 import { Command, Option } from 'commander';
 import { UserError } from '../base/errors.ts';
 import { estimateTraining } from '../bench/estimate.ts';
+import { measureSteps } from '../bench/measured.ts';
 import { machineSpeed } from '../bench/speed.ts';
 import { isToBeFetched } from '../clip/clip-source.ts';
 import { openEmbedder } from '../clip/embedder.ts';
@@ -128,7 +129,10 @@ export function trainCommand(): Command {
       'with --resume: train the diffusion model (or the --stage) for so much longer; its schedule follows',
     )
     .addOption(changedOption('with --resume'))
-    .option('--estimate', 'say what the run will cost on this machine, and end');
+    .option(
+      '--estimate',
+      'say what the run will cost on this machine, from a few steps where they are soon run, and end',
+    );
   return withProfile(withCommon(command)).addHelpText('after', settingsHelp).action(train);
 }
 
@@ -285,6 +289,11 @@ async function estimate(options: TrainCommandOptions): Promise<void> {
   const conditionDim = isSmall ? settings.recipe.clip.dim : DEFAULT_CLIP_DIM;
   const speed = await machineSpeed(engineOptions(options));
   const { accumulate, memory } = options;
+  // In parts, or in little memory, a step is another one.
+  const isWhole = accumulate === undefined && memory === undefined;
+  const measured = isWhole
+    ? await measureSteps(settings.recipe, names, conditionDim, speed, engineOptions(options))
+    : undefined;
   for (const name of names) checkAccumulate(accumulate, stages[name].plan(settings.recipe, conditionDim).batch);
   const result = estimateTraining(settings.recipe, {
     stages: names,
@@ -294,6 +303,7 @@ async function estimate(options: TrainCommandOptions): Promise<void> {
     isPretrained: !isSmall,
     microBatches: accumulate,
     memory,
+    measured,
   });
   const advice = suited?.pictures === undefined ? [] : suitedLines(suited, settings.recipe.preset);
   printResult(options.json ?? false, result, () => [...estimateLines(result), ...advice]);

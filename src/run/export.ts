@@ -56,6 +56,7 @@ export async function exportModel(
   const facts = await cardFacts(run, { title: title ?? path.basename(path.resolve(folder)), license });
 
   const building = `${path.resolve(folder)}.${process.pid}.tmp`;
+  removeAbandoned(path.resolve(folder));
   try {
     const made = RunDirectory.create(building, { seed, recipe, data: NO_DATA, clip: isHub ? own : 'compact' });
     for (const one of ['tokenizer', stage] as const) {
@@ -78,6 +79,28 @@ export async function exportModel(
     throw systemCode(error) === undefined ? error : fileError('write', folder, error);
   }
   return { folder, bytes: bytesIn(folder), hubClip: isHub ? own : undefined };
+}
+
+/** Remove what killed exports to this place have left beside it. One of a living process stays. */
+function removeAbandoned(folder: string): void {
+  const parent = path.dirname(folder);
+  const start = `${path.basename(folder)}.`;
+  for (const name of fs.existsSync(parent) ? fs.readdirSync(parent) : []) {
+    const pid = name.startsWith(start) ? /^(\d+)\.tmp$/.exec(name.slice(start.length))?.[1] : undefined;
+    if (pid !== undefined && isAbandoned(Number(pid)))
+      fs.rmSync(path.join(parent, name), { recursive: true, force: true });
+  }
+}
+
+/** Whether nobody builds under this number now: in containers a process often has the number of the one before. */
+function isAbandoned(pid: number): boolean {
+  if (pid === process.pid) return true;
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return systemCode(error) === 'ESRCH';
+  }
 }
 
 function copy(from: string, to: string): void {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { identify, NOT_A_PICTURE } from './identify.ts';
+import { identify, inPlaceOfFile, NOT_A_PICTURE } from './identify.ts';
 
 const latin = (text: string): Buffer => Buffer.from(text.padEnd(64, '\0'), 'latin1');
 
@@ -34,6 +34,12 @@ it.each([
   const identity = identify(latin(head), 'a.jpg');
   expect(identity).toEqual({ reason: expect.stringContaining(what) });
   expect('reason' in identity && identity.reason).toMatch(/: .+|git lfs pull/);
+});
+
+it('knows what lies in the place of a file, whatever its name', () => {
+  expect(inPlaceOfFile('../../../blobs/0123abcd')).toContain("a link into a hub's cache");
+  expect(inPlaceOfFile('notes about ../blobs/0123abcd')).toBeUndefined();
+  expect(inPlaceOfFile('\x89PNG\r\n')).toBeUndefined();
 });
 
 it('tells a broken picture from a file that claims to be none', () => {

@@ -129,17 +129,27 @@ const named = (name: string): boolean => PICTURE_NAME.test(name);
 
 function misnamed(name: string, text: string): string {
   const ending = PICTURE_NAME.exec(name)![0].toLowerCase();
-  if (/^\s*<(!doctype html|html|head|body)/i.test(text)) return `named ${ending} but a web page: download it again`;
+  const instead = inPlaceOfFile(text);
+  if (instead !== undefined) return `named ${ending} but ${instead}`;
   if (starts('PK\x03', 'PK\x05', 'PK\x07')(text))
     return `named ${ending} but a zip archive: name it .zip, or unpack it`;
-  if (/^\s*(?:\.{0,2}\/)*(?:[\w .-]+\/)*blobs\/[0-9a-f]{40,64}\s*$/.test(text))
-    return `named ${ending} but a link into a hub's cache that was saved as text: download the pictures again, or copy them with their links resolved`;
-  if (/^\s*\.{1,2}\/[^\n]{1,1000}$/.test(text))
-    return `named ${ending} but a symbolic link that was saved as text: copy the files anew with their links resolved`;
-  if (/^\s*(?:\[InternetShortcut\]|https?:\/\/\S+\s*$)/i.test(text))
-    return `named ${ending} but the address of a file and not the file: download it`;
-  if (/^\s*(?:<\?xml[^>]*>\s*<Error>|\{"(?:error|message)")/i.test(text))
-    return `named ${ending} but the error message of a server: download it again`;
   if (/^[\s -~]+$/.test(text)) return `named ${ending} but text and no picture`;
   return `named ${ending} but no ${READABLE} file by its content`;
+}
+
+/**
+ * What copies and downloads leave in the place of a file, by the beginning of its text: links and addresses, pages and
+ * messages of servers; undefined if it is none of these.
+ */
+export function inPlaceOfFile(text: string): string | undefined {
+  if (/^\s*<(!doctype html|html|head|body)/i.test(text)) return 'a web page: download it again';
+  if (/^\s*(?:\.{1,2}\/)+(?:[\w .-]+\/)*blobs\/[0-9a-f]{8,64}\s*$/.test(text))
+    return "a link into a hub's cache that was saved as text: download the files again, or copy them with their links resolved";
+  if (/^\s*\.{1,2}\/[ -~]{1,1000}\s*$/.test(text))
+    return 'a symbolic link that was saved as text: copy the files anew with their links resolved';
+  if (/^\s*(?:\[InternetShortcut\]|https?:\/\/\S+\s*$)/i.test(text))
+    return 'the address of a file and not the file: download it';
+  if (/^\s*(?:<\?xml[^>]*>\s*<Error>|\{"(?:error|message)")/i.test(text))
+    return 'the error message of a server: download it again';
+  return undefined;
 }

@@ -3,7 +3,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, UserError } from '../../../base/errors.ts';
-import { identify, NOT_A_PICTURE } from '../../pictures/identify.ts';
+import { identify, inPlaceOfFile, NOT_A_PICTURE } from '../../pictures/identify.ts';
 import { bytesAt, type Container, HEAD, type Rejected, withFile } from './container.ts';
 import { openFolder } from './folder.ts';
 import { openTar } from './tar.ts';
@@ -25,7 +25,8 @@ export async function openContainer(where: string): Promise<Container> {
   if (found.isDirectory()) return withShards(await openFolder(where));
   const archive = await openArchive(where);
   if (archive) return archive;
-  throw new UserError(`${where} is ${otherThan(await headOf(where))}`);
+  const head = await headOf(where);
+  throw new UserError(`${where} is ${inPlaceOfFile(head.toString('latin1')) ?? otherThan(head)}`);
 }
 
 /** What a file is that cannot be opened, and what to give. */
@@ -64,9 +65,11 @@ async function withShards(folder: Container): Promise<Container> {
     try {
       const shard = await openArchive(path.join(folder.path, name));
       if (!shard) {
-        const identity = identify(await headOf(path.join(folder.path, name)), name);
+        const head = await headOf(path.join(folder.path, name));
+        const identity = identify(head, name);
+        const what = inPlaceOfFile(head.toString('latin1')) ?? 'no archive by its content';
         if ('reason' in identity && identity.reason === NOT_A_PICTURE)
-          rejected.push({ path: name, reason: `named ${path.extname(name)} but no archive by its content` });
+          rejected.push({ path: name, reason: `named ${path.extname(name)} but ${what}` });
         continue;
       }
       shards.set(name, shard);
