@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { correctTexts, type EmbeddingStatistics, momentsOf } from './correction.ts';
+import { correctTexts, type EmbeddingStatistics, momentsOf, towardsNeighbour } from './correction.ts';
 
 const DIM = 3;
 const unit = (...x: number[]): number[] => x.map((value) => value / Math.hypot(...x));
@@ -24,7 +24,7 @@ it('leaves texts alone without a correction', () => {
   expect(correctTexts(texts, 'none', statistics)).toBe(texts);
 });
 
-it.each(['mean-shift', 'standardised', 'shrink'] as const)(
+it.each(['mean-shift', 'standardised', 'shrink', 'neighbour'] as const)(
   'brings texts among pictures, at unit length (%s)',
   (correction) => {
     const corrected = correctTexts(texts, correction, statistics);
@@ -64,4 +64,26 @@ it('shrinks towards the nearest pictures and not towards others', () => {
   ) as [Float32Array, Float32Array];
   const angle = (x: number) => Math.acos(Math.min(1, x));
   expect(angle(cosine(shrunk))).toBeCloseTo(angle(cosine(shifted)) / 2, 3);
+});
+
+it('draws a row towards one of its four nearest pictures, by its seed', () => {
+  // Four pictures about the row, and many on the other side.
+  const about = [unit(1, 0.5, 0), unit(1, 0, 0.5), unit(1, -0.5, 0), unit(1, 0, -0.5)];
+  const anchors = Float32Array.from([
+    ...Array(20)
+      .fill(unit(-1, 0.2, 0))
+      .flat(),
+    ...about.flat(),
+  ]);
+  const row = Float32Array.from(unit(1, 0, 0));
+  const wanted = about.map((anchor) => unit(0.6 * row[0]! + 0.4 * anchor[0]!, 0.4 * anchor[1]!, 0.4 * anchor[2]!));
+  const seen = new Set<number>();
+  for (let seed = 0; seed < 40; seed++) {
+    const drawn = towardsNeighbour(row, seed, { anchors });
+    expect([...towardsNeighbour(row, seed, { anchors })]).toEqual([...drawn]);
+    const which = wanted.findIndex((one) => one.every((x, d) => Math.abs(x - drawn[d]!) < 1e-6));
+    expect(which).toBeGreaterThanOrEqual(0);
+    seen.add(which);
+  }
+  expect([...seen].sort()).toEqual([0, 1, 2, 3]);
 });

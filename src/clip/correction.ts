@@ -4,6 +4,7 @@
  * lie. All embeddings are unit rows.
  */
 
+import { integers } from '../random/noise.ts';
 import type { SamplingSettings } from '../recipe/schema.ts';
 
 export type Correction = SamplingSettings['correction'];
@@ -25,6 +26,9 @@ export interface EmbeddingStatistics {
 /** How far `shrink` goes towards the nearest pictures, and how many those are. */
 const SHRINK = 0.5;
 const NEAREST = 8;
+/** How far `neighbour` goes towards one picture, and of how many nearest ones that is drawn. */
+const TOWARDS_ONE = 0.4;
+const CHOICE = 4;
 
 /** Moments of rows [n, dim]. @throws RangeError without a row. */
 export function momentsOf(rows: Float32Array, dim: number): Moments {
@@ -43,6 +47,7 @@ export function momentsOf(rows: Float32Array, dim: number): Moments {
  * - `standardised`: each number of t, in standard deviations of texts from their mean, becomes as many of pictures from
  *   theirs.
  * - `shrink`: `mean-shift`, then half of the way towards the mean of the eight nearest pictures, weighted alike.
+ * - `neighbour`: `mean-shift`; the rest is up to each picture (`towardsNeighbours`).
  */
 export function correctTexts(
   texts: Float32Array,
@@ -54,6 +59,7 @@ export function correctTexts(
     case 'none':
       return texts;
     case 'mean-shift':
+    case 'neighbour':
       return unitRows(
         texts.map((x, i) => x - words.mean[i % dim]! + images.mean[i % dim]!),
         dim,
@@ -76,20 +82,46 @@ export function correctTexts(
   }
 }
 
+/**
+ * A corrected text row [dim], as the picture of a seed is given it: part of the way towards one of the four pictures
+ * that are nearest to it. A prompt leaves things open, and tokens that are drawn independently would each decide them
+ * anew; a picture has decided them.
+ */
+export function towardsNeighbour(
+  row: Float32Array,
+  seed: number,
+  { anchors }: Pick<EmbeddingStatistics, 'anchors'>,
+): Float32Array {
+  const dim = row.length;
+  const nearest = nearestAnchors(row, anchors, CHOICE);
+  const [which] = integers({ seed, stream: 'sample.neighbour', step: 0 }, 0, 1, nearest.length);
+  const from = nearest[which!]! * dim;
+  return unitRows(
+    row.map((x, d) => (1 - TOWARDS_ONE) * x + TOWARDS_ONE * anchors[from + d]!),
+    dim,
+  );
+}
+
 /** For each row the mean of the nearest anchors, at unit length. */
 function nearestMeans(rows: Float32Array, anchors: Float32Array, dim: number): Float32Array {
-  const count = anchors.length / dim;
   const means = new Float32Array(rows.length);
-  for (let start = 0; start < rows.length; start += dim) {
-    const cosines = Float64Array.from({ length: count }, (_, a) => {
-      let sum = 0;
-      for (let d = 0; d < dim; d++) sum += rows[start + d]! * anchors[a * dim + d]!;
-      return sum;
-    });
-    const nearest = Array.from({ length: count }, (_, a) => a).sort((a, b) => cosines[b]! - cosines[a]!);
-    for (const a of nearest.slice(0, NEAREST)) for (let d = 0; d < dim; d++) means[start + d]! += anchors[a * dim + d]!;
-  }
+  for (let start = 0; start < rows.length; start += dim)
+    for (const a of nearestAnchors(rows.subarray(start, start + dim), anchors, NEAREST))
+      for (let d = 0; d < dim; d++) means[start + d]! += anchors[a * dim + d]!;
   return unitRows(means, dim);
+}
+
+/** Which anchors have the highest cosine with a row, the nearest first. */
+function nearestAnchors(row: Float32Array, anchors: Float32Array, most: number): number[] {
+  const dim = row.length;
+  const cosines = Float64Array.from({ length: anchors.length / dim }, (_, a) => {
+    let sum = 0;
+    for (let d = 0; d < dim; d++) sum += row[d]! * anchors[a * dim + d]!;
+    return sum;
+  });
+  return Array.from(cosines.keys())
+    .sort((a, b) => cosines[b]! - cosines[a]!)
+    .slice(0, most);
 }
 
 function unitRows(rows: Float32Array, dim: number): Float32Array {

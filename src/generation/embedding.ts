@@ -1,6 +1,7 @@
 /** Conditions as the rows that a model is given. */
 
 import { UserError } from '../base/errors.ts';
+import { type Correction, type EmbeddingStatistics, towardsNeighbour } from '../clip/correction.ts';
 import type { ClipEmbedder } from '../clip/embedder.ts';
 import type { Condition, EmbeddingCondition, PictureCondition, PlainCondition } from './conditions.ts';
 import { plainConditions, unit, vectorOf } from './conditions.ts';
@@ -66,6 +67,31 @@ export async function embedConditions(
     conditions: rowsWith(corrected),
     negative: negative === undefined ? undefined : row(corrected, texts.length),
   };
+}
+
+/**
+ * The rows that pictures are given, [pictures, dim]: each its prompt's. With the correction `neighbour` that of a text
+ * is drawn towards a picture, which depends on the seed.
+ * @param rows of the prompts, as `embedConditions` gives them.
+ */
+export function pictureRows(
+  wanted: readonly { readonly prompt: number; readonly seed: number }[],
+  rows: Float32Array,
+  {
+    conditions,
+    settings,
+  }: { readonly conditions: readonly Condition[]; readonly settings: { readonly correction: Correction } },
+  statistics: Pick<EmbeddingStatistics, 'anchors'> | undefined,
+): Float32Array {
+  const dim = rows.length / conditions.length;
+  return packed(
+    wanted.map(({ prompt, seed }) => {
+      const row = rows.slice(prompt * dim, (prompt + 1) * dim);
+      const isDrawn = settings.correction === 'neighbour' && typeof conditions[prompt] === 'string';
+      return isDrawn && statistics ? towardsNeighbour(row, seed, statistics) : row;
+    }),
+    dim,
+  );
 }
 
 function packed(rows: readonly Float32Array[], dim: number): Float32Array {

@@ -7,7 +7,6 @@ import { ownScores } from '../clip/cosine.ts';
 import type { ClipEmbedder } from '../clip/embedder.ts';
 import { packImages, type RgbImage } from '../data/pictures/image.ts';
 import { encodePng } from '../data/pictures/png.ts';
-import { takeRows } from '../diffusion/latents.ts';
 import { Engine } from '../engine/engine.ts';
 import { ALONE, type Ranks } from '../mpi/ranks.ts';
 import type { Recipe } from '../recipe/schema.ts';
@@ -19,7 +18,7 @@ import type { Encoder } from '../vqgan/codec.ts';
 import { bestOfEach } from './choosing.ts';
 import type { Condition } from './conditions.ts';
 import type { Drawn, PictureModel } from './draw.ts';
-import { type Embedded, embedConditions } from './embedding.ts';
+import { type Embedded, embedConditions, pictureRows } from './embedding.ts';
 import {
   editOf,
   type GeneratedImage,
@@ -164,7 +163,7 @@ export class Generator {
       const done = (first / BATCH) * steps;
       const wanted = request.batch(first, BATCH);
       const draw = async () =>
-        this.model.draw(this.conditionsOf(wanted, conditions), {
+        this.model.draw(pictureRows(wanted, conditions, request, this.statistics), {
           settings,
           seeds: wanted.map(({ seed }) => seed),
           start,
@@ -194,7 +193,7 @@ export class Generator {
     const { targets, conditions, negative } = await this.embedded(request);
     const start = await this.startOf(request);
     const seeds = wanted.map(({ seed }) => seed);
-    for await (const frame of this.model.frames(this.conditionsOf(wanted, conditions), {
+    for await (const frame of this.model.frames(pictureRows(wanted, conditions, request, this.statistics), {
       settings,
       seeds,
       start,
@@ -285,14 +284,6 @@ export class Generator {
 
   private async startOf({ start }: Request): Promise<StartCodes | undefined> {
     return start && { ...start, codes: await this.encode([start.picture]) };
-  }
-
-  private conditionsOf(wanted: readonly Wanted[], texts: Float32Array): Float32Array {
-    return takeRows(
-      texts,
-      this.clip.dim,
-      wanted.map(({ prompt }) => prompt),
-    );
   }
 
   private async finished(

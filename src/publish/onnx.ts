@@ -102,7 +102,8 @@ function factsOf(run: RunDirectory, nothing: NDArray<'float32'>, context: number
 }
 
 /**
- * Corrections of prompts as `scale` · t + `offset`, before they are made unit rows again; `shrink` without its pull.
+ * Corrections of prompts as `scale` · t + `offset`, before they are made unit rows again; `shrink` and
+ * `neighbour` without their pull.
  */
 function affine(statistics: EmbeddingStatistics | undefined, correction: string, dim: number) {
   const each = (of: (d: number) => number) => Array.from({ length: dim }, (_, d) => of(d));

@@ -118,6 +118,8 @@ function statisticsOf(run: RunDirectory, dim: number): Flat {
   const needed = { ...rows, ...(correction === 'standardised' && deviations) };
   return {
     ...Object.fromEntries(Object.entries(needed).map(([name, row]) => [name, float32(row, [dim])])),
-    ...(correction === 'shrink' && { anchors: float32(anchors, [anchors.length / dim, dim]) }),
+    ...((correction === 'shrink' || correction === 'neighbour') && {
+      anchors: float32(anchors, [anchors.length / dim, dim]),
+    }),
   };
 }

@@ -10,13 +10,12 @@ import { messageOf } from '../base/errors.ts';
 import type { NDArray } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
 import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
-import { correctTexts } from '../clip/correction.ts';
+import { correctTexts, type EmbeddingStatistics } from '../clip/correction.ts';
 import { fromPlanar, packImages, type RgbImage, toPlanar } from '../data/pictures/image.ts';
 import type { ImageSource } from '../data/sources/source.ts';
-import { takeRows } from '../diffusion/latents.ts';
 import { Engine } from '../engine/engine.ts';
 import { PictureModel } from '../generation/draw.ts';
-import { embedConditions } from '../generation/embedding.ts';
+import { embedConditions, pictureRows } from '../generation/embedding.ts';
 import { type Request, requestOf } from '../generation/options.ts';
 import { contactSheet, type Sheet } from '../render/sheet.ts';
 import { openRunClip } from '../run/models.ts';
@@ -49,7 +48,13 @@ type Arrays = Readonly<Record<string, NDArray>>;
 /** Draws the sheets of a run. What does not change from sheet to sheet is read and embedded once. */
 export class Sheets {
   private images: Promise<readonly RgbImage[]> | undefined;
-  private embedded: Promise<{ readonly request: Request; readonly conditions: Float32Array }> | undefined;
+  private embedded:
+    | Promise<{
+        readonly request: Request;
+        readonly conditions: Float32Array;
+        readonly statistics: EmbeddingStatistics | undefined;
+      }>
+    | undefined;
 
   constructor(
     private readonly context: SheetContext,
@@ -123,8 +128,7 @@ export class Sheets {
     const prompts = this.contents.prompts.slice(0, PROMPTS);
     if (prompts.length === 0) return undefined;
     this.embedded ??= this.embedPrompts(prompts);
-    const { request, conditions } = await this.embedded;
-    const dim = conditions.length / prompts.length;
+    const { request, conditions, statistics } = await this.embedded;
     const images = await this.withEngine(async (executor) => {
       const tokenizer = { label: 'the tokenizer', tensors: run.readModel('tokenizer').tensors };
       const denoiser = { label: 'the diffusion model', tensors: weights };
@@ -132,11 +136,7 @@ export class Sheets {
       const all: RgbImage[] = [];
       for (let first = 0; first < request.total; first += BATCH) {
         const wanted = request.batch(first, BATCH);
-        const rows = takeRows(
-          conditions,
-          dim,
-          wanted.map(({ prompt }) => prompt),
-        );
+        const rows = pictureRows(wanted, conditions, request, statistics);
         const seeds = wanted.map((one) => one.seed);
         const { tokens } = await model.draw(rows, { settings: request.settings, seeds, signal });
         all.push(...(await model.decode(tokens)));
@@ -167,7 +167,7 @@ export class Sheets {
         correct: (rows) => (statistics ? correctTexts(rows, correction, statistics) : rows),
         negative: undefined,
       });
-      return { request, conditions };
+      return { request, conditions, statistics };
     } finally {
       await clip.close();
     }

@@ -7,7 +7,7 @@ import { correctTexts, type EmbeddingStatistics } from '../clip/correction.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
 import type { Executor } from '../engine/executor.ts';
 import { type Frame, PictureModel } from '../generation/draw.ts';
-import { embedConditions } from '../generation/embedding.ts';
+import { embedConditions, pictureRows } from '../generation/embedding.ts';
 import { type GenerateOptions, requestOf } from '../generation/options.ts';
 import { provenanceTexts } from '../generation/provenance.ts';
 import type { Recipe } from '../recipe/schema.ts';
@@ -78,8 +78,10 @@ export class PageGenerator {
       correct: (rows) => correctTexts(rows, settings.correction, this.statistics()),
       negative: request.negative,
     });
-    for (const [index, { seed }] of request.batch(0, total).entries()) {
-      const frames = this.model.frames(conditions, { settings, seeds: [seed], negative, preview: true, signal });
+    for (const [index, wanted] of request.batch(0, total).entries()) {
+      const { seed } = wanted;
+      const rows = pictureRows([wanted], conditions, request, this.statistics());
+      const frames = this.model.frames(rows, { settings, seeds: [seed], negative, preview: true, signal });
       for await (const { step, steps, masked, tokens, preview } of frames) {
         const image = preview![0]!;
         const file = async () => ({

@@ -30,9 +30,9 @@ export const sampling = z.strictObject({
       'how the null condition enters guidance: at unit length, as in training, or raw, as the reference samples',
     ),
   correction: z
-    .enum(['none', 'mean-shift', 'standardised', 'shrink'])
+    .enum(['none', 'mean-shift', 'standardised', 'shrink', 'neighbour'])
     .default('none')
     .describe(
-      'how prompts are brought to where the embeddings of pictures lie: moved by the difference of the means, by mean and deviation of each number, or moved and drawn to the nearest pictures',
+      'how prompts are brought to where the embeddings of pictures lie: moved by the difference of the means, by mean and deviation of each number, moved and drawn to the nearest pictures, or moved and drawn to one of the nearest, another for every seed, which settles what a prompt leaves open',
     ),
 });
