@@ -66,9 +66,11 @@ it('shrinks towards the nearest pictures and not towards others', () => {
   expect(angle(cosine(shrunk))).toBeCloseTo(angle(cosine(shifted)) / 2, 3);
 });
 
-it('draws a row towards one of its four nearest pictures, by its seed', () => {
-  // Four pictures about the row, and many on the other side.
-  const about = [unit(1, 0.5, 0), unit(1, 0, 0.5), unit(1, -0.5, 0), unit(1, 0, -0.5)];
+it('draws a row towards one of its eight nearest pictures, by its seed', () => {
+  // Eight pictures about the row, and many on the other side.
+  const about = Array.from({ length: 8 }, (_, i) =>
+    unit(1, 0.5 * Math.cos((i * Math.PI) / 4), 0.5 * Math.sin((i * Math.PI) / 4)),
+  );
   const anchors = Float32Array.from([
     ...Array(20)
       .fill(unit(-1, 0.2, 0))
@@ -78,12 +80,12 @@ it('draws a row towards one of its four nearest pictures, by its seed', () => {
   const row = Float32Array.from(unit(1, 0, 0));
   const wanted = about.map((anchor) => unit(0.6 * row[0]! + 0.4 * anchor[0]!, 0.4 * anchor[1]!, 0.4 * anchor[2]!));
   const seen = new Set<number>();
-  for (let seed = 0; seed < 40; seed++) {
+  for (let seed = 0; seed < 100; seed++) {
     const drawn = towardsNeighbour(row, seed, { anchors });
     expect([...towardsNeighbour(row, seed, { anchors })]).toEqual([...drawn]);
     const which = wanted.findIndex((one) => one.every((x, d) => Math.abs(x - drawn[d]!) < 1e-6));
     expect(which).toBeGreaterThanOrEqual(0);
     seen.add(which);
   }
-  expect([...seen].sort()).toEqual([0, 1, 2, 3]);
+  expect([...seen].sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
 });

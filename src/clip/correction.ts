@@ -28,7 +28,7 @@ const SHRINK = 0.5;
 const NEAREST = 8;
 /** How far `neighbour` goes towards one picture, and of how many nearest ones that is drawn. */
 const TOWARDS_ONE = 0.4;
-const CHOICE = 4;
+const CHOICE = 8;
 
 /** Moments of rows [n, dim]. @throws RangeError without a row. */
 export function momentsOf(rows: Float32Array, dim: number): Moments {
@@ -83,7 +83,7 @@ export function correctTexts(
 }
 
 /**
- * A corrected text row [dim], as the picture of a seed is given it: part of the way towards one of the four pictures
+ * A corrected text row [dim], as the picture of a seed is given it: part of the way towards one of the eight pictures
  * that are nearest to it. A prompt leaves things open, and tokens that are drawn independently would each decide them
  * anew; a picture has decided them.
  */
