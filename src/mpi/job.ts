@@ -104,15 +104,6 @@ export class MpiJob implements Ranks {
     return Array.from(places, (at, i) => all.subarray(at, at + counts[i]!));
   }
 
-  /** Blocks [size, …] to the ranks they are for; what comes back is what each has for this one. */
-  async exchange(bytes: Uint8Array): Promise<Uint8Array> {
-    const { alltoall, byte, world } = this.mpi;
-    const received = new Uint8Array(bytes.length);
-    const n = bytes.length / this.size;
-    await this.call('communicating', (done) => alltoall.async(bytes, n, byte, received, n, byte, world, done));
-    return received;
-  }
-
   broadcast(bytes: Uint8Array): Promise<void> {
     const { broadcast, byte, world } = this.mpi;
     if (bytes.length === 0) return Promise.resolve();

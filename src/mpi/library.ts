@@ -21,7 +21,6 @@ export interface MpiLibrary {
   /** In the place of the data to be sent: what is received overwrites it. */
   readonly inPlace: bigint;
   readonly initThread: KoffiFunc<(argc: null, argv: null, required: number, provided: Int32Array) => number>;
-  readonly initialized: KoffiFunc<(flag: Int32Array) => number>;
   readonly rank: KoffiFunc<(comm: Handle, rank: Int32Array) => number>;
   readonly size: KoffiFunc<(comm: Handle, size: Int32Array) => number>;
   readonly barrier: KoffiFunc<(comm: Handle) => number>;
@@ -39,9 +38,6 @@ export interface MpiLibrary {
         ...[counts: Int32Array, places: Int32Array, toType: Handle, comm: Handle],
       ]
     ) => number
-  >;
-  readonly alltoall: KoffiFunc<
-    (from: Pointer, n: number, type: Handle, to: Pointer, m: number, toType: Handle, comm: Handle) => number
   >;
   readonly send: KoffiFunc<
     (data: Pointer, count: number, type: Handle, to: number, tag: number, comm: Handle) => number
@@ -113,7 +109,6 @@ function bind(name: string, lib: LibraryHandle, libc: LibraryHandle): MpiLibrary
     max: handle('ompi_mpi_op_max', 0x58000001),
     inPlace: isOpenMpi ? 1n : 0xffffffffffffffffn,
     initThread: f('MPI_Init_thread', 'void *', 'void *', 'int', 'void *'),
-    initialized: f('MPI_Initialized', 'void *'),
     rank: f('MPI_Comm_rank', H, 'void *'),
     size: f('MPI_Comm_size', H, 'void *'),
     barrier: f('MPI_Barrier', H),
@@ -121,7 +116,6 @@ function bind(name: string, lib: LibraryHandle, libc: LibraryHandle): MpiLibrary
     broadcast: f('MPI_Bcast', 'void *', 'int', H, 'int', H),
     allgather: f('MPI_Allgather', ...transfer),
     allgatherv: f('MPI_Allgatherv', 'void *', 'int', H, 'void *', 'void *', 'void *', H, H),
-    alltoall: f('MPI_Alltoall', ...transfer),
     send: f('MPI_Send', 'void *', 'int', H, 'int', 'int', H),
     probe: f('MPI_Iprobe', 'int', 'int', H, 'void *', 'void *'),
     receive: f('MPI_Recv', 'void *', 'int', H, 'int', 'int', H, 'void *'),
