@@ -168,7 +168,6 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   const width = () => lead(ranks, () => widthOf(wanted, options, signal, display));
   const dim = isLater ? DEFAULT_CLIP_DIM : await width();
   const suited = again || source ? undefined : await lead(ranks, () => suitedLengths(wanted, options));
-  if (suited?.note !== undefined && isWholeLength(options)) note(suited.note);
   const settings = again ? wanted : await lead(ranks, () => fitted(suited?.settings ?? wanted, names, dim, options));
   for (const sentence of again?.notes ?? []) note(sentence);
   checkMemory(options, settings, names, dim, resumed);
@@ -177,6 +176,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
     ? await openPicturesOnRanks(ranks, settings, { signal, display }, resumed)
     : undefined;
   const few = pictures && fewPictures(pictures.source.size);
+  if (suited?.note !== undefined && isWholeLength(options)) note(suited.note);
   // A resumed run has shown them at its beginning.
   if (few !== undefined && !resumed) note(few);
   if (pictures && pictures.heldOut.size > 0 && !resumed) note(heldOutLine(pictures));
