@@ -8,6 +8,7 @@ const ownProcess = [
   // Measures the heap.
   'src/data/cache/record-store.test.ts',
   // A limit of memory counts what the process holds already.
+  'src/bench/estimate.test.ts',
   'test/cli/memory.test.ts',
 ];
 const tests = ['src/**/*.test.ts', 'test/**/*.test.ts'];

@@ -310,7 +310,7 @@ describe('training', () => {
     expect(details.curves.find(({ name }) => name === 'loss')?.description).toBe('what is minimised');
     expect(details.codebook).toMatchObject({ codes: 32 });
     expect(details.settings['diffusion.dim']).toBe('32');
-    expect(details.sheets.map(({ name }) => name)).toEqual(['tokenizer-0000008.png']);
+    expect(details.sheets.map(({ name }) => name)).toContain('tokenizer-0000008.png');
     const sheet = await bytesOf(`/api/runs/${runs[0]!.id}/sheets/tokenizer-0000008.png`);
     expect(sheet.subarray(1, 4).toString()).toBe('PNG');
     expect(details.log.length).toBeGreaterThan(0);
