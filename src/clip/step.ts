@@ -154,8 +154,9 @@ export function sharedStepOf(
     }
     // That of the temperature is of the whole batch on every rank already: it counts once.
     if (ranks.rank !== 0) await engine.load({ [GRADIENTS]: { logScale: scalar(0) } });
-    await update.run({ lr, norm: scalar(await reduction.run()) });
-    return results;
+    const norm = scalar(await reduction.run());
+    await update.run({ lr, norm });
+    return { ...results, norm };
   };
 }
 
