@@ -17,6 +17,9 @@ export interface DrawWork {
   readonly keep: (picture: FinishedPicture, job: string) => Promise<string>;
 }
 
+/** Milliseconds between two looks at a drawing: small models step faster than a page can show. */
+const SHOWN_EVERY = 120;
+
 export function drawWork({ painter, grid, plan, onPreview, keep }: DrawWork): Work {
   let open: string | undefined;
   const pictures: string[] = [];
@@ -28,6 +31,7 @@ export function drawWork({ painter, grid, plan, onPreview, keep }: DrawWork): Wo
         job.change({ notes });
       }
       const pace = new Pace();
+      let shown = Number.NEGATIVE_INFINITY;
       for (;;) {
         if (job.cancelled.aborted || job.closing.aborted) {
           await painter.leave(job.id);
@@ -36,9 +40,14 @@ export function drawWork({ painter, grid, plan, onPreview, keep }: DrawWork): Wo
         if (job.paused.aborted) return 'paused';
         const step = await painter.next(job.id);
         if (!step) return 'done';
-        onPreview(previewOf(step, job.id, grid()));
+        const isDue = performance.now() - shown >= SHOWN_EVERY || step.done === step.total;
+        if (isDue) {
+          shown = performance.now();
+          onPreview(previewOf(step, job.id, grid()));
+        }
         for (const picture of step.finished) pictures.push(await keep(picture, job.id));
-        showProgress(job, step, pace.left(step), [...pictures]);
+        const left = pace.left(step);
+        if (isDue) showProgress(job, step, left, [...pictures]);
       }
     },
     async discard() {
