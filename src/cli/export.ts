@@ -92,6 +92,6 @@ function pageLines({ path, bytes, fetched: { model, runtime, page, total } }: Ex
     `A visitor fetches ${megabytes(total)}: model ${megabytes(model)}, ONNX Runtime ${megabytes(runtime)}, page ${megabytes(page)} (packed by gzip)`,
     float32
       ? 'Weights have 32 bits: pictures are those of clipvq generate, up to rounding'
-      : 'Weights have 16 bits: pictures differ a little from those of clipvq generate; --float32 keeps all 32, at twice the size',
+      : 'Weights have 16 bits: pictures are others than those of clipvq generate; --float32 keeps all 32, at twice the size',
   ];
 }
