@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { UserError } from '../base/errors.ts';
+import { SHIPPED } from '../clip/shipped.ts';
 import { sizeText } from '../engine/memory/resident.ts';
 import { exportOnnx } from '../publish/onnx.ts';
 import { type ExportedPage, exportHtml, exportSite } from '../publish/web.ts';
@@ -65,7 +66,7 @@ async function out(run: RunDirectory, folder: string, { json = false, clip, titl
   const made = await exportModel(run, folder, { clip, title, license });
   printResult(json, made, () => [
     `${made.folder}: ${sizeText(made.bytes)}`,
-    ...(made.hubClip === undefined ? [] : [`Its CLIP is ${made.hubClip}, which is fetched where it is not there`]),
+    ...(made.hubClip === undefined ? [] : [clipLine(made.hubClip)]),
     `Try it: clipvq generate --model ${made.folder} "a prompt"`,
   ]);
 }
@@ -83,6 +84,11 @@ function kindOf(options: ExportOptions): (typeof KINDS)[number] {
     throw new UserError('--license belongs to --out: it stands in the model card');
   return kind;
 }
+
+const clipLine = (name: string): string =>
+  name === SHIPPED
+    ? 'Its CLIP is the one that comes with this program'
+    : `Its CLIP is ${name}, which is fetched where it is not there`;
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 
