@@ -100,7 +100,7 @@ async function run(options: Options): Promise<void> {
 
 /** Start ranks that measure, and take what the first one prints. */
 function measuredBy(ranks: number, { threads = 1 }: Options): RankMeasurement {
-  note(`Measuring ${ranks} ranks`);
+  note(`Measuring with ${ranks} ${ranks === 1 ? 'rank' : 'ranks'}`);
   const own = [process.execPath, process.argv[1]!, 'bench', 'scaling', '--measure', '--threads', `${threads}`];
   const root = process.getuid?.() === 0 ? ['--allow-run-as-root'] : [];
   const launcher = ranks === 1 ? [] : ['mpirun', ...root, '--oversubscribe', '-n', `${ranks}`];
