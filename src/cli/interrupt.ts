@@ -16,8 +16,9 @@ let controller: AbortController | undefined;
  * A signal that fires on Ctrl-C, on SIGTERM, when the terminal is closed, and when an output stream breaks, so that a
  * command can leave a checkpoint. A second Ctrl-C or SIGTERM ends the process at once. Under nohup a closed terminal
  * changes nothing.
+ * @param what stops, as the first Ctrl-C is answered.
  */
-export function interruptSignal(): AbortSignal {
+export function interruptSignal(what = 'Stopping after this step'): AbortSignal {
   if (controller) return controller.signal;
   controller = new AbortController();
   const { signal } = controller;
@@ -30,7 +31,7 @@ export function interruptSignal(): AbortSignal {
   };
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     const listener = () => {
-      if (!signal.aborted) stop('Stopping after this step (Ctrl-C again to stop at once)');
+      if (!signal.aborted) stop(`${what} (Ctrl-C again to stop at once)`);
       else if (first === undefined || performance.now() - first > ONE_KEYSTROKE) {
         // The default action of the signal: an orderly exit would end threads in the middle of native code, which
         // aborts.
