@@ -1,5 +1,6 @@
 /** A dialog that is open as long as it is there. */
 
+import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef } from 'preact/hooks';
 
@@ -26,5 +27,33 @@ export function Dialog({ title, isWide = false, onClose, children }: DialogProps
         {children}
       </div>
     </dialog>
+  );
+}
+
+interface DialogButtonProps {
+  readonly label: string;
+  /** The dialog, which closes itself by the call that it is given. */
+  readonly children: (onClose: () => void) => ComponentChildren;
+}
+
+/** A button that opens a dialog. */
+export function DialogButton({ label, children }: DialogButtonProps) {
+  const isOpen = useSignal(false);
+  return (
+    <>
+      <button
+        type="button"
+        class="button"
+        onClick={() => {
+          isOpen.value = true;
+        }}
+      >
+        {label}
+      </button>
+      {isOpen.value &&
+        children(() => {
+          isOpen.value = false;
+        })}
+    </>
   );
 }

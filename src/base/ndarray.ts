@@ -52,3 +52,14 @@ export function overBuffer(buffer: ArrayBuffer, { dtype, shape }: Pick<NDArray, 
       return { dtype, shape, data: new Uint8Array(buffer) };
   }
 }
+
+/** Arrays one after another, as one. */
+export function joined(parts: readonly Float32Array[]): Float32Array<ArrayBuffer> {
+  const all = new Float32Array(parts.reduce((n, part) => n + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

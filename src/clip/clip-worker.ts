@@ -11,6 +11,7 @@ import {
 } from '@huggingface/transformers';
 import { HandedOver } from '../base/calls.ts';
 import { messageOf, UserError } from '../base/errors.ts';
+import { recordIn } from '../base/record.ts';
 import { serveThread, threadOptions } from '../base/worker-calls.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
 import type { ClipCalls, ClipFacts, ClipWorkerOptions } from './clip-protocol.ts';
@@ -139,9 +140,6 @@ function contextOf(tokenizerLimit: number, config: unknown): number {
   if (known.length === 0) throw new UserError(`${source.model} does not say how long its texts may be`);
   return Math.min(...known);
 }
-
-const recordIn = (value: unknown, key: string): unknown =>
-  typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>)[key] : undefined;
 
 /** What a loaded model is fed. */
 function inputNames(model: unknown): readonly string[] {

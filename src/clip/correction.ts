@@ -47,13 +47,16 @@ export function momentsOf(rows: Float32Array, dim: number): Moments {
  * - `standardised`: each number of t, in standard deviations of texts from their mean, becomes as many of pictures from
  *   theirs.
  * - `shrink`: `mean-shift`, then half of the way towards the mean of the eight nearest pictures, weighted alike.
- * - `neighbour`: `mean-shift`; the rest is up to each picture (`towardsNeighbours`).
+ * - `neighbour`: `mean-shift`; the rest is up to each picture (`towardsNeighbour`).
+ * @param statistics what `none` does without.
  */
 export function correctTexts(
   texts: Float32Array,
   correction: Correction,
-  { images, texts: words, anchors }: EmbeddingStatistics,
+  statistics: EmbeddingStatistics | undefined,
 ): Float32Array {
+  if (!statistics) return texts;
+  const { images, texts: words, anchors } = statistics;
   const dim = images.mean.length;
   switch (correction) {
     case 'none':

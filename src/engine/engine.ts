@@ -3,7 +3,7 @@
  * free. State (parameters, optimiser moments) lives in the worker, on the device, between runs.
  */
 
-import { copyOf, float32, type NDArray, sizeOf, type Tree } from '../base/ndarray.ts';
+import { copyOf, float32, joined, type NDArray, sizeOf, type Tree } from '../base/ndarray.ts';
 import { flatten, unflatten } from '../base/tree.ts';
 import { ThreadCaller } from '../base/worker-calls.ts';
 import type { Program } from '../graph/index.ts';
@@ -163,14 +163,7 @@ export class Engine implements Executor {
   async pack(paths: readonly string[]): Promise<Float32Array> {
     if (this.device === 'cpu') return this.worker.call('pack', { names: paths.map(statePath) });
     const fetched = await this.copies.fetch(await this.tensorsAt(paths));
-    const parts = paths.map((path) => fetched[statePath(path)]!.data as Float32Array);
-    const all = new Float32Array(parts.reduce((n, part) => n + part.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      all.set(part, at);
-      at += part.length;
-    }
-    return all;
+    return joined(paths.map((path) => fetched[statePath(path)]!.data as Float32Array));
   }
 
   /** The inverse of `pack`: `data` is handed over, and empty afterwards. */

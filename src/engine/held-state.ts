@@ -1,7 +1,7 @@
 /** The state that the engine's worker holds between runs: tensors by path, on the host or on the device. */
 
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { DType, NDArray } from '../base/ndarray.ts';
+import { type DType, joined, type NDArray } from '../base/ndarray.ts';
 import type { Arrays, StateTensor } from './protocol.ts';
 import { fromTensor, toTensor } from './tensors.ts';
 
@@ -53,14 +53,7 @@ export class HeldState {
 
   /** Float32 tensors on the host one after another, as one array. */
   pack(names: readonly string[]): Float32Array<ArrayBuffer> {
-    const parts = names.map((name) => this.at(name).data as Float32Array);
-    const all = new Float32Array(parts.reduce((n, part) => n + part.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      all.set(part, at);
-      at += part.length;
-    }
-    return all;
+    return joined(names.map((name) => this.at(name).data as Float32Array));
   }
 
   /** The inverse of `pack`: the values of tensors on the host are overwritten. */

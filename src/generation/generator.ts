@@ -268,12 +268,10 @@ export class Generator {
 
   private async embedded({ conditions, negative, settings: { correction } }: Request): Promise<Embedded> {
     if (correction !== 'none') this.statistics ??= readStatistics(this.run, correction, this.clip.dim);
-    const { statistics } = this;
-    const correct = (rows: Float32Array) => (statistics ? correctTexts(rows, correction, statistics) : rows);
     const embedded = await embedConditions(conditions, {
       clip: this.clip,
       prefix: this.recipe.sampling.promptPrefix,
-      correct,
+      correct: (rows) => correctTexts(rows, correction, this.statistics),
       negative,
     });
     const { dim } = this.clip;

@@ -6,7 +6,6 @@ import { UserError } from '../base/errors.ts';
 import type { NDArray } from '../base/ndarray.ts';
 import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
 import { fileError, systemCode } from '../checkpoint/file-errors.ts';
-import { readText } from '../checkpoint/regular-file.ts';
 import { hashClip, neededFiles, resolveClip } from '../clip/clip-source.ts';
 import type { EmbeddingStatistics } from '../clip/correction.ts';
 import { openDenoiser, transformerConfig } from '../diffusion/model.ts';
@@ -18,6 +17,7 @@ import type { RunDirectory } from '../run/directory.ts';
 import { checkMadeFrom } from '../run/lineage.ts';
 import { readStatistics } from '../run/statistics.ts';
 import { openCodec } from '../vqgan/codec.ts';
+import { contextOf } from './text-context.ts';
 
 export interface ExportedOnnx {
   readonly folder: string;
@@ -49,7 +49,7 @@ export async function exportOnnx(
   const model = adopt(diffusionParameters(config), denoiser, run.file(stage, 'model.safetensors'));
   const codec = openCodec(tokenizer, recipe, run.file('tokenizer', 'model.safetensors'));
   const programs = { ...codec, denoiser: openDenoiser(config, model) };
-  const facts = factsOf(run, model.empty_text_embed, contextOf(path.join(source.folder, 'config.json')));
+  const facts = factsOf(run, model.empty_text_embed, contextOf(source.folder));
 
   const building = `${path.resolve(folder)}.${process.pid}.tmp`;
   const written: string[] = [];
@@ -113,11 +113,4 @@ function affine(statistics: EmbeddingStatistics | undefined, correction: string,
     correction === 'standardised' ? images.deviation[d]! / Math.max(texts.deviation[d]!, 1e-6) : 1,
   );
   return { scale, offset: each((d) => images.mean[d]! - scale[d]! * texts.mean[d]!) };
-}
-
-/** Tokens that a text has, padding included. */
-function contextOf(file: string): number | undefined {
-  const config: unknown = JSON.parse(readText(file));
-  const text = (config as { text_config?: { max_position_embeddings?: unknown } }).text_config;
-  return typeof text?.max_position_embeddings === 'number' ? text.max_position_embeddings : undefined;
 }

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
 import { float32, type NDArray } from '../base/ndarray.ts';
+import { recordIn } from '../base/record.ts';
 import { readText } from '../checkpoint/regular-file.ts';
 import { readSafetensors } from '../checkpoint/safetensors.ts';
 import { Bpe, type Merge } from '../clip/bpe.ts';
@@ -15,6 +16,7 @@ import { checkMadeFrom } from '../run/lineage.ts';
 import { readStatistics } from '../run/statistics.ts';
 import type { PageModel, Precision } from '../web/page-model.ts';
 import { ROWS as PAGE_ROWS } from '../web/text-tower.ts';
+import { contextOf } from './text-context.ts';
 
 const { version } = createRequire(import.meta.url)('clip-vqdiffusion/package.json') as { version: string };
 
@@ -83,7 +85,7 @@ function textTowerOf(folder: string): { merges: readonly Merge[]; context: numbe
       .map(([name, array]) => [name.slice('text.'.length), array]),
   );
   const { merges, vocabulary } = readMerges(path.join(folder, 'tokenizer.json'));
-  const context = numberIn(path.join(folder, 'config.json'), ['text_config', 'max_position_embeddings']);
+  const context = contextOf(folder);
   const isOurs = new Bpe(merges).tokens.every((token, id) => vocabulary[token] === id);
   if (!rows || !text['projection.weight'] || !isOurs || context === undefined)
     throw new UserError(`${folder} holds no compact CLIP of this program: only one can be carried by a page`);
@@ -99,14 +101,6 @@ function readMerges(file: string): { merges: readonly Merge[]; vocabulary: Reado
   const merges = pairs.map(([left, right]): Merge => [`${left}`, `${right}`]);
   return { merges, vocabulary: (recordIn(model, 'vocab') ?? {}) as Readonly<Record<string, unknown>> };
 }
-
-function numberIn(file: string, keys: readonly string[]): number | undefined {
-  const value = keys.reduce<unknown>(recordIn, JSON.parse(readText(file)));
-  return typeof value === 'number' ? value : undefined;
-}
-
-const recordIn = (value: unknown, key: string): unknown =>
-  typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>)[key] : undefined;
 
 /** What the model's own correction of prompts reads, and no more. */
 function statisticsOf(run: RunDirectory, dim: number): Flat {

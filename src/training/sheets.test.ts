@@ -9,7 +9,8 @@ import { TINY_STEPS, tinyStages } from '../../test/support/tiny-stages.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { openPictures } from './pictures.ts';
 import { type PipelineOptions, trainPipeline } from './pipeline.ts';
-import { SHEET_FOLDER, Sheets, sheetFile, trimSheets } from './sheets.ts';
+import { SHEET_FOLDER, sheetFile } from './sheet-files.ts';
+import { Sheets, trimSheets } from './sheets.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sheets-'));
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));

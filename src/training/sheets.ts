@@ -25,17 +25,11 @@ import { makeDecoder, makeEncoder } from '../vqgan/codec.ts';
 import { reconstructPlainly } from '../vqgan/plain.ts';
 import { firstQuantizedStep } from '../vqgan/schedule.ts';
 import type { RunContext } from './context.ts';
+import { SHEET_FOLDER, sheetFile, sheetOf } from './sheet-files.ts';
 import type { StageName } from './stages.ts';
 
 /** Pictures that are reconstructed; pictures for each prompt, and prompts at most; pictures drawn together. */
 const [RECONSTRUCTED, DRAWN, PROMPTS, BATCH] = [8, 4, 12, 16];
-
-/** Where sheets lie in a run. */
-export const SHEET_FOLDER = 'samples';
-
-/** The file of a stage's sheet after so many steps. */
-export const sheetFile = (stage: string, step: number): string =>
-  path.join(SHEET_FOLDER, `${stage}-${String(step).padStart(7, '0')}.png`);
 
 export interface SheetContents {
   readonly prompts: readonly string[];
@@ -164,7 +158,7 @@ export class Sheets {
       const { conditions } = await embedConditions(request.conditions, {
         clip,
         prefix: recipe.sampling.promptPrefix,
-        correct: (rows) => (statistics ? correctTexts(rows, correction, statistics) : rows),
+        correct: (rows) => correctTexts(rows, correction, statistics),
         negative: undefined,
       });
       return { request, conditions, statistics };
@@ -188,7 +182,7 @@ export function trimSheets(run: Pick<RunContext['run'], 'file'>, stage: string, 
   const folder = run.file(SHEET_FOLDER);
   if (!fs.existsSync(folder)) return;
   for (const name of fs.readdirSync(folder)) {
-    const [, of, at] = /^([a-z]+)-(\d{7,})\.png$/.exec(name) ?? [];
-    if (of === stage && Number(at) > step) fs.rmSync(path.join(folder, name), { force: true });
+    const sheet = sheetOf(name);
+    if (sheet?.stage === stage && sheet.step > step) fs.rmSync(path.join(folder, name), { force: true });
   }
 }

@@ -72,15 +72,16 @@ export class PageGenerator {
   async *draw(prompt: string, { signal, ...options }: PageOptions = {}): AsyncGenerator<PageFrame, void> {
     const request = requestOf(prompt, options, this.recipe);
     const { settings, total } = request;
+    const statistics = this.statistics();
     const { conditions, negative } = await embedConditions(request.conditions, {
       clip: { dim: this.texts.dim, embedTexts: (texts) => this.texts.embedTexts(texts), embedImages: noPictures },
       prefix: this.recipe.sampling.promptPrefix,
-      correct: (rows) => correctTexts(rows, settings.correction, this.statistics()),
+      correct: (rows) => correctTexts(rows, settings.correction, statistics),
       negative: request.negative,
     });
     for (const [index, wanted] of request.batch(0, total).entries()) {
       const { seed } = wanted;
-      const rows = pictureRows([wanted], conditions, request, this.statistics());
+      const rows = pictureRows([wanted], conditions, request, statistics);
       const frames = this.model.frames(rows, { settings, seeds: [seed], negative, preview: true, signal });
       for await (const { step, steps, masked, tokens, preview } of frames) {
         const image = preview![0]!;

@@ -4,7 +4,7 @@ import { useSignal } from '@preact/signals';
 import type { End, Picture, StudioState } from '../../../src/studio/protocol.ts';
 import { PixelPicture } from '../../shared/pixel-picture.tsx';
 import { pictureUrl } from '../api.ts';
-import { Dialog } from '../dialog.tsx';
+import { Dialog, DialogButton } from '../dialog.tsx';
 import { form } from '../form.ts';
 import { compared, pictures } from '../gallery.ts';
 import { say } from '../toasts.tsx';
@@ -18,28 +18,10 @@ interface Props {
 }
 
 export function InterpolateButton({ state, picture }: Props) {
-  const isOpen = useSignal(false);
   return (
-    <>
-      <button
-        type="button"
-        class="button"
-        onClick={() => {
-          isOpen.value = true;
-        }}
-      >
-        Interpolate …
-      </button>
-      {isOpen.value && (
-        <InterpolateDialog
-          state={state}
-          picture={picture}
-          onClose={() => {
-            isOpen.value = false;
-          }}
-        />
-      )}
-    </>
+    <DialogButton label="Interpolate …">
+      {(onClose) => <InterpolateDialog state={state} picture={picture} onClose={onClose} />}
+    </DialogButton>
   );
 }
 

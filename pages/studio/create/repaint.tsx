@@ -2,7 +2,7 @@
 
 import { useSignal } from '@preact/signals';
 import type { Picture, StudioState } from '../../../src/studio/protocol.ts';
-import { Dialog } from '../dialog.tsx';
+import { Dialog, DialogButton } from '../dialog.tsx';
 import { form } from '../form.ts';
 import { model } from '../store.ts';
 import { say } from '../toasts.tsx';
@@ -17,28 +17,10 @@ interface Props {
 }
 
 export function RepaintButton({ state, picture }: Props) {
-  const isOpen = useSignal(false);
   return (
-    <>
-      <button
-        type="button"
-        class="button"
-        onClick={() => {
-          isOpen.value = true;
-        }}
-      >
-        Repaint …
-      </button>
-      {isOpen.value && (
-        <RepaintDialog
-          state={state}
-          picture={picture}
-          onClose={() => {
-            isOpen.value = false;
-          }}
-        />
-      )}
-    </>
+    <DialogButton label="Repaint …">
+      {(onClose) => <RepaintDialog state={state} picture={picture} onClose={onClose} />}
+    </DialogButton>
   );
 }
 

@@ -6,9 +6,10 @@ import { recipeDifferences } from '../../recipe/differences.ts';
 import { settingSchemas } from '../../recipe/schema.ts';
 import { RunDirectory } from '../../run/directory.ts';
 import { curvesOf, type Logged, readLogged } from '../../training/curves.ts';
+import { SHEET_FOLDER, sheetOf } from '../../training/sheet-files.ts';
 import { lastLines } from '../jobs/command.ts';
 import type { CurveFacts, RunComparison, RunDetails, SheetFacts } from '../protocol.ts';
-import { type Runs, SHEET } from './runs.ts';
+import type { Runs } from './runs.ts';
 import type { Trainings } from './trainings.ts';
 
 export interface DetailsSources {
@@ -76,13 +77,13 @@ function settingTexts({ recipe, seed, data, clip }: RunDirectory['settings']): R
 const STAGES = ['clip', 'tokenizer', 'diffusion', 'finetune'];
 
 function sheetsOf(folder: string): SheetFacts[] {
-  const samples = path.join(folder, 'samples');
+  const samples = path.join(folder, SHEET_FOLDER);
   if (!fs.existsSync(samples)) return [];
   return fs
     .readdirSync(samples)
     .flatMap((name) => {
-      const [, stage, step] = SHEET.exec(name) ?? [];
-      return stage === undefined ? [] : [{ name, stage, step: Number(step) }];
+      const sheet = sheetOf(name);
+      return sheet ? [{ name, ...sheet }] : [];
     })
     .sort((a, b) => STAGES.indexOf(a.stage) - STAGES.indexOf(b.stage) || a.step - b.step);
 }

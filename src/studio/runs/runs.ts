@@ -6,6 +6,7 @@ import { readRegular } from '../../checkpoint/regular-file.ts';
 import { RunDirectory } from '../../run/directory.ts';
 import { isHere } from '../../run/lock.ts';
 import { lastLogged } from '../../training/curves.ts';
+import { SHEET_FOLDER, sheetOf } from '../../training/sheet-files.ts';
 import { findRuns, type RunSummary, summarizeRun } from '../../training/summary.ts';
 import { idOf } from '../ids.ts';
 import type { LogEntry, Run } from '../protocol.ts';
@@ -83,8 +84,8 @@ export class Runs {
 
   /** A sheet of a run, by the name that it is listed with. @throws Missing if there is none. */
   sheet(id: string, name: string): Buffer {
-    const file = path.join(this.folder(id), 'samples', name);
-    if (!SHEET.test(name) || !fs.lstatSync(file, { throwIfNoEntry: false })?.isFile())
+    const file = path.join(this.folder(id), SHEET_FOLDER, name);
+    if (!sheetOf(name) || !fs.lstatSync(file, { throwIfNoEntry: false })?.isFile())
       throw new Missing('There is no such sheet: it may have been drawn anew');
     return readRegular(file, MOST_SHEET);
   }
@@ -164,9 +165,6 @@ export class Runs {
     };
   }
 }
-
-/** How training names its sheets. */
-export const SHEET = /^([a-z]+)-(\d{1,12})\.png$/;
 
 const isModel = (folder: string): boolean => {
   const has = (stage: string) => fs.existsSync(path.join(folder, stage, 'model.safetensors'));
