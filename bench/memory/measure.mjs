@@ -31,7 +31,16 @@ const DISCRIMINATED = {
   'tokenizer.discriminatorStart': '0.5',
   'tokenizer.perceptualWeight': '0',
 };
-const IN_PLACE = { 'diffusion.updateInPlace': 'true' };
+const network = (layers, dim, changes) => ({
+  'diffusion.layers': `${layers}`,
+  'diffusion.dim': `${dim}`,
+  'diffusion.heads': `${dim / 32}`,
+  'diffusion.fold': '1',
+  ...changes,
+});
+const CONVOLUTIONS = network(6, 256, { 'diffusion.mlp': 'conv', 'tokenizer.codes': '512' });
+const DEEP = network(12, 384);
+const IN_PLACE = { ...DEEP, 'diffusion.updateInPlace': 'true' };
 
 const row = (stage, preset, batch, parts, changes = {}, note = '') => ({ stage, preset, batch, parts, changes, note });
 const rows = [
@@ -47,12 +56,12 @@ const rows = [
   row('tokenizer', 'base', 8, 4, DISCRIMINATED, 'with discriminator'),
   row('diffusion', 'nano', 32, 1),
   row('diffusion', 'nano', 32, 8),
-  row('diffusion', 'small', 32, 1),
-  row('diffusion', 'small', 32, 8),
-  row('diffusion', 'small', 32, 32),
-  row('diffusion', 'base', 8, 1),
-  row('diffusion', 'base', 8, 4),
-  row('diffusion', 'base', 16, 4, IN_PLACE, 'in place'),
+  row('diffusion', 'nano', 32, 1, CONVOLUTIONS, '6 x 256, conv'),
+  row('diffusion', 'nano', 32, 8, CONVOLUTIONS, '6 x 256, conv'),
+  row('diffusion', 'nano', 32, 32, CONVOLUTIONS, '6 x 256, conv'),
+  row('diffusion', 'base', 8, 1, DEEP, '12 x 384'),
+  row('diffusion', 'base', 8, 4, DEEP, '12 x 384'),
+  row('diffusion', 'base', 16, 4, IN_PLACE, '12 x 384, in place'),
   row('diffusion', 'ffhq-256', 1, 1),
 ];
 const nameOf = ({ stage, preset, note, batch, parts }) =>

@@ -29,7 +29,7 @@ describe('estimateTraining', () => {
 
   it('plans the micro-batches that a limit of memory takes', () => {
     const options = { stages: ['diffusion'], speed: 1, conditionDim: 512 } as const;
-    const recipe = makeRecipe('base', { 'diffusion.batch': '16' });
+    const recipe = makeRecipe('base', { 'diffusion.layers': '12', 'diffusion.dim': '384', 'diffusion.heads': '12' });
     const [whole] = estimateTraining(recipe, options).stages;
     const [split] = estimateTraining(recipe, { ...options, memory: 2e9 }).stages;
     expect([whole!.microBatches, whole!.memoryGB > 2]).toEqual([1, true]);

@@ -15,7 +15,7 @@ function help(width: number, ...words: string[]): string {
 it('shows every setting with its value in the preset that is named, and with changes', () => {
   for (const path of settingSchemas.keys()) expect(help(120)).toContain(`  ${path}=`);
   expect(help(120)).toMatch(/preset nano:[\s\S]*diffusion\.layers=4 /);
-  expect(help(120, '--preset', 'base')).toMatch(/preset base:[\s\S]*diffusion\.layers=12 /);
+  expect(help(120, '--preset', 'base')).toMatch(/preset base:[\s\S]*diffusion\.layers=6 /);
   expect(help(120, '--preset', 'base', '--set', 'diffusion.layers=7')).toMatch(/diffusion\.layers=7 /);
   expect(() => help(120, '--preset', 'bass')).toThrow(UserError);
 });

@@ -81,7 +81,12 @@ describe('the plan of a stage', () => {
 
   it('counts weights, average, moments and gradients of a diffusion model once each', () => {
     for (const inPlace of ['false', 'true']) {
-      const recipe = makeRecipe('small', { 'diffusion.updateInPlace': inPlace });
+      const recipe = makeRecipe('nano', {
+        'diffusion.layers': '6',
+        'diffusion.dim': '256',
+        'diffusion.mlp': 'conv',
+        'diffusion.updateInPlace': inPlace,
+      });
       const { state } = stages.diffusion.plan(recipe, 128).footprint(1);
       expect(state / (5 * 4 * 32.1e6)).toBeCloseTo(1, 1);
     }
