@@ -1,5 +1,6 @@
 /** What `clipvq evaluate --report` looks at: generated pictures, real ones, and their features by each network. */
 
+import { joined } from '../base/ndarray.ts';
 import type { Crop } from '../data/pictures/crop.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
 import type { ImageSource } from '../data/sources/source.ts';
@@ -63,16 +64,6 @@ export async function featuresOf(
     rows: joined(rows),
     logits: logits.length > 0 ? joined(logits) : undefined,
   }));
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 /** The sets of every network, without those that are too small. */

@@ -20,7 +20,7 @@ import { type CommonOptions, engineOptions, whole, withClip, withCommon } from '
 import { interruptSignal, note, printResult } from './output.ts';
 import { ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
-import { openJudge } from './report.ts';
+import { openJudge } from './report-networks.ts';
 import { table } from './table.ts';
 import { TuneRecord } from './tune-record.ts';
 
