@@ -4,6 +4,7 @@ import { type Estimate, estimateTraining } from '../bench/estimate.ts';
 import { measureSteps } from '../bench/measured.ts';
 import type { PicturesToRead } from '../bench/preparation.ts';
 import { machineSpeed } from '../bench/speed.ts';
+import { DEFAULT_CLIP } from '../clip/default-clip.ts';
 import { SHIPPED } from '../clip/shipped.ts';
 import { openContainer } from '../data/sources/containers/open.ts';
 import { isNamedSource } from '../data/sources/open.ts';
@@ -19,7 +20,7 @@ import { duration, durations } from './progress.ts';
 import { suitedLengths, suitedLines } from './run-length.ts';
 import { table } from './table.ts';
 import type { TrainCommandOptions } from './train-options.ts';
-import { chosenStages, DEFAULT_CLIP_DIM, newSettings, openOrigin, resumeOptions } from './train-settings.ts';
+import { chosenStages, newSettings, openOrigin, resumeOptions } from './train-settings.ts';
 
 /** A table of the stages, with the sum of the times and the largest memory. */
 function estimateLines({ preset, speed, stages, preparation, seconds, range, memoryGB }: Estimate): string[] {
@@ -100,7 +101,7 @@ export async function printEstimate(options: TrainCommandOptions): Promise<void>
   const settings = suited?.settings ?? given;
   const names = chosenStages(options, settings).filter((name) => stages[name].isPartOf(settings));
   const isSmall = settings.clip === 'compact' || settings.clip === SHIPPED;
-  const conditionDim = isSmall ? settings.recipe.clip.dim : DEFAULT_CLIP_DIM;
+  const conditionDim = isSmall ? settings.recipe.clip.dim : DEFAULT_CLIP.dim;
   const speed = await machineSpeed(engineOptions(options));
   const { accumulate, memory } = options;
   // In parts, or in little memory, a step is another one.

@@ -1,13 +1,14 @@
 /** The settings of a run, out of the options of `clipvq train`. */
 
 import { UserError } from '../base/errors.ts';
+import { DEFAULT_CLIP } from '../clip/default-clip.ts';
 import { openEmbedder } from '../clip/embedder.ts';
 import { hasPairs, isPairsFile } from '../data/sources/pairs.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
 import { settingsFrom } from '../run/origin.ts';
 import { holdingOut } from '../training/held-out.ts';
 import { type StageName, stagesOf } from '../training/stages.ts';
-import { absolute, DEFAULT_CLIP } from '../training/train.ts';
+import { absolute } from '../training/train.ts';
 import { filesIn } from '../vqgan/lpips-weights.ts';
 import { recipeOf } from './choose-recipe.ts';
 import { facePrompts } from './face-prompts.ts';
@@ -29,7 +30,9 @@ export const resumeOptions = ({ stage, ...options }: TrainCommandOptions) => ({
 export const chosenStages = ({ stage }: Pick<TrainCommandOptions, 'stage'>, settings: RunSettings): StageName[] =>
   stage === 'all' ? stagesOf(settings) : [stage];
 
-/** @throws UserError where the folder of `--lpips` lacks the weights of the recipe's network, or the recipe uses none. */
+/**
+ * @throws UserError where the folder of `--lpips` lacks the weights of the recipe's network, or the recipe uses none.
+ */
 export function checkLpips(folder: string, { recipe }: RunSettings): void {
   const { perceptualNet, perceptualWeight } = recipe.tokenizer;
   if (perceptualWeight === 0 || perceptualNet === 'clip')
@@ -38,9 +41,6 @@ export function checkLpips(folder: string, { recipe }: RunSettings): void {
     );
   filesIn(folder, perceptualNet);
 }
-
-/** Width of the default CLIP's embeddings, and of nearly all others. */
-export const DEFAULT_CLIP_DIM = 512;
 
 /**
  * The model whose weights and settings a new run starts from.
@@ -66,7 +66,7 @@ export function newSettings(
     throw new UserError('Name the pictures to learn from: --data <folder>, or --data faces for the built-in set');
   if (stage === 'clip') checkClipStage(stage, { data, clip: clip ?? 'compact' });
   if (source) return settingsFrom(source, { data: absolute(data), seed, clip: clip && absolute(clip), changes: set });
-  const chosen = clip ?? (hasPairs(data) ? 'compact' : DEFAULT_CLIP);
+  const chosen = clip ?? (hasPairs(data) ? 'compact' : DEFAULT_CLIP.name);
   if (chosen === 'compact' && !hasPairs(data))
     throw new UserError(
       `A compact CLIP learns from captions, which ${data} does not have: name another with --clip <folder or hub name>`,

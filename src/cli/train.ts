@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { UserError } from '../base/errors.ts';
 import { isToBeFetched } from '../clip/clip-source.ts';
+import { DEFAULT_CLIP } from '../clip/default-clip.ts';
 import { type ClipReport, clipFault, clipOverfitting } from '../clip/report.ts';
 import type { Recall } from '../clip/retrieval.ts';
 import { isPairsFile, readPairs } from '../data/sources/pairs.ts';
@@ -28,7 +29,6 @@ import { type TrainCommandOptions, withTrainOptions } from './train-options.ts';
 import {
   checkLpips,
   chosenStages,
-  DEFAULT_CLIP_DIM,
   embeddingWidth,
   newSettings,
   openOrigin,
@@ -69,7 +69,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   // A CLIP that has to be fetched waits until the pictures are found to be in order.
   const isLater = await lead(ranks, () => isToBeFetched(wanted.clip, options));
   const width = () => lead(ranks, () => embeddingWidth(wanted, options, signal, display));
-  const dim = isLater ? DEFAULT_CLIP_DIM : await width();
+  const dim = isLater ? DEFAULT_CLIP.dim : await width();
   const suited = again || source ? undefined : await lead(ranks, () => suitedLengths(wanted, options));
   const settings = again ? wanted : await lead(ranks, () => fitted(suited?.settings ?? wanted, names, dim, options));
   for (const sentence of again?.notes ?? []) note(sentence);
