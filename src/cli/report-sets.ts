@@ -78,7 +78,7 @@ export const setsOf = (
     return setReport({ name, dim, made: rows, logits, real: real[i]!.rows, others: others?.[i]?.rows }) ?? [];
   });
 
-/** The best candidate of each picture, with the mean of their scores; and the first, which nobody has chosen. */
+/** The best candidate of each picture, with the mean of their scores; and the first, which is not a choice. */
 export interface Drawn {
   readonly best: readonly GeneratedImage[];
   readonly firsts: readonly RgbImage[];

@@ -45,7 +45,7 @@ export interface Evaluated {
   /** Real pictures, of which the first `pictures` are reconstructed. */
   readonly pictures: RealPictures;
   readonly reconstructed: number;
-  /** Whether the model has not been trained on them: only then it can be said whether it copies. */
+  /** Whether the model has not been trained on them: only then copying can be measured. */
   readonly areUnseen: boolean;
   readonly prompts: readonly string[];
   readonly signal: AbortSignal;

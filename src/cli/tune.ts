@@ -1,4 +1,4 @@
-/** `clipvq tune`: the sampling settings that prompts are followed best with, measured and written into the run. */
+/** `clipvq tune`: the sampling settings under which pictures follow prompts best, measured and written into the run. */
 
 import { createHash } from 'node:crypto';
 import path from 'node:path';
@@ -167,7 +167,7 @@ interface Watching {
   readonly display: ProgressDisplay;
 }
 
-/** What says how well pictures follow prompts: a classifier of drawn faces, or a CLIP. */
+/** What measures how well pictures follow prompts: a classifier of drawn faces, or a CLIP. */
 async function openScorer(
   run: RunDirectory,
   options: TuneOptions,

@@ -1,4 +1,4 @@
-/** What a run tells its model card, read off its files: no path of this machine is among it. */
+/** The facts of a run for its model card, read off its files; none is a path of this machine. */
 
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
@@ -46,7 +46,7 @@ export async function cardFacts(run: RunDirectory, { title, license }: CardOptio
 }
 
 /**
- * Write the card of a run whose model is finished. A README.md that somebody else has written stays.
+ * Write the card of a run whose model is finished. A README.md that is not by this program stays.
  * @returns whether it was written.
  */
 export async function writeCard(run: RunDirectory, options: CardOptions = {}): Promise<boolean> {
@@ -87,7 +87,7 @@ async function countPictures(run: RunDirectory): Promise<number | undefined> {
   return count > 0 ? count : undefined;
 }
 
-/** Figures that say what a step took, not what the model is worth. */
+/** Figures that describe a step and not the quality of the model. */
 const OF_THE_STEP = new Set([
   'step',
   'seconds',
