@@ -20,7 +20,7 @@ export interface CardOptions {
 }
 
 /** @throws UserError unless a licence is an identifier. */
-export function checkLicense(license: string | undefined): void {
+function checkLicense(license: string | undefined): void {
   if (license !== undefined && !/^[a-z0-9][a-z0-9.+-]{0,63}$/i.test(license))
     throw new UserError(
       `"${license}" is no licence identifier: give one of SPDX, such as mit, apache-2.0 or cc-by-4.0`,
