@@ -1,5 +1,5 @@
 /**
- * A sampler of one's own. This one is greedy: in every step it fixes the codes of which the network is surest, each at its most
+ * A custom sampler. This one is greedy: in every step it fixes the codes of which the network is surest, each at its most
  * likely value. It draws nothing, so that every picture of a prompt is the same.
  *
  *   node examples/custom-sampler.mjs <model> <out.png> "a prompt"

@@ -21,9 +21,35 @@ it.each(documents)('every link of %s to a file leads to one', (document) => {
   expect(links.filter((link) => !fs.existsSync(path.join(path.dirname(document), link)))).toEqual([]);
 });
 
-it('the architecture names every room of src', () => {
-  const map = fs.readFileSync('docs/architecture.md', 'utf8');
-  expect(fs.readdirSync('src').filter((room) => !new RegExp(`^${room}/? +`, 'm').test(map))).toEqual([]);
+it('the architecture names every room of src once', () => {
+  const [, map = ''] = fs.readFileSync('docs/architecture.md', 'utf8').split('```');
+  const timesNamed = (room: string) => map.match(new RegExp(`^${room}/? +`, 'gm'))?.length;
+  expect(fs.readdirSync('src').filter((room) => timesNamed(room) !== 1)).toEqual([]);
+});
+
+it('every function that docs/paper.md names is in the file named before it', () => {
+  const sources = ['src', 'test'].flatMap((root) =>
+    fs.readdirSync(root, { recursive: true, encoding: 'utf8' }).map((file) => path.join(root, file)),
+  );
+  const missing: string[] = [];
+  let checked = 0;
+  for (const row of fs
+    .readFileSync('docs/paper.md', 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('|'))) {
+    let file: string | undefined;
+    // The second column of the equations; in other tables no file is named.
+    for (const [, name = ''] of (row.split(' | ')[1] ?? '').matchAll(/`([^`]+)`/g)) {
+      if (name.endsWith('.ts')) file = sources.find((source) => source.endsWith(`/${name}`) || source === name);
+      if (name.endsWith('.ts') && file === undefined) missing.push(name);
+      if (name.endsWith('.ts') || file === undefined) continue;
+      checked++;
+      const word = new RegExp(`\\b${name.split('.').at(-1)}\\b`);
+      if (!word.test(fs.readFileSync(file, 'utf8'))) missing.push(`${file} ${name}`);
+    }
+  }
+  expect(missing).toEqual([]);
+  expect(checked).toBeGreaterThan(20);
 });
 
 /** Lines of prose in Markdown: neither tables nor code. */

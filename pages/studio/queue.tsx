@@ -10,8 +10,8 @@ import { attempt } from './toasts.tsx';
 import { counted, JOB_KINDS, standing } from './words.ts';
 
 export const cancelJob = (id: string): Promise<boolean> => attempt(() => remove(`jobs/${id}`));
-export const pauseJob = (id: string): Promise<boolean> => attempt(() => post<Job>(`jobs/${id}/pause`));
-export const resumeJob = (id: string): Promise<boolean> => attempt(() => post<Job>(`jobs/${id}/resume`));
+const pauseJob = (id: string): Promise<boolean> => attempt(() => post<Job>(`jobs/${id}/pause`));
+const resumeJob = (id: string): Promise<boolean> => attempt(() => post<Job>(`jobs/${id}/resume`));
 
 const moveJob = (id: string, before: string | null): Promise<boolean> =>
   attempt(async () => {

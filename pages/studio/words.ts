@@ -47,7 +47,7 @@ export const JOB_KINDS: Readonly<Record<JobKind, string>> = {
   check: 'Look at pictures',
 };
 
-export const JOB_STATES: Readonly<Record<JobState, string>> = {
+const JOB_STATES: Readonly<Record<JobState, string>> = {
   waiting: 'Waiting',
   running: 'Running',
   paused: 'Paused',
@@ -65,7 +65,7 @@ export const PICTURE_KINDS: Readonly<Record<PictureKind, string>> = {
 };
 
 /** "sampling, 3 of 12, 4 s left". */
-export function progressText({ done, total, what, left }: Progress): string {
+function progressText({ done, total, what, left }: Progress): string {
   const of = total > 0 ? `${whole(done)} of ${whole(total)}` : whole(done);
   const doing = `${what.charAt(0).toUpperCase()}${what.slice(1)}`;
   return [doing, of, ...(left === undefined ? [] : [`${duration(left)} left`])].join(', ');

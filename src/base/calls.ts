@@ -7,10 +7,10 @@
 import type { MessagePort } from 'node:worker_threads';
 import { messageOf, UserError } from './errors.ts';
 
-/** Memory, or a port, that is handed over instead of copied. */
+/** Memory, or a port, that is transferred instead of copied. */
 export type Transferable = ArrayBuffer | MessagePort;
 
-/** A way to the other side, and back. */
+/** A connection to the other side, in both directions. */
 export interface Channel {
   send(message: CallMessage | ReplyMessage, transfer?: readonly Transferable[]): void;
   listen(receive: (message: unknown) => void): void;
@@ -29,12 +29,12 @@ export type ReplyMessage =
   /** `isMistake`: the user can mend it. */
   | { readonly id: number; readonly error: string; readonly isMistake?: boolean };
 
-/** What a request carries. */
+/** The argument of a kind of request. */
 export type RequestOf<T, K extends keyof T> = T[K] extends (request: infer R) => unknown ? R : never;
-/** What comes back. */
+/** The result of a kind of request. */
 export type ReplyOf<T, K extends keyof T> = T[K] extends (request: never) => infer R ? R : never;
 
-/** A reply, and memory in it that is handed over instead of copied. */
+/** A reply, and memory in it that is transferred instead of copied. */
 export class HandedOver<R> {
   constructor(
     readonly reply: R,
@@ -73,7 +73,7 @@ interface Pending {
 
 export class Caller<T> {
   readonly #channel: Channel;
-  /** Not answered yet, also those that were rejected meanwhile. */
+  /** Calls without an answer so far, including those that were rejected meanwhile. */
   readonly #pending = new Map<number, Pending>();
   #waitingForAll: (() => void)[] = [];
   #calls = 0;

@@ -54,8 +54,21 @@ export function overBuffer(buffer: ArrayBuffer, { dtype, shape }: Pick<NDArray, 
 }
 
 /** Arrays one after another, as one. */
-export function joined(parts: readonly Float32Array[]): Float32Array<ArrayBuffer> {
-  const all = new Float32Array(parts.reduce((n, part) => n + part.length, 0));
+export const joined = (parts: readonly Float32Array[]): Float32Array<ArrayBuffer> =>
+  fill(new Float32Array(totalLength(parts)), parts);
+
+/** Pieces of bytes one after another, as one. */
+export const joinedBytes = (parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> =>
+  fill(new Uint8Array(totalLength(parts)), parts);
+
+const totalLength = (parts: readonly { readonly length: number }[]): number =>
+  parts.reduce((n, { length }) => n + length, 0);
+
+/** Writes `parts` into `all`, one after another. */
+function fill<T extends { set(part: ArrayLike<number>, at: number): void }>(
+  all: T,
+  parts: readonly ArrayLike<number>[],
+): T {
   let at = 0;
   for (const part of parts) {
     all.set(part, at);

@@ -1,4 +1,4 @@
-/** What a mistyped name may have meant. */
+/** Suggestions for mistyped names. */
 
 /**
  * The fewest letters inserted, left out, replaced or swapped with their neighbour that turn one text into the other.

@@ -22,7 +22,7 @@ import {
 export interface ThreadStart {
   /** The worker's file as this package exports it: built JavaScript also when the caller is TypeScript under test. */
   readonly file: `clip-vqdiffusion/workers/${string}`;
-  /** What messages call it: "the engine". */
+  /** Its name in messages: "the engine". */
   readonly label: string;
   /** What the thread is started with (`threadOptions`). */
   readonly options: unknown;
@@ -69,7 +69,7 @@ export class ThreadCaller<T> {
   readonly #label: string;
   readonly #caller: Caller<T>;
 
-  /** @param label what messages call it. */
+  /** @param label its name in messages. */
   constructor(thread: Thread, label: string) {
     this.#thread = thread;
     this.#label = label;

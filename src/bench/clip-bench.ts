@@ -1,5 +1,5 @@
 /**
- * What a CLIP of faces is worth to a generator that follows it: the ceiling of prompt-following. For each prompt the
+ * How well a generator could follow prompts under a CLIP of faces: the ceiling of prompt-following. For each prompt the
  * nearest of many unseen real faces are retrieved, and a classifier that knows nothing of the CLIP looks at them.
  */
 

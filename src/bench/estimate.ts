@@ -21,8 +21,8 @@ export interface StageEstimate {
   /** Intermediate values of a step at their peak. */
   readonly activationsGB: number;
   /**
-   * Of the process: both, with the program, the runtime, and a margin, but without the pictures and a CLIP of one's
-   * own.
+   * Of the process: both, with the program, the runtime, and a margin, but without the pictures and a CLIP that is
+   * trained in the run.
    */
   readonly memoryGB: number;
   readonly secondsPerStep: number;

@@ -1,6 +1,6 @@
 /**
- * The study of Fashion-MNIST: does a generator that was trained without captions draw the class it is asked for? A
- * classifier that has learned from true labels recognises classes; it teaches the generator nothing.
+ * The study of Fashion-MNIST: does a generator that was trained without captions draw the class that the prompt names?
+ * A classifier that has learned from true labels recognises classes; it teaches the generator nothing.
  */
 
 import fs from 'node:fs';
@@ -18,7 +18,7 @@ import { Classifier, mostLikely } from '../evaluation/classifier/classifier.ts';
 import { trainClassifier } from '../evaluation/classifier/train.ts';
 import type { Generator } from '../generation/generator.ts';
 
-/** A way to ask for a class. */
+/** A wording of prompts for a class. */
 export interface Wording {
   readonly name: string;
   /** Whether the CLIP has learned from such captions. */
@@ -64,7 +64,7 @@ export interface FashionReport {
    * generator.
    */
   readonly reconstructed: number;
-  /** Share of generated pictures in which the classifier sees the class that was asked for. */
+  /** Share of generated pictures in which the classifier sees the requested class. */
   readonly recognised: number;
   readonly byWording: readonly { readonly name: string; readonly isKnown: boolean; readonly recognised: number }[];
   readonly byClass: readonly {
@@ -74,7 +74,7 @@ export interface FashionReport {
     readonly real: number;
     readonly reconstructed: number;
   }[];
-  /** [asked, seen], counts. */
+  /** [requested, seen], counts. */
   readonly confusion: readonly (readonly number[])[];
   /**
    * Root mean square distance, in levels of 255, to the nearest of the 60,000 pictures it learned from: of generated

@@ -1,13 +1,11 @@
 /** What training will cost on this machine, as one call. */
 
+import { DEFAULT_CLIP } from '../clip/default-clip.ts';
 import type { EngineOptions } from '../engine/engine.ts';
 import type { StageName } from '../training/stages.ts';
 import { recipeOf, type TrainingOptions } from '../training/train.ts';
 import { type Estimate, estimateTraining } from './estimate.ts';
 import { machineSpeed } from './speed.ts';
-
-/** Width of the embeddings of the default CLIP, and of nearly all others. */
-const DEFAULT_WIDTH = 512;
 
 export interface ForecastOptions
   extends Pick<TrainingOptions, 'preset' | 'recipe' | 'set' | 'memory'>,
@@ -34,6 +32,6 @@ export async function estimate(options: ForecastOptions = {}): Promise<Estimate>
     'diffusion',
     ...(recipe.finetune.steps > 0 ? (['finetune'] as const) : []),
   ];
-  const conditionDim = clip === 'compact' ? recipe.clip.dim : DEFAULT_WIDTH;
+  const conditionDim = clip === 'compact' ? recipe.clip.dim : DEFAULT_CLIP.dim;
   return estimateTraining(recipe, { stages, speed, conditionDim, memory });
 }

@@ -26,7 +26,7 @@ import { ALONE, lead, type Ranks } from '../mpi/ranks.ts';
 
 /** One setting to measure. */
 export interface Trial {
-  /** What the table calls it. */
+  /** Its name in the table. */
   readonly name: string;
   readonly sampling: Partial<SamplingChoice> & { readonly steps: number };
 }

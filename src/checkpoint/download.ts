@@ -35,7 +35,7 @@ export interface DownloadOptions {
 
 /**
  * Fetch a file to `target`, unless it is there. Until it is whole and verified it is `<target>.part`, and a later call
- * asks the server for the missing end only.
+ * requests the missing end only.
  * @throws UserError if the server cannot be reached or refuses, the content is not the expected one, or the disk is
  * full.
  */
@@ -52,7 +52,7 @@ export async function download(
     for (let left = options.retries ?? 0; sizeOf(part) < file.bytes; left--) {
       const before = sizeOf(part);
       await fetchRest(file, part, options).catch((error: unknown) => {
-        // What has brought something is worth another try.
+        // A try that brought some bytes is followed by another.
         if (left === 0 || sizeOf(part) === before || options.signal?.aborted) throw error;
       });
     }

@@ -1,4 +1,4 @@
-/** Whether numbers are numbers: what must hold of every array before it is kept. */
+/** Whether values are finite: every array is checked before it is kept. */
 
 import { UserError } from '../base/errors.ts';
 import type { NDArray } from '../base/ndarray.ts';

@@ -31,11 +31,11 @@ export async function request(url: string, init: RequestInit = {}): Promise<Resp
   }
 }
 
-/** There is no answer at an address. */
+/** An address does not answer. */
 export class Unreachable extends UserError {
   constructor(
     url: string,
-    /** What the system says. */
+    /** The system's reason. */
     readonly reason: string,
     options: ErrorOptions,
   ) {

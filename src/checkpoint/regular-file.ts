@@ -1,5 +1,5 @@
 /**
- * Opens what is a file, and nothing else. A FIFO would keep its reader waiting, a device never ends, and both can lie
+ * Opens regular files and nothing else. A FIFO would keep its reader waiting, a device never ends, and both can lie
  * where a file is expected; files that grow beyond what they can hold are refused before they are read.
  */
 
@@ -98,7 +98,7 @@ export function appendRegular(file: string, text: string): void {
   }
 }
 
-/** @throws UserError naming what lies at the path, if it is not a regular file. */
+/** @throws UserError naming the kind of file, if it is not a regular one. */
 export function requireRegular(file: string | Buffer, stats: fs.Stats): void {
   if (!stats.isFile()) throw new UserError(`${nameOf(file)} is ${kindOf(stats)}, not a file: give a regular file`);
 }
@@ -110,7 +110,7 @@ function refuseLarge(file: string, size: number, most: number): void {
     );
 }
 
-/** What a path leads to, in words. */
+/** The kind of file at a path, in words. */
 export function kindOf(stats: fs.Stats): string {
   if (stats.isDirectory()) return 'a folder';
   if (stats.isFIFO()) return 'a FIFO (named pipe)';

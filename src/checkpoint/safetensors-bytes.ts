@@ -46,7 +46,7 @@ export function encodeSafetensors(
   return [encodeFront(tensors, metadata), ...inOrder(tensors).map(([, { data }]) => bytesOf(data))];
 }
 
-/** All that stands before the data. */
+/** Everything before the data: length and header. */
 export function encodeFront(
   specs: Readonly<Record<string, Spec>>,
   metadata: Readonly<Record<string, string>>,
@@ -60,7 +60,7 @@ export function encodeFront(
   return encodeEntries(entries, metadata);
 }
 
-/** The same for a header that was read. */
+/** The same for a header that was read from a file. */
 export function encodeEntries(entries: readonly TensorEntry[], metadata: Readonly<Record<string, string>>): Uint8Array {
   const members: string[] = [];
   const texts = Object.entries(metadata).sort(byName);
@@ -169,7 +169,7 @@ export const inOrder = <T extends Spec>(tensors: Readonly<Record<string, T>>): [
 
 const widthOf = ({ dtype }: Spec): number => byteSize(FORMAT_OF[dtype], []);
 
-/** These would be mistakes of the program, not of its user. */
+/** @throws Error, since such an array is a mistake of the program and not of its user. */
 export function checkArray(name: string, { dtype, shape, data }: NDArray): void {
   if (name === '__metadata__') throw new Error('a tensor cannot be named __metadata__');
   if (data.byteLength !== byteSize(FORMAT_OF[dtype], shape)) {

@@ -94,7 +94,7 @@ function checkSource(source: ByteSource, path: string): void {
   checkSeal(source.read(0, end), dataOf(source, end), path);
 }
 
-/** What comes after the header, in pieces. */
+/** The data after the header, in pieces. */
 function* dataOf(source: ByteSource, begin: number): Iterable<Uint8Array> {
   for (let at = begin; at < source.size; at += PIECE) yield source.read(at, Math.min(source.size, at + PIECE));
 }

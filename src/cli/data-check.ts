@@ -6,6 +6,7 @@ import { UserError } from '../base/errors.ts';
 import { estimateTraining } from '../bench/estimate.ts';
 import { machineSpeed } from '../bench/speed.ts';
 import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
+import { DEFAULT_CLIP } from '../clip/default-clip.ts';
 import { NEAR_BITS, NEAR_LEVELS } from '../data/pictures/duplicates.ts';
 import { NOT_A_PICTURE } from '../data/pictures/identify.ts';
 import { otherFiles, totalsByReason } from '../data/pictures/reasons.ts';
@@ -81,16 +82,13 @@ async function check(
   ]);
 }
 
-/** Width of the embeddings of the default CLIP. */
-const CONDITION = 512;
-
 async function estimates({ accepted, width, height }: PictureReport) {
   const pictures = { count: accepted, megapixels: (width.median * height.median) / 1e6 };
   const speed = await machineSpeed({});
   const suited = suitedPreset(accepted);
   return Object.values(presets).map((preset) => {
     const recipe = lengthsForPictures(preset, accepted);
-    const options = { stages: ['tokenizer', 'diffusion'], speed, conditionDim: CONDITION, pictures } as const;
+    const options = { stages: ['tokenizer', 'diffusion'], speed, conditionDim: DEFAULT_CLIP.dim, pictures } as const;
     const { seconds, range, memoryGB } = estimateTraining(recipe, options);
     const steps = { tokenizer: recipe.tokenizer.steps, diffusion: recipe.diffusion.steps };
     return { preset: recipe.preset, isSuited: recipe.preset === suited, steps, seconds, range, memoryGB };
@@ -142,7 +140,7 @@ function lines(where: string, report: PictureReport): string[] {
   ];
 }
 
-/** Below so many pictures, mirrored ones are worth having. */
+/** Below so many pictures, mirrored ones are recommended. */
 const FEW = 5000;
 
 /** What the pictures suggest for training. */

@@ -39,7 +39,7 @@ export const withEdits = (command: Command): Command =>
     .option('--init <file>', 'a picture to repaint where --mask says so')
     .option('--mask <file>', 'a picture of the same size as --init: white is drawn anew, black stays');
 
-/** What the options come to. */
+/** The pictures and prompts that the options name. */
 export interface Edits {
   readonly conditions: readonly Condition[];
   readonly start: StartPicture | undefined;

@@ -1,17 +1,29 @@
-/** What `clipvq train --estimate` prints. */
+/** `clipvq train --estimate`: what a training costs on this machine. */
 
-import type { Estimate } from '../bench/estimate.ts';
+import { type Estimate, estimateTraining } from '../bench/estimate.ts';
+import { measureSteps } from '../bench/measured.ts';
 import type { PicturesToRead } from '../bench/preparation.ts';
+import { machineSpeed } from '../bench/speed.ts';
+import { DEFAULT_CLIP } from '../clip/default-clip.ts';
+import { SHIPPED } from '../clip/shipped.ts';
 import { openContainer } from '../data/sources/containers/open.ts';
 import { isNamedSource } from '../data/sources/open.ts';
 import { isPairsFile } from '../data/sources/pairs.ts';
 import { sizeText } from '../engine/memory/resident.ts';
 import type { RunSettings } from '../run/directory.ts';
+import { openResumed } from '../training/resumed.ts';
+import { stages } from '../training/stages.ts';
+import { checkAccumulate } from './memory.ts';
+import { engineOptions } from './options.ts';
+import { printResult } from './output.ts';
 import { duration, durations } from './progress.ts';
+import { suitedLengths, suitedLines } from './run-length.ts';
 import { table } from './table.ts';
+import type { TrainCommandOptions } from './train-options.ts';
+import { chosenStages, newSettings, openOrigin, resumeOptions } from './train-settings.ts';
 
 /** A table of the stages, with the sum of the times and the largest memory. */
-export function estimateLines({ preset, speed, stages, preparation, seconds, range, memoryGB }: Estimate): string[] {
+function estimateLines({ preset, speed, stages, preparation, seconds, range, memoryGB }: Estimate): string[] {
   const rows = stages.map(
     ({ stage, parameters, batch, microBatches, gflopPerStep, stateGB, activationsGB, memoryGB, ...time }) => [
       stage,
@@ -63,7 +75,7 @@ function howKnown(stages: Estimate['stages']): string {
 }
 
 /** How many pictures an estimate is of: entries are counted, and none is opened. */
-export async function picturesToRead(
+async function picturesToRead(
   data: string | undefined,
   { recipe }: Pick<RunSettings, 'recipe'>,
 ): Promise<PicturesToRead | undefined> {
@@ -73,4 +85,41 @@ export async function picturesToRead(
   const container = await openContainer(data);
   await container.close();
   return { count: container.names.length };
+}
+
+/** What the pictures of an estimate are called where none are named. */
+const NO_DATA = 'pictures';
+
+/** Estimate a training and print it: no picture is opened and nothing is written. */
+export async function printEstimate(options: TrainCommandOptions): Promise<void> {
+  const isResumed = options.resume && options.run !== undefined;
+  const given = isResumed
+    ? openResumed(options.run!, resumeOptions(options)).settings
+    : newSettings({ data: NO_DATA, ...options }, options.from ? openOrigin(options.from, options) : undefined);
+  const isNew = !isResumed && options.from === undefined && options.data !== undefined;
+  const suited = isNew ? await suitedLengths(given, options) : undefined;
+  const settings = suited?.settings ?? given;
+  const names = chosenStages(options, settings).filter((name) => stages[name].isPartOf(settings));
+  const isSmall = settings.clip === 'compact' || settings.clip === SHIPPED;
+  const conditionDim = isSmall ? settings.recipe.clip.dim : DEFAULT_CLIP.dim;
+  const speed = await machineSpeed(engineOptions(options));
+  const { accumulate, memory } = options;
+  // In parts, or in little memory, a step is another one.
+  const isWhole = accumulate === undefined && memory === undefined;
+  const measured = isWhole
+    ? await measureSteps(settings.recipe, names, conditionDim, speed, engineOptions(options))
+    : undefined;
+  for (const name of names) checkAccumulate(accumulate, stages[name].plan(settings.recipe, conditionDim).batch);
+  const result = estimateTraining(settings.recipe, {
+    stages: names,
+    speed,
+    pictures: await picturesToRead(options.data, settings),
+    conditionDim,
+    isPretrained: !isSmall,
+    microBatches: accumulate,
+    memory,
+    measured,
+  });
+  const advice = suited?.pictures === undefined ? [] : suitedLines(suited, settings.recipe.preset);
+  printResult(options.json ?? false, result, () => [...estimateLines(result), ...advice]);
 }

@@ -15,8 +15,9 @@ import { type CommonOptions, engineOptions, hiddenOption, whole, withClip, withC
 import { interruptSignal, note, printResult } from './output.ts';
 import { ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
+import { type Protocol, protocols, underProtocol } from './protocols.ts';
 import { currentRanks } from './rank.ts';
-import { type Protocol, protocols, realWanted, underProtocol, writeReport } from './report.ts';
+import { realWanted, writeReport } from './report.ts';
 import { RealPictures } from './report-sets.ts';
 
 interface EvaluateOptions extends CommonOptions {

@@ -71,7 +71,7 @@ async function out(run: RunDirectory, folder: string, { json = false, clip, titl
   ]);
 }
 
-/** @throws UserError unless exactly one is named, and with the options that belong to it. */
+/** @throws UserError where none or several are named, or an option belongs to another one. */
 function kindOf(options: ExportOptions): (typeof KINDS)[number] {
   const named = KINDS.filter((kind) => options[kind] !== undefined);
   const [kind] = named;

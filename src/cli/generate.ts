@@ -102,7 +102,7 @@ async function generateWith(
     const drawing = { count, seed, negative, bestOf, start: from, ...samplingOf(options), signal };
     if (sweep) return await writeSweep(generator, conditions, sweep, drawing, { write, display, json });
     const pictures = generator.pictures(conditions, { ...drawing, onProgress: display.count('sampling') });
-    // Shown with the first picture: a mistake in the options is one line.
+    // Shown with the first picture, so that a mistake in the options stays one line.
     const notes = unknownLines(prompts, await generator.clip.knowledge(prompts));
     let usual: readonly UsualScore[] | undefined;
     const images: Written[] = [];
@@ -143,7 +143,7 @@ async function writeSweep(
   printResult(json, { sheet: path, cells }, () => [`${path}  ${cells.length} pictures by ${named}`]);
 }
 
-/** What is reported of a picture. */
+/** A picture in the result of the command. */
 export interface Written {
   readonly path: string;
   readonly prompt: string;
@@ -156,7 +156,7 @@ export interface Written {
   readonly usualClipScore?: UsualScore | undefined;
 }
 
-/** What to know of prompts whose words a CLIP has not learned. */
+/** Sentences about prompts whose words a CLIP has not learned. */
 export function unknownLines(prompts: readonly string[], knowledge: readonly Knowledge[] | undefined): string[] {
   return (knowledge ?? []).flatMap(({ share, unknown }, i) => {
     if (unknown.length === 0) return [];

@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { UserError } from '../base/errors.ts';
 import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
 import { machineMadeXmp } from '../data/pictures/made-by-machine.ts';
-import { encodeAnimation } from '../data/pictures/webp.ts';
+import { encodeAnimation, INTERPOLATION } from '../data/pictures/webp.ts';
 import { type Condition, type GeneratedImage, Generator } from '../generation/generator.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { contactSheet } from '../render/sheet.ts';
@@ -24,9 +24,6 @@ interface InterpolateCommandOptions extends CommonOptions {
   readonly negative?: string;
   readonly out: string;
 }
-
-/** Milliseconds of the frames of an animation. */
-const DELAYS = { ends: 800, between: 120 };
 
 export function interpolateCommand(): Command {
   const command = new Command('interpolate')
@@ -75,7 +72,7 @@ function writerFor(out: string): (pictures: readonly GeneratedImage[], title: st
     return (pictures) =>
       encodeAnimation(
         pictures.map(({ image }) => image),
-        DELAYS,
+        INTERPOLATION,
         machineMadeXmp('trainedAlgorithmicMedia', 'clip-vqdiffusion'),
       );
   throw new UserError(`--out ${out}: name a .png file for a sheet, or a .webp file for an animation`);

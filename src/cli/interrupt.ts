@@ -1,4 +1,4 @@
-/** How a command is stopped: by Ctrl-C and other signals, or because nobody can read what it prints. */
+/** How a command is stopped: by Ctrl-C and other signals, or because its output has no reader any more. */
 
 import fs from 'node:fs';
 import { Interrupted } from '../base/errors.ts';

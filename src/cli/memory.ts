@@ -72,7 +72,8 @@ function machineBytes(): number {
 }
 
 /**
- * @throws UserError if a stage needs more memory than there is: the system would end it without a word, hours later.
+ * @throws UserError if a stage needs more memory than there is: the system would kill it without a message, hours
+ * later.
  */
 export function refuseTooLarge(
   { name, smaller }: Pick<StagePlan, 'name' | 'smaller'>,

@@ -72,6 +72,12 @@ export class ProgressDisplay {
     };
   }
 
+  /** A download; the result takes bytes, and the line shows megabytes. */
+  fetching(what: string): (done: number, total: number) => void {
+    const megabytes = this.count(`fetching ${what}, MB`);
+    return (done, total) => megabytes(Math.round(done / 1e6), Math.ceil(total / 1e6));
+  }
+
   /** A sentence on a line of its own. */
   readonly note = (text: string): void => {
     this.end();

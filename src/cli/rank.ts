@@ -9,7 +9,7 @@ let threads = 0;
 /** The processes that work together. */
 export const currentRanks = (): Ranks => current;
 
-/** Threads that an engine has by default: 0 lets it choose, where nobody else computes on this machine. */
+/** Threads that an engine has by default: 0 lets it choose, where no other rank computes on this machine. */
 export const defaultThreads = (): number => threads;
 
 /** From now on this process is one of several, `neighbours` of them on this machine. */

@@ -1,5 +1,6 @@
 /** What `clipvq evaluate --report` looks at: generated pictures, real ones, and their features by each network. */
 
+import { joined } from '../base/ndarray.ts';
 import type { Crop } from '../data/pictures/crop.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
 import type { ImageSource } from '../data/sources/source.ts';
@@ -65,16 +66,6 @@ export async function featuresOf(
   }));
 }
 
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
 /** The sets of every network, without those that are too small. */
 export const setsOf = (
   networks: readonly FeatureNetwork[],
@@ -87,7 +78,7 @@ export const setsOf = (
     return setReport({ name, dim, made: rows, logits, real: real[i]!.rows, others: others?.[i]?.rows }) ?? [];
   });
 
-/** The best candidate of each picture, with the mean of their scores; and the first, which nobody has chosen. */
+/** The best candidate of each picture, with the mean of their scores; and the first, which is not a choice. */
 export interface Drawn {
   readonly best: readonly GeneratedImage[];
   readonly firsts: readonly RgbImage[];

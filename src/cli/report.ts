@@ -1,16 +1,9 @@
 /** `clipvq evaluate --report`: everything that can be measured of a model, as a page, a JSON file and lines. */
 
 import path from 'node:path';
-import { UserError } from '../base/errors.ts';
 import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
-import { openEmbedder } from '../clip/embedder.ts';
-import type { HubOptions } from '../clip/hub.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
-import type { EngineOptions } from '../engine/engine.ts';
-import { openDinoV2 } from '../evaluation/networks/dinov2.ts';
-import { openInception } from '../evaluation/networks/inception.ts';
-import { clipNetwork, type FeatureNetwork } from '../evaluation/networks/network.ts';
-import { perceptualDistances } from '../evaluation/perceptual-distance.ts';
+import { clipNetwork } from '../evaluation/networks/network.ts';
 import { copyReport, promptReport, type Report, reconstructionReport } from '../evaluation/report.ts';
 import { type ReportPicture, reportHtml, reportLines } from '../evaluation/report-html.ts';
 import type { GeneratedImage, Generator } from '../generation/generator.ts';
@@ -19,42 +12,28 @@ import type { RunDirectory } from '../run/directory.ts';
 import { readLogged } from '../training/curves.ts';
 import { drawCurves } from '../training/curves-chart.ts';
 import { openPictures } from '../training/pictures.ts';
-import { filesIn, loadLpips } from '../vqgan/lpips-weights.ts';
 import { note, printResult } from './output.ts';
 import type { ProgressDisplay } from './progress.ts';
 import { currentRanks } from './rank.ts';
+import { type NetworkOptions, openJudge, openLpips, openNetworks } from './report-networks.ts';
 import { drawCandidates, featuresOf, type RealPictures, setsOf } from './report-sets.ts';
 
-export const protocols = ['ffhq', 'coco'] as const;
-export type Protocol = (typeof protocols)[number];
-
-/**
- * What the published protocols set: candidates for each picture, pictures a prompt, and what stands before a prompt.
- */
-const PROTOCOLS: Readonly<Record<Protocol, { bestOf: number; count: number; prefix: string; prompts: string }>> = {
-  ffhq: { bestOf: 16, count: 1, prefix: 'a photograph of ', prompts: 'the 64 prompts of clip2latent' },
-  coco: { bestOf: 1, count: 1, prefix: '', prompts: 'captions of COCO val2014' },
-};
-
-export interface ReportOptions {
+export interface ReportOptions extends NetworkOptions {
   /** The folder that the report is written into. */
   readonly report: string;
+  /** Folder or hub name of another CLIP that scores. */
   readonly judge?: string | undefined;
   /** A folder with weights of LPIPS. */
   readonly lpips?: string | undefined;
-  readonly engineOptions: EngineOptions;
+  /** Candidates for each picture, of which the best is kept. */
   readonly bestOf?: number | undefined;
+  /** How many pictures of training are searched for copies. */
   readonly trainingPictures: number;
   /** Real pictures that sets are compared with; by default as many as are made, and at least `pictures`. */
   readonly real?: number | undefined;
-  /** Files with weights of these networks; true for those of the cache, which are fetched once. */
-  readonly inception?: string | true | undefined;
-  readonly dinov2?: string | true | undefined;
-  readonly protocol?: Protocol | undefined;
   readonly seed: number;
   /** Pictures a prompt. */
   readonly count: number;
-  readonly offline?: boolean | undefined;
   readonly json?: boolean | undefined;
 }
 
@@ -66,7 +45,7 @@ export interface Evaluated {
   /** Real pictures, of which the first `pictures` are reconstructed. */
   readonly pictures: RealPictures;
   readonly reconstructed: number;
-  /** Whether the model has not been trained on them: only then it can be said whether it copies. */
+  /** Whether the model has not been trained on them: only then copying can be measured. */
   readonly areUnseen: boolean;
   readonly prompts: readonly string[];
   readonly signal: AbortSignal;
@@ -75,27 +54,6 @@ export interface Evaluated {
 
 /** Pictures on a sheet: rows of prompts, and pictures a row. */
 const [MOST_ROWS, MOST_COLUMNS] = [12, 6];
-
-/**
- * What a protocol makes of the options and prompts.
- * @throws UserError where its prompts are not named.
- */
-export function underProtocol(
-  { protocol, bestOf = 1, count }: Pick<ReportOptions, 'protocol' | 'bestOf' | 'count'>,
-  prompts: readonly string[],
-  { hasOwnPrompts, prefix }: { readonly hasOwnPrompts: boolean; readonly prefix: string },
-): { readonly bestOf: number; readonly count: number; readonly prompts: readonly string[] } {
-  if (protocol === undefined) return { bestOf, count, prompts };
-  const { prefix: wanted, ...set } = PROTOCOLS[protocol];
-  if (!hasOwnPrompts)
-    throw new UserError(`--protocol ${protocol} takes ${set.prompts}: name their file with --prompts <file>`);
-  // The model may put the prefix there itself.
-  return {
-    bestOf: set.bestOf,
-    count: set.count,
-    prompts: prefix === wanted ? prompts : prompts.map((p) => wanted + p),
-  };
-}
 
 /** Measure, write `report.html` and `report.json`, and print the numbers. */
 export async function writeReport(evaluated: Evaluated, options: ReportOptions): Promise<void> {
@@ -215,52 +173,6 @@ async function measurePrompts(
     for (const network of networks) await network.close();
     await judging?.clip.close();
   }
-}
-
-/** The networks of FID and FD-DINOv2, where they are wanted, after those that are there; weights are fetched once. */
-async function openNetworks(
-  networks: FeatureNetwork[],
-  { inception, dinov2, offline, engineOptions }: ReportOptions,
-  signal: AbortSignal,
-  display: ProgressDisplay,
-): Promise<void> {
-  const source = (name: string, file: string | true) => {
-    const megabytes = display.count(`fetching ${name}, MB`);
-    const onProgress = (done: number, total: number) => megabytes(Math.round(done / 1e6), Math.ceil(total / 1e6));
-    return { file: file === true ? undefined : file, offline, signal, onProgress };
-  };
-  if (inception !== undefined) networks.push(await openInception(engineOptions, source('Inception', inception)));
-  if (dinov2 !== undefined) networks.push(await openDinoV2(engineOptions, source('DINOv2', dinov2)));
-}
-
-/** LPIPS over the network whose weights a folder holds, the one that most papers report first. */
-async function openLpips(folder: string, side: number, engineOptions: EngineOptions) {
-  if (side < 32)
-    throw new UserError(`LPIPS takes pictures of 32 pixels, and the model makes ${side}: leave --lpips out`);
-  const net = (['alex', 'squeeze', 'vgg'] as const).find((name) => hasLpips(folder, name)) ?? 'vgg';
-  const weights = await loadLpips(net, { folder });
-  return {
-    net,
-    distances: (a: readonly RgbImage[], b: readonly RgbImage[]) => perceptualDistances(weights, a, b, engineOptions),
-  };
-}
-
-function hasLpips(folder: string, net: 'alex' | 'squeeze' | 'vgg'): boolean {
-  try {
-    filesIn(folder, net);
-    return true;
-  } catch (error) {
-    if (error instanceof UserError) return false;
-    throw error;
-  }
-}
-
-/** @throws UserError if it cannot be opened, or is the CLIP that conditions. */
-export async function openJudge(name: string, conditioning: string, options: Pick<HubOptions, 'offline' | 'signal'>) {
-  const clip = await openEmbedder(name, options);
-  if (clip.id !== conditioning) return clip;
-  await clip.close();
-  throw new UserError(`--judge ${name} is the CLIP that the model was trained with: name another one`);
 }
 
 /** C_T against pictures of the run's training, spread evenly over all of them. */

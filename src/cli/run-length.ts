@@ -1,4 +1,4 @@
-/** How long a run is to train, as options say it. */
+/** How long a run is to train, by its options. */
 
 import { UserError } from '../base/errors.ts';
 import { estimateTraining } from '../bench/estimate.ts';
@@ -82,13 +82,13 @@ export async function fitted(
   return { ...settings, recipe: scaledSteps(recipe, scale) };
 }
 
-/** Lengths for the pictures of a preset's run; a recipe of one's own is taken as it is. */
+/** Lengths for the pictures of a preset's run; a recipe from a file is taken as it is. */
 export const suitedLengths = async (
   settings: RunSettings,
   { recipe, set = {} }: { readonly recipe?: string; readonly set?: Changes },
 ) => (recipe === undefined ? suitedToPictures(settings, Object.keys(set)) : undefined);
 
-/** What an estimate says of the pictures beside the costs. */
+/** Sentences of an estimate about the pictures. */
 export function suitedLines({ pictures, note: changed }: Suited, preset: string): string[] {
   const suited = suitedPreset(pictures ?? 0);
   return [

@@ -1,4 +1,4 @@
-/** The process `clipvq` as one of the ranks that an MPI launcher has started: rank 0 speaks, the others are silent. */
+/** The process `clipvq` as one of the ranks that an MPI launcher has started: rank 0 prints, the others do not. */
 
 import { messageOf, UserError } from '../base/errors.ts';
 import { MpiJob } from '../mpi/job.ts';

@@ -1,4 +1,4 @@
-/** What would end in a false success: options that train nothing, too few pictures, models that know nothing. */
+/** Checks against false successes: options that train nothing, too few pictures, models that know nothing. */
 
 import { UserError } from '../base/errors.ts';
 import { SHIPPED } from '../clip/shipped.ts';

@@ -30,7 +30,7 @@ export function onBrokenStream(listener: () => void): void {
 let isSilent = false;
 let suppressed = '';
 
-/** From now on nothing is written: another process speaks for this one. */
+/** From now on nothing is written: another process reports for this one. */
 export function silence(): void {
   isSilent = true;
 }
@@ -38,7 +38,7 @@ export function silence(): void {
 /** The last line that was not written. */
 export const lastSuppressed = (): string => suppressed.trim();
 
-/** Do something whose words are written all the same. */
+/** Runs a function whose output is written all the same. */
 export function aloud(speak: () => void): void {
   const before = isSilent;
   isSilent = false;
@@ -46,7 +46,7 @@ export function aloud(speak: () => void): void {
   isSilent = before;
 }
 
-/** Write to a stream, if anybody can still read it. */
+/** Write to a stream, if it still has a reader. */
 export function writeTo(stream: Writable, text: string): void {
   if (isSilent) {
     suppressed = text;

@@ -1,4 +1,4 @@
-/** `clipvq tune`: the sampling settings that prompts are followed best with, measured and written into the run. */
+/** `clipvq tune`: the sampling settings under which pictures follow prompts best, measured and written into the run. */
 
 import { createHash } from 'node:crypto';
 import path from 'node:path';
@@ -20,7 +20,7 @@ import { type CommonOptions, engineOptions, whole, withClip, withCommon } from '
 import { interruptSignal, note, printResult } from './output.ts';
 import { ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
-import { openJudge } from './report.ts';
+import { openJudge } from './report-networks.ts';
 import { table } from './table.ts';
 import { TuneRecord } from './tune-record.ts';
 
@@ -167,7 +167,7 @@ interface Watching {
   readonly display: ProgressDisplay;
 }
 
-/** What says how well pictures follow prompts: a classifier of drawn faces, or a CLIP. */
+/** What measures how well pictures follow prompts: a classifier of drawn faces, or a CLIP. */
 async function openScorer(
   run: RunDirectory,
   options: TuneOptions,

@@ -42,8 +42,7 @@ export interface BatchOptions {
 }
 
 /**
- * Wordings of a picture before the first returns: enough not to be learned by heart, few enough to be composed only
- * once.
+ * Wordings of a picture before the first returns: enough not to be memorised, few enough to be composed only once.
  */
 const WORDINGS = 12;
 

@@ -13,7 +13,7 @@ import { SHIPPED, shippedClip } from './shipped.ts';
 
 /** A CLIP on the disk. */
 export interface ClipSource {
-  /** What the user calls it. */
+  /** As the user named it. */
   readonly model: string;
   /** Absolute. */
   readonly folder: string;

@@ -15,7 +15,7 @@ import { type ClipWords, clipStage, wordsOf } from './stage.ts';
 import { stepPrograms, trainingProgram } from './step.ts';
 import { clipParameters } from './towers.ts';
 
-/** Where a run keeps what its CLIP is worth. */
+/** Where a run keeps the measurements of its CLIP. */
 const CLIP_REPORT = 'clip-report.json';
 
 /** Tokens of a drawn face's caption, about. */

@@ -1,5 +1,5 @@
 /**
- * When a CLIP that learns captions by heart has had enough: its loss on held-out pairs is measured now and then, the
+ * Early stopping of a CLIP that memorises its captions: its loss on held-out pairs is measured now and then, the
  * best weights are kept, and it stops when the loss has not fallen for some looks (Prechelt, "Early stopping, but
  * when?", 1998).
  */
@@ -114,7 +114,7 @@ export class EarlyStop {
     );
   }
 
-  /** What is worth saying where it stops after so many steps; undefined where it does not. */
+  /** A sentence where training stops after so many steps; undefined where it does not. */
   note(step: number): string | undefined {
     if (!this.hasEnough) return undefined;
     return `clip: its loss on held-out pairs, now ${this.last?.toPrecision(3)}, has not fallen below ${this.best.toPrecision(3)} for ${this.waited} looks: it learns its pairs by heart. It stops at step ${step} of ${this.options.steps} and keeps the best weights; more captioned pictures help, longer training does not (clip.patience)`;

@@ -1,5 +1,5 @@
 /**
- * What a compact CLIP is worth, measured on pairs it has not learned from, through the embedder that everything else
+ * The quality of a compact CLIP, measured on pairs it has not learned from, through the embedder that everything else
  * uses.
  */
 
@@ -12,7 +12,7 @@ export interface ClipReport {
   /** Pairs held out. */
   readonly heldOut: number;
   readonly retrieval: Retrieval;
-  /** The same on as many pairs that it has learned from: far better ones are learned by heart. */
+  /** The same on as many pairs that it has learned from: where it is far better, they are memorised. */
   readonly seen: Retrieval;
   /** Whether all held-out pictures have the same embedding: what they find says nothing then. */
   readonly collapsed?: true;
@@ -33,7 +33,7 @@ export async function reportClip(clip: ClipEmbedder, pairs: CaptionedPictures): 
 
 /** Below so many times the share that guessing gives, a CLIP has learned nothing. */
 const [NEAR_CHANCE, CLASSES_NEAR_CHANCE] = [3, 1.3];
-/** Pairs learned from that are found so many times as often as held-out ones are learned by heart. */
+/** Training pairs that are found so many times as often as held-out ones are memorised. */
 const BY_HEART = 4;
 
 /** What is wrong with a CLIP, in words, or undefined if it is of use. Chance is one in as many texts as there are. */
@@ -53,10 +53,10 @@ export function clipFault({ retrieval, seen, zeroShot, collapsed }: ClipReport):
   return `This CLIP knows hardly more than chance: it finds ${percent(found)} of the held-out pairs, and guessing ${percent(chance)}.${heart}`;
 }
 
-/** A CLIP that finds its own pairs so much oftener than held-out ones, and by such a share, has learned by heart. */
+/** A CLIP that finds training pairs so much more often than held-out ones, and by such a share, has memorised some. */
 const [OFTENER, BY_SHARE] = [1.5, 0.2];
 
-/** That a CLIP of use has learned part of its pairs by heart, in words; undefined if it has not. */
+/** A sentence where a useful CLIP has memorised a part of its pairs; undefined where it has not. */
 export function clipOverfitting(report: ClipReport): string | undefined {
   if (clipFault(report) !== undefined || report.retrieval.among < 10) return undefined;
   const mean = ({ imageToText, textToImage }: Retrieval) => (imageToText.at1 + textToImage.at1) / 2;

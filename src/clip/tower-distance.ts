@@ -1,7 +1,7 @@
 /**
  * A perceptual distance in the compact CLIP's features: how far apart two pictures are in the first features of its
  * image tower. It has LPIPS's form without LPIPS's weights, which are a download, and its features are made for the
- * pictures at hand.
+ * pictures of the run.
  */
 
 import { createHash } from 'node:crypto';

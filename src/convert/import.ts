@@ -6,6 +6,7 @@ import { option } from '../base/options.ts';
 import { flatten } from '../base/tree.ts';
 import { readTorch } from '../checkpoint/torch/read.ts';
 import { clipName } from '../clip/clip-source.ts';
+import { DEFAULT_CLIP } from '../clip/default-clip.ts';
 import { transformerConfig } from '../diffusion/model.ts';
 import { diffusionParameters } from '../diffusion/transformer.ts';
 import { adopt } from '../nn/parameters.ts';
@@ -51,8 +52,6 @@ export interface Imported {
   readonly notes: readonly string[];
 }
 
-/** The paper's CLIP, ViT-B/32, and the width of its embeddings. */
-const PAPER_CLIP = { name: 'Xenova/clip-vit-base-patch32', dim: 512 };
 const PUBLISHED_SCHEDULE: ScheduleEnds = {
   alphaBarStart: 0.99999,
   alphaBarEnd: 0.000009,
@@ -201,9 +200,9 @@ function recipeFor(options: ImportOptions, { tokenizer, diffusion, schedule, dis
   );
 }
 
-function clipFor(options: ImportOptions, dim = PAPER_CLIP.dim): string {
+function clipFor(options: ImportOptions, dim: number = DEFAULT_CLIP.dim): string {
   if (options.clip !== undefined) return clipName(options.clip);
-  if (dim === PAPER_CLIP.dim) return PAPER_CLIP.name;
+  if (dim === DEFAULT_CLIP.dim) return DEFAULT_CLIP.name;
   throw new UserError(
     `${labelOf(options)}: the model was trained with a CLIP of width ${dim}: name it with ${option('clip')}, a folder or hub name`,
   );

@@ -1,4 +1,4 @@
-/** Finds the tokenizer and the diffusion model in what the reference program and its forebears have saved. */
+/** Finds the tokenizer and the diffusion model in what the reference program and its predecessors have saved. */
 
 import { UserError } from '../base/errors.ts';
 import { TorchTensor } from '../checkpoint/torch/tensors.ts';
@@ -23,7 +23,7 @@ export type WeightsChoice = 'ema' | 'model';
 
 /**
  * The parts of a loaded file: a tokenizer's Lightning checkpoint (`state_dict`), a solver's checkpoint (`model`,
- * `ema`), or a bare state dict. Averaged weights are preferred unless `weights` says otherwise; they hold no tokenizer,
+ * `ema`), or a bare state dict. By default averaged weights are taken; they hold no tokenizer,
  * which then comes from `model`. Prefixes that wrapping modules leave (`transformer.`, `module.`, `content_codec.enc.`)
  * are removed.
  *

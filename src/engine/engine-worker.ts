@@ -44,7 +44,7 @@ ort.env.logLevel = 'fatal';
 const programs = new Map<number, Session>();
 const fusedPrograms = new Map<number, FusedProgram>();
 const state = new HeldState(onDevice);
-/** Sessions that were given back. */
+/** Sessions that are being released. */
 const leaving = new Set<ort.InferenceSession>();
 
 async function compile(request: CompileRequest): Promise<void> {

@@ -13,7 +13,7 @@ import type { Program } from '../graph/index.ts';
 export type Device = string;
 
 export interface CompileOptions {
-  /** What a profile calls it. */
+  /** Its name in a profile. */
   readonly name?: string;
   /**
    * Write new state over the old one instead of into a second buffer. Only for programs in which whatever reads a piece

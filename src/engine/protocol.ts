@@ -36,7 +36,7 @@ export interface OutputSpec extends Spec {
 /** A program for the runtime, as the worker needs it. */
 export interface CompileRequest {
   readonly program: number;
-  /** What error messages call it. */
+  /** Its name in error messages. */
   readonly name: string;
   readonly model: Uint8Array;
   readonly inputs: readonly string[];

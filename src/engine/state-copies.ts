@@ -11,7 +11,7 @@ import type { Arrays, StateTensor } from './protocol.ts';
 type Tensors = Readonly<Record<string, StateTensor>>;
 
 export class StateCopies {
-  /** By what they copy. */
+  /** By the names of what they copy. */
   private readonly programs = new Map<string, Executable>();
 
   constructor(private readonly compile: (program: Program, name: string) => Promise<Executable>) {}

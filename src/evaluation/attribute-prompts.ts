@@ -34,7 +34,8 @@ interface Phrase {
 }
 
 /**
- * Prompts for faces that nobody has seen, with 1, 2 and 3 attributes in turn. The same arguments give the same prompts.
+ * Prompts for faces that no model has seen, with 1, 2 and 3 attributes in turn. The same arguments give the same
+ * prompts.
  */
 export function attributePrompts(count: number, wording: Wording): AttributePrompt[] {
   return Array.from({ length: count }, (_, i) => {
@@ -124,7 +125,7 @@ function otherSentence(parts: readonly Part[], draws: Draws): string {
   return `${opening} ${parts.map(({ other }) => draws.pick(other)).join(', ')}`;
 }
 
-/** What a classifier says of some pictures: by question, the class of each. */
+/** A classifier's answers on some pictures: by question, the class of each. */
 export type Seen = Readonly<Record<string, readonly string[]>>;
 
 export interface Followed {

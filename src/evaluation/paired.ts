@@ -1,5 +1,5 @@
 /**
- * Two sets of pictures that answer the same prompts from the same seeds, compared pair by pair: luck that both have had
+ * Two sets of pictures that answer the same prompts from the same seeds, compared pair by pair: luck that both share
  * does not count as error.
  */
 

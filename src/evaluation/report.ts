@@ -52,11 +52,11 @@ export interface SetReport extends Distances {
   readonly made: number;
   readonly real: number;
   readonly neighbourhoods: (Neighbourhoods & { readonly k: number }) | undefined;
-  /** The same distances of other real pictures, of `pictures` of them: what a perfect generator would come to. */
+  /** The same distances of other real pictures, of `pictures` of them: the distances of a perfect generator. */
   readonly floor: (Distances & { readonly pictures: number }) | undefined;
   /** Of networks that name classes. */
   readonly inceptionScore: InceptionScore | undefined;
-  /** What should be known before the numbers are compared with others. */
+  /** A warning before the numbers are compared with others. */
   readonly caution: string | undefined;
 }
 
@@ -86,7 +86,7 @@ export interface MadePicture {
 const BATCH = 64;
 /** Neighbours of a neighbourhood: 5, as density and coverage were published with. */
 const NEIGHBOURS = 5;
-/** The fewest pictures a side whose distances are worth a number. */
+/** The fewest pictures a side for which distances are computed. */
 const FEWEST = 8;
 const SHOWN_COPIES = 8;
 
@@ -171,7 +171,7 @@ async function independentScores(
 
 /** Features of pictures by one network. */
 export interface SetFeatures {
-  /** What reports call the network. */
+  /** The network's name in reports. */
   readonly name: string;
   readonly dim: number;
   /** Of generated and of real pictures, `[pictures, dim]`. */

@@ -174,7 +174,7 @@ export class PictureModel {
 
   /**
    * Draw step by step: one frame for each, the last without a mask; the next step begins when the next frame is wanted.
-   * Whoever leaves the iteration ends the drawing.
+   * Leaving the iteration ends the drawing.
    */
   frames(
     conditions: Float32Array,

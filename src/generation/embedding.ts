@@ -25,8 +25,8 @@ export interface EmbeddingOptions {
 }
 
 /**
- * @throws UserError if a text is longer than the CLIP's context, an embedding of another width, or a mix comes to
- * nothing.
+ * @throws UserError if a text is longer than the CLIP's context, an embedding of another width, or the parts of
+ * a mix cancel out.
  */
 export async function embedConditions(
   conditions: readonly Condition[],

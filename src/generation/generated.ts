@@ -1,4 +1,4 @@
-/** What a generator gives, and the options of its several ways of giving it. */
+/** The results of a generator, and the options of the ways to get them. */
 
 import type { RgbImage } from '../data/pictures/image.ts';
 import { fingerprint } from '../stage/fingerprint.ts';

@@ -1,4 +1,4 @@
-/** What callers may ask of a generator, checked before any work, in the words of pictures and prompts. */
+/** The options of a generator, checked before any work. */
 
 import { UserError } from '../base/errors.ts';
 import type { RgbImage } from '../data/pictures/image.ts';

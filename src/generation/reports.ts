@@ -21,7 +21,7 @@ export type Reporting<T> = (report: (value: T) => Promise<void>, signal: AbortSi
 
 /**
  * Iterates over what a task reports. The task waits at every report until the next value is wanted, so it never runs
- * ahead. Whoever leaves the iteration early aborts the task and waits for its end; a task that fails makes the
+ * ahead. Leaving the iteration early aborts the task and waits for its end; a task that fails makes the
  * iteration throw.
  */
 export async function* reportsOf<T>(task: Reporting<T>): AsyncGenerator<T, void> {

@@ -121,7 +121,7 @@ class Writer implements Emitter {
     return this.initializer(this.keyOf(value), onnxTypes[value.dtype], value.shape, bytes);
   }
 
-  /** What literals that are alike have in common, as far as that can be said in a few words. */
+  /** A key that equal literals share; different ones may share it, too. */
   private keyOf({ dtype, shape, data }: NDArray): string {
     const [first] = data;
     if (data.length <= 64) return `${dtype}[${shape}]:${data.join()}`;

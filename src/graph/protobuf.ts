@@ -3,11 +3,12 @@
  * messages nest.
  */
 
+import { joinedBytes } from '../base/ndarray.ts';
+
 const utf8 = new TextEncoder();
 
 export class Message {
   private readonly chunks: Uint8Array[] = [];
-  private length = 0;
 
   /** An integer field (wire type 0). */
   int(field: number, value: number | bigint): this {
@@ -44,13 +45,7 @@ export class Message {
   }
 
   encode(): Uint8Array {
-    const out = new Uint8Array(this.length);
-    let at = 0;
-    for (const chunk of this.chunks) {
-      out.set(chunk, at);
-      at += chunk.length;
-    }
-    return out;
+    return joinedBytes(this.chunks);
   }
 
   private varint(value: bigint): this {
@@ -63,7 +58,6 @@ export class Message {
 
   private append(chunk: Uint8Array): this {
     this.chunks.push(chunk);
-    this.length += chunk.length;
     return this;
   }
 }

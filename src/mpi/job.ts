@@ -70,7 +70,7 @@ export class MpiJob implements Ranks {
     return this.hosts.filter((host) => host === this.hosts[this.rank]).length || 1;
   }
 
-  /** How messages call a rank. */
+  /** A rank's name in messages. */
   nameOf(rank: number): string {
     return `Rank ${rank} of ${this.size} (${this.hosts[rank] ?? 'unknown host'})`;
   }
@@ -197,7 +197,7 @@ export class MpiJob implements Ranks {
         const data = packBeat({ rank, calls: this.calls });
         mpi.send.async(data, BEAT_BYTES, mpi.byte, peer, TAG, mpi.world, () => sending.delete(peer));
       }
-      // A rank that has been away itself does not blame others before it has listened again.
+      // A rank that was suspended itself does not blame others before it has received again.
       if (checked - before > Math.max(timeout / 2, (3 * BEAT_MS) / 1000)) return;
       const fault = watch.fault(checked, this.calls, this.waitingSince);
       if (!fault) return;

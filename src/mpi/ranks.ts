@@ -17,7 +17,7 @@ export interface Ranks {
   gather(bytes: Uint8Array): Promise<Uint8Array[]>;
   /** Overwrites `bytes`, equally many on every rank, with those of rank 0. */
   broadcast(bytes: Uint8Array): Promise<void>;
-  /** Every rank has come to here. */
+  /** Resolves once every rank has made this call. */
   barrier(): Promise<void>;
   /** Where the time has gone, since the job began, in milliseconds. */
   readonly times: RankTimes;

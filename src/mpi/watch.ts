@@ -24,8 +24,8 @@ export class Watch {
   private readonly heard: Map<number, { at: number; calls: number }>;
 
   /**
-   * @param peers the ranks that this one hears.
-   * @param limit seconds of silence that are too many.
+   * @param peers the ranks whose signs of life this one receives.
+   * @param limit seconds without a sign of life after which a rank counts as lost.
    * @param now seconds.
    */
   constructor(

@@ -71,7 +71,7 @@ export async function exportSite(run: RunDirectory, folder: string, options: Pag
 }
 
 /**
- * Write one HTML file that holds everything and asks nobody for anything; it also works when it is opened from a disk.
+ * Write one HTML file that holds everything and fetches nothing; it also works when it is opened from a disk.
  * @throws UserError if the run cannot be carried by a page (`pageModelOf`), the file is there, or the disk refuses.
  */
 export async function exportHtml(run: RunDirectory, file: string, options: PageOptions): Promise<ExportedPage> {

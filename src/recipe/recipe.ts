@@ -24,7 +24,7 @@ export function makeRecipe(preset: string, changes: Changes = {}): Recipe {
 
 /**
  * A recipe with changes, for a new run.
- * @throws UserError naming the setting or value that does not exist, does not fit, or could not be used in the end.
+ * @throws UserError naming the setting or value that does not exist, does not fit, or could never be used.
  */
 export function changedRecipe(base: Recipe, changes: Changes = {}): Recipe {
   const recipe = structuredClone(base) as Record<string, unknown>;
@@ -61,7 +61,7 @@ export function checkSampling(value: SamplingSettings, where: string): void {
 /** The paths of all settings. */
 const settingPaths = (): string[] => [...settingSchemas.keys()];
 
-/** What is wrong, in a line. */
+/** An issue of the schema in one line. */
 function complaint(issue: z.core.$ZodIssue): string {
   const path = issue.path.join('.');
   if (issue.code === 'unrecognized_keys') return unknownSetting([...issue.path, issue.keys[0]!].join('.'));

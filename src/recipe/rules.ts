@@ -59,7 +59,7 @@ export function refuseUnfit(recipe: Recipe, where: string): void {
 }
 
 /**
- * The recipe of a new run: what could not be used in the end, or would have no effect, is refused before it is trained.
+ * The recipe of a new run: settings that could never be used, or would have no effect, are refused before training.
  * A run that exists already may have such settings and is useful all the same, with others named for sampling.
  * @throws UserError naming the settings, and what to do.
  */

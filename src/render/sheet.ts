@@ -28,7 +28,7 @@ export interface Sheet {
   /** What stands above each column of pictures. */
   readonly columns?: readonly string[];
   readonly rows: readonly SheetRow[];
-  /** Two groups of columns that are told apart, from a row on. */
+  /** Two named groups of columns, from a row on. */
   readonly comparison?: SheetComparison;
   /**
    * Side of a picture on the sheet in pixels; 128 by default. Whole multiples keep every source pixel a clean square.

@@ -1,4 +1,4 @@
-/** What a run tells its model card, read off its files: no path of this machine is among it. */
+/** The facts of a run for its model card, read off its files; none is a path of this machine. */
 
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
@@ -20,7 +20,7 @@ export interface CardOptions {
 }
 
 /** @throws UserError unless a licence is an identifier. */
-export function checkLicense(license: string | undefined): void {
+function checkLicense(license: string | undefined): void {
   if (license !== undefined && !/^[a-z0-9][a-z0-9.+-]{0,63}$/i.test(license))
     throw new UserError(
       `"${license}" is no licence identifier: give one of SPDX, such as mit, apache-2.0 or cc-by-4.0`,
@@ -46,7 +46,7 @@ export async function cardFacts(run: RunDirectory, { title, license }: CardOptio
 }
 
 /**
- * Write the card of a run whose model is finished. A README.md that somebody else has written stays.
+ * Write the card of a run whose model is finished. A README.md that is not by this program stays.
  * @returns whether it was written.
  */
 export async function writeCard(run: RunDirectory, options: CardOptions = {}): Promise<boolean> {
@@ -87,7 +87,7 @@ async function countPictures(run: RunDirectory): Promise<number | undefined> {
   return count > 0 ? count : undefined;
 }
 
-/** Figures that say what a step took, not what the model is worth. */
+/** Figures that describe a step and not the quality of the model. */
 const OF_THE_STEP = new Set([
   'step',
   'seconds',

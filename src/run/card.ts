@@ -23,7 +23,7 @@ export interface CardFacts {
   readonly version: string;
 }
 
-/** In every card that this program has written: one without it is somebody's own, and stays. */
+/** In every card that this program has written: one without it is the user's, and stays. */
 export const CARD_MARK = '<!-- Written by clip-vqdiffusion. Without this line the file is left as it is. -->';
 
 /** The card as Markdown; equal facts give equal text. */

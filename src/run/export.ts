@@ -92,7 +92,7 @@ function removeAbandoned(folder: string): void {
   }
 }
 
-/** Whether nobody builds under this number now: in containers a process often has the number of the one before. */
+/** Whether no process builds under this number now: in containers a process often has the number of the one before. */
 function isAbandoned(pid: number): boolean {
   if (pid === process.pid) return true;
   try {

@@ -1,4 +1,6 @@
-/** Whether the files of a run belong together: each says what it was made from, and whoever reads a pair checks it. */
+/**
+ * Whether the files of a run belong together: each names what it was made from, and a pair is checked when it is read.
+ */
 
 import { UserError } from '../base/errors.ts';
 import { option, resumeCall } from '../base/options.ts';
@@ -9,7 +11,7 @@ import { madeFromOf, type Provenance, provenanceOf } from './provenance.ts';
 /** The file that holds a stage's trained weights. */
 const modelFile = (run: RunDirectory, stage: string): string => run.file(stage, 'model.safetensors');
 
-/** What a run's model says of its making. */
+/** The provenance of a run's model, by its metadata. */
 export const modelProvenance = (run: RunDirectory, stage: string): Provenance | undefined =>
   provenanceOf(readMetadata(modelFile(run, stage)));
 

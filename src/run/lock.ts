@@ -1,6 +1,6 @@
 /**
  * Only one process trains a run at a time. The owner writes its name into a file of the run and touches it now and
- * then; a file whose owner is gone is stale, and the next one takes it over. Whoever only reads a run needs no lock.
+ * then; a file whose owner is gone is stale, and the next one takes it over. Reading a run needs no lock.
  */
 
 import fs from 'node:fs';

@@ -13,7 +13,7 @@ const MADE_FROM = 'madeFrom';
 /** Metadata that does not belong to a model's identity: equal weights have equal hashes however they came about. */
 export const PROVENANCE: readonly string[] = [STEP, FINGERPRINT, MADE_FROM, SEAL];
 
-/** What a file says of its making. */
+/** How a file was made. */
 export interface Provenance {
   readonly step: number;
   readonly fingerprint: string;

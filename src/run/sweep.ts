@@ -1,4 +1,4 @@
-/** What killed trainings left half-written in a run, removed by whoever trains it next. */
+/** Removes what killed trainings left half-written in a run, before the next one. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -23,7 +23,7 @@ const UNFINISHED = /^(clip\.\d+\.tmp|run\.json\.\d+-\d+)$/;
 
 /**
  * Make the folders of a run that are not there, and remove leftovers. To be called by the owner of a run's lock. What
- * cannot be removed stays: it is in nobody's way.
+ * cannot be removed stays: it does no harm.
  * @throws UserError if a folder cannot be made.
  */
 export function sweepRun({ path: run }: RunDirectory): void {

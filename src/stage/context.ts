@@ -35,13 +35,13 @@ export interface RunFiles {
   writeJson(name: string, value: unknown): void;
 }
 
-/** Who watches, and who may stop it. */
+/** The display, and the signal that stops the run. */
 export interface Watch {
   readonly signal: AbortSignal;
   readonly display: TrainingDisplay;
 }
 
-/** The run, who watches it, and what it computes with. */
+/** The run, its display and signal, and what it computes with. */
 export interface StageContext extends Watch {
   readonly run: RunFiles;
   readonly engineOptions: EngineOptions;

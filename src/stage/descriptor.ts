@@ -1,6 +1,6 @@
 /**
  * A stage before it runs: what a run must know to list, plan, estimate, skip and make it. Each stage describes itself
- * in its own folder; whoever lists, plans or trains stages goes by the descriptions (`training/stages.ts`).
+ * in its own folder; listing, planning and training of stages use the descriptions (`training/stages.ts`).
  */
 
 import type { Tree } from '../base/ndarray.ts';
@@ -14,7 +14,7 @@ import type { Lineage, Stage } from './stage.ts';
 
 /** Work as it can be planned: its batch, and what it needs when that is computed in micro-batches. */
 export interface StagePlan {
-  /** What messages call it. */
+  /** Its name in messages. */
   readonly name: string;
   readonly batch: number;
   footprint(microBatches: number): Footprint;

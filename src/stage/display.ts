@@ -31,6 +31,6 @@ export interface TrainingDisplay {
   step(progress: Progress): void;
   /** Work that counts things begins; call the result as it goes on. */
   count(what: string): (done: number, total: number) => void;
-  /** Something worth a sentence. */
+  /** A sentence for the user. */
   note(text: string): void;
 }

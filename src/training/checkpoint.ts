@@ -36,7 +36,7 @@ export interface CheckpointFacts {
 }
 
 /**
- * Which checkpoint stays beside a new one: the newest so far, the one before it (the newest is not to be trusted), or
+ * Which checkpoint stays beside a new one: the newest so far, the one before it (where the newest is at fault), or
  * none.
  */
 export type Keeping = 'newest' | 'previous' | 'none';

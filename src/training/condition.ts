@@ -103,7 +103,7 @@ export async function checkCondition(
 /** Differences of less than so many nats a code leave no trace in pictures. */
 const NO_GAIN = 0.002;
 
-/** What is worth saying of it: that the condition is ignored, and what to change. */
+/** A sentence where the condition is ignored, with what to change; undefined where it is followed. */
 export function conditionNote(
   { pictures, isTrainedOn, right, shuffled, error }: ConditionCheck,
   { diffusion }: Recipe,

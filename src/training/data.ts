@@ -1,4 +1,4 @@
-/** What the stages of a run learn from, opened when the first of them asks for it. */
+/** What the stages of a run learn from, opened when the first of them needs it. */
 
 import type { CaptionedPictures } from '../clip/batches.ts';
 import type { PictureReader } from '../data/cache/reader.ts';

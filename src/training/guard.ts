@@ -65,7 +65,7 @@ export class Guard {
     return JSON.stringify(this.state);
   }
 
-  /** What the stage's learning rate is multiplied by; 1 unless something went wrong. */
+  /** What the stage's learning rate is multiplied by; 1 as long as nothing went wrong. */
   get rate(): number {
     return this.state.rate;
   }

@@ -13,8 +13,8 @@ import { withSteps } from './lengths.ts';
  * - tokenizer: what it learns are textures, which repeat within a picture: its error falls with the pictures seen, and
  *   hardly depends on how many of them differ. So it keeps its length, sees every picture once where there are many,
  *   and stops early only for the smallest sets.
- * - diffusion: with 4,508 and 12,000 faces it was still learning after five times. A small set would be learned by
- *   heart; the bound for it is an allowance.
+ * - diffusion: with 4,508 and 12,000 faces it was still learning after five times. A small set would be
+ *   memorised; the bound for it is an allowance.
  */
 const TIMES = {
   tokenizer: { least: 1, most: 100, longest: 4 },
@@ -24,7 +24,7 @@ const TIMES = {
 /** Presets whose lengths follow the number of pictures; the paper's and those of built-in sets are what they are. */
 const FOLLOWING: readonly string[] = ['nano', 'small', 'base'];
 
-/** Pictures from which each preset is worth its time, the largest first. */
+/** Pictures from which on each preset is recommended, the largest first. */
 const SUITED = [
   { preset: 'base', pictures: 20_000 },
   { preset: 'small', pictures: 3000 },
@@ -32,14 +32,14 @@ const SUITED = [
 ] as const;
 
 /**
- * The preset for a set of so many pictures: a larger network than the pictures can fill learns them by heart sooner.
+ * The preset for a set of so many pictures: a larger network memorises few pictures sooner.
  */
 export const suitedPreset = (pictures: number): (typeof SUITED)[number]['preset'] =>
   SUITED.find((one) => pictures >= one.pictures)!.preset;
 
 /**
  * The recipe with steps for so many pictures, but for stages whose steps were chosen.
- * @param chosen names of settings that somebody has set, such as `diffusion.steps`.
+ * @param chosen names of settings that were chosen, such as `diffusion.steps`.
  */
 export function lengthsForPictures(recipe: Recipe, pictures: number, chosen: readonly string[] = []): Recipe {
   if (!FOLLOWING.includes(recipe.preset) || pictures < 1) return recipe;

@@ -123,7 +123,7 @@ function removeOthers(folder: string, name: string): void {
     if (file.startsWith('pixels-') && !file.startsWith(`${name}.`)) fs.rmSync(path.join(folder, file), { force: true });
 }
 
-/** Make the pictures ready for the stages. What was left out is listed in the run directory, and said. */
+/** Make the pictures ready for the stages. What was left out is listed in the run directory, and noted. */
 export function readyPictures(
   run: RunDirectory,
   { source, rejected, inventory, order }: Pictures,

@@ -30,13 +30,13 @@ export interface PipelineOptions extends RunContext {
   readonly sheets?: { readonly prompts: readonly string[] } | undefined;
 }
 
-/** What a training has come to. */
+/** The result of a training. */
 export interface Trained {
   /** Seconds each stage took, in order. */
   readonly seconds: Readonly<Record<string, number>>;
   /** Whether any stage had something left to do. */
   readonly hasTrained: boolean;
-  /** What the compact CLIP is worth, if it was trained now. */
+  /** The measurements of the compact CLIP, if it was trained now. */
   readonly clip: ClipReport | undefined;
 }
 
@@ -100,7 +100,7 @@ async function reportCondition(options: PipelineOptions, isNew: boolean): Promis
     const note = conditionNote(check, run.settings.recipe);
     if (note !== undefined) display.note(note);
   } catch (error) {
-    // The model is trained and whole: what keeps it from being looked at is worth a sentence.
+    // The model is trained and whole: a failed look at it is only noted.
     if (!(error instanceof UserError)) throw error;
     display.note(`Whether the model follows its condition was not looked at: ${error.message}`);
   }

@@ -23,7 +23,7 @@ export interface ResumeOptions {
   readonly set?: Readonly<Record<string, string>> | undefined;
   /** The stages to train; by default all. */
   readonly stages?: readonly StageName[] | undefined;
-  /** Steps that stages come to, up to those that their preset has. */
+  /** Steps of each stage in all, up to those of its preset. */
   readonly maxSteps?: number | undefined;
   /** `2x`, `+1000` or `3000`: how long the stages become, by default the one whose model generates. */
   readonly longer?: string | undefined;
@@ -44,7 +44,7 @@ const CHANGEABLE =
 
 /**
  * Open a run to go on with it. Nothing is written.
- * @throws UserError where something is asked for that it was not started with and that cannot be changed.
+ * @throws UserError for a change that a run cannot take once it has begun.
  */
 export function openResumed(folder: string, options: ResumeOptions): Resumed {
   const run = RunDirectory.open(folder);
@@ -137,7 +137,7 @@ function targetOf(
   const { steps } = recipe[stage];
   if (longer !== undefined) return longerSteps(longer, steps);
   if (maxSteps === undefined || steps === 0) return undefined;
-  // A run that was begun with fewer steps than its preset has may come to all of them.
+  // A run that was begun with fewer steps than its preset has may train all of them.
   const most = run.settings.fullSteps?.[stage] ?? steps;
   // What is trained already stays trained.
   return Math.max(Math.min(maxSteps, most), stepsDone(run, stage));

@@ -1,5 +1,5 @@
 /**
- * Where a stage stands: what its checkpoints are worth to a run that is resumed, and whether its model is the trained
+ * Where a stage stands: which of its checkpoints a resumed run can go on from, and whether its model is the trained
  * one.
  */
 
@@ -60,7 +60,7 @@ const changedText = (changes: readonly string[] | undefined): string => {
 export interface Standing {
   /** Checkpoints that it can go on from, the newest first. */
   readonly candidates: readonly { readonly file: string; readonly facts: CheckpointFacts }[];
-  /** What should be known about them. */
+  /** Sentences about them for the user. */
   readonly notes: readonly string[];
 }
 
@@ -133,7 +133,7 @@ export function isDone(run: RunDirectory, stage: StageIdentity, end: number, onC
   return isExported(run, stage, facts);
 }
 
-/** What is worth knowing of a stage that is done: that it has not seen the pictures of now. */
+/** A sentence where a finished stage has not seen the present pictures; undefined otherwise. */
 export function doneNote(run: RunDirectory, stage: StageIdentity): string | undefined {
   const facts = soundFacts(run, stage);
   const changes = facts && changesOf(stage, facts)?.filter((name) => name !== 'schedule');

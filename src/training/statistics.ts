@@ -10,7 +10,7 @@ import type { RunContext } from './context.ts';
 /** Pictures that moments are taken over, and those that are kept whole. */
 const [MOST, ANCHORS] = [8192, 1024];
 
-/** Keep the statistics of a run's pictures and of generic texts, which nobody wrote for them. */
+/** Keep the statistics of a run's pictures, and of generic texts, which do not describe them. */
 export async function keepStatistics(
   { run, engineOptions }: Pick<RunContext, 'run' | 'engineOptions'>,
   latents: Latents,

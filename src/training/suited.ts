@@ -16,7 +16,7 @@ export interface Suited {
 
 /**
  * Entries are counted, and none is opened.
- * @param chosen names of settings that somebody has set: steps that were chosen stay.
+ * @param chosen names of settings that were chosen: these steps stay.
  * @throws UserError if there is nothing at the place.
  */
 export async function suitedToPictures(settings: RunSettings, chosen: readonly string[]): Promise<Suited> {

@@ -1,6 +1,6 @@
 /**
- * What a run directory says of itself without opening its models: settings, how far its stages are, and whether someone
- * trains it now.
+ * A run directory in brief, without opening its models: settings, how far its stages are, and whether a process trains
+ * it now.
  */
 
 import fs from 'node:fs';

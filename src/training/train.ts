@@ -5,6 +5,7 @@ import path from 'node:path';
 import { Interrupted, UserError } from '../base/errors.ts';
 import { option } from '../base/options.ts';
 import { isToBeFetched } from '../clip/clip-source.ts';
+import { DEFAULT_CLIP } from '../clip/default-clip.ts';
 import { openEmbedder } from '../clip/embedder.ts';
 import type { ClipReport } from '../clip/report.ts';
 import { isNamedSource } from '../data/sources/open.ts';
@@ -21,9 +22,6 @@ import { trainPipeline } from './pipeline.ts';
 import { openResumed, type Resumed } from './resumed.ts';
 import { type StageName, stagesOf } from './stages.ts';
 import { suitedToPictures } from './suited.ts';
-
-/** The CLIP that pictures without captions are learned with by default. */
-export const DEFAULT_CLIP = 'Xenova/clip-vit-base-patch32';
 
 /** A value of a setting; text is taken as the command line takes it. */
 export type SettingValue = string | number | boolean | readonly (string | number)[];
@@ -58,7 +56,7 @@ export interface TrainingOptions extends Pick<EngineOptions, 'device' | 'threads
   readonly stages?: readonly StageName[] | undefined;
   /**
    * No stage longer than so many steps in all; schedules end there. A resumed run that was begun with fewer than its
-   * preset has comes to so many of them.
+   * preset has trains so many in all.
    */
   readonly maxSteps?: number | undefined;
   /**
@@ -78,7 +76,7 @@ export interface TrainingOptions extends Pick<EngineOptions, 'device' | 'threads
   /** Stops training after the current step, with a checkpoint. */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: TrainingProgress) => void) | undefined;
-  /** Called with each sentence that is worth showing. */
+  /** Called with each sentence for the user. */
   readonly onNote?: ((note: string) => void) | undefined;
 }
 
@@ -87,7 +85,7 @@ export interface TrainingResult {
   readonly run: string;
   /** Seconds of each stage. */
   readonly seconds: Readonly<Record<string, number>>;
-  /** What a CLIP that was trained now is worth. */
+  /** The measurements of a CLIP that was trained now. */
   readonly clip: ClipReport | undefined;
 }
 
@@ -192,7 +190,7 @@ function newSettings(options: TrainingOptions): RunSettings {
     );
   if (data === undefined) throw new UserError('Name the pictures to learn from: data is missing');
   if (!Number.isSafeInteger(seed) || seed < 0) throw new UserError(`The seed is ${seed}: give a whole number from 0`);
-  const clip = options.clip ?? (hasPairs(data) ? 'compact' : DEFAULT_CLIP);
+  const clip = options.clip ?? (hasPairs(data) ? 'compact' : DEFAULT_CLIP.name);
   if (clip === 'compact' && !hasPairs(data))
     throw new UserError(
       `A compact CLIP learns from captions, which ${data} does not have: name another CLIP, a folder or hub name`,

@@ -1,5 +1,5 @@
 /**
- * The trainer: one loop for all stages. It steps, reports, keeps checkpoints, stops when asked, and picks up where it
+ * The trainer: one loop for all stages. It steps, reports, keeps checkpoints, stops at a signal, and picks up where it
  * stopped.
  */
 
@@ -37,7 +37,7 @@ export interface TrainOptions
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Called between steps: whether the process holds more memory than it may. */
   readonly isTooLarge?: (() => boolean) | undefined;
-  /** Called with a sentence that is worth showing beside progress. */
+  /** Called with a sentence for the user, beside progress. */
   readonly onNote?: ((note: string) => void) | undefined;
 }
 

@@ -1,5 +1,5 @@
 /**
- * The CLIP score that steers training: a few pictures are made with the current weights, and CLIP says how well they
+ * The CLIP score that steers training: a few pictures are made with the current weights, and CLIP scores how well they
  * fit.
  */
 

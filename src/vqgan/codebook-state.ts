@@ -3,7 +3,7 @@
  * revived.
  */
 
-import { float32, type NDArray, type Tree } from '../base/ndarray.ts';
+import { float32, joined, type NDArray, type Tree } from '../base/ndarray.ts';
 import { flatten, type Mapped, unflatten } from '../base/tree.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Spec } from '../graph/index.ts';
@@ -18,7 +18,7 @@ import { type Assignment, deadCodes, forgetMoments, revive } from './revival.ts'
 import type { TokenizerPrograms } from './stage-programs.ts';
 import { ASSIGNMENT, LATENTS } from './step.ts';
 
-/** What a stage has at hand while it runs. */
+/** What a running stage works with. */
 export interface Training {
   readonly engine: Engine;
   readonly recipe: TokenizerRecipe;
@@ -96,14 +96,4 @@ async function read(engine: Engine, wanted: { readonly [key: string]: Tree<Spec>
   const part: Record<string, NDArray> = {};
   for (const path of Object.keys(flatten(wanted))) part[path] = (await engine.read(path)) as NDArray;
   return unflatten(part);
-}
-
-function joined(pieces: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(pieces.reduce((n, piece) => n + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
 }

@@ -1,6 +1,6 @@
 /**
- * Codes that come to nothing, revived: a code that no latent chooses has no part in the picture and hardly a gradient,
- * and would stay dead. It becomes the twin of a busy code and takes over a part of that code's latents.
+ * Revival of dead codes: a code that no latent chooses has no part in the picture and hardly a gradient, and would stay
+ * dead. It becomes the twin of a busy code and takes over a part of that code's latents.
  */
 
 import { float32, type NDArray } from '../base/ndarray.ts';

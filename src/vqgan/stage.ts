@@ -44,7 +44,7 @@ export interface TokenizerStageOptions {
   /** Weights to start from; by default random ones. */
   readonly initial?: Tree<NDArray> | undefined;
   readonly initialDiscriminator?: TrainedDiscriminator | undefined;
-  /** Opens the perceptual distance, if the recipe has one; where there are no weights for it the loss goes without. */
+  /** Opens the perceptual distance, if the recipe has one; without weights for it the loss has no such term. */
   readonly loadPerceptual?: (() => Promise<PerceptualDistance | undefined>) | undefined;
   /**
    * Receives the parameters when the stage is done, what goes into their metadata, and the discriminator if there is

@@ -64,7 +64,7 @@ export class WebExecutor implements Executor {
           if (unknown !== undefined) throw new Error(`The program has no input ${unknown}`);
           for (const name of stateInputs) feeds[name] = this.held(name);
           const results = await session.run(feeds);
-          // Computing in WebAssembly does not let go of the thread: without a turn here, nobody could press a button.
+          // Computing in WebAssembly blocks the thread: without a turn here, a cancel would wait until the end.
           await turn();
           return this.sorted(Object.keys(program.outputs), results);
         }),

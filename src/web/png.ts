@@ -3,8 +3,8 @@
  * so that pages cannot tell machines apart by it.
  */
 
-import { crc32 } from '../checkpoint/crc32.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
+import { pngChunk } from '../data/pictures/png-chunk.ts';
 import { withText } from '../data/pictures/png-text.ts';
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -32,9 +32,9 @@ export async function encodeWebPng(
   }
   const pieces = [
     Uint8Array.from(SIGNATURE),
-    chunk('IHDR', header),
-    chunk('IDAT', await deflated(rows)),
-    chunk('IEND', new Uint8Array(0)),
+    pngChunk('IHDR', header),
+    pngChunk('IDAT', await deflated(rows)),
+    pngChunk('IEND', new Uint8Array(0)),
   ];
   return withText(new Uint8Array(await new Blob(pieces).arrayBuffer()), text);
 }
@@ -42,15 +42,4 @@ export async function encodeWebPng(
 async function deflated(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream('deflate'));
   return new Uint8Array(await new Response(stream).arrayBuffer());
-}
-
-/** Length, type, data, and the checksum of type and data. */
-function chunk(type: string, data: Uint8Array): Uint8Array<ArrayBuffer> {
-  const framed = new Uint8Array(12 + data.length);
-  const view = new DataView(framed.buffer);
-  view.setUint32(0, data.length);
-  for (let i = 0; i < 4; i++) framed[4 + i] = type.charCodeAt(i);
-  framed.set(data, 8);
-  view.setUint32(8 + data.length, crc32(framed.subarray(4, 8 + data.length)));
-  return framed;
 }

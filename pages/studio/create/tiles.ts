@@ -4,13 +4,13 @@ import { computed, signal } from '@preact/signals';
 import { tileIn } from '../../shared/scale.ts';
 import { tileSize } from '../gallery.ts';
 
-export const GAP = 8;
+const GAP = 8;
 const WANTED = { small: 96, middle: 192, large: 320 };
 /** Two in a row on a telephone. */
 const NARROW = 150;
 
 /** Width of the gallery in CSS pixels. */
-export const stageWidth = signal(800);
+const stageWidth = signal(800);
 
 export const tileRoom = computed(() => {
   const chosen = WANTED[tileSize.value];

@@ -17,7 +17,7 @@ export const RUN_STATES: Readonly<Record<Run['state'], string>> = {
 };
 
 /** The share of all steps that is done. */
-export const shareOf = ({ stages }: Run): number => {
+const shareOf = ({ stages }: Run): number => {
   const all = stages.reduce((sum, { steps }) => sum + steps, 0);
   return all === 0 ? 0 : stages.reduce((sum, { step }) => sum + step, 0) / all;
 };

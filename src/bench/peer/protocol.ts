@@ -1,4 +1,4 @@
-/** What the benchmark asks of each side, one request at a time: of ours as messages, of PyTorch's as JSON lines. */
+/** The requests of the benchmark to each side, one at a time: to ours as messages, to PyTorch's as JSON lines. */
 
 import type { Device } from '../../engine/engine.ts';
 import type { Job } from './jobs.ts';

@@ -11,13 +11,13 @@ export interface Row {
   readonly name: string;
   readonly what: string;
   readonly job: Job;
-  /** The least ratio of medians, PyTorch over ours, that we ask of ourselves. */
+  /** The least ratio of medians, PyTorch over ours, that this row should reach. */
   readonly target?: number;
 }
 
 /** The published ones. */
 const ENDS = [0.99999, 0.000009, 0.000009, 0.99999] as const;
-/** Every so many values are compared where whole tensors would be much to tell. */
+/** One of so many values is compared where whole tensors would be too much to send. */
 const STRIDE = 101;
 
 const transformer = (layers: number, dim: number, heads: number, grid: number, codes: number): TransformerConfig => ({

@@ -21,7 +21,7 @@ export type TorchDType = keyof typeof ARRAYS;
 /** The bits of tensors: 16-bit floats as they are, 64-bit integers as bigint, booleans as bytes. */
 export type Elements = InstanceType<(typeof ARRAYS)[TorchDType]>;
 
-/** How PyTorch calls the storage of each type. */
+/** PyTorch's name for the storage of each type. */
 export const STORAGE_TYPES: ReadonlyMap<string, TorchDType> = new Map([
   ['torch.FloatStorage', 'float32'],
   ['torch.DoubleStorage', 'float64'],

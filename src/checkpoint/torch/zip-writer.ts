@@ -8,7 +8,7 @@ export interface ZipContent {
   readonly data: Uint8Array;
 }
 
-/** What a directory says of an entry. */
+/** An entry as the directory describes it. */
 export interface ZipRecord {
   readonly name: string;
   readonly size: number;

@@ -35,7 +35,7 @@ async function compareDevices(options: DeviceOptions): Promise<void> {
   const { layers, dim, heads, grid, codes, batch, rounds, threads, nodes } = options;
   const config = { layers, dim, heads, grid, codes, batch, rounds, mlp: 'conv', inPlace: false } as const;
   const results: DeviceResult[] = [];
-  // The other device first: where there is none, nobody waits for the CPU.
+  // The other device first: where there is none, the CPU is not measured in vain.
   for (const device of [options.device, 'cpu']) {
     note(`Timing ${device}`);
     const ms = await timeDevice(config, { device, threads });

@@ -1,4 +1,4 @@
-/** `clipvq bench`: how fast this machine is, and what the settings are worth. */
+/** `clipvq bench`: how fast this machine is, and what quality settings give. */
 
 import { Command } from 'commander';
 import { benchClipCommand } from './clip.ts';

@@ -113,7 +113,7 @@ async function run(options: Options): Promise<void> {
   }
 }
 
-/** What will be done, said before any of it. */
+/** What will be done, printed before any of it. */
 function planOf(trials: readonly Trial[], pictures: number, isFaces: boolean): string {
   const steps = trials.reduce((sum, { sampling }) => sum + sampling.steps, 0);
   const first = isFaces ? 'A classifier is trained on drawn faces first, once for this machine, in minutes. ' : '';

@@ -112,7 +112,7 @@ export function picturesId({
 }
 
 /**
- * Reads ahead of whoever trains: while step s is computed, the pictures of the next steps are decoded.
+ * Reads ahead of training: while step s is computed, the pictures of the next steps are decoded.
  */
 export class ReadAhead {
   readonly #coming = new Map<number, Promise<Uint8Array>>();

@@ -127,7 +127,7 @@ export class RecordStore {
   }
 
   /**
-   * Take records out, so that they can be added anew. The last ones move into the gaps: slots that were asked for
+   * Take records out, so that they can be added anew. The last ones move into the gaps: slots that were looked up
    * before are not valid afterwards.
    * @throws UserError if the disk refuses.
    */

@@ -7,7 +7,7 @@ const MIB = 2 ** 20;
 /** Bytes of encoded pictures that are read at once. */
 export const reading = new Budget(512 * MIB);
 /**
- * Bytes of pixels that are decoded at once. Whoever waits here holds encoded bytes, and nobody waits the other way
- * round.
+ * Bytes of pixels that are decoded at once. A job that waits here holds encoded bytes; none that holds pixels waits for
+ * encoded bytes.
  */
 export const decoding = new Budget(1024 * MIB);

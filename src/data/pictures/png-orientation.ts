@@ -4,7 +4,7 @@
  */
 
 import { inflateSync } from 'node:zlib';
-import { crc32 } from '../../checkpoint/crc32.ts';
+import { pngChunk } from './png-chunk.ts';
 
 /** Keywords of ImageMagick's raw profiles that hold EXIF. */
 const RAW_PROFILES = ['Raw profile type exif', 'Raw profile type APP1'];
@@ -98,16 +98,14 @@ function exifOrientation(exif: Buffer): number | undefined {
 }
 
 /** An eXIf chunk of one tag. */
-function exifChunk(orientation: number): Buffer {
-  const chunk = Buffer.alloc(12 + 26);
-  chunk.writeUInt32BE(26, 0);
-  chunk.write('eXIfII*\0', 4, 'latin1');
-  chunk.writeUInt32LE(8, 12);
-  chunk.writeUInt16LE(1, 16);
-  chunk.writeUInt16LE(ORIENTATION, 18);
-  chunk.writeUInt16LE(3, 20);
-  chunk.writeUInt32LE(1, 22);
-  chunk.writeUInt16LE(orientation, 26);
-  chunk.writeUInt32BE(crc32(chunk.subarray(4, 34)), 34);
-  return chunk;
+function exifChunk(orientation: number): Uint8Array {
+  const exif = Buffer.alloc(26);
+  exif.write('II*\0', 0, 'latin1');
+  exif.writeUInt32LE(8, 4);
+  exif.writeUInt16LE(1, 8);
+  exif.writeUInt16LE(ORIENTATION, 10);
+  exif.writeUInt16LE(3, 12);
+  exif.writeUInt32LE(1, 14);
+  exif.writeUInt16LE(orientation, 18);
+  return pngChunk('eXIf', exif);
 }

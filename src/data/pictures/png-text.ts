@@ -1,7 +1,9 @@
 /** Text in PNG files (PNG specification, third edition, section 11.3.3), on any platform. */
 import { UserError } from '../../base/errors.ts';
+import { joinedBytes } from '../../base/ndarray.ts';
 import { crc32 } from '../../checkpoint/crc32.ts';
 import { XMP_KEYWORD } from './made-by-machine.ts';
+import { pngChunk } from './png-chunk.ts';
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
@@ -21,7 +23,7 @@ export function withText(png: Uint8Array, text: Readonly<Record<string, string>>
   const added = Object.keys(text)
     .sort()
     .map((keyword) => textChunk(keyword, text[keyword]!));
-  return joined([png.subarray(0, imageData.start), ...added, png.subarray(imageData.start)]);
+  return joinedBytes([png.subarray(0, imageData.start), ...added, png.subarray(imageData.start)]);
 }
 
 /**
@@ -68,19 +70,10 @@ function textChunk(keyword: string, value: string): Uint8Array {
   if (value.includes('\0')) throw new RangeError(`PNG text: the value of ${keyword} contains a NUL character`);
   const head = toLatin1(`${keyword}\0`);
   // tEXt is Latin-1 by the book, but common readers take it for UTF-8: only ASCII reads the same everywhere.
-  if (keyword !== XMP_KEYWORD && /^[\n\x20-\x7e]*$/.test(value)) return chunk('tEXt', joined([head, toLatin1(value)]));
+  if (keyword !== XMP_KEYWORD && /^[\n\x20-\x7e]*$/.test(value))
+    return pngChunk('tEXt', joinedBytes([head, toLatin1(value)]));
   // Not compressed, no compression method, empty language tag, empty translated keyword.
-  return chunk('iTXt', joined([head, new Uint8Array(4), new TextEncoder().encode(value)]));
-}
-
-function chunk(type: string, data: Uint8Array): Uint8Array {
-  const framed = new Uint8Array(12 + data.length);
-  const view = new DataView(framed.buffer);
-  view.setUint32(0, data.length);
-  framed.set(toLatin1(type), 4);
-  framed.set(data, 8);
-  view.setUint32(8 + data.length, crc32(framed.subarray(4, 8 + data.length)));
-  return framed;
+  return pngChunk('iTXt', joinedBytes([head, new Uint8Array(4), new TextEncoder().encode(value)]));
 }
 
 function parseText(type: 'tEXt' | 'zTXt' | 'iTXt', data: Uint8Array, inflate?: Inflate): [string, string][] {
@@ -109,13 +102,3 @@ function fromLatin1(bytes: Uint8Array): string {
 }
 
 const toLatin1 = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0));
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(pieces.reduce((size, { length }) => size + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
-}

@@ -1,4 +1,4 @@
-/** What there is to know of pictures before training on them. */
+/** What to know about pictures before training on them. */
 
 import type { Rejected } from '../sources/containers/container.ts';
 import { openContainer } from '../sources/containers/open.ts';

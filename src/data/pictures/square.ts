@@ -72,7 +72,7 @@ async function bytesOf(picture: Sharp): Promise<Uint8Array> {
 
 /**
  * Part `box` of [height, width, 3] bytes as [side, side, 3], first along rows and then along columns: each result is
- * the mean of the pixels around its centre under a Lanczos window of three lobes, as wide as the reduction asks for.
+ * the mean of the pixels around its centre under a Lanczos window of three lobes, as wide as the reduction requires.
  */
 export function lanczos(pixels: Uint8Array, width: number, height: number, box: Rectangle, side: number): Uint8Array {
   const across = windows(width, box.left, box.width, side);

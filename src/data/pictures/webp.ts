@@ -10,6 +10,9 @@ export interface Delays {
   readonly between: number;
 }
 
+/** The delays of interpolations: both ends stay long enough to be seen. */
+export const INTERPOLATION: Delays = { ends: 800, between: 120 };
+
 /** Sides beyond this do not fit into the format. */
 const LONGEST = 16_383;
 

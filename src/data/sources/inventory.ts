@@ -140,7 +140,7 @@ const SMALL = 1 << 18;
 /** Files of more bytes are compared with the number of pixels that they announce. */
 const LARGE = 1 << 26;
 
-/** Why a large file cannot be a picture of the size that its beginning announces, if that can be told. */
+/** Why a large file cannot be a picture of the size that its beginning announces, as far as that is known. */
 async function sizeTrouble(head: Uint8Array, bytes: number): Promise<string | undefined> {
   const pixels = bytes > LARGE ? await announcedPixels(head) : undefined;
   if (pixels === undefined || bytes <= LARGE + 16 * pixels) return undefined;

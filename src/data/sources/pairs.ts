@@ -121,7 +121,7 @@ const MOST_PAIRS = 500 * 2 ** 20;
 
 const FORM = '{"image": "cat.jpg", "text": "a cat"}';
 const KEYS = ['image', 'text', 'texts'];
-/** What other tools call them. */
+/** The names that other tools use. */
 const OTHER_NAMES: Readonly<Record<string, string>> = {
   ...{ file_name: 'image', filename: 'image', file: 'image', path: 'image', image_path: 'image', img: 'image' },
   ...{ caption: 'text', captions: 'texts', prompt: 'text', description: 'text', txt: 'text', title: 'text' },

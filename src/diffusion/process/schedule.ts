@@ -81,7 +81,7 @@ export function maskReplaceSchedule(settings: ScheduleSettings): Schedule {
   return schedule;
 }
 
-/** The first `times` times of a schedule: a chain over them begins where a whole one has come to when it gets there. */
+/** The first `times` times of a schedule: a chain over them begins at the state that a whole one has at that time. */
 export function firstTimes(schedule: Schedule, times: number): Schedule {
   if (!Number.isInteger(times) || times < 1 || times > schedule.steps)
     throw new RangeError(`${times} times of a schedule of ${schedule.steps}`);

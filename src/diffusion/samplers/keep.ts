@@ -1,4 +1,4 @@
-/** Drawing with codes that stay, by any sampler: what repainting and variations of a picture come down to. */
+/** Drawing with codes that stay, by any sampler: the basis of repainting and variations of a picture. */
 
 import { uniforms } from '../../random/noise.ts';
 import { LOG_ZERO } from '../process/log-space.ts';

@@ -21,7 +21,7 @@ export interface ProgramNeeds {
   readonly activations: number;
   /** Whether that memory is kept between runs. */
   readonly arena: boolean;
-  /** In which it is there, if not always. */
+  /** The phase in which it exists, if not always. */
   readonly phase: string | undefined;
   readonly feeds: number;
   /** Results for the caller. */
@@ -74,7 +74,7 @@ export interface PlannedProgram extends CompileOptions {
   readonly write: () => Program;
 }
 
-/** What an engine would need for programs that it has yet to see. */
+/** What an engine would need for programs that are not compiled yet. */
 export const plannedFootprint = (programs: readonly PlannedProgram[]): Footprint =>
   footprint(
     programs.map(({ write, ...options }) => {
@@ -124,7 +124,7 @@ export function footprint(programs: readonly ProgramNeeds[]): Footprint {
   };
 }
 
-/** The arenas that are there in the phase that has most of them. */
+/** The arenas of the phase that has most of them. */
 function keptAtMost(programs: readonly ProgramNeeds[]): number {
   const kept = new Map<string | undefined, number>();
   for (const { arena, phase, activations } of programs)

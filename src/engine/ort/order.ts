@@ -10,7 +10,7 @@ export function fileOrder(nodes: readonly Node[]): readonly Node[] {
 
 /**
  * The nodes that compute, depth first from the nodes that nothing reads, the latest first, and from each node through
- * its latest operand: what ONNX Runtime's default order comes to.
+ * its latest operand: which is ONNX Runtime's default order.
  */
 export function executionOrder(program: Program): readonly Node[] {
   const nodes = fileOrder(schedule(program)).filter(({ op }) => op !== 'input' && op !== 'constant');

@@ -52,7 +52,7 @@ export class Profiler {
     this.event(engine, lane, name, start, 1000 * (end - start));
   }
 
-  /** Take in what ONNX Runtime has written about a program whose first run began at `firstRun`. */
+  /** Collect what ONNX Runtime has recorded of a program whose first run began at `firstRun`. */
   collect(engine: number, prefix: string, firstRun: number): void {
     const file = fs.readdirSync(this.folder).find((name) => path.join(this.folder, name).startsWith(prefix));
     if (file === undefined) return;

@@ -1,4 +1,4 @@
-/** How far a classifier can be trusted: its accuracy on labelled pictures that it has not learned from. */
+/** A classifier's accuracy on labelled pictures that it has not learned from. */
 
 import { type Classifier, mostLikely } from './classifier.ts';
 import type { LabelledPictures } from './train.ts';
@@ -17,7 +17,7 @@ export async function heldOutAccuracy(
   );
 }
 
-/** Counts [classes, classes]: row = what was asked for or is true, column = what the classifier sees. */
+/** Counts [classes, classes]: row = the requested or true class, column = the class that the classifier sees. */
 export function confusionMatrix(truth: ArrayLike<number>, said: ArrayLike<number>, classes: number): number[][] {
   const counts = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
   for (let i = 0; i < truth.length; i++) counts[truth[i]!]![said[i]!]!++;

@@ -14,7 +14,7 @@ import { Classifier, mostLikely } from './classifier.ts';
 import { faceHeads, faceLabels } from './face-heads.ts';
 import { trainClassifier } from './train.ts';
 
-/** Faces that no generator and no CLIP has seen: for the classifier to learn from, for testing it, and for asking. */
+/** Faces that no generator and no CLIP has seen: for the classifier to learn from, for testing it, and for prompts. */
 const CLASSIFIER_FACES = { learn: 3_000_000_000, test: 3_200_000_000, ask: 3_400_000_000 } as const;
 const TRAINING = {
   faces: 4000,
@@ -90,7 +90,8 @@ export interface Request {
 }
 
 /**
- * Prompts for faces nobody has seen: the background and two more attributes, chosen at random among those the face has.
+ * Prompts for faces no model has seen: the background and two more attributes, chosen at random among those the face
+ * has.
  */
 export function faceRequests(count: number): Request[] {
   return Array.from({ length: count }, (_, i) => requestFor(faceAttributes(0, CLASSIFIER_FACES.ask + i), i));

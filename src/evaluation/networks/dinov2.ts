@@ -15,7 +15,7 @@ import { DINOV2, type FeatureNetwork } from './network.ts';
 import { readWeights, type WeightsSource, weightsFile } from './published.ts';
 import { bicubic } from './resize.ts';
 
-export const DINOV2_FILE: RemoteFile = {
+const DINOV2_FILE: RemoteFile = {
   url: 'https://dl.fbaipublicfiles.com/dinov2/dinov2_vitl14/dinov2_vitl14_pretrain.pth',
   sha256: 'd5383ea8f4877b2472eb973e0fd72d557c7da5d3611bd527ceeb1d7162cbf428',
   bytes: 1_217_586_395,
@@ -63,7 +63,7 @@ function shapeOf(weights: Weights, file: string): Shape {
 }
 
 /** Class tokens `[batch, width]` of pictures `[batch, 3, 224, 224]`, scaled. */
-export function dinoProgram(weights: Weights, { width, blocks, grid }: Shape, batch: number): g.Program {
+function dinoProgram(weights: Weights, { width, blocks, grid }: Shape, batch: number): g.Program {
   return g.trace({ x: g.f32(batch, 3, SIDE, SIDE) }, ({ x }) => {
     const p = (name: string) => g.constant(weights[name]!);
     const pair = (name: string) => ({ weight: p(`${name}.weight`), bias: p(`${name}.bias`) });

@@ -17,7 +17,7 @@ import { type FeatureNetwork, INCEPTION } from './network.ts';
 import { readWeights, type WeightsSource, weightsFile } from './published.ts';
 import { bilinearRows } from './resize.ts';
 
-export const INCEPTION_FILE: RemoteFile = {
+const INCEPTION_FILE: RemoteFile = {
   url: 'https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth',
   sha256: '6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2',
   bytes: 95_628_359,
@@ -61,7 +61,7 @@ export function inceptionParameters(thinner = 1): Record<string, Parameter> {
 type Weights = Readonly<Record<string, NDArray<'float32'>>>;
 
 /** Features `[batch, 2048]` and logits without bias `[batch, 1008]` of pictures `[batch, 3, side, side]` in [-1, 1]. */
-export function inceptionProgram(weights: Weights, side: number, batch: number, thinner = 1): g.Program {
+function inceptionProgram(weights: Weights, side: number, batch: number, thinner = 1): g.Program {
   return g.trace({ x: g.f32(batch, 3, side, side) }, ({ x }) => {
     const p = (name: string) => g.constant(weights[name]!);
     const of = (name: string): Layer<g.Tensor> => ({

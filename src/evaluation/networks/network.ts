@@ -1,4 +1,4 @@
-/** What a network says of pictures, for comparing sets of them. */
+/** Features of pictures by a network, for comparing sets of them. */
 
 import type { ClipEmbedder } from '../../clip/embedder.ts';
 import type { RgbImage } from '../../data/pictures/image.ts';
@@ -15,14 +15,14 @@ export interface PictureFeatures {
 }
 
 export interface FeatureNetwork {
-  /** What reports call it. */
+  /** Its name in reports. */
   readonly name: string;
   readonly dim: number;
   features(images: readonly RgbImage[]): Promise<PictureFeatures>;
   close(): Promise<void>;
 }
 
-/** A CLIP that somebody else opens and closes. */
+/** A CLIP as a network for features; the caller opens and closes it. */
 export const clipNetwork = (name: string, clip: Pick<ClipEmbedder, 'dim' | 'embedImages'>): FeatureNetwork => ({
   name,
   dim: clip.dim,

@@ -70,7 +70,7 @@ const DIFFUSION = {
 
 /**
  * Faces: α 0.5, s 1.2. The first stage never drops the condition; the second one does, and so learns guidance. Weeks on
- * a GPU: the authors' length, which nobody has trained with this program (docs/scale.md has the time of a step).
+ * a GPU: the authors' length, not trained with this program yet (docs/scale.md has the time of a step).
  */
 export const ffhq256 = {
   preset: 'ffhq-256',

@@ -6,6 +6,7 @@ import { UserError } from '../../base/errors.ts';
 import { serveThread, threadOptions } from '../../base/worker-calls.ts';
 import { estimateTraining } from '../../bench/estimate.ts';
 import { machineSpeed } from '../../bench/speed.ts';
+import { DEFAULT_CLIP } from '../../clip/default-clip.ts';
 import { Generator } from '../../generation/generator.ts';
 import { makeRecipe } from '../../recipe/recipe.ts';
 import type { DrawingCalls, DrawingThreadOptions, DrawnStep, DrawPlan, PlannedCondition, PresetCost } from './calls.ts';
@@ -48,14 +49,11 @@ const textsOf = (condition: PlannedCondition): readonly string[] => {
   return 'between' in condition ? condition.between.flatMap(textsOf) : [];
 };
 
-/** Width of the embeddings of the default CLIP. */
-const CONDITION = 512;
-
 function costOf(preset: string): PresetCost {
   const recipe = makeRecipe(preset);
   const estimate = estimateTraining(recipe, {
     stages: ['tokenizer', 'diffusion'],
-    ...{ speed: 1, conditionDim: CONDITION, pictures: { count: 1 } },
+    ...{ speed: 1, conditionDim: DEFAULT_CLIP.dim, pictures: { count: 1 } },
   });
   const { stages, preparation, seconds, range, memoryGB } = estimate;
   return {

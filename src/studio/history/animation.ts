@@ -3,11 +3,8 @@
 import { UserError } from '../../base/errors.ts';
 import { readImage } from '../../data/pictures/files.ts';
 import { machineMadeXmp } from '../../data/pictures/made-by-machine.ts';
-import { encodeAnimation } from '../../data/pictures/webp.ts';
+import { encodeAnimation, INTERPOLATION } from '../../data/pictures/webp.ts';
 import type { Studio } from '../studio.ts';
-
-/** Milliseconds of the frames. */
-const DELAYS = { ends: 800, between: 120 };
 
 /** @throws Missing if the job or a picture is gone, UserError if it is no interpolation or not done. */
 export async function animationOf({ jobs, history }: Studio, id: string): Promise<Buffer> {
@@ -15,5 +12,5 @@ export async function animationOf({ jobs, history }: Studio, id: string): Promis
   if (kind !== 'interpolate' || state !== 'done') throw new UserError('Only a finished interpolation is an animation');
   const side = history.get(pictures[0]!).width;
   const images = await Promise.all(pictures.map((picture) => readImage(history.file(picture), side)));
-  return encodeAnimation(images, DELAYS, machineMadeXmp('trainedAlgorithmicMedia', 'clip-vqdiffusion'));
+  return encodeAnimation(images, INTERPOLATION, machineMadeXmp('trainedAlgorithmicMedia', 'clip-vqdiffusion'));
 }

@@ -44,6 +44,41 @@ export interface Container {
 /** Bytes that `head` gives. */
 export const HEAD = 4096;
 
+/** An entry of an archive; `size` is in bytes, unpacked. */
+export interface ArchiveEntry {
+  readonly name: string;
+  readonly size: number;
+}
+
+/** An archive whose directory has been read. */
+export interface Archive<T extends ArchiveEntry> {
+  readonly path: string;
+  /** Of the file, taken before its directory was read. */
+  readonly stamp: Promise<string>;
+  readonly entries: readonly T[];
+  readonly rejected: readonly Rejected[];
+}
+
+/**
+ * The container of an archive, whose entries change when its file does.
+ * @param read the first `most` bytes of an entry, or all.
+ */
+export function archiveContainer<T extends ArchiveEntry>(
+  { path, stamp, entries, rejected }: Archive<T>,
+  read: (entry: T, most: number) => Promise<Uint8Array>,
+): Container {
+  return {
+    path,
+    names: entries.map(({ name }) => name),
+    rejected,
+    read: (index) => read(entries[index]!, Number.POSITIVE_INFINITY),
+    head: (index) => read(entries[index]!, HEAD),
+    size: async (index) => entries[index]!.size,
+    stamp: () => stamp,
+    close: async () => {},
+  };
+}
+
 /** Size and times of a file: what a stamp is made of. Empty if it is gone, which reading it will tell. */
 export async function fileStamp(file: string | Buffer): Promise<string> {
   const found = await stat(file).catch(() => undefined);
@@ -100,7 +135,7 @@ export function distinct<T extends { readonly name: string }>(
 export const byName = <T extends { readonly name: string }>(entries: readonly T[]): T[] =>
   [...entries].sort((a, b) => (a.name < b.name ? -1 : 1));
 
-/** Whether an archive's entry is worth a look: not a folder, not what archivers and WebDataset put beside pictures. */
+/** Whether an archive's entry is a folder, or one of the files that archivers and WebDataset put beside pictures. */
 export function isBesidePictures(name: string): boolean {
   const base = name.slice(name.lastIndexOf('/') + 1);
   return base === '' || base.startsWith('.') || name.startsWith('__MACOSX/') || BESIDE.test(base);

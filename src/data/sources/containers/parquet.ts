@@ -22,7 +22,7 @@ interface RowGroup {
 }
 
 /**
- * Open a table. Only its footer is read; pictures are read by row group, when they are asked for.
+ * Open a table. Only its footer is read; pictures are read by row group, when they are requested.
  * @throws UserError if it is damaged or has no column of pictures.
  */
 export async function openParquet(file: string): Promise<Container> {

@@ -6,11 +6,12 @@
 import type { FileHandle } from 'node:fs/promises';
 import { messageOf, UserError } from '../../../base/errors.ts';
 import {
+  type ArchiveEntry,
+  archiveContainer,
   bytesAt,
   type Container,
   distinct,
   fileStamp,
-  HEAD,
   isBesidePictures,
   maxEntryBytes,
   type Rejected,
@@ -34,10 +35,9 @@ const MAX_EXTENSION = 1 << 20;
 /** Bytes read at once while the headers are walked: many small entries take few reads. */
 const WINDOW = 8192;
 
-interface Member {
-  readonly name: string;
+interface Member extends ArchiveEntry {
+  /** Where its bytes begin in the file. */
   readonly offset: number;
-  readonly size: number;
 }
 
 /**
@@ -47,28 +47,17 @@ interface Member {
  */
 export async function openTar(file: string): Promise<Container> {
   const stamp = fileStamp(file);
-  const { members, rejected } = await withFile(file, (handle) => new Walk(handle, file).members()).catch(
-    (error: unknown) => Promise.reject(error instanceof UserError ? error : damaged(file, messageOf(error))),
+  const listed = await withFile(file, (handle) => new Walk(handle, file).members()).catch((error: unknown) =>
+    Promise.reject(error instanceof UserError ? error : damaged(file, messageOf(error))),
   );
-  const read = async (index: number, most: number): Promise<Uint8Array> => {
-    const { offset, size } = members[index]!;
+  return archiveContainer({ path: file, stamp, ...listed }, async ({ offset, size }, most) => {
     if (size === 0) return new Uint8Array(0);
     return withFile(file, async (handle) => {
       const bytes = await bytesAt(handle, offset, Math.min(size, most));
       if (bytes.length < Math.min(size, most)) throw new UserError('cut off: the archive ends inside it');
       return bytes;
     });
-  };
-  return {
-    path: file,
-    names: members.map(({ name }) => name),
-    rejected,
-    read: (index) => read(index, Number.POSITIVE_INFINITY),
-    head: (index) => read(index, HEAD),
-    size: async (index) => members[index]!.size,
-    stamp: () => stamp,
-    close: async () => {},
-  };
+  });
 }
 
 const damaged = (file: string, what: string): UserError =>
@@ -84,7 +73,7 @@ class Walk {
     private readonly file: string,
   ) {}
 
-  async members(): Promise<{ readonly members: readonly Member[]; readonly rejected: readonly Rejected[] }> {
+  async members(): Promise<{ readonly entries: readonly Member[]; readonly rejected: readonly Rejected[] }> {
     const { size: end } = await this.handle.stat();
     const found: Member[] = [];
     let extension: Extension = {};
@@ -117,7 +106,7 @@ class Walk {
       else found.push({ name, offset, size });
     }
     const { entries, rejected } = distinct(found);
-    return { members: entries, rejected: [...this.#rejected, ...rejected] };
+    return { entries, rejected: [...this.#rejected, ...rejected] };
   }
 
   /** Behind the end of an archive there should be nothing but zeros; archives that were put together have more. */

@@ -6,10 +6,11 @@ import yauzl, { type Entry, type ZipFile } from 'yauzl';
 import { messageOf, UserError } from '../../../base/errors.ts';
 import { openRegular } from '../../../checkpoint/regular-file.ts';
 import {
+  type ArchiveEntry,
+  archiveContainer,
   type Container,
   distinct,
   fileStamp,
-  HEAD,
   isBesidePictures,
   maxEntryBytes,
   type Rejected,
@@ -28,28 +29,17 @@ const [LARGE, MAX_RATIO_LARGE] = [1 << 26, 200];
 export async function openZip(file: string): Promise<Container> {
   const reader = new ClosingReader(file);
   const stamp = fileStamp(file);
-  const { zip, entries, rejected } = await reader.whileOpen(async () => {
+  const { zip, ...listed } = await reader.whileOpen(async () => {
     const archive = await opened(file, reader);
     return { zip: archive, ...(await entriesOf(archive, file)) };
   });
-  const unpack = async (index: number, most: number): Promise<Uint8Array> => {
-    const { entry } = entries[index]!;
+  return archiveContainer({ path: file, stamp, ...listed }, async ({ entry, size }, most) => {
     try {
-      return await collected(await streamOf(zip, entry), entry.uncompressedSize, most);
+      return await collected(await streamOf(zip, entry), size, most);
     } catch (error) {
       throw new UserError(`cannot be unpacked: ${messageOf(error)}`);
     }
-  };
-  return {
-    path: file,
-    names: entries.map(({ name }) => name),
-    rejected,
-    read: (index) => unpack(index, Number.POSITIVE_INFINITY),
-    head: (index) => unpack(index, HEAD),
-    size: async (index) => entries[index]!.entry.uncompressedSize,
-    stamp: () => stamp,
-    close: async () => {},
-  };
+  });
 }
 
 const damaged = (file: string, error: unknown): UserError =>
@@ -116,8 +106,7 @@ class ClosingReader extends yauzl.RandomAccessReader {
   }
 }
 
-interface Named {
-  readonly name: string;
+interface Named extends ArchiveEntry {
   readonly entry: Entry;
 }
 
@@ -138,7 +127,7 @@ function entriesOf(zip: ZipFile, file: string): Promise<{ entries: readonly Name
       const name = yauzl.getFileNameLowLevel(entry.generalPurposeBitFlag, entry.fileNameRaw, entry.extraFields, false);
       const reason = reasonToReject(entry);
       if (!isBesidePictures(name)) {
-        if (reason === undefined) entries.push({ name, entry });
+        if (reason === undefined) entries.push({ name, size: entry.uncompressedSize, entry });
         else rejected.push({ path: name, reason });
       }
       zip.readEntry();

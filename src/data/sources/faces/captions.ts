@@ -33,7 +33,7 @@ const backdrops = [
 ];
 
 /**
- * A caption of 1 to 6 attributes of a face; `wording` picks which ones and how they are said. The same arguments give
+ * A caption of 1 to 6 attributes of a face; `wording` picks which ones, and their words. The same arguments give
  * the same text.
  */
 export function captionOf(face: FaceAttributes, wording: number): string {

@@ -1,4 +1,4 @@
-/** From attributes to phrases: each topic of a face, said in one of the ways its vocabulary offers. */
+/** From attributes to phrases: each topic of a face, in one of the wordings that its vocabulary offers. */
 import { type FaceAttributes, hairReadsAs } from './attributes.ts';
 import type { Draws } from './draws.ts';
 import type { HairColor } from './palette.ts';

@@ -1,7 +1,7 @@
 /** What the published protocols make of options and prompts. */
 
 import { expect, it } from 'vitest';
-import { underProtocol } from './report.ts';
+import { underProtocol } from './protocols.ts';
 
 const own = { hasOwnPrompts: true, prefix: '' };
 
