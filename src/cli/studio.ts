@@ -40,7 +40,9 @@ export function studioCommand(): Command {
 async function studio(options: StudioCommandOptions): Promise<void> {
   const { data = [], port, host, json = false, debug = false } = options;
   const folder = path.resolve(options.folder);
-  const signal = interruptSignal('Closing the studio; trainings go on, and what is drawn begins anew at the next start');
+  const signal = interruptSignal(
+    'Closing the studio; trainings go on, and what is drawn begins anew at the next start',
+  );
   const faces = options.model === undefined ? shippedModel() : undefined;
   const { serveStudio } = await import('../studio/http/server.ts');
   const { presetCosts } = await import('../studio/presets.ts');
