@@ -2,7 +2,8 @@
 
 import type { TargetedEvent } from 'preact';
 import { useRef, useState } from 'preact/hooks';
-import type { Choices, Facts, Field } from './protocol.ts';
+import { Field, SelectField } from '../shared/fields.tsx';
+import type { Choices, Facts, Field as FieldFacts } from './protocol.ts';
 
 /** Pictures at a time, at most. */
 const MOST_COUNT = 500;
@@ -91,7 +92,7 @@ export function PromptForm({ facts, isDrawing, onDraw, onCancel }: PromptFormPro
   );
 }
 
-interface NumberFieldProps extends Omit<Field, 'name' | 'choices'> {
+interface NumberFieldProps extends Omit<FieldFacts, 'name' | 'choices'> {
   readonly name: string;
   readonly least: string;
   readonly step: string;
@@ -99,8 +100,7 @@ interface NumberFieldProps extends Omit<Field, 'name' | 'choices'> {
 
 function NumberField({ name, label, hint, value, least, most, step }: NumberFieldProps) {
   return (
-    <div class="field">
-      <label for={name}>{label}</label>
+    <Field id={name} title={label} hint={hint}>
       <input
         class="input"
         id={name}
@@ -113,10 +113,7 @@ function NumberField({ name, label, hint, value, least, most, step }: NumberFiel
         required={value !== ''}
         aria-describedby={`${name}-hint`}
       />
-      <p class="hint" id={`${name}-hint`}>
-        {hint}
-      </p>
-    </div>
+    </Field>
   );
 }
 
@@ -126,27 +123,17 @@ function ChoiceField({
   hint,
   value,
   choices,
-}: Field & { readonly choices: NonNullable<Field['choices']> }) {
+}: FieldFacts & { readonly choices: NonNullable<FieldFacts['choices']> }) {
   const [chosen, setChosen] = useState(value);
   return (
-    <div class="field">
-      <label for={name}>{label}</label>
-      <select
-        id={name}
-        name={name}
-        value={chosen}
-        onChange={(event) => setChosen(event.currentTarget.value)}
-        aria-describedby={`${name}-hint`}
-      >
-        {choices.map((choice) => (
-          <option key={choice.value} value={choice.value}>
-            {choice.value}
-          </option>
-        ))}
-      </select>
-      <p class="hint" id={`${name}-hint`}>
-        {hint} {chosen}: {choices.find((choice) => choice.value === chosen)?.hint}.
-      </p>
-    </div>
+    <SelectField
+      id={name}
+      name={name}
+      title={label}
+      hint={`${hint} ${chosen}: ${choices.find((choice) => choice.value === chosen)?.hint}.`}
+      value={chosen}
+      options={choices.map((choice) => [choice.value, choice.value])}
+      onChange={setChosen}
+    />
   );
 }

@@ -40,7 +40,9 @@ export function studioCommand(): Command {
 async function studio(options: StudioCommandOptions): Promise<void> {
   const { data = [], port, host, json = false, debug = false } = options;
   const folder = path.resolve(options.folder);
-  const signal = interruptSignal('Closing the studio; trainings go on');
+  const signal = interruptSignal(
+    'Closing the studio; trainings go on, and what is drawn begins anew at the next start',
+  );
   const faces = options.model === undefined ? shippedModel() : undefined;
   const { serveStudio } = await import('../studio/http/server.ts');
   const { presetCosts } = await import('../studio/presets.ts');
@@ -56,7 +58,7 @@ async function studio(options: StudioCommandOptions): Promise<void> {
     const { address, isPageBuilt } = running;
     printResult(json, { address, folder, port: running.port }, () => [
       `The studio is open: ${address}`,
-      `It keeps everything in ${folder}; Ctrl-C closes it, and trainings go on.`,
+      `It keeps everything in ${folder}; Ctrl-C closes it: trainings go on, and the queue waits for the next start.`,
     ]);
     if (!isPageBuilt) note('The page is not built, only its addresses answer: build it with node scripts/setup.mjs');
     if (host !== undefined && !isLoopback(host))

@@ -358,6 +358,44 @@ describe('a restart', () => {
     expect(fs.readdirSync(folder).sort()).toEqual(['model', 'model-clip', 'photos', 'runs', 'studio']);
   });
 
+  it('begins anew what waited or was under way, in its order and with its seeds, and keeps no picture twice', async () => {
+    writeTinyRun(path.join(folder, 'runs', 'painter'));
+    const chosen = (await browser.get<RunList>('/api/runs')).runs.find(({ name }) => name === 'painter')!;
+    await running.studio.ready();
+    await browser.post('/api/model', { run: chosen.id });
+    const long = await request({ kind: 'create', prompt: 'left off', count: 48 });
+    const short = { kind: 'create', count: 1 };
+    const second = await request({ ...short, prompt: 'second' });
+    const third = await request({ ...short, prompt: 'third' });
+    const fourth = await request({ ...short, prompt: 'fourth' });
+    await browser.post(`/api/jobs/${third.id}/move`, { before: second.id });
+    await browser.post(`/api/jobs/${third.id}/pause`);
+    await browser.remove(`/api/jobs/${fourth.id}`);
+    for await (const event of browser.events())
+      if (event.type === 'job' && event.job.id === long.id && event.job.pictures.length > 0) break;
+    await running.close();
+    const file = path.join(folder, 'studio', 'queue.json');
+    const kept = JSON.parse(fs.readFileSync(file, 'utf8')) as { jobs: unknown[] };
+    fs.writeFileSync(file, JSON.stringify({ ...kept, jobs: [{ request: { kind: 'nonsense' } }, ...kept.jobs] }));
+    await open();
+    const { jobs } = await browser.get<JobList>('/api/jobs');
+    expect(jobs.map(({ id }) => id)).toEqual([long.id, third.id, second.id]);
+    expect(jobs.map(({ request: { kind }, state }) => [kind, state]).slice(1)).toEqual([
+      ['create', 'paused'],
+      ['create', 'waiting'],
+    ]);
+    expect((await browser.get<StudioState>('/api/state')).model.run).toBe(chosen.id);
+    const { pictures } = await browser.until(long.id, 'done');
+    const { total, pictures: all } = await browser.get<PictureList>(`/api/pictures?job=${long.id}&limit=200`);
+    const { seed } = long.request as { seed: number };
+    expect([pictures.length, total]).toEqual([48, 48]);
+    expect(all.map((one) => one.seed! - seed).sort((a, b) => a - b)).toEqual(Array.from({ length: 48 }, (_, i) => i));
+    await browser.until(second.id, 'done');
+    await browser.post(`/api/jobs/${third.id}/resume`);
+    await browser.until(third.id, 'done');
+    expect((await browser.get<PictureList>('/api/pictures?search=fourth')).total).toBe(0);
+  });
+
   it('is refused to a second studio on the same folder', async () => {
     await expect(startTinyStudio(folder)).rejects.toThrow(/in use by another studio/);
   });

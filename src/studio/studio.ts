@@ -14,12 +14,13 @@ import { Painter } from './drawing/painter.ts';
 import { Events } from './events.ts';
 import { History } from './history/history.ts';
 import { Jobs } from './jobs/jobs.ts';
+import { KeptQueue } from './jobs/kept.ts';
 import type { ModelFacts, Preview, StudioEvent, StudioState } from './protocol.ts';
 import { TooMany } from './refusals.ts';
 import type { DetailsSources } from './runs/details.ts';
 import { Reports } from './runs/reports.ts';
 import { Runs } from './runs/runs.ts';
-import { Trainings } from './runs/trainings.ts';
+import { pauseLoses, Trainings } from './runs/trainings.ts';
 import { limits, samplerFacts, settingFacts } from './state.ts';
 
 export interface StudioOptions {
@@ -58,6 +59,7 @@ export class Studio {
   readonly checks: Checks;
   readonly reports: Reports;
   readonly jobs: Jobs;
+  readonly queue: KeptQueue;
   readonly #closing = new AbortController();
   readonly #lock: RunLock;
   readonly #previews = new Map<string, Preview>();
@@ -71,7 +73,7 @@ export class Studio {
   constructor(options: StudioOptions) {
     this.options = options;
     const { folder, model } = options;
-    const { recipe } = RunDirectory.open(model).settings;
+    RunDirectory.open(model);
     this.places = new Places(options.data);
     makeFolder(folder);
     makeFolder(options.runs);
@@ -101,10 +103,13 @@ export class Studio {
       onJob: (job) => this.events.publish({ type: 'job', job }),
       onList: (jobs) => this.events.publish({ type: 'jobs', jobs }),
       onEnd: ({ id }) => void this.#previews.delete(id),
+      onQueue: () => this.queue.write(this.#model.run, this.jobs.unfinished),
     });
-    this.#modelFolder = model;
-    this.#recipe = recipe;
-    this.#model = this.#factsOf(model, undefined, recipe);
+    this.queue = new KeptQueue(folder, model);
+    const run = this.#isModel(this.queue.run) ? this.queue.run : undefined;
+    this.#modelFolder = run === undefined ? model : this.runs.folder(run);
+    this.#recipe = RunDirectory.open(this.#modelFolder).settings.recipe;
+    this.#model = this.#factsOf(this.#modelFolder, run, this.#recipe);
     this.#loading = this.#load();
   }
 
@@ -130,7 +135,8 @@ export class Studio {
   get state(): StudioState {
     const { version, folder } = this.options;
     const { model, recipe } = this;
-    return { version, model, settings: settingFacts(recipe), samplers: samplerFacts(recipe), limits, folder };
+    const forms = { settings: settingFacts(recipe), samplers: samplerFacts(recipe), limits };
+    return { version, model, ...forms, pauseLoses: pauseLoses(), folder };
   }
 
   get details(): DetailsSources {
@@ -166,6 +172,7 @@ export class Studio {
     this.#modelFolder = folder;
     this.#recipe = recipe;
     this.#model = this.#factsOf(folder, run ?? undefined, recipe);
+    this.queue.write(this.#model.run, this.jobs.unfinished);
     this.#loading = this.#load();
     return this.#model;
   }
@@ -179,6 +186,10 @@ export class Studio {
     await this.#loading;
     await this.painter.close();
     this.#lock.release();
+  }
+
+  #isModel(run: string | undefined): boolean {
+    return run !== undefined && this.runs.list().some(({ id, isModel }) => id === run && isModel);
   }
 
   async #load(): Promise<void> {

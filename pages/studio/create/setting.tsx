@@ -1,6 +1,7 @@
 /** A setting as the server's schema describes it: a native control, its one line, and the way back to the model's own value. */
 
 import type { SettingFacts, SettingValue } from '../../../src/studio/protocol.ts';
+import { Field, SelectField } from '../../shared/fields.tsx';
 import { currentValue, form, resetSetting, setSetting } from '../form.ts';
 
 interface NumberFieldProps {
@@ -117,43 +118,20 @@ export function Setting({ facts, range, more }: SettingProps) {
         onInput={set}
       />
     );
+  const action = onReset && <ResetButton title={title} onReset={onReset} />;
+  const frame = { id, title, hint, action, class: 'setting' };
+  if (kind === 'choice') {
+    const options = (choices ?? []).map((choice) => [choice, choice] as const);
+    return <SelectField {...frame} value={String(value)} options={options} onChange={set} />;
+  }
+  const described = { id, 'aria-describedby': `${id}-hint` };
   return (
-    <div class="field setting">
-      <div class="row spread">
-        <label for={id}>{title}</label>
-        {onReset && <ResetButton title={title} onReset={onReset} />}
-      </div>
-      {kind === 'choice' ? (
-        <select
-          id={id}
-          value={String(value)}
-          aria-describedby={`${id}-hint`}
-          onChange={(e) => set(e.currentTarget.value)}
-        >
-          {choices?.map((choice) => (
-            <option key={choice}>{choice}</option>
-          ))}
-        </select>
-      ) : kind === 'flag' ? (
-        <input
-          id={id}
-          type="checkbox"
-          checked={value === true}
-          aria-describedby={`${id}-hint`}
-          onChange={(e) => set(e.currentTarget.checked)}
-        />
+    <Field {...frame}>
+      {kind === 'flag' ? (
+        <input {...described} type="checkbox" checked={value === true} onChange={(e) => set(e.currentTarget.checked)} />
       ) : (
-        <input
-          id={id}
-          class="input"
-          value={String(value)}
-          aria-describedby={`${id}-hint`}
-          onChange={(e) => set(e.currentTarget.value)}
-        />
+        <input {...described} class="input" value={String(value)} onChange={(e) => set(e.currentTarget.value)} />
       )}
-      <p class="hint" id={`${id}-hint`}>
-        {hint}
-      </p>
-    </div>
+    </Field>
   );
 }

@@ -2,39 +2,14 @@
 
 import { useSignal } from '@preact/signals';
 import type { DataList, EvaluateRequest, Job } from '../../../src/studio/protocol.ts';
+import { SelectField, TextField } from '../../shared/fields.tsx';
 import { post } from '../api.ts';
 import { NumberField } from '../create/setting.tsx';
 import { useLoaded } from '../loaded.ts';
 import { go } from '../route.ts';
 import { model, runs } from '../store.ts';
 import { attempt, say } from '../toasts.tsx';
-
-interface SelectProps {
-  readonly id: string;
-  readonly title: string;
-  readonly hint: string;
-  readonly value: string;
-  readonly options: readonly (readonly [string, string])[];
-  readonly onChange: (value: string) => void;
-}
-
-function Select({ id, title, hint, value, options, onChange }: SelectProps) {
-  return (
-    <div class="field">
-      <label for={id}>{title}</label>
-      <select id={id} value={value} aria-describedby={`${id}-hint`} onChange={(e) => onChange(e.currentTarget.value)}>
-        {options.map(([name, text]) => (
-          <option key={name} value={name}>
-            {text}
-          </option>
-        ))}
-      </select>
-      <p class="hint" id={`${id}-hint`}>
-        {hint}
-      </p>
-    </div>
-  );
-}
+import { linesOf } from '../words.ts';
 
 export function NewEvaluation({ run: first }: { readonly run: string | undefined }) {
   const run = useSignal(first ?? '');
@@ -47,10 +22,7 @@ export function NewEvaluation({ run: first }: { readonly run: string | undefined
     loaded.state === 'there' ? [...loaded.value.roots, ...loaded.value.sets, ...loaded.value.builtin] : [];
   const start = () =>
     attempt(async () => {
-      const prompts = texts.value
-        .split('\n')
-        .map((line) => line.trim())
-        .filter((line) => line !== '');
+      const prompts = linesOf(texts.value);
       const request: EvaluateRequest = {
         kind: 'evaluate',
         pictures: pictures.value,
@@ -66,7 +38,7 @@ export function NewEvaluation({ run: first }: { readonly run: string | undefined
   return (
     <section class="step" aria-label="New evaluation">
       <div class="columns">
-        <Select
+        <SelectField
           id="evaluate-model"
           title="Model"
           hint="What is measured."
@@ -79,7 +51,7 @@ export function NewEvaluation({ run: first }: { readonly run: string | undefined
             run.value = value;
           }}
         />
-        <Select
+        <SelectField
           id="evaluate-data"
           title="Pictures to compare with"
           hint="Best such that the model has not learned from."
@@ -115,21 +87,16 @@ export function NewEvaluation({ run: first }: { readonly run: string | undefined
             count.value = value;
           }}
         />
-        <div class="field">
-          <label for="evaluate-texts">Texts to draw for</label>
-          <textarea
-            id="evaluate-texts"
-            rows={3}
-            value={texts.value}
-            aria-describedby="evaluate-texts-hint"
-            onInput={({ currentTarget }) => {
-              texts.value = currentTarget.value;
-            }}
-          />
-          <p class="hint" id="evaluate-texts-hint">
-            One a line. Empty: those that fit the model.
-          </p>
-        </div>
+        <TextField
+          id="evaluate-texts"
+          title="Texts to draw for"
+          hint="One a line. Empty: those that fit the model."
+          kind="lines"
+          value={texts.value}
+          onInput={(value) => {
+            texts.value = value;
+          }}
+        />
       </div>
       <button type="button" class="button primary" onClick={() => void start()}>
         Evaluate

@@ -2,9 +2,11 @@
 
 import { useSignal } from '@preact/signals';
 import type { DataEntry, Job, StudioState, TrainRequest } from '../../../src/studio/protocol.ts';
+import { SelectField, TextField } from '../../shared/fields.tsx';
 import { post } from '../api.ts';
 import { go } from '../route.ts';
 import { attempt, say } from '../toasts.tsx';
+import { counted, linesOf } from '../words.ts';
 import { DataCheckView } from './check.tsx';
 import { DataChoice } from './data-choice.tsx';
 import { PresetChoice } from './presets.tsx';
@@ -19,12 +21,6 @@ interface Further {
 }
 
 const NOTHING: Further = { name: '', minutes: '', maxSteps: '', prompts: '', changes: '', clip: '' };
-
-const linesOf = (text: string): readonly string[] =>
-  text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
 
 /** Lines like `diffusion.steps=2000`, by path. */
 const changesOf = (text: string): Readonly<Record<string, string>> =>
@@ -50,37 +46,6 @@ function requestOf(data: DataEntry, preset: string, further: Further): TrainRequ
   };
 }
 
-interface TextProps {
-  readonly id: string;
-  readonly title: string;
-  readonly hint: string;
-  readonly value: string;
-  readonly onInput: (value: string) => void;
-  readonly kind?: 'number' | 'lines';
-}
-
-function Text({ id, title, hint, value, onInput, kind }: TextProps) {
-  const common = { id, value, 'aria-describedby': `${id}-hint` };
-  return (
-    <div class="field">
-      <label for={id}>{title}</label>
-      {kind === 'lines' ? (
-        <textarea {...common} rows={2} onInput={({ currentTarget }) => onInput(currentTarget.value)} />
-      ) : (
-        <input
-          {...common}
-          class="input"
-          inputMode={kind === 'number' ? 'numeric' : 'text'}
-          onInput={({ currentTarget }) => onInput(currentTarget.value)}
-        />
-      )}
-      <p class="hint" id={`${id}-hint`}>
-        {hint}
-      </p>
-    </div>
-  );
-}
-
 function FurtherSettings({
   value,
   onChange,
@@ -92,14 +57,14 @@ function FurtherSettings({
     <details class="settings further">
       <summary>Name, length and more</summary>
       <div class="columns">
-        <Text
+        <TextField
           id="run-name"
           title="Name of the run"
           hint="Letters, digits, - and _. Empty: made from the pictures and the preset."
           value={value.name}
           onInput={(name) => onChange({ name })}
         />
-        <Text
+        <TextField
           id="run-minutes"
           title="Minutes"
           hint="About how long it may take. Empty: as long as the preset takes."
@@ -107,7 +72,7 @@ function FurtherSettings({
           value={value.minutes}
           onInput={(minutes) => onChange({ minutes, maxSteps: '' })}
         />
-        <Text
+        <TextField
           id="run-steps"
           title="Steps at most"
           hint="No stage is longer: for a trial. Not together with minutes."
@@ -115,25 +80,19 @@ function FurtherSettings({
           value={value.maxSteps}
           onInput={(maxSteps) => onChange({ maxSteps, minutes: '' })}
         />
-        <div class="field">
-          <label for="run-clip">CLIP</label>
-          <select
-            id="run-clip"
-            value={value.clip}
-            aria-describedby="run-clip-hint"
-            onChange={({ currentTarget: { value: clip } }) =>
-              onChange({ clip: clip === 'compact' || clip === 'shipped' ? clip : '' })
-            }
-          >
-            <option value="">as the pictures need it</option>
-            <option value="shipped">the shipped one</option>
-            <option value="compact">a new compact one</option>
-          </select>
-          <p class="hint" id="run-clip-hint">
-            What connects words with pictures.
-          </p>
-        </div>
-        <Text
+        <SelectField
+          id="run-clip"
+          title="CLIP"
+          hint="What connects words with pictures."
+          value={value.clip}
+          options={[
+            ['', 'as the pictures need it'],
+            ['shipped', 'the shipped one'],
+            ['compact', 'a new compact one'],
+          ]}
+          onChange={(clip) => onChange({ clip: clip === 'compact' || clip === 'shipped' ? clip : '' })}
+        />
+        <TextField
           id="run-texts"
           title="Texts of the sample sheets"
           hint="One a line; drawn again as training goes on."
@@ -141,7 +100,7 @@ function FurtherSettings({
           value={value.prompts}
           onInput={(prompts) => onChange({ prompts })}
         />
-        <Text
+        <TextField
           id="run-changes"
           title="Settings of the recipe"
           hint="One a line, such as diffusion.steps=2000. They go over the preset."
@@ -192,7 +151,10 @@ export function NewTraining({ state }: { readonly state: StudioState }) {
       <section class="step">
         <h2>3 · Train</h2>
         <p class="hint">
-          Training runs by itself: this page, and the studio too, may be closed meanwhile. It can be paused and resumed.
+          Training runs by itself: this page, and the studio too, may be closed meanwhile. It can be paused and resumed
+          {state.pauseLoses === 0
+            ? '.'
+            : `; on this system a pause ends it at once, and up to ${counted(state.pauseLoses, 'step')} are done again.`}
         </p>
         <button type="button" class="button primary" disabled={isStarting.value} onClick={() => void start()}>
           Start training

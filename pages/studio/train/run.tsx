@@ -30,6 +30,15 @@ export function extended(curves: readonly CurveFacts[], numbers: readonly LogEnt
 
 function Buttons({ run }: { readonly run: Run }) {
   const { id, state, canPause, isModel } = run;
+  // A training ends its step and writes a checkpoint before it halts.
+  const halting = useSignal<'pause' | 'stop' | undefined>(undefined);
+  useEffect(() => {
+    halting.value = undefined;
+  }, [state]);
+  const halt = async (how: 'pause' | 'stop' | undefined, request: () => Promise<boolean>) => {
+    halting.value = how;
+    if (!(await request())) halting.value = undefined;
+  };
   const job = jobs.value.find((other) => other.run === id && isOpen(other));
   const isTraining = state === 'training' || state === 'starting';
   const isDrawnWith = model.value?.run === id;
@@ -42,8 +51,13 @@ function Buttons({ run }: { readonly run: Run }) {
   return (
     <div class="row wrap">
       {isTraining && canPause && (
-        <button type="button" class="button" onClick={() => attempt(() => post<Run>(`runs/${id}/pause`))}>
-          Pause
+        <button
+          type="button"
+          class="button"
+          disabled={halting.value !== undefined}
+          onClick={() => halt('pause', () => attempt(() => post<Run>(`runs/${id}/pause`)))}
+        >
+          {halting.value === 'pause' ? 'Pausing …' : 'Pause'}
         </button>
       )}
       {!isTraining && state !== 'done' && (
@@ -52,8 +66,13 @@ function Buttons({ run }: { readonly run: Run }) {
         </button>
       )}
       {job && (
-        <button type="button" class="button" onClick={() => cancelJob(job.id)}>
-          Stop
+        <button
+          type="button"
+          class="button"
+          disabled={halting.value === 'stop'}
+          onClick={() => halt(isTraining ? 'stop' : undefined, () => cancelJob(job.id))}
+        >
+          {halting.value === 'stop' ? 'Stopping …' : 'Stop'}
         </button>
       )}
       {isModel && (

@@ -92,6 +92,11 @@ export class History {
     return readRegular(file, MOST_BYTES);
   }
 
+  /** Whether a picture is there with exactly these bytes. */
+  holds(id: string, png: Uint8Array): boolean {
+    return this.#pictures.has(id) && fs.existsSync(this.#file(id)) && this.file(id).equals(png);
+  }
+
   add(facts: NewPicture, png: Uint8Array): Picture {
     const id = `${Date.now().toString(36)}${randomBytes(5).toString('hex')}`;
     const picture = { ...facts, id, created: new Date().toISOString(), rating: 0, isKept: false };

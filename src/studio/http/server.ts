@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { UserError } from '../../base/errors.ts';
 import { systemCode } from '../../checkpoint/file-errors.ts';
-import { resumeLiving } from '../jobs/living.ts';
+import { restoreQueue } from '../jobs/kept.ts';
 import { Studio, type StudioOptions } from '../studio.ts';
 import { studioApp } from './app.ts';
 import { Tokens } from './guard.ts';
@@ -66,7 +66,7 @@ export async function serveStudio(options: ServeOptions): Promise<RunningStudio>
     onUsedToken: () => onAddress?.(address()),
     onFault: (error) => onFault?.(error),
   });
-  resumeLiving(studio);
+  restoreQueue(studio);
   return {
     ...{ address: address(), port, isPageBuilt: pages.isBuilt, studio },
     async close() {

@@ -10,30 +10,33 @@ import { dataOf } from '../data/data.ts';
 import type { FinishedPicture } from '../drawing/calls.ts';
 import { planOf, seeded } from '../drawing/plan.ts';
 import type { CheckRequest, DrawRequest, EvaluateRequest, Job, JobRequest, TrainRequest } from '../protocol.ts';
+import { CHECKPOINT_EVERY } from '../runs/trainings.ts';
 import { deviceWords, type Studio } from '../studio.ts';
 import { drawWork } from './draw.ts';
+import type { JobFacts, Work } from './jobs.ts';
 import { commandWork } from './measure.ts';
 
 /**
  * Add the job of a request.
+ * @param facts of one that an earlier studio has begun.
  * @throws UserError if it cannot be done, Missing if something that it names is gone, TooMany if too many jobs wait.
  */
-export function begin(studio: Studio, request: JobRequest): Job {
+export function begin(studio: Studio, request: JobRequest, facts: JobFacts = {}): Job {
   switch (request.kind) {
     case 'train':
-      return beginTraining(studio, request);
+      return beginTraining(studio, request, facts);
     case 'resume':
       return goOn(studio, request.run);
     case 'evaluate':
-      return beginReport(studio, request);
+      return beginReport(studio, request, facts);
     case 'check':
-      return beginCheck(studio, request);
+      return beginCheck(studio, request, facts);
     default:
-      return beginDrawing(studio, seeded(request));
+      return beginDrawing(studio, seeded(request), facts);
   }
 }
 
-function beginDrawing(studio: Studio, request: DrawRequest): Job {
+function beginDrawing(studio: Studio, request: DrawRequest, facts: JobFacts): Job {
   const { history, painter, recipe } = studio;
   const read = (id: string) => ({ file: history.file(id), prompt: history.get(id).prompt });
   // A mistake is answered at once; what is drawn is read when its turn comes.
@@ -43,19 +46,22 @@ function beginDrawing(studio: Studio, request: DrawRequest): Job {
     grid: () => studio.model.grid,
     plan: () => planOf(request, studio.recipe, { read }),
     onPreview: (preview) => studio.preview(preview),
-    keep: async (picture, job) => {
+    earlier: facts.pictures ?? [],
+    keep: async (picture, job, earlier) => {
+      if (earlier !== undefined && history.holds(earlier, picture.png)) return earlier;
       const kept = history.add(pictureFacts(studio, request, picture, job), picture.png);
       studio.events.publish({ type: 'picture', picture: kept });
       return kept.id;
     },
   });
-  return studio.jobs.add(request, titleOf(studio, request), {
+  const whenReady: Work = {
     ...work,
     async run(job) {
       await studio.ready();
       return work.run(job);
     },
-  });
+  };
+  return studio.jobs.add(request, titleOf(studio, request), whenReady, facts);
 }
 
 function pictureFacts(studio: Studio, request: DrawRequest, picture: FinishedPicture, job: string) {
@@ -85,7 +91,7 @@ function titleOf({ history }: Studio, request: DrawRequest): string {
   return words.join(' → ');
 }
 
-function beginTraining(studio: Studio, request: TrainRequest): Job {
+function beginTraining(studio: Studio, request: TrainRequest, facts: JobFacts): Job {
   const { preset, changes = {}, seed, minutes, maxSteps, prompts, clip } = request;
   if (minutes !== undefined && maxSteps !== undefined)
     throw new UserError('minutes and maxSteps both say how long to train: leave one of them out');
@@ -101,11 +107,11 @@ function beginTraining(studio: Studio, request: TrainRequest): Job {
     ...(minutes === undefined ? [] : ['--minutes', `${minutes}`]),
     ...(maxSteps === undefined ? [] : ['--max-steps', `${maxSteps}`]),
     ...(clip === undefined ? [] : ['--clip', clip]),
-    ...['--checkpoint-every', '100', '--sheets'],
+    ...['--checkpoint-every', `${CHECKPOINT_EVERY}`, '--sheets'],
     ...(prompts && prompts.length > 0 ? [promptsFile(studio, name, prompts)] : []),
   ];
   const id = studio.runs.idOf(name);
-  return studio.jobs.add(request, name, studio.trainings.work(name, args), { run: id });
+  return studio.jobs.add(request, name, studio.trainings.work(name, args), { ...facts, run: id });
 }
 
 /** Go on with a run that has stopped; one that is at work is taken over as it is. */
@@ -118,7 +124,7 @@ export function goOn(studio: Studio, id: string): Job {
   return jobs.add({ kind: 'resume', run: id }, run.name, trainings.work(run.name), { run: id });
 }
 
-function beginReport(studio: Studio, request: EvaluateRequest): Job {
+function beginReport(studio: Studio, request: EvaluateRequest, facts: JobFacts): Job {
   const { run, data, pictures, prompts, count, seed } = request;
   const model = run === undefined ? studio.modelFolder : studio.runs.folder(run);
   const source = data === undefined ? undefined : dataOf(studio, data);
@@ -139,10 +145,10 @@ function beginReport(studio: Studio, request: EvaluateRequest): Job {
       studio.events.publish({ type: 'reports' });
     },
   });
-  return studio.jobs.add(request, name, work, { report, ...(run !== undefined && { run }) });
+  return studio.jobs.add(request, name, work, { ...facts, report, ...(run !== undefined && { run }) });
 }
 
-function beginCheck(studio: Studio, request: CheckRequest): Job {
+function beginCheck(studio: Studio, request: CheckRequest, facts: JobFacts): Job {
   const data = dataOf(studio, request.data);
   if (data.kind === 'builtin') throw new UserError(`${data.name} are built in and need no check`);
   const folder = studio.checks.folder(request.data);
@@ -154,7 +160,7 @@ function beginCheck(studio: Studio, request: CheckRequest): Job {
       studio.events.publish({ type: 'data' });
     },
   });
-  return studio.jobs.add(request, data.name, work);
+  return studio.jobs.add(request, data.name, work, facts);
 }
 
 /** Prompts as a file; what would be a comment there begins with a space. */
@@ -166,7 +172,7 @@ function promptsFile({ options }: Studio, name: string, prompts: readonly string
 }
 
 /** Whether a run is called so: one that is there, or that waits for its turn. */
-const isTaken = ({ options, jobs }: Studio, name: string): boolean =>
+export const isTaken = ({ options, jobs }: Studio, name: string): boolean =>
   fs.existsSync(path.join(options.runs, name)) ||
   jobs.list.some(({ kind, title, state }) => kind === 'train' && title === name && isOpen(state));
 

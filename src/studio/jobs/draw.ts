@@ -13,14 +13,16 @@ export interface DrawWork {
   /** Called when the job first runs. */
   readonly plan: () => DrawPlan;
   readonly onPreview: (preview: Preview) => void;
-  /** Keeps a finished picture. @returns its id. */
-  readonly keep: (picture: FinishedPicture, job: string) => Promise<string>;
+  /** Ids of pictures that an earlier go has kept, the first ones of the same job. */
+  readonly earlier: readonly string[];
+  /** Keeps a finished picture. @param earlier its id of the earlier go. @returns its id. */
+  readonly keep: (picture: FinishedPicture, job: string, earlier: string | undefined) => Promise<string>;
 }
 
 /** Milliseconds between two looks at a drawing: small models step faster than a page can show. */
 const SHOWN_EVERY = 120;
 
-export function drawWork({ painter, grid, plan, onPreview, keep }: DrawWork): Work {
+export function drawWork({ painter, grid, plan, onPreview, earlier, keep }: DrawWork): Work {
   let open: string | undefined;
   const pictures: string[] = [];
   return {
@@ -45,9 +47,9 @@ export function drawWork({ painter, grid, plan, onPreview, keep }: DrawWork): Wo
           shown = performance.now();
           onPreview(previewOf(step, job.id, grid()));
         }
-        for (const picture of step.finished) pictures.push(await keep(picture, job.id));
+        for (const picture of step.finished) pictures.push(await keep(picture, job.id, earlier[pictures.length]));
         const left = pace.left(step);
-        if (isDue) showProgress(job, step, left, [...pictures]);
+        if (isDue) showProgress(job, step, left, [...pictures, ...earlier.slice(pictures.length)]);
       }
     },
     async discard() {

@@ -16,6 +16,9 @@ const LANE_OF: Readonly<Record<JobKind, Lane>> = {
   ...{ train: 'train', resume: 'train', evaluate: 'train', check: 'look' },
 };
 
+/** Whether a job of this kind makes pictures. */
+export const isDrawing = (kind: JobKind): boolean => LANE_OF[kind] === 'draw';
+
 /** Finished jobs that stay on the list. */
 const MOST_FINISHED = 100;
 
@@ -23,6 +26,9 @@ const MOST_FINISHED = 100;
 export type JobChange = Partial<Pick<Job, 'notes' | 'pictures' | 'run' | 'report' | 'title'>> & {
   readonly progress?: Progress | undefined;
 };
+
+/** What a new job may have from the start: one of an earlier studio keeps its id, its time and its pictures. */
+export type JobFacts = JobChange & Partial<Pick<Job, 'id' | 'created'>>;
 
 /** A job as the one who does it sees it. */
 export interface Running {
@@ -64,6 +70,8 @@ export interface JobsOptions {
   readonly onList: (jobs: readonly Job[]) => void;
   /** Called when a job ends, in whatever way. */
   readonly onEnd?: (job: Job) => void;
+  /** Called when `unfinished` may have changed. */
+  readonly onQueue?: () => void;
   /** Jobs that may wait in a lane. */
   readonly most: number;
 }
@@ -75,6 +83,7 @@ export class Jobs {
   /** In the order in which they run. */
   #entries: Entry[] = [];
   readonly #closing = new AbortController();
+  #isHeld = false;
 
   constructor(options: JobsOptions) {
     this.#options = options;
@@ -87,6 +96,11 @@ export class Jobs {
     return [...open.map(({ job }) => job), ...jobs.filter(isOver).reverse()];
   }
 
+  /** What is to be done still, in the order in which it runs: a job that is being cancelled is none of it. */
+  get unfinished(): readonly Job[] {
+    return this.#entries.filter(({ job, cancel }) => !isOver(job) && !cancel.signal.aborted).map(({ job }) => job);
+  }
+
   /** @throws UserError if there is none. */
   get(id: string): Job {
     return this.#entry(id).job;
@@ -94,9 +108,10 @@ export class Jobs {
 
   /**
    * Add a job at the end of its lane.
-   * @throws TooMany if too many wait.
+   * @throws TooMany if too many wait, or the studio is closing.
    */
-  add(request: JobRequest, title: string, work: Work, facts: JobChange = {}): Job {
+  add(request: JobRequest, title: string, work: Work, facts: JobFacts = {}): Job {
+    if (this.#closing.signal.aborted) throw new TooMany('The studio is closing: start it again');
     const lane = LANE_OF[request.kind];
     const waiting = this.#entries.filter((one) => one.lane === lane && !isOver(one.job)).length;
     if (waiting > this.#options.most)
@@ -113,8 +128,21 @@ export class Jobs {
     };
     this.#entries.push(entry);
     this.#options.onJob(job);
+    this.#queueChanged();
     this.#pump();
     return this.get(job.id);
+  }
+
+  /** Add jobs, and pause some of them, before the first one starts. */
+  together(add: () => void): void {
+    this.#isHeld = true;
+    try {
+      add();
+    } finally {
+      this.#isHeld = false;
+      this.#queueChanged();
+      this.#pump();
+    }
   }
 
   /** Cancel a job; one that is over leaves the list. @throws UserError if there is none. */
@@ -126,6 +154,7 @@ export class Jobs {
       return;
     }
     entry.cancel.abort();
+    this.#queueChanged();
     if (entry.running) return;
     this.#set(entry, { state: 'cancelled', ended: new Date().toISOString() });
     await entry.work.discard?.();
@@ -147,6 +176,7 @@ export class Jobs {
     this.#entries = [entry, ...this.#entries.filter((one) => one !== entry)];
     this.#set(entry, { state: 'waiting' });
     this.#options.onList(this.list);
+    this.#queueChanged();
     this.#pump();
     return entry.job;
   }
@@ -159,6 +189,7 @@ export class Jobs {
     this.#entries = [...others.slice(0, at), entry, ...others.slice(at)];
     const { list } = this;
     this.#options.onList(list);
+    this.#queueChanged();
     return list;
   }
 
@@ -183,10 +214,16 @@ export class Jobs {
   #set(entry: Entry, change: Partial<Job>): void {
     entry.job = { ...entry.job, ...change };
     this.#options.onJob(entry.job);
+    this.#queueChanged();
     if (isOver(entry.job) && change.state !== undefined) {
       this.#options.onEnd?.(entry.job);
       this.#forget();
     }
+  }
+
+  /** What ends because the studio ends is not finished. */
+  #queueChanged(): void {
+    if (!this.#closing.signal.aborted && !this.#isHeld) this.#options.onQueue?.();
   }
 
   #forget(): void {
@@ -197,7 +234,7 @@ export class Jobs {
 
   /** Start what can run. */
   #pump(): void {
-    if (this.#closing.signal.aborted) return;
+    if (this.#closing.signal.aborted || this.#isHeld) return;
     for (const lane of LANES) {
       const own = this.#entries.filter((entry) => entry.lane === lane);
       if (own.some(({ running }) => running)) continue;

@@ -7,6 +7,8 @@ export interface StudioState {
   readonly settings: readonly SettingFacts[];
   readonly samplers: readonly SamplerFacts[];
   readonly limits: Limits;
+  /** Steps of a training that a pause may lose, to be done again: 0 where it stops with a checkpoint. */
+  readonly pauseLoses: number;
   /** Where the studio keeps everything, for people to read. */
   readonly folder: string;
 }

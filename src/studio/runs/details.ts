@@ -7,6 +7,7 @@ import { settingSchemas } from '../../recipe/schema.ts';
 import { RunDirectory } from '../../run/directory.ts';
 import { curvesOf, type Logged, readLogged } from '../../training/curves.ts';
 import { SHEET_FOLDER, sheetOf } from '../../training/sheet-files.ts';
+import { stageNames } from '../../training/stages.ts';
 import { lastLines } from '../jobs/command.ts';
 import type { CurveFacts, RunComparison, RunDetails, SheetFacts } from '../protocol.ts';
 import type { Runs } from './runs.ts';
@@ -74,7 +75,7 @@ function settingTexts({ recipe, seed, data, clip }: RunDirectory['settings']): R
   return Object.fromEntries([['data', data], ['clip', clip], ['seed', `${seed}`], ...values]);
 }
 
-const STAGES = ['clip', 'tokenizer', 'diffusion', 'finetune'];
+const STAGES: readonly string[] = stageNames;
 
 function sheetsOf(folder: string): SheetFacts[] {
   const samples = path.join(folder, SHEET_FOLDER);

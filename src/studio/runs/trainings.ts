@@ -30,6 +30,13 @@ type Record = z.infer<typeof recordSchema>;
 /** Milliseconds between two looks at a process. */
 const LOOK = 400;
 
+/** Steps from one checkpoint of a training of ours to the next. */
+export const CHECKPOINT_EVERY = 100;
+
+/** Windows has no signal that a process could answer: there a pause ends it without a last checkpoint. */
+export const pauseLoses = (platform: NodeJS.Platform = process.platform): number =>
+  platform === 'win32' ? CHECKPOINT_EVERY : 0;
+
 export interface TrainingsOptions {
   /** Where records and outputs are kept. */
   readonly folder: string;
