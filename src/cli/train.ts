@@ -44,12 +44,12 @@ import { pictureSettings } from './picture-options.ts';
 import { type ProfileOptions, profiled, withProfile } from './profile.ts';
 import { duration, ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
-import { currentRanks } from './rank.ts';
+import { type RankOptions, trainingRanks, withRankOptions } from './rank-options.ts';
 import { checkLengths, fitted, isWholeLength, type LengthOptions, suitedLengths, suitedLines } from './run-length.ts';
 import { checkClipStage, fewPictures } from './sense.ts';
 import { settingsHelp } from './settings-help.ts';
 
-interface TrainCommandOptions extends CommonOptions, ProfileOptions, MemoryOptions, LengthOptions {
+interface TrainCommandOptions extends CommonOptions, ProfileOptions, MemoryOptions, LengthOptions, RankOptions {
   readonly data?: string;
   readonly run?: string;
   readonly from?: string;
@@ -133,7 +133,9 @@ export function trainCommand(): Command {
       '--estimate',
       'say what the run will cost on this machine, from a few steps where they are soon run, and end',
     );
-  return withProfile(withCommon(command)).addHelpText('after', settingsHelp).action(train);
+  return withProfile(withCommon(withRankOptions(command)))
+    .addHelpText('after', settingsHelp)
+    .action(train);
 }
 
 async function train(given: TrainCommandOptions): Promise<void> {
@@ -147,7 +149,7 @@ async function train(given: TrainCommandOptions): Promise<void> {
 async function trainInto(folder: string, options: TrainCommandOptions): Promise<void> {
   const display = new ProgressDisplay();
   const signal = interruptSignal();
-  const ranks = currentRanks();
+  const ranks = trainingRanks(options);
   checkLengths(options);
   if (options.resume && options.recipe !== undefined)
     throw new UserError('A resumed run keeps its recipe: leave --recipe out; --set changes steps and learning rates');
@@ -195,6 +197,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
       stages: names,
       engineOptions,
       ranks,
+      sync: options.sync,
       microBatches: options.accumulate,
       memory: options.memory,
       resume: options.resume ?? false,
