@@ -2,8 +2,9 @@
 
 /** IEEE 754 binary16 bit patterns to their values. */
 export function float16ToFloat32(bits: Uint16Array): Float32Array {
+  float16Values ??= Float32Array.from({ length: 2 ** 16 }, (_, pattern) => float16Value(pattern));
   const values = new Float32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) values[i] = float16Value(bits[i]!);
+  for (let i = 0; i < bits.length; i++) values[i] = float16Values[bits[i]!]!;
   return values;
 }
 
@@ -13,6 +14,9 @@ export function bfloat16ToFloat32(bits: Uint16Array): Float32Array {
   for (let i = 0; i < bits.length; i++) words[i] = bits[i]! << 16;
   return new Float32Array(words.buffer);
 }
+
+/** Of every pattern; made when it is first needed. */
+let float16Values: Float32Array | undefined;
 
 /** Sign, 5 exponent bits with bias 15, 10 fraction bits; exponent 0 is subnormal, 31 infinite or not a number. */
 function float16Value(bits: number): number {
@@ -24,31 +28,29 @@ function float16Value(bits: number): number {
   return sign * (1024 + fraction) * 2 ** (exponent - 25);
 }
 
-/** Below this the values of binary16 are whole multiples of 2^-24. */
-const SMALLEST_NORMAL = 2 ** -14;
 /** The largest finite value of binary16. */
 export const LARGEST_FLOAT16 = 65504;
+
+/** Float32 bits of 2^-14, from where on values of binary16 are normal, of 2^16, which is none any more, and of 0.5. */
+const [SMALLEST_NORMAL, TOO_LARGE, HALF] = [0x38800000, 0x47800000, 0x3f000000];
 
 /** Values to the nearest IEEE 754 binary16 bit patterns, ties to even. What is too large becomes infinite. */
 export function float32ToFloat16(values: Float32Array): Uint16Array<ArrayBuffer> {
   const bits = new Uint16Array(values.length);
-  for (let i = 0; i < values.length; i++) bits[i] = float16Bits(values[i]!);
+  const value = new Float32Array(1);
+  const word = new Uint32Array(value.buffer);
+  for (let i = 0; i < values.length; i++) {
+    value[0] = values[i]!;
+    const sign = (word[0]! >>> 16) & 0x8000;
+    const x = word[0]! & 0x7fffffff;
+    if (x >= TOO_LARGE) bits[i] = sign | (x > 0x7f800000 ? 0x7e00 : 0x7c00);
+    // A fraction that rounds up to 1 carries into the exponent, where it belongs: also into that of infinity.
+    else if (x >= SMALLEST_NORMAL) bits[i] = sign | ((x - 0x38000000 + 0xfff + ((x >>> 13) & 1)) >>> 13);
+    else {
+      // Float32 of one half and more are multiples of 2^-24, as the subnormal values of binary16 are.
+      value[0] = Math.abs(values[i]!) + 0.5;
+      bits[i] = sign | (word[0]! - HALF);
+    }
+  }
   return bits;
-}
-
-function float16Bits(value: number): number {
-  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
-  const x = Math.abs(value);
-  if (Number.isNaN(x)) return sign | 0x7e00;
-  if (x < SMALLEST_NORMAL) return sign | toEven(x * 2 ** 24);
-  if (x >= 65520) return sign | 0x7c00;
-  const exponent = Math.min(15, Math.floor(Math.log2(x)));
-  // A fraction that rounds up to 1 carries into the exponent, where it belongs.
-  return sign | (((exponent + 15) << 10) + toEven((x / 2 ** exponent - 1) * 1024));
-}
-
-function toEven(x: number): number {
-  const below = Math.floor(x);
-  const over = x - below;
-  return over > 0.5 || (over === 0.5 && below % 2 === 1) ? below + 1 : below;
 }

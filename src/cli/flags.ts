@@ -20,6 +20,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   seed: '--seed',
   set: '--set',
   stages: '--stage',
+  sync: '--sync',
   threads: '--threads',
 };
 

@@ -6,10 +6,11 @@ import { type StageName, stageNames } from '../training/stages.ts';
 import type { MemoryOptions } from './memory.ts';
 import { assignment, between, type CommonOptions, changedOption, memorySize, whole, withCommon } from './options.ts';
 import { type ProfileOptions, withProfile } from './profile.ts';
+import { type RankOptions, withRankOptions } from './rank-options.ts';
 import type { LengthOptions } from './run-length.ts';
 import { settingsHelp } from './settings-help.ts';
 
-export interface TrainCommandOptions extends CommonOptions, ProfileOptions, MemoryOptions, LengthOptions {
+export interface TrainCommandOptions extends CommonOptions, ProfileOptions, MemoryOptions, LengthOptions, RankOptions {
   readonly data?: string;
   readonly run?: string;
   readonly from?: string;
@@ -93,5 +94,5 @@ export function withTrainOptions(command: Command): Command {
       '--estimate',
       'say what the run will cost on this machine, from a few steps where they are soon run, and end',
     );
-  return withProfile(withCommon(command)).addHelpText('after', settingsHelp);
+  return withProfile(withCommon(withRankOptions(command))).addHelpText('after', settingsHelp);
 }

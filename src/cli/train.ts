@@ -22,7 +22,7 @@ import { interruptSignal, note, printResult } from './output.ts';
 import { pictureSettings } from './picture-options.ts';
 import { profiled } from './profile.ts';
 import { duration, ProgressDisplay } from './progress.ts';
-import { currentRanks } from './rank.ts';
+import { trainingRanks } from './rank-options.ts';
 import { checkLengths, fitted, isWholeLength, suitedLengths } from './run-length.ts';
 import { checkClipStage, fewPictures } from './sense.ts';
 import { type TrainCommandOptions, withTrainOptions } from './train-options.ts';
@@ -50,7 +50,7 @@ async function train(given: TrainCommandOptions): Promise<void> {
 async function trainInto(folder: string, options: TrainCommandOptions): Promise<void> {
   const display = new ProgressDisplay();
   const signal = interruptSignal();
-  const ranks = currentRanks();
+  const ranks = trainingRanks(options);
   checkLengths(options);
   if (options.resume && options.recipe !== undefined)
     throw new UserError('A resumed run keeps its recipe: leave --recipe out; --set changes steps and learning rates');
@@ -98,6 +98,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
       stages: names,
       engineOptions,
       ranks,
+      sync: options.sync,
       microBatches: options.accumulate,
       memory: options.memory,
       resume: options.resume ?? false,

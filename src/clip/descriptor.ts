@@ -50,6 +50,7 @@ export const clipDescriptor: StageDescriptor<CaptionedPictures, ClipReport> = {
         `A compact CLIP learns from captions, which ${data} does not have: name another with ${option('clip')}, a folder or hub name`,
       );
   },
+  needsWholeBatch: () => 'its loss compares all pictures of a batch with all texts of it',
   stepsOf: ({ clip }) => clip.steps,
   plan: ({ clip }) => planWith(clip, likelyWords(clip)),
   cost({ clip }) {

@@ -14,7 +14,7 @@ import { literals, type Parameter } from '../nn/parameters.ts';
 import { adamw, clipByGlobalNorm, globalNorm, optimized } from '../optim/adamw.ts';
 import { addGradients, cut, GRADIENTS, join, microBatchSize } from '../optim/micro-batches.ts';
 import type { ClipSettings } from '../recipe/schema.ts';
-import { gatherResults, Reduction } from '../stage/data-parallel.ts';
+import { gatherResults, gradientReduction } from '../stage/data-parallel.ts';
 import type { ClipBatch } from './batches.ts';
 import { contrastiveLoss } from './loss.ts';
 import { type ClipParameters, embedImages, embedTexts, type ImageTower } from './towers.ts';
@@ -134,7 +134,7 @@ export function sharedStepOf(
   const [first, loss, gradients, update] = programs as [Executable, Executable, Executable, Executable];
   const each = microBatches / ranks.size;
   const own = <T>(pieces: readonly T[]): T[] => pieces.slice(ranks.rank * each, (ranks.rank + 1) * each);
-  const reduction = new Reduction(engine, ranks, [GRADIENTS]);
+  const reduction = gradientReduction(engine, ranks);
   return async ({ images, ids, lr }) => {
     const [pictures, texts] = [own(cut(images, microBatches)), own(cut(ids, microBatches, captions))];
     const embedded: Readonly<Record<string, NDArray>>[] = [];

@@ -6,6 +6,7 @@
 import { UserError } from '../base/errors.ts';
 import type { NDArray, Tree } from '../base/ndarray.ts';
 import { option } from '../base/options.ts';
+import { ALONE } from '../mpi/ranks.ts';
 import { adopt } from '../nn/parameters.ts';
 import { identityOf } from '../recipe/identity.ts';
 import type { Recipe } from '../recipe/schema.ts';
@@ -55,8 +56,8 @@ interface Variety {
   afterExport?(run: RunFiles): void;
 }
 
-function planWith({ name, recipeOf }: Variety, recipe: Recipe, conditionDim: number): StagePlan {
-  const own = recipeOf(recipe);
+/** @param own the recipe with the settings of the stage as those of the diffusion model. */
+function planWith({ name }: Variety, own: Recipe, conditionDim: number): StagePlan {
   const config = transformerConfig(own, conditionDim);
   return planOf({
     name,
@@ -72,8 +73,12 @@ function denoiserDescriptor(variety: Variety): StageDescriptor<DenoiserData> {
     name,
     isPartOf,
     ...(refuse && { refuse }),
+    needsWholeBatch: (recipe) =>
+      recipeOf(recipe).diffusion.schedule === 'plateau'
+        ? `its learning rate goes by the loss of every step (${name}.schedule is plateau)`
+        : undefined,
     stepsOf: (recipe) => recipeOf(recipe).diffusion.steps,
-    plan: (recipe, conditionDim) => planWith(variety, recipe, conditionDim),
+    plan: (recipe, conditionDim) => planWith(variety, recipeOf(recipe), conditionDim),
     cost(recipe, conditionDim) {
       const own = recipeOf(recipe);
       const { steps, batch, updateInPlace } = own.diffusion;
@@ -100,16 +105,17 @@ function denoiserDescriptor(variety: Variety): StageDescriptor<DenoiserData> {
       const part = name === 'finetune' ? 'diffusion' : 'origin';
       return { ...settingsParts({ ...diffusion }, run.settings.seed), ...(origin && { [part]: origin.id }) };
     },
-    open({ run, ranks }, { latents, id, scorer }, identity) {
+    open({ run, ranks = ALONE, sync }, { latents, id, scorer }, identity) {
       const { seed } = run.settings;
       const recipe = recipeOf(run.settings.recipe);
       const origin = variety.originOf(run);
       const parameters = diffusionParameters(transformerConfig(recipe, latents.dim));
       const initial = origin && adopt(parameters, origin.read(), origin.file);
       const scores = isValidated(recipe.diffusion) ? scorer(recipe) : undefined;
-      const common = { name, recipe, seed, latents, ...identity, initial, ranks };
+      const common = { name, recipe, seed, latents, ...identity, initial, ranks, sync };
+      const share = { ...recipe.diffusion, batch: recipe.diffusion.batch / ranks.size };
       return {
-        plan: planWith(variety, run.settings.recipe, latents.dim),
+        plan: planWith(variety, sync ? { ...recipe, diffusion: share } : recipe, latents.dim),
         make: (engine, microBatches) =>
           diffusionStage({
             ...common,

@@ -40,6 +40,8 @@ export interface DiffusionLoss {
   readonly kl: Tensor;
   /** Mean of −log p_θ(x_0|x_t) over the masked tokens: how well hidden codes are guessed, in nats. For the log. */
   readonly crossEntropy: Tensor;
+  /** How many masked tokens that is a mean of. */
+  readonly masked: Tensor;
 }
 
 /** log p_θ(x_0), clamped to [−70, 0], from logits [batch, tokens, codes]. */
@@ -74,8 +76,9 @@ export function diffusionLoss(
   const auxiliaryScale = g.mul(g.sub(2, g.div(g.cast(t, 'float32'), schedule.steps)), options.auxiliaryWeight);
   const bound = g.div(g.add(kl, g.mul(auxiliaryScale, auxiliary)), pt);
   const hidden = g.cast(noisy.masked, 'float32');
-  const crossEntropy = g.div(g.sum(g.mul(surprise, hidden)), g.maximum(g.sum(hidden), 1));
-  return { loss: g.div(g.sum(bound), batch * tokens), bound, kl, crossEntropy };
+  const masked = g.sum(hidden);
+  const crossEntropy = g.div(g.sum(g.mul(surprise, hidden)), g.maximum(masked, 1));
+  return { loss: g.div(g.sum(bound), batch * tokens), bound, kl, crossEntropy, masked };
 }
 
 /** log, clamped to [−70, 0]; a zero probability stays finite. */

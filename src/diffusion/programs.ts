@@ -13,7 +13,7 @@ import { adamw, clipByGlobalNorm, globalNorm, optimized } from '../optim/adamw.t
 import { updateEma } from '../optim/ema.ts';
 import { addGradients, GRADIENTS, microBatchSize, split } from '../optim/micro-batches.ts';
 import type { DiffusionSettings } from '../recipe/schema.ts';
-import { gatherResults, Reduction } from '../stage/data-parallel.ts';
+import { gatherResults, gradientReduction } from '../stage/data-parallel.ts';
 import { type DiffusionLoss, type DiffusionLossOptions, diffusionLoss } from './loss.ts';
 import { joinResults } from './micro-batches.ts';
 import type { Schedule } from './process/schedule.ts';
@@ -71,7 +71,7 @@ export async function compileTraining(
     compiled.push(await engine.compile(write(), options));
   const [gradients, ...updates] = compiled as [Executable, ...Executable[]];
   if (updates.length === 0) return (feeds) => gradients.run(feeds);
-  const reduction = new Reduction(engine, ranks, [GRADIENTS]);
+  const reduction = gradientReduction(engine, ranks);
   return async ({ lr, emaDecay, ...batch }) => {
     const results: Record<string, NDArray>[] = [];
     if (microBatches === 1) results.push(await gradients.run(batch));
@@ -133,9 +133,9 @@ export function trainingProgram(config: TransformerConfig, schedule: Schedule, s
 export function gradientProgram(config: TransformerConfig, schedule: Schedule, settings: DiffusionSettings): g.Program {
   const inputs = { state: { params: trainedParameters(config) }, ...batchInputs(config, settings) };
   return g.trace(inputs, ({ state: { params }, ...batch }) => {
-    const { loss, kl, crossEntropy } = trainingLoss(params, batch, schedule, settings, config.heads);
+    const { loss, kl, crossEntropy, masked } = trainingLoss(params, batch, schedule, settings, config.heads);
     const gradients: Tree<g.Tensor> = g.grad(loss, params);
-    return { state: { [GRADIENTS]: gradients }, loss, kl, norm: globalNorm(gradients), crossEntropy };
+    return { state: { [GRADIENTS]: gradients }, loss, kl, norm: globalNorm(gradients), crossEntropy, masked };
   });
 }
 
@@ -152,10 +152,10 @@ export function addingProgram(
   const params = trainedParameters(config);
   const inputs = { state: { params, [GRADIENTS]: params }, ...batchInputs(config, settings), keep: g.f32() };
   return g.trace(inputs, ({ state, keep, ...batch }) => {
-    const { loss, kl, crossEntropy } = trainingLoss(state.params, batch, schedule, settings, config.heads);
+    const { loss, kl, crossEntropy, masked } = trainingLoss(state.params, batch, schedule, settings, config.heads);
     const added: Tree<g.Tensor> = g.grad(g.div(loss, microBatches), state.params);
     const gradients = addGradients(state[GRADIENTS]!, keep, added);
-    return { state: { [GRADIENTS]: gradients }, loss, kl, norm: globalNorm(gradients), crossEntropy };
+    return { state: { [GRADIENTS]: gradients }, loss, kl, norm: globalNorm(gradients), crossEntropy, masked };
   });
 }
 

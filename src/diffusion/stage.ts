@@ -3,7 +3,7 @@
  * It can go on from a model that was trained before, as the stage `finetune`, the paper's second one, always does.
  */
 
-import { type NDArray, scalar, type Tree } from '../base/ndarray.ts';
+import { float32, joined, type NDArray, scalar, type Tree } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
 import type { Engine } from '../engine/engine.ts';
 import { ALONE, type Ranks, shared } from '../mpi/ranks.ts';
@@ -11,7 +11,8 @@ import { initializeEach } from '../nn/parameters.ts';
 import { GRADIENTS } from '../optim/micro-batches.ts';
 import { Shuffle } from '../random/shuffle.ts';
 import type { DiffusionSettings } from '../recipe/schema.ts';
-import { ownSamples } from '../stage/data-parallel.ts';
+import { gatherBatch, ownSamples } from '../stage/data-parallel.ts';
+import { type LocalSteps, OuterStep } from '../stage/local-steps.ts';
 import type { Lineage, Metrics, Stage } from '../stage/stage.ts';
 import { drawBatch } from './batch.ts';
 import type { Latents } from './latents.ts';
@@ -36,6 +37,8 @@ export interface DiffusionStageOptions {
   readonly microBatches?: number | undefined;
   /** The processes that share each batch; `microBatches` are those of all of them. */
   readonly ranks?: Ranks | undefined;
+  /** Ranks train for themselves in between; `microBatches` are those of this one then. */
+  readonly sync?: LocalSteps | undefined;
   /** Weights to go on from; by default random ones. */
   readonly initial?: Tree<NDArray> | undefined;
   /** CLIP score of what the averaged weights make. Needed where it steers the learning rate. */
@@ -60,6 +63,12 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
   );
   let times = initialTimesteps(settings.timesteps);
   let train: TrainingStep | undefined;
+  const share = ownSamples(ranks, settings.batch);
+  const outer = options.sync && new OuterStep(engine, ranks, options.sync);
+  /** Of the steps since the ranks have parted: the times of the whole batch, and the KL terms of this rank's share. */
+  let apart: { readonly all: Int32Array; readonly kl: Float32Array }[] = [];
+  /** What the program of a step computes, and with whom. */
+  const [trained, others] = outer ? [{ ...settings, batch: share.count }, ALONE] : [settings, ranks];
 
   return {
     name,
@@ -70,7 +79,7 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
     transient: [GRADIENTS],
 
     async prepare() {
-      train ??= await compileTraining(engine, config, schedule, settings, options.microBatches, ranks);
+      train ??= await compileTraining(engine, config, schedule, trained, options.microBatches, others);
       const { initial } = options;
       await loadTraining(
         engine,
@@ -79,15 +88,18 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
       );
       times = initialTimesteps(settings.timesteps);
       rate.restore({});
+      outer?.reset();
+      apart = [];
     },
 
     async run(step, slowed = 1) {
       const lr = slowed * rate.at(step);
-      const own = ownSamples(ranks, settings.batch);
-      const source = { name, latents, shuffle, schedule, settings, seed, times, own };
+      const source = { name, latents, shuffle, schedule, settings, seed, times, own: share };
+      await outer?.part();
       const { feeds, all } = await engine.span('data wait', async () => drawBatch(step, source));
       const out = await train!({ ...feeds, lr: scalar(lr), emaDecay: scalar(emaDecay(settings, step)) });
-      times = updateHistory(times, all, out.kl!.data);
+      if (outer) apart.push({ all, kl: out.kl!.data as Float32Array });
+      else times = updateHistory(times, all, out.kl!.data);
       const metrics: Metrics = {
         loss: out.loss!.data[0]!,
         crossEntropy: out.crossEntropy!.data[0]!,
@@ -99,10 +111,28 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
 
     learningRate: (step) => rate.at(step),
 
-    hostState: () => ({ ...savedTimesteps(times), ...rate.save() }),
+    async meet() {
+      await outer?.meet();
+      const steps = apart;
+      apart = [];
+      const own = joined(steps.map(({ kl }) => kl));
+      const kl = await gatherBatch(ranks, float32(own, [own.length]));
+      // Of every rank all steps lie together.
+      const of = (rank: number, step: number) => rank * own.length + step * share.count;
+      for (const [step, { all }] of steps.entries())
+        times = updateHistory(
+          times,
+          all,
+          Array.from(all, (_, i) => kl.data[of(Math.floor(i / share.count), step) + (i % share.count)]!),
+        );
+    },
+
+    hostState: () => ({ ...savedTimesteps(times), ...rate.save(), ...outer?.save() }),
     restore(host) {
       times = restoredTimesteps(host);
       rate.restore(host);
+      outer?.restore(host);
+      apart = [];
     },
 
     weights,

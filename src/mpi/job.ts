@@ -80,6 +80,10 @@ export class MpiJob implements Ranks {
     return this.call('communicating', (done) => allreduce.async(inPlace, data, data.length, float, sum, world, done));
   }
 
+  sumGradients(data: Float32Array): Promise<void> {
+    return this.sum(data);
+  }
+
   async max(values: readonly number[]): Promise<number[]> {
     const data = Float64Array.from(values);
     const { allreduce, inPlace, double, max, world } = this.mpi;
@@ -102,6 +106,15 @@ export class MpiJob implements Ranks {
       allgatherv.async(sent, bytes.length, byte, all, counts, places, byte, world, done),
     );
     return Array.from(places, (at, i) => all.subarray(at, at + counts[i]!));
+  }
+
+  async exchange(parts: readonly Uint8Array[]): Promise<Uint8Array[]> {
+    const { allToAll, byte, world } = this.mpi;
+    const length = parts[0]!.length;
+    const [sent, received] = [new Uint8Array(this.size * length), new Uint8Array(this.size * length)];
+    for (const [i, part] of parts.entries()) sent.set(part, i * length);
+    await this.call('communicating', (done) => allToAll.async(sent, length, byte, received, length, byte, world, done));
+    return parts.map((_, i) => received.subarray(i * length, (i + 1) * length));
   }
 
   broadcast(bytes: Uint8Array): Promise<void> {

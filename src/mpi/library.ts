@@ -10,6 +10,10 @@ import { UserError } from '../base/errors.ts';
 type Handle = unknown;
 type Pointer = ArrayBufferView | bigint | null;
 
+type Transfer = KoffiFunc<
+  (from: Pointer, n: number, type: Handle, to: Pointer, m: number, toType: Handle, comm: Handle) => number
+>;
+
 export interface MpiLibrary {
   readonly name: string;
   readonly world: Handle;
@@ -28,9 +32,8 @@ export interface MpiLibrary {
     (from: Pointer, to: Pointer, count: number, type: Handle, op: Handle, comm: Handle) => number
   >;
   readonly broadcast: KoffiFunc<(data: Pointer, count: number, type: Handle, root: number, comm: Handle) => number>;
-  readonly allgather: KoffiFunc<
-    (from: Pointer, n: number, type: Handle, to: Pointer, m: number, toType: Handle, comm: Handle) => number
-  >;
+  readonly allgather: Transfer;
+  readonly allToAll: Transfer;
   readonly allgatherv: KoffiFunc<
     (
       ...args: readonly [
@@ -115,6 +118,7 @@ function bind(name: string, lib: LibraryHandle, libc: LibraryHandle): MpiLibrary
     allreduce: f('MPI_Allreduce', 'void *', 'void *', 'int', H, H, H),
     broadcast: f('MPI_Bcast', 'void *', 'int', H, 'int', H),
     allgather: f('MPI_Allgather', ...transfer),
+    allToAll: f('MPI_Alltoall', ...transfer),
     allgatherv: f('MPI_Allgatherv', 'void *', 'int', H, 'void *', 'void *', 'void *', H, H),
     send: f('MPI_Send', 'void *', 'int', H, 'int', 'int', H),
     probe: f('MPI_Iprobe', 'int', 'int', H, 'void *', 'void *'),

@@ -11,10 +11,14 @@ export interface Ranks {
   readonly size: number;
   /** Adds up an array over all ranks, in place: the result is the same on all of them, bit for bit. */
   sum(data: Float32Array): Promise<void>;
+  /** The same for gradients, which may be rounded on their way (`half-sums.ts`). */
+  sumGradients(data: Float32Array): Promise<void>;
   /** The largest value of each entry over all ranks. */
   max(values: readonly number[]): Promise<number[]>;
   /** What every rank gives, in the order of ranks; lengths may differ. */
   gather(bytes: Uint8Array): Promise<Uint8Array[]>;
+  /** Part i goes to rank i; comes back what every rank has for this one, in the order of ranks. All are equally long. */
+  exchange(parts: readonly Uint8Array[]): Promise<Uint8Array[]>;
   /** Overwrites `bytes`, equally many on every rank, with those of rank 0. */
   broadcast(bytes: Uint8Array): Promise<void>;
   /** Resolves once every rank has made this call. */
@@ -35,8 +39,10 @@ export const ALONE: Ranks = {
   rank: 0,
   size: 1,
   async sum() {},
+  async sumGradients() {},
   max: async (values) => [...values],
   gather: async (bytes) => [bytes],
+  exchange: async (parts) => [...parts],
   async broadcast() {},
   async barrier() {},
   times: { waiting: 0, communicating: 0 },

@@ -5,6 +5,7 @@ import type { EngineOptions } from '../engine/engine.ts';
 import type { Ranks } from '../mpi/ranks.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import type { TrainingDisplay } from './display.ts';
+import type { LocalSteps } from './local-steps.ts';
 
 /** What a run was started with. */
 export interface RunSettings {
@@ -47,6 +48,8 @@ export interface StageContext extends Watch {
   readonly engineOptions: EngineOptions;
   /** The processes that train together; by default this one alone. */
   readonly ranks?: Ranks | undefined;
+  /** Ranks make steps for themselves, and meet now and then; by default they make every step together. */
+  readonly sync?: LocalSteps | undefined;
   /** Where the weights of LPIPS come from, where the recipe wants them: a folder, or by default the cache. */
   readonly lpips?: { readonly folder?: string | undefined; readonly offline?: boolean | undefined } | undefined;
 }

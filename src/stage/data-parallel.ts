@@ -6,6 +6,7 @@
 import { joinedBytes, type NDArray, overBuffer, sizeOf } from '../base/ndarray.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Ranks } from '../mpi/ranks.ts';
+import { GRADIENTS } from '../optim/micro-batches.ts';
 
 /** Samples of a batch, neighbours. */
 export interface Samples {
@@ -29,12 +30,15 @@ const BUCKET = 2 ** 21;
 export class Reduction {
   private buckets: string[][] | undefined;
 
-  /** @param paths of the state, float32; by default of gradients. */
+  /**
+   * @param paths of the state, float32.
+   * @param sum how a bucket is added up.
+   */
   constructor(
     private readonly engine: Engine,
     private readonly ranks: Ranks,
     private readonly paths: readonly string[],
-    private readonly bucket = BUCKET,
+    private readonly sum: (data: Float32Array) => Promise<void> = (data) => ranks.sum(data),
   ) {}
 
   /**
@@ -42,14 +46,14 @@ export class Reduction {
    * @returns the norm of the sums, all numbers together: the same on all ranks.
    */
   async run(): Promise<number> {
-    this.buckets ??= await this.partition();
+    this.buckets ??= await bucketsOf(this.engine, this.paths);
     const { engine, ranks } = this;
     // The slowest rank is not to look like a slow network.
     await ranks.barrier();
     const sums: Promise<number>[] = [];
     for (const names of this.buckets) {
       const data = await engine.pack(names);
-      const reduced = ranks.sum(data).then(async () => {
+      const reduced = this.sum(data).then(async () => {
         const squares = sumOfSquares(data);
         await engine.unpack(names, data);
         return squares;
@@ -62,24 +66,27 @@ export class Reduction {
     for (const sum of sums) total += await sum;
     return Math.sqrt(total);
   }
+}
 
-  private async partition(): Promise<string[][]> {
-    const buckets: string[][] = [];
-    let size = Number.POSITIVE_INFINITY;
-    for (const path of this.paths)
-      for (const [name, { shape }] of Object.entries(await this.engine.describe(path)).sort(([a], [b]) =>
-        a < b ? -1 : 1,
-      )) {
-        const length = sizeOf(shape);
-        if (size + length > this.bucket) {
-          buckets.push([]);
-          size = 0;
-        }
-        buckets.at(-1)!.push(name);
-        size += length;
+/** Adds up gradients over all ranks. */
+export const gradientReduction = (engine: Engine, ranks: Ranks): Reduction =>
+  new Reduction(engine, ranks, [GRADIENTS], (data) => ranks.sumGradients(data));
+
+/** What lies under paths of the state, in an order that is the same on all ranks, in pieces that travel as one. */
+export async function bucketsOf(engine: Engine, paths: readonly string[]): Promise<string[][]> {
+  const buckets: string[][] = [];
+  let size = Number.POSITIVE_INFINITY;
+  for (const path of paths)
+    for (const [name, { shape }] of Object.entries(await engine.describe(path)).sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const length = sizeOf(shape);
+      if (size + length > BUCKET) {
+        buckets.push([]);
+        size = 0;
       }
-    return buckets;
-  }
+      buckets.at(-1)!.push(name);
+      size += length;
+    }
+  return buckets;
 }
 
 function sumOfSquares(data: Float32Array): number {

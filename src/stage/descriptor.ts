@@ -48,8 +48,9 @@ export interface StageCost {
 
 /** A stage with all that it learns from: ready to be made. */
 export interface OpenStage<Report = unknown> {
+  /** Of all ranks together; where each trains for itself in between, of one. */
   readonly plan: StagePlan;
-  /** The stage on an engine, its batches computed in so many micro-batches. Nothing is compiled before `prepare`. */
+  /** The stage on an engine, what is planned computed in so many micro-batches. Nothing is compiled before `prepare`. */
   make(engine: Engine, microBatches: number): Stage;
   /** Measure what was trained. */
   report?(): Promise<Report>;
@@ -69,6 +70,8 @@ export interface StageDescriptor<Data, Report = unknown> {
   isPartOf(settings: RunSettings): boolean;
   /** @throws UserError if the run's settings, or what is trained so far, do not allow it. */
   refuse?(run: RunFiles): void;
+  /** Why ranks cannot train it for themselves in between, as a clause; undefined where they can. */
+  needsWholeBatch(recipe: Recipe): string | undefined;
   /** Steps in all. */
   stepsOf(recipe: Recipe): number;
   /** Before anything is known but the recipe and the width of the CLIP's embeddings. */

@@ -31,6 +31,8 @@ export interface Stage {
   run(step: number, rate?: number): Promise<Metrics>;
   /** What a step does beside learning, called in place of `run` where a step is left out. */
   skip?(step: number): Promise<void>;
+  /** Where ranks make steps for themselves: what each has learned since they parted comes together on all of them. */
+  meet?(): Promise<void>;
   /** Called after a step, with the number of steps done: a sentence where further ones are of no use, and it ends. */
   enough?(step: number): string | undefined;
   /** The learning rate that step `step` has by the settings, for the log. To be called before the step is run. */

@@ -2,12 +2,15 @@
 
 import fs from 'node:fs';
 import { UserError } from '../base/errors.ts';
+import { option } from '../base/options.ts';
 import type { ClipReport } from '../clip/report.ts';
 import { ALONE, lead } from '../mpi/ranks.ts';
+import type { Recipe } from '../recipe/schema.ts';
 import { writeCard } from '../run/card-facts.ts';
 import { checkMadeFrom } from '../run/lineage.ts';
 import { lockRun } from '../run/lock.ts';
 import { sweepRun } from '../run/sweep.ts';
+import type { LocalSteps } from '../stage/local-steps.ts';
 import { CONDITION_REPORT, checkCondition, conditionNote } from './condition.ts';
 import type { RunContext } from './context.ts';
 import { drawRunCurves } from './curves-chart.ts';
@@ -106,6 +109,19 @@ async function reportCondition(options: PipelineOptions, isNew: boolean): Promis
   }
 }
 
+/** @throws UserError if ranks cannot train a stage for themselves, or would never meet. */
+function refuseLocal(stage: RegisteredStage, recipe: Recipe, { steps }: LocalSteps): void {
+  const { name } = stage;
+  const reason = stage.needsWholeBatch(recipe);
+  if (reason !== undefined)
+    throw new UserError(
+      `${name} cannot be trained with local steps: ${reason}. Train it without ${option('sync')} (${option('stages', name)}), then go on with it (${option('resume')})`,
+    );
+  const all = stage.stepsOf(recipe);
+  if (steps > all)
+    throw new UserError(`${name} has ${all} steps, and ranks would meet every ${steps}: give ${option('sync')} fewer`);
+}
+
 interface Done {
   readonly isTrained: boolean;
   /** What was measured of its model, where the stage measures it. */
@@ -134,6 +150,7 @@ async function train(stage: RegisteredStage, context: RunContext, data: StageDat
   });
   if (note !== undefined && ranks.rank === 0) display.note(note);
   if (isDone && isReported) return { isTrained: false, report: undefined };
+  if (!isDone && context.sync) refuseLocal(stage, run.settings.recipe, context.sync);
   const opened = await stage.open(context, data, identity);
   try {
     if (!isDone) await runStage(context, opened.plan, (engine, microBatches) => opened.make(engine, microBatches));

@@ -30,8 +30,9 @@ export async function runStage(
   make: OpenStage['make'],
   watchMemory: WatchMemory = (limit) => new MemoryWatch(limit),
 ): Promise<void> {
-  const { memory: limit, display, ranks = ALONE } = context;
-  const planned = rankPlan(whole, ranks.size);
+  const { memory: limit, display, ranks = ALONE, sync } = context;
+  const sharers = sync ? 1 : ranks.size;
+  const planned = rankPlan(whole, sharers);
   let microBatches = microBatchesOf(planned.batch, context.microBatches);
   for (let { resume } = context, least = microBatches; ; resume = true) {
     if (limit !== undefined) {
@@ -42,11 +43,7 @@ export async function runStage(
     const watch = limit === undefined ? undefined : watchMemory(limit);
     const hasMore = microBatches < planned.batch;
     const isTooLarge = watch && (() => watch.isOver() || (hasMore && watch.isNear()));
-    const stopped = await attempt(
-      { ...context, resume },
-      (engine) => make(engine, ranks.size * microBatches),
-      isTooLarge,
-    );
+    const stopped = await attempt({ ...context, resume }, (engine) => make(engine, sharers * microBatches), isTooLarge);
     if (!stopped) return;
     const size = `${planned.name}: the process has come to ${sizeText(peakResidentBytes())} at step ${stopped.step} of ${stopped.steps}`;
     if (!hasMore)

@@ -11,7 +11,7 @@ import type { Stage } from '../stage/stage.ts';
 import { checkpointFiles, type Keeping, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import { assertAlike } from './drift.ts';
 import { Guard } from './guard.ts';
-import { stateHashes } from './recorder.ts';
+import { type StateHashes, stateHashes } from './recorder.ts';
 import type { Standing } from './standing.ts';
 
 export interface StageStateOptions {
@@ -36,6 +36,10 @@ export interface TakenUp {
 /** Seconds between checkpoints where steps take long. */
 const CHECKPOINT_SECONDS = 300;
 
+/** Whether a multiple of `every` was come to after `since` steps, up to `step`. */
+export const isCrossed = (every: number, since: number, step: number): boolean =>
+  Math.floor(step / every) > Math.floor(since / every);
+
 export class StageState {
   /** The last checkpoint of this training, or the one it began with; `undefined` is the beginning. */
   saved: number | undefined;
@@ -43,6 +47,8 @@ export class StageState {
   /** Which checkpoints on the disk the next one leaves: none of them belongs to a training that began anew. */
   private keeping: Keeping = 'none';
   private savedAt = performance.now();
+  /** Hashes of the state, and after how many steps it had them. */
+  private hashed: { readonly step: number; readonly hashes: StateHashes } | undefined;
   private readonly ranks: Ranks;
 
   constructor(
@@ -91,10 +97,23 @@ export class StageState {
     await this.load(this.files[0]);
   }
 
-  /** Whether a checkpoint is due after `step` steps. */
-  isDue(step: number): boolean {
+  /** Whether a checkpoint is due after `step` steps, where the one after `since` steps was the last it could be at. */
+  isDue(step: number, since = step - 1): boolean {
     const { checkpointEvery, checkpointSeconds = CHECKPOINT_SECONDS } = this.options;
-    return step % checkpointEvery === 0 || performance.now() - this.savedAt > 1000 * checkpointSeconds;
+    return isCrossed(checkpointEvery, since, step) || performance.now() - this.savedAt > 1000 * checkpointSeconds;
+  }
+
+  /**
+   * Hashes of the state after `step` steps, computed once.
+   * @throws UserError if the weights of the ranks differ.
+   */
+  async hashes(step: number): Promise<StateHashes> {
+    if (this.hashed?.step !== step) {
+      const hashes = await stateHashes(this.options.engine);
+      await assertAlike(this.ranks, hashes.weights, `${this.stage.name}, step ${step}`);
+      this.hashed = { step, hashes };
+    }
+    return this.hashed.hashes;
   }
 
   /**
@@ -104,10 +123,7 @@ export class StageState {
   async save(step: number, guard: Guard, enough = false): Promise<void> {
     const { engine, threads } = this.options;
     const facts = { step, guard: guard.save(), threads, enough };
-    if (this.ranks.size > 1) {
-      const { weights } = await stateHashes(engine);
-      await assertAlike(this.ranks, weights, `${this.stage.name}, step ${step}`);
-    }
+    if (this.ranks.size > 1) await this.hashes(step);
     const fault = await engine.span('checkpoint', () =>
       lead(this.ranks, async () => {
         try {
@@ -146,6 +162,7 @@ export class StageState {
 
   private async prepare(): Promise<void> {
     const { engine } = this.options;
+    this.hashed = undefined;
     await engine.drop('');
     await engine.span('prepare', () => this.stage.prepare());
   }

@@ -12,21 +12,22 @@ import { ALONE, lead, type Ranks } from '../mpi/ranks.ts';
 import { provenanceTexts } from '../run/provenance.ts';
 import type { Progress } from '../stage/display.ts';
 import type { Metrics, Stage } from '../stage/stage.ts';
+import { type Advance, advance, meansOf } from './advance.ts';
 import { collapseNote } from './collapse.ts';
 import type { RunContext } from './context.ts';
-import { assertAlike } from './drift.ts';
 import { adviceFor, Blame, type FaultKind } from './faults.ts';
 import { Guard, MOST_SKIPPED } from './guard.ts';
-import { Recorder, stateHashes } from './recorder.ts';
+import { Recorder } from './recorder.ts';
 import { trimSheets } from './sheets.ts';
-import { StageState } from './stage-state.ts';
+import { isCrossed, StageState } from './stage-state.ts';
 import { isDone, type StageIdentity, type Standing, standingOf } from './standing.ts';
 import { StepClock } from './step-clock.ts';
 
 export interface TrainOptions
   extends Pick<
     RunContext,
-    'run' | 'resume' | 'checkpointEvery' | 'hashEvery' | 'maxSteps' | 'changed' | 'ranks' | 'drawSheet' | 'sheetEvery'
+    | ('run' | 'resume' | 'checkpointEvery' | 'hashEvery' | 'maxSteps' | 'changed' | 'ranks' | 'sync')
+    | ('drawSheet' | 'sheetEvery')
   > {
   readonly engine: Engine;
   /** Seconds after which there is one whatever the steps. */
@@ -88,6 +89,10 @@ class Training {
   private step = 0;
   private readonly blame = new Blame();
   private last: Metrics | undefined;
+  /** The step after which the last ones were run: ranks that train for themselves make several before they meet. */
+  private since = 0;
+  /** Bytes of state and activations, for the first line of the log. */
+  private memory: Readonly<Record<string, number>> = {};
   private clock: StepClock;
   private readonly recorder: Recorder;
   private readonly ranks: Ranks;
@@ -125,7 +130,7 @@ class Training {
       this.note(
         `${stage.name}: ${sizeText(state)} of parameters and optimiser state, ${sizeText(activations)} of activations`,
       );
-    let memory: Record<string, number> = { stateBytes: state, activationBytes: activations };
+    this.memory = { stateBytes: state, activationBytes: activations };
 
     for (;;) {
       if ((await this.agreed(signal?.aborted))[0]) {
@@ -141,23 +146,14 @@ class Training {
           await this.recover('the weights are not finite', 'weights');
           continue;
         }
+        this.since = this.step;
         await stage.skip?.(this.step);
-        this.step++;
-        if (this.isLead) run.log({ stage: stage.name, step: this.step, skipped: 1 });
+        this.leaveOut();
         if (this.step < this.end && (await this.agreed(this.state.isDue(this.step)))[0]) await this.save();
         continue;
       }
-      const fullRate = stage.learningRate?.(this.step);
-      const learningRate = fullRate === undefined ? undefined : this.guard.rate * fullRate;
-      const metrics = await engine.span(`${stage.name} step`, () => stage.run(this.step, this.guard.rate));
-      const fault = this.guard.see(metrics);
-      if (fault !== undefined) {
-        await this.recover(fault, Number.isFinite(metrics.gradientNorm ?? 0) ? 'loss' : 'gradient');
-        continue;
-      }
-      this.step++;
-      await this.report(metrics, learningRate, memory);
-      memory = {};
+      this.since = this.step;
+      if (!(await this.take(await advance(stage, this.step, this.end, this.guard, this.options)))) continue;
       // Every rank looks at the same pairs with the same weights, and finds the same.
       const enough = this.step < this.end ? stage.enough?.(this.step) : undefined;
       if (enough !== undefined) {
@@ -167,7 +163,10 @@ class Training {
       }
       if (this.step >= this.end) continue;
       await this.drawSheet();
-      const [isTooLarge, isDue] = await this.agreed(this.options.isTooLarge?.(), this.state.isDue(this.step));
+      const [isTooLarge, isDue] = await this.agreed(
+        this.options.isTooLarge?.(),
+        this.state.isDue(this.step, this.since),
+      );
       if (isTooLarge) {
         await this.saveIfSound();
         throw new TooLarge(this.step, this.end);
@@ -191,27 +190,51 @@ class Training {
       );
   }
 
+  /**
+   * Look at what steps have given, and report it.
+   * @returns false if something was wrong and training goes on from an earlier step.
+   */
+  private async take(made: readonly Advance[]): Promise<boolean> {
+    for (const [i, { metrics, learningRate }] of made.entries()) {
+      if (!metrics) {
+        this.leaveOut();
+        continue;
+      }
+      const fault = this.guard.see(metrics);
+      if (fault !== undefined) {
+        await this.recover(fault, Number.isFinite(metrics.gradientNorm ?? 0) ? 'loss' : 'gradient');
+        return false;
+      }
+      this.step++;
+      await this.report(metrics, learningRate, i === made.length - 1);
+    }
+    return true;
+  }
+
+  private leaveOut(): void {
+    this.step++;
+    if (this.isLead) this.options.run.log({ stage: this.stage.name, step: this.step, skipped: 1 });
+  }
+
   /** What any rank finds, for all of them. */
   private async agreed(...flags: (boolean | undefined)[]): Promise<boolean[]> {
     if (this.ranks.size === 1) return flags.map(Boolean);
     return (await this.ranks.max(flags.map(Number))).map((flag) => flag > 0);
   }
 
-  private async report(
-    metrics: Metrics,
-    learningRate: number | undefined,
-    extra: Readonly<Record<string, number>>,
-  ): Promise<void> {
-    const { stage, step, end } = this;
+  /** @param isStateOf whether the state is that after this step. */
+  private async report(metrics: Metrics, learningRate: number | undefined, isStateOf: boolean): Promise<void> {
+    const { stage, step, end, since } = this;
     this.last = metrics;
-    const { hashEvery = this.options.checkpointEvery, engine } = this.options;
-    const hashes = hashEvery > 0 && (step % hashEvery === 0 || step === end) ? await stateHashes(engine) : undefined;
-    if (hashes) await assertAlike(this.ranks, hashes.weights, `${stage.name}, step ${step}`);
+    const { hashEvery = this.options.checkpointEvery } = this.options;
+    const isHashed = hashEvery > 0 && isStateOf && (isCrossed(hashEvery, since, step) || step === end);
+    const hashes = isHashed ? await this.state.hashes(step) : undefined;
     const { rate, waiting, ranks } = this.clock.tick(stage.waited?.());
     if (!this.isLead) return;
     const waits = waiting !== undefined && { waiting: Math.round(1000 * waiting) / 1000 };
     const slowed = this.guard.rate < 1 && { rateFactor: this.guard.rate };
-    this.options.run.log({ stage: stage.name, step, ...metrics, ...slowed, ...waits, ...extra });
+    this.options.run.log({ stage: stage.name, step, ...metrics, ...slowed, ...waits, ...this.memory });
+    this.memory = {};
     this.recorder.step({ step, rate, waiting, learningRate, metrics, hashes });
     const secondsLeft = (end - step) / rate;
     this.options.onProgress?.({ stage: stage.name, step, steps: end, metrics, rate, secondsLeft, waiting, ranks });
@@ -220,7 +243,7 @@ class Training {
   /** Draw a sheet, where one is due before the last step. */
   private async drawSheet(): Promise<void> {
     const { drawSheet, sheetEvery = Math.ceil(this.end / SHEETS), engine } = this.options;
-    if (!this.isLead || !drawSheet || sheetEvery === 0 || this.step % sheetEvery !== 0) return;
+    if (!this.isLead || !drawSheet || sheetEvery === 0 || !isCrossed(sheetEvery, this.since, this.step)) return;
     await engine.span('sheet', () => drawSheet(this.stage, this.step));
   }
 
@@ -256,7 +279,8 @@ class Training {
     if (this.step !== end) return false;
     const last = guard.trainedBefore(end);
     if (last === undefined) return true;
-    const fault = guard.faultIn(await stage.run(last, guard.rate));
+    const metrics = await stage.run(last, guard.rate);
+    const fault = guard.faultIn(this.options.sync ? await meansOf(this.ranks, metrics) : metrics);
     if (fault !== undefined) {
       await this.recover(fault, 'weights');
       return false;

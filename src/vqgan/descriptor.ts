@@ -65,6 +65,7 @@ function originsOf(run: RunFiles): {
 export const tokenizerDescriptor: StageDescriptor<PictureReader> = {
   name: 'tokenizer',
   isPartOf: () => true,
+  needsWholeBatch: () => 'its codebook goes by the codes of whole batches',
   stepsOf: ({ tokenizer }) => tokenizer.steps,
   plan: (recipe) => planWith(recipe),
   cost(recipe) {

@@ -8,9 +8,9 @@
 import { type NDArray, scalar } from '../base/ndarray.ts';
 import type { Engine, Executable } from '../engine/engine.ts';
 import type { Ranks } from '../mpi/ranks.ts';
-import { cut, GRADIENTS, join, split } from '../optim/micro-batches.ts';
+import { cut, join, split } from '../optim/micro-batches.ts';
 import type { TokenizerSettings } from '../recipe/schema.ts';
-import { broadcastArrays, gatherBatch, gatherResults, Reduction } from '../stage/data-parallel.ts';
+import { broadcastArrays, gatherBatch, gatherResults, gradientReduction, Reduction } from '../stage/data-parallel.ts';
 import { adaptiveWeightOf } from './adversarial.ts';
 import { LAST_LAYER, SHARES } from './micro-programs.ts';
 import type { Variant } from './schedule.ts';
@@ -37,7 +37,7 @@ export function sharedStepOf({ variant, microBatches, programs, engine, settings
   const usage = hasCodes ? rest.shift() : undefined;
   const [update] = rest;
   const own = microBatches / ranks.size;
-  const sums = new Reduction(engine, ranks, [GRADIENTS]);
+  const sums = gradientReduction(engine, ranks);
   const shares = new Reduction(engine, ranks, [SHARES]);
   const sides = (['likelihood', 'adversarial'] as const).map(
     (side) => new Reduction(engine, ranks, [`${LAST_LAYER}.${side}`]),

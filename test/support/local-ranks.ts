@@ -23,18 +23,25 @@ export function localRanks(size: number): Ranks[] {
       (await meet(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))).map(
         (bytes) => new Float32Array(bytes.buffer),
       );
+    const sum = async (data: Float32Array) => {
+      const all = await floats(data);
+      data.set(all.reduce((sum, one) => sum.map((x, i) => x + one[i]!)));
+    };
     return {
       rank,
       size,
-      async sum(data) {
-        const all = await floats(data);
-        data.set(all.reduce((sum, one) => sum.map((x, i) => x + one[i]!)));
-      },
+      sum,
+      sumGradients: sum,
       async max(values) {
         const all = await floats(Float32Array.from(values));
         return values.map((_, i) => Math.max(...all.map((one) => one[i]!)));
       },
       gather: meet,
+      async exchange(parts) {
+        const length = parts[0]!.length;
+        const all = await meet(Uint8Array.from(parts.flatMap((part) => [...part])));
+        return all.map((one) => one.slice(rank * length, (rank + 1) * length));
+      },
       async broadcast(bytes) {
         bytes.set((await meet(bytes))[0]!);
       },
