@@ -28,12 +28,15 @@ import { drawCandidates, featuresOf, type RealPictures, setsOf } from './report-
 export const protocols = ['ffhq', 'coco'] as const;
 export type Protocol = (typeof protocols)[number];
 
+const COCO_CAPTIONS =
+  'captions of COCO val2014 (captions_val2014.json of annotations_trainval2014.zip, from cocodataset.org)';
+
 /**
  * What the published protocols set: candidates for each picture, pictures a prompt, and what stands before a prompt.
  */
 const PROTOCOLS: Readonly<Record<Protocol, { bestOf: number; count: number; prefix: string; prompts: string }>> = {
   ffhq: { bestOf: 16, count: 1, prefix: 'a photograph of ', prompts: 'the 64 prompts of clip2latent' },
-  coco: { bestOf: 1, count: 1, prefix: '', prompts: 'captions of COCO val2014' },
+  coco: { bestOf: 1, count: 1, prefix: '', prompts: COCO_CAPTIONS },
 };
 
 export interface ReportOptions {
