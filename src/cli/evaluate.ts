@@ -5,8 +5,10 @@ import { mapConcurrently } from '../base/concurrency.ts';
 import { UserError } from '../base/errors.ts';
 import { isNamedSource } from '../data/sources/open.ts';
 import { clipScore } from '../evaluation/clip-score.ts';
+import { facePromptsFile } from '../evaluation/published-prompts.ts';
 import { reconstructionQuality } from '../evaluation/reconstruction.ts';
 import { Generator } from '../generation/generator.ts';
+import { lead } from '../mpi/ranks.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { NO_DATA } from '../run/export.ts';
 import { openMeasuring } from '../training/measuring.ts';
@@ -14,7 +16,7 @@ import { facePrompts } from './face-prompts.ts';
 import { type CommonOptions, engineOptions, hiddenOption, whole, withClip, withCommon } from './options.ts';
 import { interruptSignal, note, printResult } from './output.ts';
 import { ProgressDisplay } from './progress.ts';
-import { readPrompts } from './prompts.ts';
+import { readPrompts, somePrompts } from './prompts.ts';
 import { type Protocol, protocols, underProtocol } from './protocols.ts';
 import { currentRanks } from './rank.ts';
 import { realWanted, writeReport } from './report.ts';
@@ -25,6 +27,7 @@ interface EvaluateOptions extends CommonOptions {
   readonly clip?: string;
   readonly data?: string;
   readonly prompts?: string;
+  readonly limit?: number;
   readonly pictures: number;
   readonly count?: number;
   /** The former name of `count`. */
@@ -48,7 +51,11 @@ export function evaluateCommand(): Command {
     .requiredOption('--model <dir>', 'a run directory')
     .option('--data <folder|faces>', 'pictures to reconstruct (default: those that the run has held out)')
     .option('--pictures <n>', 'at most so many of them, drawn at random', whole(1), 256)
-    .option('--prompts <file>', 'prompts to score, one a line (default, for faces only: the eight of the demo)')
+    .option(
+      '--prompts <file>',
+      'prompts to score, one a line, or captions of COCO (captions_val2014.json) (default, for faces only: the eight of the demo)',
+    )
+    .option('--limit <n>', 'at most so many of the prompts, drawn at random', whole(1))
     .option('-n, --count <n>', 'pictures a prompt (default: 4)', whole(1))
     .addOption(hiddenOption('--number <n>', whole(1)))
     .option('--seed <n>', 'seed of the first picture of a prompt', whole(0), 0)
@@ -76,10 +83,10 @@ export function evaluateCommand(): Command {
     .addOption(
       new Option(
         '--protocol <name>',
-        'with --report: the paper\'s: ffhq (best of 16, "a photograph of …") or coco (one picture a caption), on the prompts of --prompts',
+        'with --report: the paper\'s: ffhq (best of 16, "a photograph of …", on the 64 prompts of clip2latent, fetched once) or coco (one picture a caption of --prompts)',
       ).choices([...protocols]),
     )
-    .option('--offline', 'fetch no CLIP: use what is in the cache (also HF_HUB_OFFLINE=1)');
+    .option('--offline', 'fetch nothing: use what is in the cache (for CLIPs also HF_HUB_OFFLINE=1)');
   return withCommon(withClip(command)).action(evaluate);
 }
 
@@ -88,13 +95,10 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   const run = RunDirectory.open(options.model);
   const { settings } = run;
   const count = options.count ?? options.number ?? 4;
-  const prompts =
-    options.prompts !== undefined
-      ? readPrompts(options.prompts)
-      : (options.data ?? settings.data) === 'faces'
-        ? facePrompts
-        : [];
   const signal = interruptSignal();
+  const file = await promptsFile(options, signal);
+  const isOfFaces = (options.data ?? settings.data) === 'faces';
+  const prompts = file === undefined ? (isOfFaces ? facePrompts : []) : somePrompts(readPrompts(file), options.limit);
   const display = new ProgressDisplay();
   const generator = await Generator.load(options.model, {
     ...engineOptions(options),
@@ -105,7 +109,7 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   try {
     const prefix = generator.recipe.sampling.promptPrefix;
     const given = { ...options, count };
-    const set = underProtocol(given, prompts, { hasOwnPrompts: options.prompts !== undefined, prefix });
+    const set = underProtocol(given, prompts, { hasOwnPrompts: file !== undefined, prefix });
     const real = realWanted(set.prompts.length * set.count, options.pictures, options.real);
     const { source, crop, about, areUnseen } = await openMeasuring(run, options.data, {
       // With a report, real pictures are also compared with each other.
@@ -154,6 +158,17 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   } finally {
     await generator.close();
   }
+}
+
+/** The file of the prompts: the one that is named, or a protocol's, where it may be fetched. */
+async function promptsFile(
+  { prompts, protocol, offline }: EvaluateOptions,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (prompts !== undefined || protocol !== 'ffhq') return prompts;
+  const file = await lead(currentRanks(), () => facePromptsFile({ offline, signal }));
+  note(`Prompts: the 64 of clip2latent, ${file}`);
+  return file;
 }
 
 /** An exported model does not name its pictures; one of a built-in set has learned from the set's own. */

@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { UserError } from '../base/errors.ts';
-import { readPrompts } from './prompts.ts';
+import { readPrompts, somePrompts } from './prompts.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -48,4 +48,38 @@ it.each([
 it('refuses what is no file', () => {
   expect(() => readPrompts(folder)).toThrow(/is a folder/);
   expect(() => readPrompts(path.join(folder, 'none'))).toThrow(UserError);
+});
+
+const named = (name: string, content: string): string => {
+  fs.writeFileSync(path.join(folder, name), content);
+  return path.join(folder, name);
+};
+
+it('reads of a file of captions of COCO the first of each picture', () => {
+  const annotations = [
+    { image_id: 73, id: 770, caption: 'A motorcycle on\n a street. ' },
+    { image_id: 42, id: 651, caption: 'A shoe rack.' },
+    { image_id: 73, id: 91, caption: 'Two wheels.' },
+    { image_id: 73, id: 800, caption: 'A bike.' },
+  ];
+  const images = [{ id: 42, file_name: 'COCO_val2014_000000000042.jpg' }];
+  const content = JSON.stringify({ info: { year: 2014 }, images, licenses: [], annotations });
+  expect(readPrompts(named('captions_val2014.json', content))).toEqual(['A shoe rack.', 'Two wheels.']);
+  expect(readPrompts(named('captions.txt', content))).toEqual([content]);
+});
+
+it.each(['{"annotations": [{"id": 1, "image_id": 2, "bbox": []}]}', '["a cat"]', '{', 'null'])(
+  'refuses JSON that holds no captions: %s',
+  (content) => {
+    expect(() => readPrompts(named('instances.json', content))).toThrow(/instances\.json is JSON, but no captions/);
+  },
+);
+
+it('draws some of the prompts at random, the same each time, in their order', () => {
+  const all = Array.from({ length: 40 }, (_, i) => String.fromCharCode(65 + i));
+  const some = somePrompts(all, 10);
+  expect(some).toEqual([...new Set(some)].sort());
+  expect([some.length, all.slice(0, 10).join() === some.join()]).toEqual([10, false]);
+  expect(somePrompts(all, 10)).toEqual(some);
+  expect([somePrompts(all), somePrompts(all, 99)]).toEqual([all, all]);
 });

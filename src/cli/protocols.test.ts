@@ -20,6 +20,6 @@ it('the protocol of FFHQ draws the best of 16, and puts its words before a promp
 it('a protocol has prompts of its own, which must be named', () => {
   const none = { hasOwnPrompts: false, prefix: '' };
   expect(() => underProtocol({ count: 4, protocol: 'coco' }, ['a'], none)).toThrow(
-    /captions of COCO val2014: .*--prompts <file>/,
+    /captions of COCO val2014 .*cocodataset\.org\): .*--prompts <file>/,
   );
 });

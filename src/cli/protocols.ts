@@ -5,10 +5,13 @@ import { UserError } from '../base/errors.ts';
 export const protocols = ['ffhq', 'coco'] as const;
 export type Protocol = (typeof protocols)[number];
 
+const COCO_CAPTIONS =
+  'captions of COCO val2014 (captions_val2014.json of annotations_trainval2014.zip, from cocodataset.org)';
+
 /** What each sets: candidates for each picture, pictures a prompt, and what stands before a prompt. */
 const PROTOCOLS: Readonly<Record<Protocol, { bestOf: number; count: number; prefix: string; prompts: string }>> = {
   ffhq: { bestOf: 16, count: 1, prefix: 'a photograph of ', prompts: 'the 64 prompts of clip2latent' },
-  coco: { bestOf: 1, count: 1, prefix: '', prompts: 'captions of COCO val2014' },
+  coco: { bestOf: 1, count: 1, prefix: '', prompts: COCO_CAPTIONS },
 };
 
 /**

@@ -1,6 +1,6 @@
 /**
  * Whether a generator copies: C_T (Meehan et al., 2004.05675), rank tests on distances to the training pictures in
- * cells of the space.
+ * cells of the space. As their code has it, a picture is compared with the training pictures of its own cell.
  */
 
 import { kmeans } from '../vqgan/kmeans.ts';
@@ -31,7 +31,10 @@ export interface Memorisation {
   readonly samples: { readonly made: number; readonly heldOut: number; readonly training: number };
 }
 
-/** Pictures of either kind that a cell needs; pictures a cell that the space is divided for; cells at most. */
+/**
+ * Generated and unseen pictures that a cell needs, of either; pictures a cell that the space is divided for; cells at
+ * most.
+ */
 const [FEWEST, WANTED, MOST_CELLS] = [20, 60, 20];
 const ITERATIONS = 20;
 
@@ -68,17 +71,33 @@ export async function memorisation(
   async function cellsOf(k: number): Promise<Cell[]> {
     const key = { seed: 0, stream: 'evaluation/cells', step: 0 };
     const { centres } = await kmeans(training, dim, k, ITERATIONS, key);
-    const [ownCell, unseenCell] = [nearestRows(made, centres, dim).index, nearestRows(heldOut, centres, dim).index];
+    const parts = [made, heldOut, training].map((rows) => byNearest(rows, centres, dim));
+    const [ofMade, ofHeldOut, ofTraining] = parts as [Float32Array[], Float32Array[], Float32Array[]];
     return Array.from({ length: k }, (_, cell) => {
-      const [a, b] = [own.filter((_, i) => ownCell[i] === cell), unseen.filter((_, i) => unseenCell[i] === cell)];
+      const [a, b] = [ofMade[cell]!, ofHeldOut[cell]!].map(
+        (rows) => nearestRows(rows, ofTraining[cell]!, dim).distance,
+      ) as [Float64Array, Float64Array];
       return { z: rankZ(a, b), made: a.length, heldOut: b.length };
     }).filter((cell) => Math.min(cell.made, cell.heldOut) >= FEWEST);
   }
 }
 
+/** Rows by the centre that is nearest to them. */
+function byNearest(rows: Float32Array, centres: Float32Array, dim: number): Float32Array[] {
+  const { index } = nearestRows(rows, centres, dim);
+  return Array.from({ length: centres.length / dim }, (_, cell) => {
+    const own = Array.from(index.keys()).filter((i) => index[i] === cell);
+    const part = new Float32Array(own.length * dim);
+    own.forEach((row, i) => {
+      part.set(rows.subarray(row * dim, (row + 1) * dim), i * dim);
+    });
+    return part;
+  });
+}
+
 /**
- * Z of the Mann-Whitney U of `a` against `b`, with ranks shared by ties and the variance corrected for them: below 0
- * where `a` tends to be smaller; 0 where all values are equal.
+ * Z of the Mann-Whitney U of `a` against `b`, with ranks shared by ties, the variance corrected for them, and half a
+ * rank for continuity: below 0 where `a` tends to be smaller; 0 where all values are equal.
  */
 export function rankZ(a: ArrayLike<number>, b: ArrayLike<number>): number {
   const [m, n] = [a.length, b.length];
@@ -98,7 +117,7 @@ export function rankZ(a: ArrayLike<number>, b: ArrayLike<number>): number {
   const u = ranks - (m * (m + 1)) / 2;
   const total = m + n;
   const variance = ((m * n) / 12) * (total + 1 - ties / (total * (total - 1)));
-  return variance > 0 ? (u - (m * n) / 2) / Math.sqrt(variance) : 0;
+  return variance > 0 ? (u + 0.5 - (m * n) / 2) / Math.sqrt(variance) : 0;
 }
 
 /**

@@ -130,7 +130,7 @@ function rowsOfSet(set: SetReport): Row[] {
   return [
     ...row(FRECHET[set.features] ?? 'Fréchet distance', 'frechet', 4, ''),
     ...row('kernel distance (KID)', 'kernel', 5, 'unbiased; '),
-    ...row('sliced Wasserstein', 'slicedWasserstein', 4, 'as in MIND; '),
+    ...row('MIND', 'mind', 4, ''),
     ...(score
       ? [
           [

@@ -48,7 +48,10 @@ const made = [0, 1, 2, 3].map((i) => ({
 const setOf = (made: Float32Array, real: Float32Array, dim: number, more: Partial<SetFeatures> = {}) =>
   setReport({ name: 'a CLIP', dim, made, real, others: undefined, ...more });
 
-async function wholeReport(): Promise<Report> {
+let whole: Promise<Report> | undefined;
+const wholeReport = (): Promise<Report> => (whole ??= makeReport());
+
+async function makeReport(): Promise<Report> {
   const codec = {
     encode: async (part: readonly RgbImage[]) => Int32Array.from(part.flatMap(() => [0, 1, 2, 2])),
     decode: async (codes: Int32Array) => images.slice(0, codes.length / 4).map(brighter),

@@ -11,9 +11,9 @@ import { frechetInterval, kernelInterval } from './feature-distance.ts';
 import { type InceptionScore, inceptionScore } from './inception-score.ts';
 import { type Interval, meanInterval } from './interval.ts';
 import { type Memorisation, memorisation } from './memorisation.ts';
+import { mindInterval } from './mind.ts';
 import { type Neighbourhoods, neighbourhoods } from './neighbours.ts';
 import type { Codec } from './reconstruction.ts';
-import { slicedWassersteinInterval } from './sliced-wasserstein.ts';
 import { ssim } from './ssim.ts';
 
 export interface ReconstructionReport {
@@ -42,7 +42,7 @@ export interface PromptReport extends ClipScore {
 export interface Distances {
   readonly frechet: Interval;
   readonly kernel: Interval;
-  readonly slicedWasserstein: Interval;
+  readonly mind: Interval;
 }
 
 /** Distances of the generated set from the real one, in the features of a network. */
@@ -211,7 +211,7 @@ export function setReport({ name, dim, made, real, others, logits }: SetFeatures
 const distancesOf = (made: Float32Array, real: Float32Array, dim: number): Distances => ({
   frechet: frechetInterval(made, real, dim),
   kernel: kernelInterval(made, real, dim),
-  slicedWasserstein: slicedWassersteinInterval(made, real, dim),
+  mind: mindInterval(made, real, dim),
 });
 
 /** Whether generated pictures lie nearer to training pictures than held-out ones do, and the nearest of them. */

@@ -25,8 +25,12 @@ const cubic = (x: number): number => {
   return t < 2 ? ((-0.5 * t + 2.5) * t - 4) * t + 2 : 0;
 };
 
+/** Pillow computes with weights that are whole numbers of so many parts. */
+const ONE = 2 ** 22;
+
 interface Taps {
   readonly first: number;
+  /** Whole numbers; they sum to about `ONE`. */
   readonly weights: readonly number[];
 }
 
@@ -40,14 +44,15 @@ function bicubicTaps(from: number, to: number): Taps[] {
     const end = Math.min(from, Math.round(centre + 2 * reach));
     const weights = Array.from({ length: end - first }, (_, k) => cubic((first + k + 0.5 - centre) / reach));
     const sum = weights.reduce((a, b) => a + b, 0);
-    return { first, weights: weights.map((weight) => weight / sum) };
+    return { first, weights: weights.map((weight) => Math.sign(weight) * Math.round((Math.abs(weight) / sum) * ONE)) };
   });
 }
 
-const toByte = (x: number): number => Math.min(255, Math.max(0, Math.round(x)));
+const toByte = (sum: number): number => Math.min(255, Math.max(0, Math.floor((sum + ONE / 2) / ONE)));
 
 /**
- * A picture at `side` x `side`, bicubic with smoothing, rounded to bytes after rows and after columns, as Pillow does.
+ * A picture at `side` x `side`, bicubic with smoothing, rounded to bytes after rows and after columns: Pillow's, byte
+ * for byte.
  */
 export function bicubic({ width, height, data }: RgbImage, side: number): RgbImage {
   const across = bicubicTaps(width, side);
