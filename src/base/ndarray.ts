@@ -36,8 +36,15 @@ export function scalar(value: number): NDArray<'float32'> {
   return { dtype: 'float32', shape: [], data: Float32Array.of(value) };
 }
 
+/** Bytes of an array. */
+export const bytes = ({ shape, dtype }: Pick<NDArray, 'dtype' | 'shape'>): number =>
+  sizeOf(shape) * { float32: 4, float64: 8, int32: 4, bool: 1 }[dtype];
+
 /** The same numbers in memory of their own. */
 export const copyOf = (array: NDArray): NDArray => ({ ...array, data: array.data.slice() }) as NDArray;
+
+/** Whether other arrays may lie in the memory of one: it cannot be handed over. */
+export const sharesBuffer = ({ data }: NDArray): boolean => data.byteLength < data.buffer.byteLength;
 
 /** The array that lies in a buffer and fills it. */
 export function overBuffer(buffer: ArrayBuffer, { dtype, shape }: Pick<NDArray, 'dtype' | 'shape'>): NDArray {

@@ -80,9 +80,12 @@ export interface ByteSource {
 export function decodeSafetensors(source: ByteSource, label: string): Safetensors {
   const header = readHeader(source, label);
   const named = header.entries.map((entry) => [entry.name, readTensor(source, header, entry, label)] as const);
-  // Unlike assignment, fromEntries treats the name "__proto__" as any other.
-  return { tensors: Object.fromEntries(named), metadata: header.metadata };
+  return { tensors: namedTensors(named), metadata: header.metadata };
 }
+
+/** Tensors by their names, whatever these are: unlike assignment, fromEntries treats "__proto__" as any other. */
+export const namedTensors = (named: readonly (readonly [string, NDArray])[]): Record<string, NDArray> =>
+  Object.fromEntries(named);
 
 /** A header, and where the data behind it begins. */
 export interface PlacedHeader extends Header {
@@ -117,7 +120,8 @@ function findHeaderEnd(source: ByteSource, label: string): number {
   return end;
 }
 
-function decodeTensor({ name, format, shape }: TensorEntry, buffer: ArrayBuffer, label: string): NDArray {
+/** A tensor from its bytes, over which its array is laid. @throws UserError as `parseSafetensors` does. */
+export function decodeTensor({ name, format, shape }: TensorEntry, buffer: ArrayBuffer, label: string): NDArray {
   switch (format) {
     case 'F32':
       return { dtype: 'float32', shape, data: new Float32Array(buffer) };

@@ -2,9 +2,9 @@
  * The header of a safetensors file, checked to the letter: which tensors there are, of which format and shape, and
  * which bytes belong to each. Format: https://huggingface.co/docs/safetensors
  */
-import * as z from 'zod';
 import { messageOf, UserError } from '../base/errors.ts';
 import { sizeOf } from '../base/ndarray.ts';
+import { recordIn } from '../base/record.ts';
 import { parseStrictJson } from './strict-json.ts';
 
 /** Bytes an element of each known format. */
@@ -26,11 +26,25 @@ export interface Header {
   readonly metadata: Record<string, string>;
 }
 
-const entrySchema = z.strictObject({
-  dtype: z.string(),
-  shape: z.array(z.int().nonnegative()),
-  data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
-});
+/** What an entry's JSON holds. */
+interface RawEntry {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly data_offsets: readonly [begin: number, end: number];
+}
+
+/** By hand: a schema would take longer to load than most files take to read. */
+function isRawEntry(value: unknown): value is RawEntry {
+  const areSizes = (list: unknown): list is readonly number[] =>
+    Array.isArray(list) && list.every((size) => Number.isSafeInteger(size) && size >= 0);
+  return (
+    typeof recordIn(value, 'dtype') === 'string' &&
+    areSizes(recordIn(value, 'shape')) &&
+    areSizes(recordIn(value, 'data_offsets')) &&
+    Object.keys(value as RawEntry).length === 3 &&
+    (value as RawEntry).data_offsets.length === 2
+  );
+}
 
 /**
  * Parses the header's JSON and checks it against `dataSize`, the number of bytes that follow it: known formats, byte
@@ -73,9 +87,8 @@ function parseObject(json: Uint8Array, fail: Fail): Record<string, unknown> {
 }
 
 function parseEntry(name: string, value: unknown, label: string, fail: Fail): TensorEntry {
-  const parsed = entrySchema.safeParse(value);
-  if (!parsed.success) return fail(`the entry of tensor ${quoted(name)} is not {dtype, shape, data_offsets}`);
-  const { dtype: format, shape, data_offsets: offsets } = parsed.data;
+  if (!isRawEntry(value)) return fail(`the entry of tensor ${quoted(name)} is not {dtype, shape, data_offsets}`);
+  const { dtype: format, shape, data_offsets: offsets } = value;
   const [begin, end] = offsets;
   if (!isKnown(format)) {
     const known = Object.keys(ELEMENT_BYTES).join(', ');

@@ -11,11 +11,12 @@ import {
   type ByteSource,
   bytesOf,
   checkArray,
-  decodeSafetensors,
+  decodeTensor,
   encodeEntries,
   encodeFront,
   encodeSafetensors,
   inOrder,
+  namedTensors,
   type PlacedHeader,
   readHeader,
   readTensor,
@@ -31,10 +32,46 @@ import { blankSeal, checkSeal, SealSum, sealPlace } from './seal.ts';
  * or with values that no DType can represent.
  */
 export function readSafetensors(path: string): Safetensors {
+  return withFile(path, (source) => readWhole(source, path));
+}
+
+/**
+ * The same, and the SHA-256, in hex, of the file without some of its texts (`hashWithoutTexts`): read once for both.
+ *
+ * @throws UserError as `readSafetensors` does.
+ */
+export function readHashed(path: string, without: readonly string[]): Safetensors & { readonly hash: string } {
   return withFile(path, (source) => {
-    checkSource(source, path);
-    return decodeSafetensors(source, path);
+    const hash = createHash('sha256');
+    return { ...readWhole(source, path, { hash, without }), hash: hash.digest('hex') };
   });
+}
+
+/** Everything in a file, each byte read once; checked against its checksum, and added to a hash if one is given. */
+function readWhole(
+  source: ByteSource,
+  path: string,
+  also?: { readonly hash: Hash; readonly without: readonly string[] },
+): Safetensors {
+  const header = readHeader(source, path);
+  const { entries, metadata, end } = header;
+  const front = source.read(0, end);
+  const read = entries.map((entry) => ({ entry, bytes: source.read(end + entry.begin, end + entry.end) }));
+  const inFile = read.toSorted((a, b) => a.entry.begin - b.entry.begin).map(({ bytes }) => bytes);
+  checkSeal(front, inFile, path);
+  if (also) {
+    also.hash.update(frontWithout(header, also.without) ?? front);
+    for (const bytes of inFile) also.hash.update(bytes);
+  }
+  const named = read.map(({ entry, bytes }) => [entry.name, decodeTensor(entry, bytes.buffer, path)] as const);
+  return { tensors: namedTensors(named), metadata };
+}
+
+/** What stands before the data, without some of its texts; undefined if it has none of them. */
+function frontWithout({ entries, metadata }: PlacedHeader, without: readonly string[]): Uint8Array | undefined {
+  if (without.every((key) => !(key in metadata))) return undefined;
+  const kept = Object.entries(metadata).filter(([key]) => !without.includes(key));
+  return encodeEntries(entries, Object.fromEntries(kept));
 }
 
 /**
@@ -214,12 +251,9 @@ export async function copyWithTexts(from: string, to: string, texts: Readonly<Re
 export function hashWithoutTexts(hash: Hash, path: string, without: readonly string[]): void {
   withFile(path, (source) => {
     const header = headerOf(source, path);
-    const isPlain = !header || without.every((key) => !(key in header.metadata));
-    if (!isPlain) {
-      const kept = Object.entries(header.metadata).filter(([key]) => !without.includes(key));
-      hash.update(encodeEntries(header.entries, Object.fromEntries(kept)));
-    }
-    for (const piece of dataOf(source, isPlain ? 0 : header.end)) hash.update(piece);
+    const front = header && frontWithout(header, without);
+    if (front) hash.update(front);
+    for (const piece of dataOf(source, front ? header.end : 0)) hash.update(piece);
   });
 }
 

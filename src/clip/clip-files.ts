@@ -1,4 +1,14 @@
-/** The files of a dual encoder in the layout of @huggingface/transformers, and which of several versions to take. */
+/**
+ * The files of a dual encoder in the layout of @huggingface/transformers: which of several versions to take, and what
+ * identifies it.
+ */
+
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { UserError } from '../base/errors.ts';
+import { fileError } from '../checkpoint/file-errors.ts';
+import { hashFile } from '../checkpoint/hash-file.ts';
 
 /** Needed by all. */
 const COMMON = ['config.json', 'preprocessor_config.json', 'tokenizer.json', 'tokenizer_config.json'] as const;
@@ -49,4 +59,46 @@ export function chooseFiles(files: readonly string[]): readonly string[] | strin
   if (!networks) return 'lacks onnx/text_model.onnx and onnx/vision_model.onnx';
   const beside = networks.files.flatMap((name) => files.filter((file) => file.startsWith(`${name}_data`)));
   return [...COMMON, ...OPTIONAL.filter((name) => files.includes(name)), ...networks.files, ...beside];
+}
+
+/** A CLIP on the disk. */
+export interface ClipSource {
+  /** What the user calls it. */
+  readonly model: string;
+  /** Absolute. */
+  readonly folder: string;
+  readonly networks: Networks;
+}
+
+/** Paths of the files that matter, relative to the folder. */
+export function filesIn(folder: string): string[] {
+  const list = (sub: string) => {
+    try {
+      return fs.readdirSync(path.join(folder, sub)).map((name) => (sub === '' ? name : `${sub}/${name}`));
+    } catch {
+      return [];
+    }
+  };
+  return [...list(''), ...list('onnx')];
+}
+
+/** The files that a CLIP needs, relative to its folder. */
+export const neededFiles = ({ folder }: Pick<ClipSource, 'folder'>): readonly string[] => {
+  const chosen = chooseFiles(filesIn(folder));
+  if (typeof chosen === 'string') throw new UserError(`${folder} is not a CLIP: it ${chosen}`);
+  return chosen;
+};
+
+/** Identity of a CLIP: SHA-256 over its files, 16 hex digits. Equal files in another place have the same identity. */
+export function hashClip({ folder }: ClipSource): string {
+  const hash = createHash('sha256');
+  try {
+    for (const name of neededFiles({ folder })) {
+      hash.update(`${name}\0`);
+      hashFile(hash, path.join(folder, name));
+    }
+  } catch (error) {
+    throw error instanceof UserError ? error : fileError('read', folder, error);
+  }
+  return hash.digest('hex').slice(0, 16);
 }

@@ -1,7 +1,7 @@
 /** What passes between the embedder and its worker. */
 
 import type { RgbImage } from '../data/pictures/image.ts';
-import type { ClipSource } from './clip-source.ts';
+import type { ClipSource } from './clip-files.ts';
 import type { Knowledge } from './knowledge.ts';
 
 export interface ClipWorkerOptions {

@@ -1,24 +1,12 @@
-/** Where a CLIP comes from, a folder on this machine or a name on the Hugging Face hub, and what identifies it. */
+/** Where a CLIP comes from, a folder on this machine or a name on the Hugging Face hub. */
 
-import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
-import { fileError } from '../checkpoint/file-errors.ts';
-import { hashFile } from '../checkpoint/hash-file.ts';
 import { MOST_TEXT, openRegular } from '../checkpoint/regular-file.ts';
-import { chooseFiles, LAYOUT, type Networks, networksAmong } from './clip-files.ts';
+import { type ClipSource, chooseFiles, filesIn, LAYOUT, networksAmong } from './clip-files.ts';
 import { fetchedBefore, fetchFromHub, type HubOptions, isOffline } from './hub.ts';
 import { SHIPPED, shippedClip } from './shipped.ts';
-
-/** A CLIP on the disk. */
-export interface ClipSource {
-  /** As the user named it. */
-  readonly model: string;
-  /** Absolute. */
-  readonly folder: string;
-  readonly networks: Networks;
-}
 
 /**
  * Tell a folder from a hub name: `shipped` is the CLIP that comes with the package, what exists as a folder is one, and
@@ -67,37 +55,4 @@ function sourceIn(folder: string, model: string): ClipSource {
 function readable(file: string): void {
   const descriptor = openRegular(file, file.endsWith('.json') ? MOST_TEXT : undefined);
   fs.closeSync(descriptor);
-}
-
-/** Paths of the files that matter, relative to the folder. */
-function filesIn(folder: string): string[] {
-  const list = (sub: string) => {
-    try {
-      return fs.readdirSync(path.join(folder, sub)).map((name) => (sub === '' ? name : `${sub}/${name}`));
-    } catch {
-      return [];
-    }
-  };
-  return [...list(''), ...list('onnx')];
-}
-
-/** The files that a CLIP needs, relative to its folder. */
-export const neededFiles = ({ folder }: Pick<ClipSource, 'folder'>): readonly string[] => {
-  const chosen = chooseFiles(filesIn(folder));
-  if (typeof chosen === 'string') throw new UserError(`${folder} is not a CLIP: it ${chosen}`);
-  return chosen;
-};
-
-/** Identity of a CLIP: SHA-256 over its files, 16 hex digits. Equal files in another place have the same identity. */
-export function hashClip({ folder }: ClipSource): string {
-  const hash = createHash('sha256');
-  try {
-    for (const name of chooseFiles(filesIn(folder))) {
-      hash.update(`${name}\0`);
-      hashFile(hash, path.join(folder, name));
-    }
-  } catch (error) {
-    throw error instanceof UserError ? error : fileError('read', folder, error);
-  }
-  return hash.digest('hex').slice(0, 16);
 }

@@ -4,6 +4,7 @@
  * lie. All embeddings are unit rows.
  */
 
+import { unitRows32 } from '../base/rows.ts';
 import { integers } from '../random/noise.ts';
 import type { SamplingSettings } from '../recipe/schema.ts';
 
@@ -63,13 +64,13 @@ export function correctTexts(
       return texts;
     case 'mean-shift':
     case 'neighbour':
-      return unitRows(
+      return unitRows32(
         texts.map((x, i) => x - words.mean[i % dim]! + images.mean[i % dim]!),
         dim,
       );
     case 'standardised': {
       const scale = images.deviation.map((deviation, d) => deviation / Math.max(words.deviation[d]!, 1e-6));
-      return unitRows(
+      return unitRows32(
         texts.map((x, i) => (x - words.mean[i % dim]!) * scale[i % dim]! + images.mean[i % dim]!),
         dim,
       );
@@ -77,7 +78,7 @@ export function correctTexts(
     case 'shrink': {
       const shifted = correctTexts(texts, 'mean-shift', { images, texts: words, anchors });
       const near = nearestMeans(shifted, anchors, dim);
-      return unitRows(
+      return unitRows32(
         shifted.map((x, i) => (1 - SHRINK) * x + SHRINK * near[i]!),
         dim,
       );
@@ -99,7 +100,7 @@ export function towardsNeighbour(
   const nearest = nearestAnchors(row, anchors, CHOICE);
   const [which] = integers({ seed, stream: 'sample.neighbour', step: 0 }, 0, 1, nearest.length);
   const from = nearest[which!]! * dim;
-  return unitRows(
+  return unitRows32(
     row.map((x, d) => (1 - TOWARDS_ONE) * x + TOWARDS_ONE * anchors[from + d]!),
     dim,
   );
@@ -111,7 +112,7 @@ function nearestMeans(rows: Float32Array, anchors: Float32Array, dim: number): F
   for (let start = 0; start < rows.length; start += dim)
     for (const a of nearestAnchors(rows.subarray(start, start + dim), anchors, NEAREST))
       for (let d = 0; d < dim; d++) means[start + d]! += anchors[a * dim + d]!;
-  return unitRows(means, dim);
+  return unitRows32(means, dim);
 }
 
 /** Which anchors have the highest cosine with a row, the nearest first. */
@@ -125,14 +126,4 @@ function nearestAnchors(row: Float32Array, anchors: Float32Array, most: number):
   return Array.from(cosines.keys())
     .sort((a, b) => cosines[b]! - cosines[a]!)
     .slice(0, most);
-}
-
-function unitRows(rows: Float32Array, dim: number): Float32Array {
-  const result = rows.slice();
-  for (let start = 0; start < result.length; start += dim) {
-    const row = result.subarray(start, start + dim);
-    const length = Math.max(Math.hypot(...row), 1e-12);
-    for (let d = 0; d < dim; d++) row[d]! /= length;
-  }
-  return result;
 }

@@ -11,8 +11,9 @@ import { makeRecipe } from '../recipe/recipe.ts';
 import type { Stage } from '../stage/stage.ts';
 import { type CaptionedPictures, planes, tokenIds } from './batches.ts';
 import { trainBpe } from './bpe.ts';
+import { ROWS } from './compact-files.ts';
 import { type ClipEmbedder, imageViews, openEmbedder } from './embedder.ts';
-import { ROWS } from './export.ts';
+
 import { reportClip } from './report.ts';
 import { clipStage } from './stage.ts';
 import { clipParameters, embedImages, embedTexts } from './towers.ts';

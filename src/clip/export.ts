@@ -15,7 +15,8 @@ import { sealed } from '../checkpoint/seal.ts';
 import * as g from '../graph/index.ts';
 import type { ClipSettings } from '../recipe/schema.ts';
 import type { Bpe } from './bpe.ts';
-import { tokenizerFiles } from './tokenizer-files.ts';
+import { jsonFiles, ROWS } from './compact-files.ts';
+
 import { type ClipParameters, embedImages, embedTexts } from './towers.ts';
 
 export type TrainedClip = {
@@ -25,12 +26,6 @@ export type TrainedClip = {
   readonly rows: Int32Array;
   readonly params: ClipParameters<NDArray>;
 };
-
-/** The name of the table of places among the parameters in `model.safetensors`. */
-export const ROWS = 'text.rows';
-
-/** Pillow's number for Lanczos, the filter with which folders of pictures are resized too. */
-const LANCZOS = 1;
 
 /**
  * Write the folder, replacing what is there. It appears whole: it is built beside its place and then renamed. `texts`
@@ -42,8 +37,8 @@ export function exportClip(folder: string, clip: TrainedClip, texts: Readonly<Re
   const building = `${path.resolve(folder)}.${process.pid}.tmp`;
   try {
     fs.mkdirSync(path.join(building, 'onnx'), { recursive: true });
-    for (const [name, content] of Object.entries(jsonFiles(clip)))
-      writeFileAtomic(path.join(building, name), `${JSON.stringify(content, null, 2)}\n`);
+    for (const [name, content] of Object.entries(jsonFiles(clip.settings, clip.bpe)))
+      writeFileAtomic(path.join(building, name), content);
     writeFileAtomic(path.join(building, 'onnx', 'vision_model.onnx'), visionModel(clip));
     writeFileAtomic(path.join(building, 'onnx', 'text_model.onnx'), textModel(clip));
     writeSafetensors(
@@ -57,37 +52,6 @@ export function exportClip(folder: string, clip: TrainedClip, texts: Readonly<Re
     fs.rmSync(building, { recursive: true, force: true });
     throw systemCode(error) === undefined ? error : fileError('write', folder, error);
   }
-}
-
-/** Pixels as the image tower learned them: a square of the tower's size, x = byte / 127.5 − 1. */
-function jsonFiles({ settings, bpe }: TrainedClip): Readonly<Record<string, unknown>> {
-  const { dim, imageSize, context } = settings;
-  const config = {
-    architectures: ['CLIPModel'],
-    model_type: 'clip',
-    projection_dim: dim,
-    text_config: {
-      model_type: 'clip_text_model',
-      vocab_size: bpe.tokens.length,
-      max_position_embeddings: context,
-      projection_dim: dim,
-    },
-    vision_config: { model_type: 'clip_vision_model', image_size: imageSize, projection_dim: dim },
-  };
-  const preprocessor = {
-    image_processor_type: 'CLIPImageProcessor',
-    do_convert_rgb: true,
-    do_resize: true,
-    size: { width: imageSize, height: imageSize },
-    resample: LANCZOS,
-    do_center_crop: false,
-    do_rescale: true,
-    rescale_factor: 1 / 255,
-    do_normalize: true,
-    image_mean: [0.5, 0.5, 0.5],
-    image_std: [0.5, 0.5, 0.5],
-  };
-  return { 'config.json': config, 'preprocessor_config.json': preprocessor, ...tokenizerFiles(bpe, context) };
 }
 
 /** pixel_values [batch, 3, side, side] -> image_embeds [batch, dim] */

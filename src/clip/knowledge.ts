@@ -6,7 +6,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { readTensorOf } from '../checkpoint/safetensors.ts';
-import { ROWS } from './export.ts';
+import { ROWS } from './compact-files.ts';
 
 export interface Knowledge {
   /** Share of the text's tokens that occurred in the captions the CLIP was trained on, in [0, 1]. */

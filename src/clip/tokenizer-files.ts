@@ -3,7 +3,8 @@
  * CLIPTokenizer.
  */
 
-import { type Bpe, END, END_OF_WORD, PAD, START, WORD_PATTERN } from './bpe.ts';
+import { recordIn } from '../base/record.ts';
+import { type Bpe, END, END_OF_WORD, type Merge, PAD, START, WORD_PATTERN } from './bpe.ts';
 
 const special = (bpe: Bpe, content: string) => ({
   id: bpe.id(content),
@@ -68,4 +69,13 @@ export function tokenizerFiles(bpe: Bpe, context: number): Readonly<Record<strin
     clean_up_tokenization_spaces: true,
   };
   return { 'tokenizer.json': tokenizer, 'tokenizer_config.json': config };
+}
+
+/** The merges that the contents of a `tokenizer.json` hold, of this program or of another. */
+export function mergesOf(tokenizer: unknown): readonly Merge[] {
+  const given = recordIn(recordIn(tokenizer, 'model'), 'merges');
+  const pairs = (Array.isArray(given) ? given : []).map((merge) =>
+    Array.isArray(merge) ? merge : `${merge}`.split(' '),
+  );
+  return pairs.map(([left, right]): Merge => [`${left}`, `${right}`]);
 }

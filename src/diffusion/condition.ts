@@ -3,6 +3,8 @@
  * guidance.
  */
 
+import { unitRows, unitRows32 } from '../base/rows.ts';
+
 /**
  * Turns image embeddings into stand-ins for text embeddings: h = h' / |h'| with h' as in `perturb`, row by row.
  *
@@ -17,7 +19,7 @@ export function pseudoText(
   alpha: number,
   dim: number,
 ): Float32Array<ArrayBuffer> {
-  return Float32Array.from(unitRows(perturb(features, noise, alpha, dim), dim));
+  return unitRows32(perturb(features, noise, alpha, dim), dim);
 }
 
 /** h' = f + alpha * noise / |noise|, row by row, left at the length it has. Arguments as for `pseudoText`. */
@@ -31,15 +33,4 @@ export function perturb(
     throw new RangeError(`pseudo text: ${features.length} features and ${noise.length} noise values do not match`);
   }
   return unitRows(noise, dim).map((d, i) => features[i]! + alpha * d);
-}
-
-/** Each row of `[rows, dim]` divided by its Euclidean length, in float64. */
-function unitRows(values: ArrayLike<number>, dim: number): Float64Array<ArrayBuffer> {
-  const result = Float64Array.from(values);
-  for (let start = 0; start < result.length; start += dim) {
-    const row = result.subarray(start, start + dim);
-    const length = Math.hypot(...row);
-    for (let i = 0; i < row.length; i++) row[i] = row[i]! / length;
-  }
-  return result;
 }

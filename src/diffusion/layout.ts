@@ -3,7 +3,7 @@
  * convolutional MLPs in parts.
  */
 
-import { copyOf, float32, type NDArray, sizeOf, type Tree } from '../base/ndarray.ts';
+import { copyOf, float32, type NDArray, sharesBuffer, sizeOf, type Tree } from '../base/ndarray.ts';
 import { leaves, unflatten } from '../base/tree.ts';
 import { engineParameters, toEngineLayout } from '../nn/kernel-layout.ts';
 import type { Parameter } from '../nn/parameters.ts';
@@ -50,11 +50,14 @@ export function samplingParameters(parameters: Tree<Parameter>): Tree<Parameter>
   return unflatten<Parameter>(Object.fromEntries(parted));
 }
 
-/** Copies of an array from a file as sampling has it, by path. */
-export function samplingArrays(path: string, array: NDArray): Readonly<Record<string, NDArray>> {
+/**
+ * An array from a file as sampling has it, by path: in memory of its own, unless the array itself may be handed over.
+ */
+export function samplingArrays(path: string, array: NDArray, handOver = false): Readonly<Record<string, NDArray>> {
   const whole = toEngineLayout(array);
   const axis = hiddenAxis(path);
-  if (axis === undefined) return { [path]: whole === array ? copyOf(array) : whole };
+  if (axis === undefined)
+    return { [path]: whole === array && !(handOver && !sharesBuffer(array)) ? copyOf(array) : whole };
   const [outer, inner] = [sizeOf(whole.shape.slice(0, axis)), sizeOf(whole.shape.slice(axis + 1))];
   const row = whole.shape[axis]! * inner;
   const cut = ({ shape, start }: Part) => {

@@ -1,6 +1,6 @@
 /** Putting the denoiser to work: the sizes a recipe gives it, and a compiled, guided denoiser for samplers. */
 
-import { float32, int32, type NDArray, type Tree } from '../base/ndarray.ts';
+import { bytes, float32, int32, type NDArray, type Tree } from '../base/ndarray.ts';
 import { unflatten } from '../base/tree.ts';
 import { CompiledPrograms } from '../engine/compiled.ts';
 import type { Executor } from '../engine/executor.ts';
@@ -62,16 +62,18 @@ export class DenoiserPool {
   }
 
   /**
-   * Load weights into the executor's state, by path, one at a time: an iterator that makes or reads them need not hold
-   * them all.
+   * Load weights into the executor's state, by path, a few at a time: an iterator that makes or reads them need not
+   * hold them all.
+   * @param handOver whether the arrays are not needed any more: they may be empty afterwards.
    */
   static async create(
     executor: Executor,
     config: TransformerConfig,
     weights: Iterable<readonly [path: string, array: NDArray]>,
     nullEmbedding: NullEmbedding = 'normalized',
+    handOver = false,
   ): Promise<DenoiserPool> {
-    await loadArranged(executor, weights);
+    await loadArranged(executor, weights, handOver);
     return new DenoiserPool(executor, config, nullEmbedding);
   }
 
@@ -145,9 +147,27 @@ function evenParts(total: number, most: number): { readonly from: number; readon
   return Array.from({ length: n }, (_, i) => ({ from: border(i), count: border(i + 1) - border(i) }));
 }
 
-/** One array at a time: a large model need not be there once more in another order. */
-async function loadArranged(executor: Executor, weights: Iterable<readonly [string, NDArray]>): Promise<void> {
-  for (const [path, array] of weights) await executor.give({ [DENOISER]: unflatten(samplingArrays(path, array)) });
+/** Bytes of weights that go to the executor together. */
+const GIVEN = 2 ** 23;
+
+/** A few arrays at a time: a large model need not be there once more in another order. */
+async function loadArranged(
+  executor: Executor,
+  weights: Iterable<readonly [string, NDArray]>,
+  handOver = false,
+): Promise<void> {
+  let some: Record<string, NDArray> = {};
+  let size = 0;
+  const give = async () => {
+    if (size > 0) await executor.give({ [DENOISER]: unflatten(some) });
+    [some, size] = [{}, 0];
+  };
+  for (const [path, array] of weights) {
+    size += bytes(array);
+    Object.assign(some, samplingArrays(path, array, handOver));
+    if (size >= GIVEN) await give();
+  }
+  await give();
   await executor.upload(DENOISER);
 }
 

@@ -4,10 +4,10 @@
  */
 
 import process from 'node:process';
-import * as ort from 'onnxruntime-node';
 import { serveThread, spawn, type Thread } from '../base/worker-calls.ts';
 import { firstModel } from './first-model.ts';
 import type { HostCalls } from './host-protocol.ts';
+import { ort } from './ort/runtime.ts';
 
 if (process.platform === 'linux') {
   const session = await ort.InferenceSession.create(firstModel, {

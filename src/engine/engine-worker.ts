@@ -1,15 +1,15 @@
 /** The engine's worker: the only file that knows ONNX Runtime's sessions and tensors. */
 
-import * as ort from 'onnxruntime-node';
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { HandedOver } from '../base/calls.ts';
-import { type NDArray, overBuffer } from '../base/ndarray.ts';
+import { bytes, type NDArray, overBuffer } from '../base/ndarray.ts';
 import { serveThread, threadOptions } from '../base/worker-calls.ts';
-import { bytes, type Spec } from '../graph/index.ts';
+import type { Spec } from '../graph/index.ts';
 import { failureOf } from './failures.ts';
-import { isCut } from './fusion/fuse.ts';
 import { type FusedProgram, loadFused } from './fusion/fused.ts';
 import { HeldState } from './held-state.ts';
-import { runInto } from './ort/scheduling.ts';
+import { runInto } from './ort/run-into.ts';
+import { ort } from './ort/runtime.ts';
 import { now } from './profile/profiler.ts';
 import {
   type Arrays,
@@ -21,18 +21,18 @@ import {
   type Transfers,
   type WorkerOptions,
 } from './protocol.ts';
-import { isState, outputName } from './state-paths.ts';
+import { isCut, isState, outputName } from './state-paths.ts';
 import { fromTensor, reshaped, toTensor } from './tensors.ts';
 
 interface Session {
   readonly name: string;
-  readonly session: ort.InferenceSession;
+  readonly session: InferenceSession;
   readonly stateInputs: readonly string[];
   readonly outputs: Readonly<Record<string, OutputSpec>>;
   readonly inPlace: boolean;
   /** The end of the program, if that is fused, and memory for what it reads of the rest. */
   readonly update: FusedProgram | undefined;
-  readonly cuts: Map<string, ort.Tensor>;
+  readonly cuts: Map<string, Tensor>;
   /** Runs that are still to be profiled. */
   profiled: number;
 }
@@ -45,7 +45,7 @@ const programs = new Map<number, Session>();
 const fusedPrograms = new Map<number, FusedProgram>();
 const state = new HeldState(onDevice);
 /** Sessions that are being released. */
-const leaving = new Set<ort.InferenceSession>();
+const leaving = new Set<InferenceSession>();
 
 async function compile(request: CompileRequest): Promise<void> {
   const stateOutputs = Object.keys(request.outputs).filter(isState);
@@ -112,7 +112,7 @@ async function run(id: number, feeds: Arrays): Promise<Omit<RunReply, 'feeds'>> 
   }
   const program = programs.get(id)!;
   const { session, stateInputs, update, cuts } = program;
-  const inputs: Record<string, ort.Tensor> = {};
+  const inputs: Record<string, Tensor> = {};
   for (const [name, array] of Object.entries(feeds)) inputs[name] = toTensor(array);
   for (const name of stateInputs) inputs[name] = state.at(name);
   for (const [name, tensor] of Object.entries(inputs)) crossed(isState(name) ? 'stateIn' : 'feeds', tensor);
@@ -142,7 +142,7 @@ const noTransfers = (): Record<keyof Transfers, { tensors: number; bytes: number
 let transfers = noTransfers();
 
 /** Counts a tensor where it lies on the host; on the CPU nothing crosses, and nothing is counted. */
-function crossed(kind: keyof Transfers, tensor: ort.Tensor): void {
+function crossed(kind: keyof Transfers, tensor: Tensor): void {
   if (!onDevice || tensor.location !== 'cpu') return;
   transfers[kind].tensors++;
   transfers[kind].bytes += fromTensor(tensor).data.byteLength;
@@ -161,23 +161,23 @@ function endProfiles(): void {
   }
 }
 
-function runFused(fused: FusedProgram, feeds: Arrays, cuts?: Map<string, ort.Tensor>): void {
+function runFused(fused: FusedProgram, feeds: Arrays, cuts?: Map<string, Tensor>): void {
   const array = (path: string) => (cuts?.get(path) ?? state.at(path)).data as Float32Array;
   fused.run((path) => (feeds[path] ? Number(feeds[path].data[0]) : array(path)[0]!), array);
 }
 
-type Tensors = Readonly<Record<string, ort.Tensor>>;
+type Tensors = Readonly<Record<string, Tensor>>;
 
 /** New state stays on the device; everything else comes to the host. */
 async function runOnDevice({ session, outputs }: Session, inputs: Tensors): Promise<Tensors> {
   const results = await session.run(inputs);
-  return Object.fromEntries(Object.keys(outputs).map((name) => [name, results[outputName(name)] as ort.Tensor]));
+  return Object.fromEntries(Object.keys(outputs).map((name) => [name, results[outputName(name)] as Tensor]));
 }
 
 /** Everything is written into buffers of ours: `bufferFor` says which. */
 async function runOnCpu(program: Session, inputs: Tensors): Promise<Tensors> {
-  const buffers: Record<string, ort.Tensor> = {};
-  const fetches: Record<string, ort.Tensor> = {};
+  const buffers: Record<string, Tensor> = {};
+  const fetches: Record<string, Tensor> = {};
   for (const [name, spec] of Object.entries(program.outputs)) {
     const buffer = bufferFor(program, name, spec);
     buffers[name] = buffer;
@@ -191,7 +191,7 @@ async function runOnCpu(program: Session, inputs: Tensors): Promise<Tensors> {
  * For new state memory that state had; for what the fused update reads always the same; for what the caller gets new
  * memory.
  */
-function bufferFor({ inPlace, cuts }: Session, name: string, spec: Spec): ort.Tensor {
+function bufferFor({ inPlace, cuts }: Session, name: string, spec: Spec): Tensor {
   const known = isCut(name) ? cuts.get(name) : isState(name) ? state.memoryFor(name, inPlace) : undefined;
   if (known) return known;
   const blank = blankOf(spec);
@@ -199,7 +199,7 @@ function bufferFor({ inPlace, cuts }: Session, name: string, spec: Spec): ort.Te
   return blank;
 }
 
-const blankOf = (spec: Spec): ort.Tensor => toTensor(overBuffer(new ArrayBuffer(bytes(spec)), spec));
+const blankOf = (spec: Spec): Tensor => toTensor(overBuffer(new ArrayBuffer(bytes(spec)), spec));
 
 const buffersOf = (arrays: Arrays): ArrayBuffer[] =>
   Object.values(arrays).map(({ data }) => data.buffer as ArrayBuffer);
@@ -220,8 +220,8 @@ serveThread<EngineCalls>({
     // The buffers of feeds, and those of results, which on the CPU were made for the caller.
     return new HandedOver(reply, [...reply.feeds, ...(onDevice ? [] : buffersOf(reply.arrays))]);
   },
-  load({ name, array }) {
-    state.load(name, array);
+  load({ arrays }) {
+    for (const [name, array] of Object.entries(arrays)) state.load(name, array);
     return releaseEmpty();
   },
   read: ({ prefix }) => state.read(prefix),

@@ -3,7 +3,7 @@
  * free. State (parameters, optimiser moments) lives in the worker, on the device, between runs.
  */
 
-import { copyOf, float32, joined, type NDArray, sizeOf, type Tree } from '../base/ndarray.ts';
+import { copyOf, float32, joined, type NDArray, sharesBuffer, sizeOf, type Tree } from '../base/ndarray.ts';
 import { flatten, unflatten } from '../base/tree.ts';
 import { ThreadCaller } from '../base/worker-calls.ts';
 import type { Program } from '../graph/index.ts';
@@ -121,7 +121,7 @@ export class Engine implements Executor {
   /** Put arrays into the state, under the paths a program reads them by: `load({ params })` feeds `state.params…`. */
   async load(state: Tree<NDArray>): Promise<void> {
     // One copy of one array at a time: no two names can end up with the same memory.
-    for (const [name, array] of Object.entries(flatten({ [STATE]: state }))) await this.put(name, copyOf(array));
+    for (const [name, array] of Object.entries(flatten({ [STATE]: state }))) await this.put({ [name]: copyOf(array) });
   }
 
   /**
@@ -129,11 +129,10 @@ export class Engine implements Executor {
    * @throws Error if one does not have a buffer to itself.
    */
   async give(state: Tree<NDArray>): Promise<void> {
-    for (const [name, array] of Object.entries(flatten({ [STATE]: state }))) {
-      if (array.data.byteLength < array.data.buffer.byteLength)
-        throw new Error(`${name} shares its buffer: it cannot be handed over`);
-      await this.put(name, array);
-    }
+    const arrays = flatten<NDArray>({ [STATE]: state });
+    const sharing = Object.keys(arrays).find((name) => sharesBuffer(arrays[name]!));
+    if (sharing !== undefined) throw new Error(`${sharing} shares its buffer: it cannot be handed over`);
+    await this.put(arrays);
   }
 
   /**
@@ -177,7 +176,7 @@ export class Engine implements Executor {
     for (const path of paths) {
       const { shape } = tensors[statePath(path)]!;
       const length = sizeOf(shape);
-      await this.put(statePath(path), float32(data.slice(at, at + length), shape));
+      await this.put({ [statePath(path)]: float32(data.slice(at, at + length), shape) });
       at += length;
     }
   }
@@ -230,8 +229,13 @@ export class Engine implements Executor {
     return arrays;
   }
 
-  private put(name: string, array: NDArray): Promise<void> {
-    return this.worker.call('load', { name, array }, [array.data.buffer as ArrayBuffer]);
+  /** Hand arrays over, by full path. */
+  private put(arrays: Arrays): Promise<void> {
+    return this.worker.call(
+      'load',
+      { arrays },
+      Object.values(arrays).map(({ data }) => data.buffer as ArrayBuffer),
+    );
   }
 
   private async tensorsAt(paths: readonly string[]): Promise<Readonly<Record<string, StateTensor>>> {

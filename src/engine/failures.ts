@@ -1,8 +1,8 @@
 /** What ONNX Runtime throws, as the user can act on it. */
 
-import { listSupportedBackends } from 'onnxruntime-node';
 import { messageOf, UserError } from '../base/errors.ts';
 import type { Device } from './executor.ts';
+import { ort } from './ort/runtime.ts';
 
 /** @param task what was tried: "compile the decoder". */
 export function failureOf(error: unknown, device: Device, task: string): Error {
@@ -23,7 +23,7 @@ export function failureOf(error: unknown, device: Device, task: string): Error {
 
 /** The devices that this build of ONNX Runtime has, those first that need nothing else installed. */
 function choices(): string {
-  const devices = listSupportedBackends();
+  const devices = ort.listSupportedBackends();
   const bundled = devices.filter(({ bundled }) => bundled).map(({ name }) => name);
   const others = devices.filter(({ bundled }) => !bundled).map(({ name }) => name);
   const more = others.length > 0 ? ` (with libraries of their own also ${others.join(', ')})` : '';

@@ -61,7 +61,7 @@ export interface EngineCalls {
   fuse(request: { readonly program: number; readonly plan: FusedPlan }): void;
   release(request: { readonly program: number }): void;
   run(request: { readonly program: number; readonly feeds: Arrays }): RunReply;
-  load(request: { readonly name: string; readonly array: NDArray }): void;
+  load(request: { readonly arrays: Arrays }): void;
   read(request: { readonly prefix: string }): Arrays;
   /** Float32 tensors of the state one after another, as one array; and back. */
   pack(request: { readonly names: readonly string[] }): Float32Array;

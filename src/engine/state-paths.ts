@@ -11,5 +11,10 @@ export const isState = (name: string): boolean => name.startsWith(`${STATE}.`);
 /** The full path of a part of the state; all of it under the empty path. */
 export const statePath = (path: string): string => (path === '' ? STATE : `${STATE}.${path}`);
 
+const CUT = 'cut:';
+/** The name of a value that passes from a core to its fused update. */
+export const cutName = (number: number): string => `${CUT}${number}`;
+export const isCut = (name: string): boolean => name.startsWith(CUT);
+
 /** ONNX requires the names of inputs and outputs apart, while `state.x` is both. */
 export const outputName = (path: string): string => `next:${path}`;

@@ -1,13 +1,14 @@
 /** Arrays as ONNX Runtime's tensors on the host, over the same memory, and back. */
 
-import * as ort from 'onnxruntime-node';
+import type { Tensor } from 'onnxruntime-node';
 import type { NDArray } from '../base/ndarray.ts';
+import { ort } from './ort/runtime.ts';
 
-export const toTensor = (array: NDArray): ort.Tensor => new ort.Tensor(array.dtype, array.data, array.shape);
+export const toTensor = (array: NDArray): Tensor => new ort.Tensor(array.dtype, array.data, array.shape);
 
-export const fromTensor = (tensor: ort.Tensor): NDArray =>
+export const fromTensor = (tensor: Tensor): NDArray =>
   ({ dtype: tensor.type, shape: tensor.dims, data: tensor.data }) as NDArray;
 
 /** The same memory under another shape. */
-export const reshaped = ({ type, data }: ort.Tensor, shape: readonly number[]): ort.Tensor =>
+export const reshaped = ({ type, data }: Tensor, shape: readonly number[]): Tensor =>
   toTensor({ dtype: type, shape, data } as NDArray);

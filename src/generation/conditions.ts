@@ -1,6 +1,7 @@
 /** What pictures are drawn for: a text, a picture, an embedding, a weighted mix of them, or a place between two. */
 
 import { UserError } from '../base/errors.ts';
+import { unitRows32 } from '../base/rows.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
 import { shown } from './shown.ts';
 
@@ -118,10 +119,7 @@ export function vectorOf(condition: Condition, plain: (part: PlainCondition) => 
 }
 
 /** A vector made as long as one. */
-export function unit(vector: Float32Array | Float64Array): Float32Array {
-  const length = Math.hypot(...vector);
-  return Float32Array.from(vector, (x) => x / length);
-}
+export const unit = (vector: Float32Array | Float64Array): Float32Array => unitRows32(vector, vector.length);
 
 /** Sums shorter than this share of their parts are what rounding has left. */
 const NOTHING = 1e-6;

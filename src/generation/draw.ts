@@ -33,6 +33,8 @@ export interface PictureModelOptions {
   /** Of the tokenizer; its decoder will do. */
   readonly tokenizer: Weights;
   readonly denoiser: Weights;
+  /** Whether the denoiser's arrays are not needed any more: they may be empty afterwards. */
+  readonly handOver?: boolean | undefined;
   /** The run's seed: with a picture's own seed it settles all noise. */
   readonly seed: number;
   readonly signal?: AbortSignal | undefined;
@@ -104,7 +106,7 @@ export class PictureModel {
    * @throws UserError naming the weights that are not those of the recipe; what the signal was aborted with.
    */
   static async load(options: PictureModelOptions): Promise<PictureModel> {
-    const { executor, recipe, tokenizer, denoiser, seed, signal, onProgress } = options;
+    const { executor, recipe, tokenizer, denoiser, handOver, seed, signal, onProgress } = options;
     const decoder = makeDecoder(executor, tokenizer.tensors, recipe, tokenizer.label);
     const conditionDim = denoiser.tensors.empty_text_embed?.shape.at(-1) ?? 1;
     const config = transformerConfig(recipe, conditionDim);
@@ -116,7 +118,7 @@ export class PictureModel {
         yield param;
       }
     }
-    const denoisers = await DenoiserPool.create(executor, config, watched(), recipe.sampling.nullEmbedding);
+    const denoisers = await DenoiserPool.create(executor, config, watched(), recipe.sampling.nullEmbedding, handOver);
     onProgress?.(params.length, params.length);
     return new PictureModel(recipe, conditionDim, decoder, denoisers, scheduleOf(recipe), seed);
   }

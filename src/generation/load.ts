@@ -49,6 +49,7 @@ export async function loadModel(
     tensors: run.readModel(stage).tensors,
   });
   const [tokenizer, denoiser] = [weights('tokenizer'), weights(run.denoiserStage)];
-  const model = await PictureModel.load({ executor, recipe, tokenizer, denoiser, seed, signal, onProgress });
+  const options = { executor, recipe, tokenizer, denoiser, handOver: true, seed, signal, onProgress };
+  const model = await PictureModel.load(options);
   return { model, hash: run.modelHash() };
 }

@@ -1,5 +1,6 @@
 /** Costs read off small graphs that can be counted by hand. */
 import { describe, expect, it } from 'vitest';
+import { bytes } from '../base/ndarray.ts';
 import * as g from './index.ts';
 
 describe('countFlop', () => {
@@ -25,8 +26,8 @@ describe('countFlop', () => {
 
 describe('bytes', () => {
   it('counts by type', () => {
-    expect(g.bytes(g.f32(2, 3))).toBe(24);
-    expect(g.bytes({ dtype: 'bool', shape: [5] })).toBe(5);
-    expect(g.bytes({ dtype: 'float64', shape: [] })).toBe(8);
+    expect(bytes(g.f32(2, 3))).toBe(24);
+    expect(bytes({ dtype: 'bool', shape: [5] })).toBe(5);
+    expect(bytes({ dtype: 'float64', shape: [] })).toBe(8);
   });
 });

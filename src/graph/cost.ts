@@ -1,7 +1,7 @@
 /** What a program costs, read off its graph. */
 
 import { sizeOf } from '../base/ndarray.ts';
-import type { Node, Spec } from './tensor.ts';
+import type { Node } from './tensor.ts';
 import { type Program, schedule } from './trace.ts';
 
 /** Floating-point operations of matrix products and convolutions, a multiply-add counting two, as they are executed. */
@@ -14,7 +14,3 @@ function flopOf({ op, inputs, outputs }: Node): number {
   if (op === 'convTranspose2d') return 2 * sizeOf(a!.shape) * sizeOf(b!.shape.slice(1));
   return 0;
 }
-
-/** Bytes of a tensor. */
-export const bytes = ({ shape, dtype }: Spec): number =>
-  sizeOf(shape) * { float32: 4, float64: 8, int32: 4, bool: 1 }[dtype];

@@ -1,6 +1,6 @@
 /** The graph floor: traced tensors, a closed set of differentiable primitives, reverse mode, and the ONNX writer. */
 
-export { bytes, countFlop } from './cost.ts';
+export { countFlop } from './cost.ts';
 export { ShapeError } from './errors.ts';
 export { grad } from './gradients.ts';
 export { type WriteOptions, writeOnnx } from './onnx.ts';

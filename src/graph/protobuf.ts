@@ -12,35 +12,39 @@ export class Message {
 
   /** An integer field (wire type 0). */
   int(field: number, value: number | bigint): this {
-    return this.varint(BigInt(field << 3)).varint(BigInt.asUintN(64, BigInt(value)));
+    const isSmall = typeof value === 'number' && value >= 0 && value < 2 ** 31;
+    return this.varint(field << 3).varint(isSmall ? value : BigInt.asUintN(64, BigInt(value)));
   }
 
   /** A float field (wire type 5). */
   float(field: number, value: number): this {
     const bytes = new Uint8Array(4);
     new DataView(bytes.buffer).setFloat32(0, value, true);
-    return this.varint(BigInt((field << 3) | 5)).append(bytes);
+    return this.varint((field << 3) | 5).append(bytes);
   }
 
   /** A double field (wire type 1). */
   double(field: number, value: number): this {
     const bytes = new Uint8Array(8);
     new DataView(bytes.buffer).setFloat64(0, value, true);
-    return this.varint(BigInt((field << 3) | 1)).append(bytes);
+    return this.varint((field << 3) | 1).append(bytes);
   }
 
   string(field: number, value: string): this {
     return this.bytes(field, utf8.encode(value));
   }
 
-  message(field: number, value: Message): this {
-    return this.bytes(field, value.encode());
+  /** Its chunks as they are: what lies deep in messages is copied once, in the end. */
+  message(field: number, { chunks, length }: Message): this {
+    this.varint((field << 3) | 2).varint(length);
+    for (const chunk of chunks) this.append(chunk);
+    return this;
   }
 
   /** A length-delimited field (wire type 2). */
   bytes(field: number, value: Uint8Array): this {
-    return this.varint(BigInt((field << 3) | 2))
-      .varint(BigInt(value.length))
+    return this.varint((field << 3) | 2)
+      .varint(value.length)
       .append(value);
   }
 
@@ -48,10 +52,12 @@ export class Message {
     return joinedBytes(this.chunks);
   }
 
-  private varint(value: bigint): this {
+  /** A whole number of at least 0; as a number below 2^31. */
+  private varint(value: bigint | number): this {
     const bytes: number[] = [];
     let rest = value;
-    for (; rest > 127n; rest >>= 7n) bytes.push(Number(rest & 127n) | 128);
+    if (typeof rest === 'bigint') for (; rest > 127n; rest >>= 7n) bytes.push(Number(rest & 127n) | 128);
+    else for (; rest > 127; rest >>= 7) bytes.push((rest & 127) | 128);
     bytes.push(Number(rest));
     return this.append(Uint8Array.from(bytes));
   }

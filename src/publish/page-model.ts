@@ -9,8 +9,10 @@ import { recordIn } from '../base/record.ts';
 import { readText } from '../checkpoint/regular-file.ts';
 import { readSafetensors } from '../checkpoint/safetensors.ts';
 import { Bpe, type Merge } from '../clip/bpe.ts';
-import { hashClip, resolveClip } from '../clip/clip-source.ts';
-import { ROWS } from '../clip/export.ts';
+import { hashClip } from '../clip/clip-files.ts';
+import { resolveClip } from '../clip/clip-source.ts';
+import { ROWS } from '../clip/compact-files.ts';
+import { mergesOf } from '../clip/tokenizer-files.ts';
 import type { RunDirectory } from '../run/directory.ts';
 import { checkMadeFrom } from '../run/lineage.ts';
 import { readStatistics } from '../run/statistics.ts';
@@ -93,13 +95,9 @@ function textTowerOf(folder: string): { merges: readonly Merge[]; context: numbe
 }
 
 function readMerges(file: string): { merges: readonly Merge[]; vocabulary: Readonly<Record<string, unknown>> } {
-  const model = recordIn(JSON.parse(readText(file)), 'model');
-  const given = recordIn(model, 'merges');
-  const pairs = (Array.isArray(given) ? given : []).map((merge) =>
-    Array.isArray(merge) ? merge : `${merge}`.split(' '),
-  );
-  const merges = pairs.map(([left, right]): Merge => [`${left}`, `${right}`]);
-  return { merges, vocabulary: (recordIn(model, 'vocab') ?? {}) as Readonly<Record<string, unknown>> };
+  const tokenizer: unknown = JSON.parse(readText(file));
+  const vocabulary = (recordIn(recordIn(tokenizer, 'model'), 'vocab') ?? {}) as Readonly<Record<string, unknown>>;
+  return { merges: mergesOf(tokenizer), vocabulary };
 }
 
 /** What the model's own correction of prompts reads, and no more. */

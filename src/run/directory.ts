@@ -11,7 +11,7 @@ import { flatten } from '../base/tree.ts';
 import { makeFolder, writeFileAtomic, writeFileOnce } from '../checkpoint/atomic.ts';
 import { assertFinite } from '../checkpoint/finite.ts';
 import { appendRegular, readText } from '../checkpoint/regular-file.ts';
-import { hashWithoutTexts, readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
+import { hashWithoutTexts, readHashed, writeSafetensors } from '../checkpoint/safetensors.ts';
 import type { Safetensors } from '../checkpoint/safetensors-bytes.ts';
 import { sealed } from '../checkpoint/seal.ts';
 import { recipeIdentity } from '../recipe/identity.ts';
@@ -28,6 +28,8 @@ const FORMAT = 'clip-vqdiffusion run';
 const VERSION = 1;
 /** Metadata of a model. */
 const MODEL_TEXTS: readonly string[] = ['format', 'version', 'latents', ...PROVENANCE, ...MODELSPEC];
+/** Metadata that does not count for the identity of a model. */
+const NOT_HASHED: readonly string[] = [...PROVENANCE, ...MODELSPEC];
 /** No settings fill more, in bytes. */
 const MOST_SETTINGS = 2 ** 24;
 
@@ -50,6 +52,9 @@ const runSchema = z.object({
 });
 
 export class RunDirectory {
+  /** Hashes of stages' weights, each with the file that it was taken of. */
+  private readonly hashes = new Map<string, { readonly file: string | undefined; readonly hash: string }>();
+
   private constructor(
     readonly path: string,
     readonly settings: RunSettings,
@@ -187,7 +192,9 @@ export class RunDirectory {
     const file = this.file(stage, 'model.safetensors');
     if (!fs.existsSync(file))
       throw new UserError(`${this.path} holds no trained ${stage}: finish it with ${resumeCall(this.path)}`);
-    const model = readSafetensors(file);
+    const before = identityOf(file);
+    const { hash, ...model } = readHashed(file, NOT_HASHED);
+    this.hashes.set(stage, { file: before, hash });
     if (model.metadata.format !== `${FORMAT} ${stage}`)
       throw new UserError(`${file} was not written by this program: its metadata does not say "${FORMAT} ${stage}"`);
     if (model.metadata.version !== `${VERSION}`)
@@ -232,12 +239,31 @@ export class RunDirectory {
 
   /**
    * SHA-256 of a stage's trained weights, in hex: of their file without what it says of its making. Read in pieces,
-   * since they may be larger than memory holds at once.
+   * since they may be larger than memory holds at once, unless the file was read before and is still the same.
    */
   stageHash(stage: string): string {
-    const hash = createHash('sha256');
-    hashWithoutTexts(hash, this.file(stage, 'model.safetensors'), [...PROVENANCE, ...MODELSPEC]);
-    return hash.digest('hex');
+    const path = this.file(stage, 'model.safetensors');
+    const file = identityOf(path);
+    const known = this.hashes.get(stage);
+    if (known?.file !== undefined && known.file === file) return known.hash;
+    const sum = createHash('sha256');
+    hashWithoutTexts(sum, path, NOT_HASHED);
+    const hash = sum.digest('hex');
+    this.hashes.set(stage, { file, hash });
+    return hash;
+  }
+}
+
+/**
+ * Which file lies in a place: another one, or one that was written to, has another identity. Undefined where there is
+ * none, or none that can be looked at: reading it says why.
+ */
+function identityOf(file: string): string | undefined {
+  try {
+    const { ino, size, mtimeNs } = fs.statSync(file, { bigint: true });
+    return `${ino} ${size} ${mtimeNs}`;
+  } catch {
+    return undefined;
   }
 }
 

@@ -3,7 +3,7 @@
  * runtime, in whichever build it likes; nothing here imports it.
  */
 
-import type { NDArray, Tree } from '../base/ndarray.ts';
+import { type NDArray, sharesBuffer, type Tree } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
 import type { Device, Executable, Executor } from '../engine/executor.ts';
 import { isState, outputName, STATE, statePath } from '../engine/state-paths.ts';
@@ -74,8 +74,7 @@ export class WebExecutor implements Executor {
 
   async give(state: Tree<NDArray>): Promise<void> {
     for (const [name, array] of Object.entries(flatten({ [STATE]: state }))) {
-      if (array.data.byteLength < array.data.buffer.byteLength)
-        throw new Error(`${name} shares its buffer: it cannot be handed over`);
+      if (sharesBuffer(array)) throw new Error(`${name} shares its buffer: it cannot be handed over`);
       this.state.set(name, this.tensorOf(array));
     }
   }

@@ -2,6 +2,7 @@
 
 import { UserError } from '../base/errors.ts';
 import type { NDArray } from '../base/ndarray.ts';
+import { unitRows32 } from '../base/rows.ts';
 import { unflatten } from '../base/tree.ts';
 import { tokenIds } from '../clip/batches.ts';
 import { Bpe } from '../clip/bpe.ts';
@@ -74,12 +75,6 @@ export class PageTexts {
         embeddings: embedTexts(literals(this.weights), ids, this.rows),
       }));
     const out = await this.programs.run('texts', write, { ids: tokenIds([text], this.bpe, this.context) });
-    return unit(out.embeddings!.data as Float32Array);
+    return unitRows32(out.embeddings!.data as Float32Array, this.dim);
   }
-}
-
-/** A row at unit length, by the same sums as the embedder on Node. */
-function unit(row: Float32Array): Float32Array {
-  const squares = row.reduce((sum, x) => sum + x ** 2, 0);
-  return row.map((x) => x / Math.sqrt(squares));
 }

@@ -8,7 +8,8 @@ import { adamw, clipByGlobalNorm } from '../../optim/adamw.ts';
 import { updateEma } from '../../optim/ema.ts';
 import { normals } from '../../random/noise.ts';
 import { Engine } from '../engine.ts';
-import { fuse, isCut, splitUpdate } from './fuse.ts';
+import { isCut } from '../state-paths.ts';
+import { fuse, splitUpdate } from './fuse.ts';
 
 const engine = Engine.start({ threads: 1 });
 afterAll(() => engine.close());

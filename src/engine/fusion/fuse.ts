@@ -8,7 +8,7 @@
 import { sizeOf } from '../../base/ndarray.ts';
 import type { Node, Primitive, Program, Tensor } from '../../graph/index.ts';
 import { schedule } from '../../graph/index.ts';
-import { isState } from '../state-paths.ts';
+import { cutName, isState } from '../state-paths.ts';
 
 /** A fused program as data: what the engine sends to its worker. */
 export interface FusedPlan {
@@ -25,10 +25,6 @@ export interface SplitProgram {
   readonly core: Program;
   readonly update: FusedPlan;
 }
-
-const CUT = 'cut:';
-/** Whether a name is one of the values that pass from a core to its update. */
-export const isCut = (name: string): boolean => name.startsWith(CUT);
 
 /** One loop over arrays of one size. */
 export interface FusedLoop {
@@ -105,7 +101,7 @@ export function splitUpdate(program: Program): SplitProgram | undefined {
   const cuts: Record<string, Tensor> = {};
   const cut = (t: Tensor) => {
     if (names.has(t) || t.node.op === 'constant') return;
-    names.set(t, `${CUT}${names.size}`);
+    names.set(t, cutName(names.size));
     cuts[names.get(t)!] = t;
   };
   const seen = new Set<Tensor>();

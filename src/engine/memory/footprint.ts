@@ -3,12 +3,12 @@
  * program it compiles; training computes it for programs that it may compile.
  */
 
-import { bytes, type Program, schedule } from '../../graph/index.ts';
+import { bytes } from '../../base/ndarray.ts';
+import { type Program, schedule } from '../../graph/index.ts';
 import type { CompileOptions } from '../executor.ts';
-import { isCut } from '../fusion/fuse.ts';
 import { bufferPeak } from '../ort/scheduling.ts';
 import { partition } from '../partition.ts';
-import { isState, STATE } from '../state-paths.ts';
+import { isCut, isState, STATE } from '../state-paths.ts';
 
 /** What one program needs, in bytes. */
 export interface ProgramNeeds {

@@ -1,6 +1,7 @@
 /** How ONNX Runtime lays out the values of a program in memory: the buffers that values share (`scheduling.ts`). */
 
-import { bytes, operandsOf, type Primitive, type Program, type Tensor } from '../../graph/index.ts';
+import { bytes } from '../../base/ndarray.ts';
+import { operandsOf, type Primitive, type Program, type Tensor } from '../../graph/index.ts';
 import { executionOrder } from './order.ts';
 
 /** Values that are another value under another shape or name. */
