@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
-import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
+import { makeFolder } from '../checkpoint/atomic.ts';
 import { openEmbedder } from '../clip/embedder.ts';
 import type { HubOptions } from '../clip/hub.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
@@ -20,6 +20,7 @@ import { readLogged } from '../training/curves.ts';
 import { drawCurves } from '../training/curves-chart.ts';
 import { openPictures } from '../training/pictures.ts';
 import { filesIn, loadLpips } from '../vqgan/lpips-weights.ts';
+import { writeKeeping } from './keeping.ts';
 import { note, printResult } from './output.ts';
 import type { ProgressDisplay } from './progress.ts';
 import { currentRanks } from './rank.ts';
@@ -138,8 +139,8 @@ export async function writeReport(evaluated: Evaluated, options: ReportOptions):
   ];
   // Of several ranks the first writes.
   if (currentRanks().rank !== 0) return;
-  writeFileAtomic(page, reportHtml(report, pictures));
-  writeFileAtomic(numbers, `${JSON.stringify({ ...report, features: clip.id }, null, 2)}\n`);
+  writeKeeping(page, reportHtml(report, pictures));
+  writeKeeping(numbers, `${JSON.stringify({ ...report, features: clip.id }, null, 2)}\n`);
   printResult(options.json ?? false, { ...report, files: [page, numbers] }, () => [
     ...reportLines(report),
     ...report.sets.flatMap(({ caution }) => caution ?? []),
