@@ -85,6 +85,7 @@ function fromTorch(files: readonly string[], options: ConvertOptions): void {
 function toTorch(folders: readonly string[], { out, part, json }: ConvertOptions): void {
   const [folder] = folders as readonly [string, ...string[]];
   if (folders.length > 1) throw new UserError('Name one run directory');
+  if (fs.existsSync(out)) throw new UserError(`${out} is there already: choose another name, or remove it`);
   const run = RunDirectory.open(folder);
   const tensors = part === 'tokenizer' ? exportTokenizer(run, out) : exportDiffusion(run, out);
   printResult(json ?? false, { file: out, part, tensors }, () => [`Wrote ${tensors} tensors to ${out}.`]);

@@ -12,11 +12,13 @@ import { NOT_A_PICTURE } from '../data/pictures/identify.ts';
 import { otherFiles, totalsByReason } from '../data/pictures/reasons.ts';
 import { type PictureReport, reportPictures } from '../data/pictures/report.ts';
 import { isNamedSource } from '../data/sources/open.ts';
+import { isOwnPicture } from '../data/sources/own-files.ts';
 import { inventoryFolder } from '../data/sources/shared-inventory.ts';
 import type { ImageSource } from '../data/sources/source.ts';
 import { presets } from '../recipe/recipe.ts';
 import { contactSheet } from '../render/sheet.ts';
 import { lengthsForPictures, suitedPreset } from '../training/lengths-for-pictures.ts';
+import { writeKeeping } from './keeping.ts';
 import { between, whole } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
 import { readNames } from './picture-options.ts';
@@ -34,7 +36,7 @@ interface CheckOptions {
 export function dataCheckCommand(): Command {
   return new Command('check')
     .description(
-      'decode every picture once, and say what training would find and leave out; training does not decode again what was checked',
+      'decode every picture once, and say what training would find and leave out; training does not look at them again',
     )
     .argument('<pictures>', 'a folder, a .zip or .tar archive, or a Parquet file')
     .option('--max-pixels <megapixels>', 'refuse larger pictures before decoding them', between(0.01, 1000), 100)
@@ -185,7 +187,8 @@ async function writeFiles(out: string, report: PictureReport, source: ImageSourc
     ...report.nearDuplicates.map((names) => ({ kind: 'near', names })),
   ];
   writeFileAtomic(path.join(out, 'duplicates.jsonl'), asLines(duplicates));
-  if (source.size > 0) writeFileAtomic(path.join(out, 'sheet.png'), await sheetOf(source, report));
+  const sheet = path.join(out, 'sheet.png');
+  if (source.size > 0) (isOwnPicture(sheet) ? writeFileAtomic : writeKeeping)(sheet, await sheetOf(source, report));
 }
 
 /** Pictures from all over the source, evenly spaced. */

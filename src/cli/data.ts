@@ -2,10 +2,11 @@
 
 import path from 'node:path';
 import { Command } from 'commander';
-import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
+import { makeFolder } from '../checkpoint/atomic.ts';
 import { encodePng } from '../data/pictures/png.ts';
 import { facesSource } from '../data/sources/faces/source.ts';
 import { dataCheckCommand } from './data-check.ts';
+import { writeBeside } from './keeping.ts';
 import { whole } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
 import { ProgressDisplay } from './progress.ts';
@@ -44,7 +45,7 @@ async function faces({ out, count, seed, size, json = false }: FacesOptions): Pr
   const signal = interruptSignal();
   for (let i = 0; i < count; i++) {
     signal.throwIfAborted();
-    writeFileAtomic(
+    writeBeside(
       path.join(out, `face-${String(i).padStart(6, '0')}.png`),
       await encodePng(await source.read(i, size), {}),
     );

@@ -3,7 +3,6 @@
 import path from 'node:path';
 import { Command } from 'commander';
 import { UserError } from '../base/errors.ts';
-import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
 import { machineMadeXmp } from '../data/pictures/made-by-machine.ts';
 import { encodeAnimation, INTERPOLATION } from '../data/pictures/webp.ts';
 import { type Condition, type GeneratedImage, Generator } from '../generation/generator.ts';
@@ -11,6 +10,7 @@ import type { Recipe } from '../recipe/schema.ts';
 import { contactSheet } from '../render/sheet.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { readSquare } from './edit-options.ts';
+import { writeKeeping } from './keeping.ts';
 import { type CommonOptions, engineOptions, whole, withClip, withCommon } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
 import { ProgressDisplay } from './progress.ts';
@@ -52,8 +52,7 @@ async function interpolate(from: string, to: string, options: InterpolateCommand
     const drawing = { frames, seed, negative, ...samplingOf(options), signal, onProgress };
     for await (const picture of generator.interpolate(...ends, drawing)) pictures.push(picture);
     display.end();
-    makeFolder(path.dirname(out));
-    writeFileAtomic(out, await write(pictures, `${from} -> ${to}`));
+    writeKeeping(out, await write(pictures, `${from} -> ${to}`));
     const clipScores = pictures.map(({ clipScore }) => clipScore);
     printResult(options.json ?? false, { path: out, from, to, frames, seed, clipScores }, () => [
       `${out}  ${frames} pictures from "${from}" to "${to}"`,

@@ -2,7 +2,8 @@
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import * as z from 'zod';
-import type { EngineOptions } from '../engine/engine.ts';
+import { type EngineOptions, MOST_THREADS } from '../engine/protocol.ts';
+import { complaintOf } from '../recipe/complaint.ts';
 import { defaultThreads } from './rank.ts';
 
 export interface CommonOptions {
@@ -22,7 +23,7 @@ export function withCommon(command: Command): Command {
       new Option('--device <name>', 'where to compute: cpu, webgpu, or another ONNX Runtime provider').default('cpu'),
     )
     .addOption(
-      new Option('--threads <n>', 'threads for one operator; 0 is one for each core').argParser(whole(0)).default(0),
+      new Option('--threads <n>', 'threads for one operator; 0 is one for each core').argParser(threadCount).default(0),
     )
     .option('--json', 'print one JSON document on stdout')
     .option('--debug', 'show stack traces');
@@ -32,7 +33,7 @@ export function withCommon(command: Command): Command {
 export const changedOption = (when: string): Option =>
   new Option(
     '--changed <how>',
-    `${when}: what to do with a stage whose pictures or models have changed (default: go on where only pictures have, else stop)`,
+    `${when}: what to do with a stage whose pictures or models have changed (default: go on where only pictures have, or where it becomes longer together with them; else stop)`,
   ).choices(['go-on', 'restart']);
 
 /** A former name of an option: it works, and no help shows it. */
@@ -87,6 +88,13 @@ export const whole =
       throw new InvalidArgumentError(`give a whole number of at least ${least}.`);
     return value;
   };
+
+/** A number of threads; 0 is one for each core. */
+export function threadCount(text: string): number {
+  const count = whole(0)(text);
+  if (count > MOST_THREADS) throw new InvalidArgumentError(`give a whole number from 0 to ${MOST_THREADS}.`);
+  return count;
+}
 
 /** A number in [least, most]. */
 export const between =
@@ -146,6 +154,6 @@ export function settingValue(schema: z.ZodType): (text: string) => unknown {
   return (text) => {
     const result = schema.safeParse(isWord || text.trim() === '' ? text : Number(text));
     if (result.success) return result.data;
-    throw new InvalidArgumentError(`${JSON.stringify(text)}: ${result.error.issues[0]!.message}.`);
+    throw new InvalidArgumentError(`${complaintOf(result.error.issues[0]!)}.`);
   };
 }

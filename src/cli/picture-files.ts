@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
-import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { fileError } from '../checkpoint/file-errors.ts';
+import { writeBeside, writeKeeping } from './keeping.ts';
 
 /** What the name of a picture is made from. */
 export interface PictureName {
@@ -41,12 +41,7 @@ export function pictureWriter(out: string, total: number, onMoved: (file: string
     return (png) => writeBeside(out, png, next++);
   }
   return (png) => {
-    if (fs.existsSync(out) && !holds(out, png)) {
-      const free = freeName(out, 1);
-      rename(out, free);
-      onMoved(free);
-    }
-    writeFileAtomic(out, png);
+    writeKeeping(out, png, onMoved);
     return out;
   };
 }
@@ -81,46 +76,11 @@ function slug(prompt: string): string {
   return kept.replace(/-$/, '') || 'picture';
 }
 
-/** Writes to the file, or, where another picture is, to the first free number; `from` begins with a number already. */
-function writeBeside(file: string, png: Uint8Array, from?: number): string {
-  let name = from === undefined ? file : numbered(file, from);
-  for (let n = from === undefined ? 2 : from + 1; fs.existsSync(name); n++) {
-    if (holds(name, png)) return name;
-    name = numbered(file, n);
-  }
-  writeFileAtomic(name, png);
-  return name;
-}
-
-function freeName(file: string, from: number): string {
-  let n = from;
-  while (fs.existsSync(numbered(file, n))) n++;
-  return numbered(file, n);
-}
-
-const numbered = (file: string, n: number): string => `${file.slice(0, -4)}-${n}${file.slice(-4)}`;
-
-/** Whether a file holds these very bytes. */
-function holds(file: string, bytes: Uint8Array): boolean {
-  try {
-    const { size } = fs.statSync(file);
-    return size === bytes.length && fs.readFileSync(file).equals(bytes);
-  } catch (error) {
-    throw fileError('read', file, error);
-  }
-}
-
 const isFolder = (file: string): boolean => fs.existsSync(file) && fs.statSync(file).isDirectory();
 
-function rename(from: string, to: string): void {
-  try {
-    fs.renameSync(from, to);
-  } catch (error) {
-    throw fileError('move', from, error);
-  }
-}
-
 function makeWritable(folder: string): void {
+  if (fs.existsSync(folder) && !isFolder(folder))
+    throw new UserError(`--out ${folder} is a file: name a folder, or a .png file`);
   try {
     fs.mkdirSync(folder, { recursive: true });
     fs.accessSync(folder, fs.constants.W_OK);

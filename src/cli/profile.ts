@@ -6,6 +6,7 @@ import { fileError } from '../checkpoint/file-errors.ts';
 import type { EngineOptions } from '../engine/engine.ts';
 import { type Kernel, type OperatorTime, operatorTimes } from '../engine/profile/operators.ts';
 import { Profiler } from '../engine/profile/profiler.ts';
+import { makeRoom } from './keeping.ts';
 import { type CommonOptions, engineOptions } from './options.ts';
 import { note } from './output.ts';
 import { currentRanks } from './rank.ts';
@@ -32,6 +33,7 @@ export async function profiled<T>(
 ): Promise<T> {
   if (options.profile === undefined || currentRanks().rank !== 0) return work(engineOptions(options));
   const file = options.profile === true ? DEFAULT_FILE : options.profile;
+  makeRoom(file, undefined, (moved) => note(`The file that was there is now ${moved}`));
   const trace = create(file);
   const profiler = new Profiler();
   try {

@@ -5,7 +5,6 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { mapConcurrently } from '../base/concurrency.ts';
 import { UserError } from '../base/errors.ts';
-import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { wholePicture } from '../data/pictures/crop.ts';
 import { readImage } from '../data/pictures/files.ts';
 import { psnr, type RgbImage } from '../data/pictures/image.ts';
@@ -15,6 +14,7 @@ import { contactSheet, type SheetRow } from '../render/sheet.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { openMeasuring } from '../training/measuring.ts';
 import { pictureOptions } from '../training/pictures.ts';
+import { writeKeeping } from './keeping.ts';
 import { type CommonOptions, engineOptions, whole, withClip, withCommon } from './options.ts';
 import { interruptSignal, note, printResult } from './output.ts';
 import { ProgressDisplay } from './progress.ts';
@@ -31,7 +31,11 @@ export function reconstructCommand(): Command {
     .description('encode pictures into codes and decode them again')
     .argument('<pictures...>', 'picture files, one folder, or faces for drawn faces the model has not seen')
     .requiredOption('--model <dir>', 'a run directory')
-    .option('--out <file>', 'a sheet of originals above reconstructions', 'reconstructions.png')
+    .option(
+      '--out <file>',
+      'a sheet of originals above reconstructions; another file there is kept',
+      'reconstructions.png',
+    )
     .option('-n, --count <n>', 'at most so many pictures of a folder, drawn at random', whole(1), 16);
   return withCommon(withClip(command)).action(reconstruct);
 }
@@ -49,7 +53,7 @@ async function reconstruct(pictures: string[], options: ReconstructOptions): Pro
     const back = await generator.decode(await generator.encode(images));
     const results = originals.map(({ name, image }, i) => ({ picture: name, psnr: psnr(image, back[i]!) }));
     const mean = results.reduce((sum, r) => sum + r.psnr, 0) / results.length;
-    writeFileAtomic(options.out, await contactSheet({ rows: pairedRows(images, back, `${mean.toFixed(1)} dB`) }));
+    writeKeeping(options.out, await contactSheet({ rows: pairedRows(images, back, `${mean.toFixed(1)} dB`) }));
     printResult(options.json ?? false, { sheet: options.out, psnr: mean, pictures: results }, () => [
       ...results.map((r) => `${r.psnr.toFixed(1)} dB  ${r.picture}`),
       `Mean ${mean.toFixed(2)} dB; sheet: ${options.out}`,

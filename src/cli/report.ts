@@ -1,7 +1,7 @@
 /** `clipvq evaluate --report`: everything that can be measured of a model, as a page, a JSON file and lines. */
 
 import path from 'node:path';
-import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
+import { makeFolder } from '../checkpoint/atomic.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
 import { clipNetwork } from '../evaluation/networks/network.ts';
 import { copyReport, promptReport, type Report, reconstructionReport } from '../evaluation/report.ts';
@@ -12,6 +12,7 @@ import type { RunDirectory } from '../run/directory.ts';
 import { readLogged } from '../training/curves.ts';
 import { drawCurves } from '../training/curves-chart.ts';
 import { openPictures } from '../training/pictures.ts';
+import { writeKeeping } from './keeping.ts';
 import { note, printResult } from './output.ts';
 import type { ProgressDisplay } from './progress.ts';
 import { currentRanks } from './rank.ts';
@@ -96,8 +97,8 @@ export async function writeReport(evaluated: Evaluated, options: ReportOptions):
   ];
   // Of several ranks the first writes.
   if (currentRanks().rank !== 0) return;
-  writeFileAtomic(page, reportHtml(report, pictures));
-  writeFileAtomic(numbers, `${JSON.stringify({ ...report, features: clip.id }, null, 2)}\n`);
+  writeKeeping(page, reportHtml(report, pictures));
+  writeKeeping(numbers, `${JSON.stringify({ ...report, features: clip.id }, null, 2)}\n`);
   printResult(options.json ?? false, { ...report, files: [page, numbers] }, () => [
     ...reportLines(report),
     ...report.sets.flatMap(({ caution }) => caution ?? []),

@@ -3,13 +3,13 @@
 import path from 'node:path';
 import { Command } from 'commander';
 import { UserError } from '../base/errors.ts';
-import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { recipeDifferences } from '../recipe/differences.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { readLogged } from '../training/curves.ts';
 import { drawCurves } from '../training/curves-chart.ts';
 import { findRuns, type RunSummary } from '../training/summary.ts';
 import { descriptions } from './command-names.ts';
+import { writeKeeping } from './keeping.ts';
 import { printResult } from './output.ts';
 import { table } from './table.ts';
 
@@ -68,7 +68,7 @@ async function compare(a: string, b: string, { out, json }: CompareOptions): Pro
   const differences = [...others, ...recipeDifferences(first.recipe, second.recipe)];
   const logs = runs.map((run) => ({ name: run.path, log: readLogged(run.file('log.jsonl')) }));
   const curves = await drawCurves('Training', `${a} and ${b}`, logs);
-  if (curves) writeFileAtomic(out, curves);
+  if (curves) writeKeeping(out, curves);
   const value = (setting: unknown) => JSON.stringify(setting);
   printResult(json ?? false, { a, b, differences, curves: curves ? out : null }, () => [
     ...(differences.length === 0

@@ -1,7 +1,7 @@
 /** What would end in a false success stops in one line before anything is trained, or ends in a warning. */
 
 import { expect, it } from 'vitest';
-import { clipFault } from '../clip/report.ts';
+import { clipDoubt, clipFault } from '../clip/report.ts';
 import type { Retrieval } from '../clip/retrieval.ts';
 import { makeRecipe } from '../recipe/recipe.ts';
 import { collapseNote } from '../training/collapse.ts';
@@ -38,6 +38,8 @@ it('says that a CLIP knows nothing, with chance, and that it has learned by hear
   );
   expect(clipFault(report(0.02, 0.02))).not.toContain('by heart');
   expect(clipFault(report(0.4, 0.9))).toBeUndefined();
+  expect(clipDoubt(report(0.4, 0.9))).toBeUndefined();
+  expect(clipDoubt({ ...report(0.4, 0.9), heldOut: 4 })).toMatch(/^4 held-out pairs do not tell .*100 captioned/);
   expect(clipFault({ ...report(1, 1), collapsed: true })).toContain('has collapsed');
   expect(clipFault({ ...report(0.02, 0.02), zeroShot: { classes: 10, accuracy: 0.8 } })).toBeUndefined();
   expect(clipFault({ ...report(0.02, 0.02), zeroShot: { classes: 10, accuracy: 0.1 } })).toContain('chance');

@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { UserError } from '../base/errors.ts';
 import { isToBeFetched } from '../clip/clip-source.ts';
 import { DEFAULT_CLIP } from '../clip/default-clip.ts';
-import { type ClipReport, clipFault, clipOverfitting } from '../clip/report.ts';
+import { type ClipReport, clipDoubt, clipFault, clipOverfitting } from '../clip/report.ts';
 import type { Recall } from '../clip/retrieval.ts';
 import { isPairsFile, readPairs } from '../data/sources/pairs.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
@@ -126,7 +126,7 @@ function printTrained(
 ): void {
   const peakBytes = peakResidentBytes();
   const fault = clip && clipFault(clip);
-  const warnings = [fault, clip && clipOverfitting(clip), few].flatMap((text) => text ?? []);
+  const warnings = [fault, clip && clipDoubt(clip), clip && clipOverfitting(clip), few].flatMap((text) => text ?? []);
   printResult(json, { run: run.path, seconds, peakBytes, warnings, ...(clip && { clip }) }, () => [
     ...(clip ? clipLines(clip) : []),
     ...warnings,
@@ -153,10 +153,14 @@ function nextStep(run: RunDirectory, names: readonly StageName[], fault: string 
 }
 
 function clipLines({ heldOut, retrieval, zeroShot }: ClipReport): string[] {
-  const recall = ({ at1, at5, at10 }: Recall) =>
-    [at1, at5, at10].map((share) => `${(100 * share).toFixed(0)} %`).join(', ');
+  const { among, imageToText, textToImage } = retrieval;
+  const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
+  // Among five, all are among the five nearest.
+  const nearest = ([1, 5, 10] as const).filter((places) => places === 1 || places < among);
+  const recall = ({ at1, at5, at10 }: Recall) => [at1, at5, at10].slice(0, nearest.length).map(percent).join(', ');
+  const places = nearest.map((count) => (count === 1 ? 'the nearest' : `among the ${count} nearest`)).join(', ');
   return [
-    `CLIP on ${heldOut} held-out pairs, among ${retrieval.among}: a picture's text is the nearest, among 5, among 10: ${recall(retrieval.imageToText)}; a text's picture: ${recall(retrieval.textToImage)}`,
+    `CLIP on ${heldOut} held-out pairs, ${among} at a time: a picture's text is ${places}: ${recall(imageToText)}; a text's picture: ${recall(textToImage)} (guessing: ${nearest.map((count) => percent(count / among)).join(', ')})`,
     ...(zeroShot
       ? [`Zero-shot: ${(100 * zeroShot.accuracy).toFixed(1)} % of them find their text among all ${zeroShot.classes}`]
       : []),

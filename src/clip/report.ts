@@ -44,7 +44,7 @@ export function clipFault({ retrieval, seen, zeroShot, collapsed }: ClipReport):
   const [found, chance, enough] = zeroShot
     ? [zeroShot.accuracy, 1 / zeroShot.classes, CLASSES_NEAR_CHANCE]
     : [mean(retrieval), 1 / retrieval.among, NEAR_CHANCE];
-  if (retrieval.among < 10 || found >= enough * chance) return undefined;
+  if (retrieval.among < FEWEST || found >= enough * chance) return undefined;
   const percent = (share: number) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
   const heart =
     mean(seen) > BY_HEART * Math.max(found, 1 / seen.among)
@@ -53,12 +53,21 @@ export function clipFault({ retrieval, seen, zeroShot, collapsed }: ClipReport):
   return `This CLIP knows hardly more than chance: it finds ${percent(found)} of the held-out pairs, and guessing ${percent(chance)}.${heart}`;
 }
 
+/** Fewer held-out pairs than this do not tell chance from knowledge. */
+const FEWEST = 10;
+
+/** A sentence where too few pairs are held out to measure a CLIP; undefined where they are enough. */
+export const clipDoubt = ({ heldOut }: ClipReport): string | undefined =>
+  heldOut < FEWEST
+    ? `${heldOut} held-out pairs do not tell how good this CLIP is: a tenth is held out, so give it ${10 * FEWEST} captioned pictures or more`
+    : undefined;
+
 /** A CLIP that finds training pairs so much more often than held-out ones, and by such a share, has memorised some. */
 const [OFTENER, BY_SHARE] = [1.5, 0.2];
 
 /** A sentence where a useful CLIP has memorised a part of its pairs; undefined where it has not. */
 export function clipOverfitting(report: ClipReport): string | undefined {
-  if (clipFault(report) !== undefined || report.retrieval.among < 10) return undefined;
+  if (clipFault(report) !== undefined || report.retrieval.among < FEWEST) return undefined;
   const mean = ({ imageToText, textToImage }: Retrieval) => (imageToText.at1 + textToImage.at1) / 2;
   const [own, heldOut] = [mean(report.seen), mean(report.retrieval)];
   if (own < OFTENER * heldOut || own - heldOut < BY_SHARE) return undefined;

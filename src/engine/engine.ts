@@ -3,6 +3,7 @@
  * free. State (parameters, optimiser moments) lives in the worker, on the device, between runs.
  */
 
+import { UserError } from '../base/errors.ts';
 import { copyOf, float32, joined, type NDArray, sharesBuffer, sizeOf, type Tree } from '../base/ndarray.ts';
 import { flatten, unflatten } from '../base/tree.ts';
 import { ThreadCaller } from '../base/worker-calls.ts';
@@ -14,7 +15,15 @@ import { modelOf } from './ort/scheduling.ts';
 import { type Partition, partition } from './partition.ts';
 import { now } from './profile/profiler.ts';
 import { Recorder } from './profile/recorder.ts';
-import type { Arrays, EngineCalls, EngineOptions, StateTensor, Transfers, WorkerOptions } from './protocol.ts';
+import {
+  type Arrays,
+  type EngineCalls,
+  type EngineOptions,
+  MOST_THREADS,
+  type StateTensor,
+  type Transfers,
+  type WorkerOptions,
+} from './protocol.ts';
 import { StateCopies } from './state-copies.ts';
 import { isState, STATE, statePath } from './state-paths.ts';
 import { startEngineThread } from './thread-host.ts';
@@ -44,10 +53,14 @@ export class Engine implements Executor {
   /**
    * Start a worker for a device. One engine may hold many programs; they share its state. It keeps the process alive
    * only while it computes.
+   * @throws UserError for a number of threads that no machine has.
    */
   static start(options: EngineOptions = {}): Engine {
-    Engine.started = true;
     const { profiler, ...rest } = options;
+    const { threads = 0 } = rest;
+    if (!(Number.isSafeInteger(threads) && threads >= 0 && threads <= MOST_THREADS))
+      throw new UserError(`threads is ${threads}: give a whole number from 0, one for each core, to ${MOST_THREADS}`);
+    Engine.started = true;
     const recorder = profiler && new Recorder(profiler);
     const workerOptions: WorkerOptions = { ...rest, profile: recorder?.prefix };
     const label = 'The engine';

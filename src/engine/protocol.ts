@@ -6,6 +6,9 @@ import type { Device } from './executor.ts';
 import type { FusedPlan } from './fusion/fuse.ts';
 import type { Profiler } from './profile/profiler.ts';
 
+/** More threads for an operator than this take the machine from the work. */
+export const MOST_THREADS = 1024;
+
 export interface EngineOptions {
   readonly device?: Device;
   /** Threads inside one operator; 0 lets ONNX Runtime choose (one for each core). */

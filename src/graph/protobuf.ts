@@ -9,6 +9,8 @@ const utf8 = new TextEncoder();
 
 export class Message {
   private readonly chunks: Uint8Array[] = [];
+  /** Bytes of the chunks. */
+  private length = 0;
 
   /** An integer field (wire type 0). */
   int(field: number, value: number | bigint): this {
@@ -64,6 +66,7 @@ export class Message {
 
   private append(chunk: Uint8Array): this {
     this.chunks.push(chunk);
+    this.length += chunk.length;
     return this;
   }
 }

@@ -2,10 +2,9 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { UserError } from '../base/errors.ts';
 import type { NDArray } from '../base/ndarray.ts';
 import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
-import { fileError, systemCode } from '../checkpoint/file-errors.ts';
+import { assertFreeFolder, makeWholeFolder } from '../checkpoint/new-folder.ts';
 import { hashClip, neededFiles } from '../clip/clip-files.ts';
 import { resolveClip } from '../clip/clip-source.ts';
 import type { EmbeddingStatistics } from '../clip/correction.ts';
@@ -37,8 +36,7 @@ export async function exportOnnx(
   folder: string,
   { clip }: { readonly clip?: string | undefined } = {},
 ): Promise<ExportedOnnx> {
-  if (fs.existsSync(folder) && (!fs.statSync(folder).isDirectory() || fs.readdirSync(folder).length > 0))
-    throw new UserError(`${folder} is not an empty folder: choose a new one for the ONNX files`);
+  assertFreeFolder(folder, 'the ONNX files');
   const { recipe, clip: own } = run.settings;
   const stage = run.denoiserStage;
   const [tokenizer, denoiser] = [run.readModel('tokenizer').tensors, run.readModel(stage).tensors];
@@ -52,23 +50,17 @@ export async function exportOnnx(
   const programs = { ...codec, denoiser: openDenoiser(config, model) };
   const facts = factsOf(run, model.empty_text_embed, contextOf(source.folder));
 
-  const building = `${path.resolve(folder)}.${process.pid}.tmp`;
   const written: string[] = [];
-  const write = (name: string, content: string | Uint8Array) => {
-    makeFolder(path.dirname(path.join(building, name)));
-    writeFileAtomic(path.join(building, name), content);
-    written.push(name);
-  };
-  try {
+  await makeWholeFolder(folder, (building) => {
+    const write = (name: string, content: string | Uint8Array) => {
+      makeFolder(path.dirname(path.join(building, name)));
+      writeFileAtomic(path.join(building, name), content);
+      written.push(name);
+    };
     for (const [name, program] of Object.entries(programs)) write(`${name}.onnx`, openModel(program));
     for (const name of neededFiles(source)) write(`clip/${name}`, fs.readFileSync(path.join(source.folder, name)));
     write('model.json', `${JSON.stringify(facts, null, 1)}\n`);
-    fs.rmSync(folder, { recursive: true, force: true });
-    fs.renameSync(building, folder);
-  } catch (error) {
-    fs.rmSync(building, { recursive: true, force: true });
-    throw systemCode(error) === undefined ? error : fileError('write', folder, error);
-  }
+  });
   const bytes = written.reduce((sum, name) => sum + fs.statSync(path.join(folder, name)).size, 0);
   return { folder, files: written, bytes };
 }

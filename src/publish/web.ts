@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
 import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
-import { fileError, systemCode } from '../checkpoint/file-errors.ts';
+import { assertFreeFolder, makeWholeFolder } from '../checkpoint/new-folder.ts';
 import type { RunDirectory } from '../run/directory.ts';
 import { encodePageModel } from '../web/page-model.ts';
 import { builtFile, packed, pageWith, SITE_FILES } from './built-page.ts';
@@ -34,8 +34,7 @@ export interface ExportedPage {
  * refuses.
  */
 export async function exportSite(run: RunDirectory, folder: string, options: PageOptions): Promise<ExportedPage> {
-  if (fs.existsSync(folder) && (!fs.statSync(folder).isDirectory() || fs.readdirSync(folder).length > 0))
-    throw new UserError(`${folder} is not an empty folder: choose a new one for the site`);
+  assertFreeFolder(folder, 'the site');
   const page = await pageModelOf(run, options);
   const model = packed(Buffer.concat(encodePageModel(page)));
   const large = { model, wasm: builtFile('runtime.bin'), webgpu: builtFile('runtime-webgpu.bin') };
@@ -51,16 +50,9 @@ export async function exportSite(run: RunDirectory, folder: string, options: Pag
     ['.nojekyll', new Uint8Array(0)],
   ];
 
-  const building = `${path.resolve(folder)}.${process.pid}.tmp`;
-  try {
-    makeFolder(building);
+  await makeWholeFolder(folder, (building) => {
     for (const [name, bytes] of files) writeFileAtomic(path.join(building, name), bytes);
-    fs.rmSync(folder, { recursive: true, force: true });
-    fs.renameSync(building, folder);
-  } catch (error) {
-    fs.rmSync(building, { recursive: true, force: true });
-    throw systemCode(error) === undefined ? error : fileError('write', folder, error);
-  }
+  });
   const first = small.filter(([name]) => !name.includes('webgpu')).map(([, bytes]) => packed(bytes).length);
   return {
     path: folder,

@@ -3,6 +3,7 @@
 import * as z from 'zod';
 import { UserError } from '../base/errors.ts';
 import { nearest } from '../base/nearest.ts';
+import { complaintOf } from './complaint.ts';
 import { presets } from './presets/index.ts';
 import { refuseEmptyInterval, refuseUnfit, refuseWithoutEffect } from './rules.ts';
 import { type Recipe, recipeSchema, type SamplingSettings, samplingSchema, settingSchemas } from './schema.ts';
@@ -65,7 +66,7 @@ const settingPaths = (): string[] => [...settingSchemas.keys()];
 function complaint(issue: z.core.$ZodIssue): string {
   const path = issue.path.join('.');
   if (issue.code === 'unrecognized_keys') return unknownSetting([...issue.path, issue.keys[0]!].join('.'));
-  return `${path || 'the recipe'}: ${issue.message}`;
+  return `${path || 'the recipe'}: ${complaintOf(issue)}`;
 }
 
 function unknownSetting(path: string): string {

@@ -5,9 +5,8 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { UserError } from '../base/errors.ts';
 import { writeFileAtomic } from '../checkpoint/atomic.ts';
-import { fileError, systemCode } from '../checkpoint/file-errors.ts';
+import { assertFreeFolder, makeWholeFolder } from '../checkpoint/new-folder.ts';
 import { copyWithTexts, hashTensors } from '../checkpoint/safetensors.ts';
 import { hashClip, neededFiles } from '../clip/clip-files.ts';
 import { resolveClip } from '../clip/clip-source.ts';
@@ -37,16 +36,15 @@ export interface ExportedModel {
  * Copy a run's weights, its recipe and its CLIP into a new folder: no pictures, caches, checkpoints or paths. A CLIP of
  * the hub stays where it is and is named; the diffusion model says which one it was trained with. Model files say by
  * modelspec what they are, and README.md is a model card.
- * @throws UserError if the run has not been trained, its files do not belong together, the folder is not empty, or the
- * disk refuses.
+ * @throws UserError if the run has not been trained, its files do not belong together, the place is taken, or the disk
+ * refuses.
  */
 export async function exportModel(
   run: RunDirectory,
   folder: string,
   { clip, title, license }: ExportOptions = {},
 ): Promise<ExportedModel> {
-  if (fs.existsSync(folder) && fs.readdirSync(folder).length > 0)
-    throw new UserError(`${folder} is not empty: choose a new folder for the model`);
+  assertFreeFolder(folder, 'the model');
   const stage = run.denoiserStage;
   for (const one of ['tokenizer', stage] as const) run.readModel(one);
   const { seed, recipe, clip: own } = run.settings;
@@ -56,9 +54,7 @@ export async function exportModel(
 
   const facts = await cardFacts(run, { title: title ?? path.basename(path.resolve(folder)), license });
 
-  const building = `${path.resolve(folder)}.${process.pid}.tmp`;
-  removeAbandoned(path.resolve(folder));
-  try {
+  await makeWholeFolder(folder, async (building) => {
     const made = RunDirectory.create(building, { seed, recipe, data: NO_DATA, clip: isHub ? own : 'compact' });
     for (const one of ['tokenizer', stage] as const) {
       const [from, to] = [run.file(one, 'model.safetensors'), made.file(one, 'model.safetensors')];
@@ -73,35 +69,8 @@ export async function exportModel(
       for (const name of neededFiles(source)) copy(path.join(source.folder, name), path.join(made.clipFolder, name));
     for (const sub of fs.readdirSync(building))
       if (isEmpty(path.join(building, sub))) fs.rmdirSync(path.join(building, sub));
-    fs.rmSync(folder, { recursive: true, force: true });
-    fs.renameSync(building, folder);
-  } catch (error) {
-    fs.rmSync(building, { recursive: true, force: true });
-    throw systemCode(error) === undefined ? error : fileError('write', folder, error);
-  }
+  });
   return { folder, bytes: bytesIn(folder), hubClip: isHub ? own : undefined };
-}
-
-/** Remove what killed exports to this place have left beside it. One of a living process stays. */
-function removeAbandoned(folder: string): void {
-  const parent = path.dirname(folder);
-  const start = `${path.basename(folder)}.`;
-  for (const name of fs.existsSync(parent) ? fs.readdirSync(parent) : []) {
-    const pid = name.startsWith(start) ? /^(\d+)\.tmp$/.exec(name.slice(start.length))?.[1] : undefined;
-    if (pid !== undefined && isAbandoned(Number(pid)))
-      fs.rmSync(path.join(parent, name), { recursive: true, force: true });
-  }
-}
-
-/** Whether no process builds under this number now: in containers a process often has the number of the one before. */
-function isAbandoned(pid: number): boolean {
-  if (pid === process.pid) return true;
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return systemCode(error) === 'ESRCH';
-  }
 }
 
 function copy(from: string, to: string): void {

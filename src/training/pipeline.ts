@@ -60,7 +60,7 @@ export async function trainPipeline(options: PipelineOptions): Promise<Trained> 
   const data = stageData(options, options.pictures);
   const seconds: Record<string, number> = {};
   const reports: Partial<Record<StageName, unknown>> = {};
-  // What was trained now makes those that learn from it begin anew.
+  // Those that learn from what was trained now go on with it, if they are to become longer.
   let { changed } = options;
   let hasTrained = false;
   const sheets =

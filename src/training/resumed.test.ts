@@ -56,14 +56,17 @@ it('takes a lower learning rate, steps, and pictures and a CLIP in another place
   expect(fs.readFileSync(path.join(folder, 'run.json'), 'utf8')).toBe(before);
 });
 
-it('lengthens no model under another that has learned with it before it is chosen what becomes of that one', () => {
-  const longer = { maxSteps: 50 };
+it('lengthens models together, and none under another that stays as it is before it is chosen what becomes of that one', () => {
+  const { recipe } = openResumed(folder, { maxSteps: 50 }).settings;
+  expect([recipe.tokenizer.steps, recipe.diffusion.steps]).toEqual([50, 50]);
+  const longer = { set: { 'tokenizer.steps': '50' } };
   expect(() => openResumed(folder, longer)).toThrow(
     /with tokenizer of 50 steps, diffusion \(12 steps\) no longer fits: .*`changed: "restart"`.*`stages: "diffusion"`/,
   );
   for (const changed of ['restart', 'go-on'] as const)
-    expect(openResumed(folder, { ...longer, changed }).settings.recipe.diffusion.steps).toBe(50);
-  expect(openResumed(folder, { ...longer, stages: ['diffusion'] }).settings.recipe.diffusion.steps).toBe(50);
+    expect(openResumed(folder, { ...longer, changed }).settings.recipe.tokenizer.steps).toBe(50);
+  const alone = openResumed(folder, { maxSteps: 50, stages: ['diffusion'] });
+  expect(alone.settings.recipe.diffusion.steps).toBe(50);
 });
 
 it('speaks of the stages that the run has, and of no CLIP that is not its own', () => {

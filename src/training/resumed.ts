@@ -110,8 +110,8 @@ const LEARNS_WITH: Readonly<Record<StageName, readonly StageName[]>> = {
 };
 
 /**
- * A stage that is trained further becomes another model, and those that have learned with the one of before begin anew
- * or go on with what they do not know: that is chosen, or refused before anything runs.
+ * A stage that is trained further becomes another model. Those that have learned with the one of before go on with it
+ * where they are to become longer, too; what becomes of others is chosen, or refused before anything runs.
  */
 function refuseToDiscard(run: RunDirectory, recipe: Recipe, { stages: named, changed }: ResumeOptions): void {
   if (changed !== undefined) return;
@@ -120,7 +120,7 @@ function refuseToDiscard(run: RunDirectory, recipe: Recipe, { stages: named, cha
   for (const name of own) {
     const done = stepsDone(run, name);
     const longer = own.find((one) => LEARNS_WITH[name].includes(one) && recipe[one].steps > before[one].steps);
-    if (done === 0 || longer === undefined) continue;
+    if (done === 0 || longer === undefined || recipe[name].steps > done) continue;
     throw new UserError(
       `${run.path}: with ${longer} of ${recipe[longer].steps} steps, ${name} (${done} steps) no longer fits: it has learned with the ${longer} model of before; add ${option('changed', 'restart')} to train it anew, ${option('changed', 'go-on')} to train it further on the new one, or ${option('stages', name)} to lengthen it alone`,
     );

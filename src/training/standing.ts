@@ -15,8 +15,8 @@ import { type CheckpointFacts, checkpointFacts, checkpointFiles } from './checkp
 export type StageIdentity = Pick<Stage, 'name' | 'steps' | 'fingerprint' | 'madeFrom'>;
 
 /**
- * What to do with a stage that was begun with other pictures or models: go on with those of now, begin anew, or begin
- * anew if models have changed, because they were trained further by the same command.
+ * What to do with a stage that was begun with other pictures or models: go on with those of now, begin anew, or go on
+ * if it is to become longer, because its models were trained further by the same command.
  */
 export type OnChange = 'go-on' | 'restart' | 'follow';
 
@@ -65,8 +65,8 @@ export interface Standing {
 }
 
 /**
- * Which checkpoints a stage goes on from. Where only the pictures have changed it goes on; where the tokenizer, the
- * CLIP or other models have, it must be chosen.
+ * Which checkpoints a stage goes on from. Where only the pictures have changed, or models were trained further together
+ * with it, it goes on; where the tokenizer, the CLIP or other models have changed otherwise, it must be chosen.
  * @throws UserError with the choice, or if none of the checkpoints can be read.
  */
 export function standingOf(run: RunDirectory, stage: StageIdentity, onChange: OnChange | undefined): Standing {
@@ -93,11 +93,12 @@ export function standingOf(run: RunDirectory, stage: StageIdentity, onChange: On
   if (changes?.every((name) => name === 'schedule'))
     return { candidates: candidates.filter(({ facts }) => facts.fingerprint === newest.facts.fingerprint), notes };
   const what = changedText(changes);
-  if (onChange === 'restart' || (onChange === 'follow' && !isSmall(changes))) {
+  if (onChange === 'restart') {
     notes.push(`${stage.name}: ${what} changed since its checkpoint of step ${newest.facts.step}; it starts again`);
     return { candidates: [], notes };
   }
-  if (!isSmall(changes) && onChange !== 'go-on')
+  const isFollowing = onChange === 'follow' && newest.facts.step < stage.steps;
+  if (!isSmall(changes) && onChange !== 'go-on' && !isFollowing)
     throw new UserError(
       `${stage.name}: ${what} changed since its checkpoint of step ${newest.facts.step}, which was not touched: add ${option('changed', 'restart')} to train it anew, or ${option('changed', 'go-on')} to train it further on what is there now`,
     );

@@ -142,6 +142,15 @@ describe('trainer', () => {
     expect(notes.join()).toMatch(/what it was made from changed .* it starts again/);
   });
 
+  it('goes on under models that were trained further together with it, unless it has no steps left for them', async () => {
+    await losses(stage('a'), { maxSteps: 3 });
+    const notes: string[] = [];
+    const together = { resume: true, changed: 'follow', onNote: (note: string) => notes.push(note) } as const;
+    expect(await losses(stage('b'), together)).toHaveLength(5);
+    expect(notes.join()).toMatch(/changed since its checkpoint of step 3; it goes on with what is there now/);
+    await expect(losses(stage('c'), together)).rejects.toThrow(/checkpoint of step 8, which was not touched/);
+  });
+
   it('goes on from the checkpoint before the last where the last one is damaged', async () => {
     const whole = await losses(stage(), { checkpointEvery: 3 });
     const file = run.file('checkpoints', 'diffusion.safetensors');

@@ -2,7 +2,7 @@
 
 import { Command, Option } from 'commander';
 import { deviceFallbacks, type Fallbacks, type Job, jobs, profiledJobs, timeDevice } from '../../bench/devices.ts';
-import { type ModelSizes, whole, withModelSizes } from '../options.ts';
+import { type ModelSizes, threadCount, withModelSizes } from '../options.ts';
 import { note, printResult } from '../output.ts';
 import { table } from '../table.ts';
 
@@ -25,7 +25,9 @@ export function benchDeviceCommand(): Command {
     .option('--device <name>', 'what to compare the CPU with', 'webgpu');
   return withModelSizes(command, { dim: 128, grid: 8, codes: 512, rounds: 5 })
     .option('--nodes', 'list the operators that fall back to the CPU', false)
-    .addOption(new Option('--threads <n>', 'threads on the CPU; 0 is one for each core').argParser(whole(0)).default(0))
+    .addOption(
+      new Option('--threads <n>', 'threads on the CPU; 0 is one for each core').argParser(threadCount).default(0),
+    )
     .option('--json', 'print one JSON document on stdout')
     .option('--debug', 'show stack traces')
     .action(compareDevices);

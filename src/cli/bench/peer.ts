@@ -6,7 +6,7 @@ import { UserError } from '../../base/errors.ts';
 import { type Comparison, compare } from '../../bench/peer/compare.ts';
 import { findPyTorch } from '../../bench/peer/python.ts';
 import { moreRows, type Row, rows } from '../../bench/peer/rows.ts';
-import { whole } from '../options.ts';
+import { threadCount, whole } from '../options.ts';
 import { note, printResult } from '../output.ts';
 import { table } from '../table.ts';
 
@@ -38,7 +38,7 @@ export function benchPeerCommand(): Command {
     .option('--python <command>', 'a Python that has PyTorch, where it is not to be looked for')
     .option('--spin', 'let our threads wait spinning without an end, as those of PyTorch do', false)
     .addOption(
-      new Option('--threads <n>', 'threads of each side; 0 is one for each core').argParser(whole(0)).default(0),
+      new Option('--threads <n>', 'threads of each side; 0 is one for each core').argParser(threadCount).default(0),
     )
     .option('--json', 'print one JSON document on stdout')
     .option('--debug', 'show stack traces')

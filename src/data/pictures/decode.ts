@@ -224,7 +224,11 @@ function densityFor({ width, height }: Size, imageSize: number, maxPixels: numbe
 /** Dots per inch at which one unit of an SVG is one pixel. */
 const SVG_DENSITY = 72;
 
-/** Decoders report several lines, some of them the name of their own routine. */
+/**
+ * Why a decoder fails, in one line: it reports several, with the names of its own routines in front, or does not know.
+ */
 export function oneLine(error: unknown): string {
-  return messageOf(error).split('\n')[0]!.trim();
+  const line = messageOf(error).split('\n')[0]!.trim();
+  if (line === '' || line === 'Unknown error') return 'it is damaged or cut short';
+  return line.replace(/^(?:Vips\w*|vips\w*|\w+load(?:_buffer)?): /, '');
 }

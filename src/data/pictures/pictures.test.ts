@@ -114,8 +114,8 @@ describe('a folder', () => {
     expect(Object.fromEntries(rejected.map((file) => [file.path, file.reason]))).toEqual({
       'again/loop': 'symbolic link to its own parent',
       broken: 'broken symbolic link',
-      out: 'symbolic link out of the folder',
-      'out.png': 'symbolic link out of the folder',
+      out: 'symbolic link out of the folder: copy here what it leads to, or name that place',
+      'out.png': 'symbolic link out of the folder: copy here what it leads to, or name that place',
       'real/loop': 'symbolic link to its own parent',
     });
   });

@@ -11,10 +11,16 @@ export interface ReasonTotal {
   readonly count: number;
 }
 
+/** Their number is what they are about. */
+const KINDS_BY_NUMBER = /\b\d+ (?:bits|bands)\b/;
+
 /** Reasons of one kind differ in their numbers and in what stands behind a colon. */
 export function kindOf(reason: string): string {
   if (reason.includes('megapixels')) return 'more megapixels than the limit';
-  return reason.replace(/:.*/s, '').replaceAll(/\d[\d.,x]*/g, '#');
+  if (reason.includes('longer than the limit'))
+    return `longer than the limit of ${/limit of (\S+)/.exec(reason)?.[1] ?? ''} pixels a side`;
+  const kind = reason.replace(/:.*/s, '');
+  return KINDS_BY_NUMBER.test(kind) ? kind : kind.replaceAll(/\d[\d.,x]*/g, '#');
 }
 
 /** What cannot be read, and why, from a reason that may say so already. */

@@ -43,3 +43,15 @@ const MARK = Buffer.from('tEXtSoftware\0clip-vqdiffusion', 'latin1');
 
 /** Whether the first bytes of a file are those of a picture that this program has generated. */
 export const isGenerated = (head: Uint8Array): boolean => Buffer.from(head).includes(MARK);
+
+/** Whether a file is a picture or sheet that this program has made; false where there is none. */
+export function isOwnPicture(file: string): boolean {
+  if (!fs.existsSync(file)) return false;
+  const handle = openRegular(file);
+  try {
+    const head = Buffer.alloc(1 << 12);
+    return isGenerated(head.subarray(0, fs.readSync(handle, head)));
+  } finally {
+    fs.closeSync(handle);
+  }
+}

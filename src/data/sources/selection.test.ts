@@ -32,6 +32,8 @@ it('sums up what was left out by reason, and files that are no pictures in one l
     ...['a.txt', 'b.TXT', 'c.wav', 'Makefile'].map((path) => ({ path, reason: 'not a picture' })),
     ...[101, 120].map((n) => ({ path: `${n}.png`, reason: `${n}x1 is ${n} megapixels, more than the limit of 100` })),
     { path: 'd.heic', reason: 'HEIC, for which there is no decoder here: convert it to JPEG or PNG' },
+    { path: 'l.png', reason: '200000x1 is longer than the limit of 100000 pixels a side: cut it into pictures' },
+    { path: 'g.tif', reason: 'TIFF samples of 32 bits: save it with 8 or 16 bits a channel' },
     { path: 'e.png', reason: 'the same picture byte for byte as another: f.png' },
   ];
   expect(otherFiles(rejected)).toBe('4 files that are no pictures (2 .txt, 1 .wav, 1 without ending)');
@@ -40,7 +42,7 @@ it('sums up what was left out by reason, and files that are no pictures in one l
     { kind: 'more megapixels than the limit', count: 2 },
   ]);
   expect(leftOutLines(5, rejected, 'list')).toEqual([
-    '3 of 8 files are left out (2 more megapixels than the limit; 1 HEIC, for which there is no decoder here): see list',
+    '5 of 10 files are left out (2 more megapixels than the limit; 1 HEIC, for which there is no decoder here; 1 TIFF samples of 32 bits; 1 longer than the limit of 100000 pixels a side): see list',
     '1 pictures are the same byte for byte as others and are trained on once (pictures.duplicates)',
   ]);
 });

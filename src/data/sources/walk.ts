@@ -127,7 +127,7 @@ async function followLink(link: Buffer, { inside, followed }: Limits) {
     throw new UserError('broken symbolic link');
   });
   if (!inside.some((folder) => isWithin(target, Buffer.from(folder))))
-    throw new UserError('symbolic link out of the folder');
+    throw new UserError('symbolic link out of the folder: copy here what it leads to, or name that place');
   const kind = await stat(target);
   if (kind.isDirectory()) {
     const here = await realpath(link.subarray(0, link.lastIndexOf(path.sep)), { encoding: 'buffer' });
