@@ -1,4 +1,4 @@
-/** How training scales over ranks: what is measured here, and what follows for other machines. */
+/** How training scales over ranks, measured on this machine; what follows from it is in `scaling-model.ts`. */
 
 import { latentsOf } from '../diffusion/latents.ts';
 import { diffusionStage } from '../diffusion/stage.ts';
@@ -6,19 +6,7 @@ import { Engine, type EngineOptions } from '../engine/engine.ts';
 import type { Ranks } from '../mpi/ranks.ts';
 import { integers, normalBatch } from '../random/noise.ts';
 import { makeRecipe } from '../recipe/recipe.ts';
-
-/** A sum of a bucket over all ranks. */
-export interface SumTime {
-  readonly megabytes: number;
-  readonly ms: number;
-}
-
-/** Milliseconds of a step, whole and in parts; the rest is computing. */
-export interface StepTime {
-  readonly ms: number;
-  readonly communicating: number;
-  readonly waiting: number;
-}
+import { median, medianStep, type Reading, type StepTime, type SumTime } from './scaling-model.ts';
 
 export interface RankMeasurement {
   readonly ranks: number;
@@ -31,8 +19,6 @@ const ROUNDS = 5;
 const STEPS = 8;
 /** Numbers of a bucket. */
 const BUCKETS = [2 ** 14, 2 ** 17, 2 ** 20, 2 ** 22];
-
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
 
 /** Measure the diffusion step of the preset nano and sums of buckets; every rank calls it. */
 export async function measureRanks(ranks: Ranks, options: EngineOptions): Promise<RankMeasurement> {
@@ -71,60 +57,13 @@ async function measureStep(ranks: Ranks, options: EngineOptions): Promise<StepTi
     });
     await stage.prepare();
     await stage.run(0);
-    const times: StepTime[] = [];
+    const readings: Reading[] = [{ at: performance.now(), ...ranks.times }];
     for (let step = 1; step <= STEPS; step++) {
-      const [start, { communicating, waiting }] = [performance.now(), { ...ranks.times }];
       await stage.run(step);
-      times.push({
-        ms: performance.now() - start,
-        communicating: ranks.times.communicating - communicating,
-        waiting: ranks.times.waiting - waiting,
-      });
+      readings.push({ at: performance.now(), ...ranks.times });
     }
-    const of = (part: keyof StepTime) => median(times.map((time) => time[part]));
-    return { ms: of('ms'), communicating: of('communicating'), waiting: of('waiting') };
+    return medianStep(readings);
   } finally {
     await engine.close();
   }
-}
-
-/** A stage on one machine, and what of it travels. */
-export interface ScaledStage {
-  /** Of the whole batch on one machine. */
-  readonly secondsPerStep: number;
-  readonly batch: number;
-  /** Bytes that every step adds up. */
-  readonly bytes: number;
-}
-
-export interface Projection {
-  readonly nodes: number;
-  readonly gigabits: number;
-  readonly secondsPerStep: number;
-  /** How many times as fast as one machine. */
-  readonly speedup: number;
-}
-
-/** Seconds that a message takes besides its bytes. */
-const LATENCY = 50e-6;
-
-/**
- * The time of a step on equal machines, one rank each, with a global batch that stays what it is: computing divides
- * among the ranks; a ring passes 2 (n − 1)/n of the gradients through every link, one bucket after another, and none of
- * it hides behind computing. Nodes that do not divide the batch are left out.
- */
-export function project(
-  { secondsPerStep, batch, bytes }: ScaledStage,
-  nodes: readonly number[],
-  gigabits: readonly number[],
-): Projection[] {
-  return nodes
-    .filter((n) => batch % n === 0)
-    .flatMap((n) =>
-      gigabits.map((speed) => {
-        const sending = (2 * (n - 1) * bytes) / n / ((speed * 1e9) / 8);
-        const seconds = secondsPerStep / n + (n === 1 ? 0 : sending + 2 * (n - 1) * LATENCY);
-        return { nodes: n, gigabits: speed, secondsPerStep: seconds, speedup: secondsPerStep / seconds };
-      }),
-    );
 }

@@ -64,6 +64,8 @@ export interface MpiLibrary {
 
 const OPEN_MPI = ['libmpi.so.40', 'libmpi.so.80', 'libmpi.so', 'libmpi.40.dylib', 'libmpi.dylib'];
 const MPICH = ['libmpi.so.12', 'libmpich.so.12', 'libmpich.so', 'libmpi.12.dylib'];
+/** Bytes of stack that a call in another thread has. koffi's 128 KB are not enough for sums of MPICH. */
+const STACK = 2 ** 22;
 const LIBC = ['libc.so.6', 'libc.musl-x86_64.so.1', 'libSystem.B.dylib'];
 
 /**
@@ -73,6 +75,7 @@ const LIBC = ['libc.so.6', 'libc.musl-x86_64.so.1', 'libSystem.B.dylib'];
  */
 export async function loadMpi(env: NodeJS.ProcessEnv = process.env): Promise<MpiLibrary> {
   const koffi = (await import('koffi')).default;
+  koffi.config({ ...koffi.config(), async_stack_size: STACK });
   const first = (names: readonly string[]): { readonly name: string; readonly lib: LibraryHandle } | undefined => {
     for (const name of names) {
       try {

@@ -65,6 +65,7 @@ describe.skipIf(!hasMpi)('an MPI job (skipped where there is no mpirun: apt inst
     for (const result of results)
       expect(JSON.parse(result)).toEqual({
         sum: [30, 33, 36, 39, 42],
+        halves: [300, 330, 360, 390, 420],
         max: [2, 0],
         gathered: [[], [1], [2, 2]],
         broadcast: 7,

@@ -1,6 +1,7 @@
 /** What a rank does in `job.test.ts`: `mpirun -n 3 node rank.mjs <how>`. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { withHalfGradients } from '../../dist/mpi/half-sums.js';
 import { MpiJob } from '../../dist/mpi/job.js';
 import { lead, shared } from '../../dist/mpi/ranks.js';
 
@@ -21,6 +22,8 @@ const cases = {
   async collect() {
     const data = Float32Array.from({ length: 5 }, (_, i) => i + 10 * rank);
     await job.sum(data);
+    const halves = Float32Array.from({ length: 5 }, (_, i) => 1e5 * (i + 10 * rank));
+    await withHalfGradients(job).sumGradients(halves);
     const own = new Uint8Array(rank).fill(rank);
     const bytes = Uint8Array.of(rank + 7);
     await job.broadcast(bytes);
@@ -29,6 +32,7 @@ const cases = {
     }).catch((error) => error.message);
     return {
       sum: [...data],
+      halves: [...halves].map((x) => Math.round(x / 1e4)),
       max: await job.max([rank, -rank]),
       gathered: (await job.gather(own)).map((one) => [...one]),
       broadcast: bytes[0],

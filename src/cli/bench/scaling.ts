@@ -5,7 +5,8 @@ import os from 'node:os';
 import { Command, Option } from 'commander';
 import { UserError } from '../../base/errors.ts';
 import { estimateTraining } from '../../bench/estimate.ts';
-import { measureRanks, project, type RankMeasurement } from '../../bench/scaling.ts';
+import { measureRanks, type RankMeasurement } from '../../bench/scaling.ts';
+import { crowdedOn, gigabitsOf, project } from '../../bench/scaling-model.ts';
 import { machineSpeed } from '../../bench/speed.ts';
 import { makeRecipe } from '../../recipe/recipe.ts';
 import type { StageName } from '../../training/stages.ts';
@@ -54,7 +55,7 @@ async function run(options: Options): Promise<void> {
     }));
   });
   const cores = os.availableParallelism();
-  const crowded = measured.filter(({ ranks }) => ranks * Math.max(1, options.threads ?? 1) > cores);
+  const crowded = crowdedOn(cores, measured, options.threads ?? 1);
   printResult(options.json ?? false, { cores, measured, speed, projections }, () => [
     'The diffusion step of nano (batch 32) on this machine:',
     ...table([
@@ -62,9 +63,7 @@ async function run(options: Options): Promise<void> {
       ...measured.map(({ ranks, step }) => [
         `${ranks}`,
         step.ms.toFixed(0),
-        ...[step.ms - step.communicating - step.waiting, step.communicating, step.waiting].map(
-          (ms) => `${Math.round((100 * ms) / step.ms)} %`,
-        ),
+        ...[step.computing, step.communicating, step.waiting].map((ms) => `${Math.round((100 * ms) / step.ms)} %`),
       ]),
     ]),
     ...(crowded.length > 0
@@ -76,11 +75,11 @@ async function run(options: Options): Promise<void> {
     'Sums of a bucket over the ranks, ms:',
     ...table(
       measured.flatMap(({ ranks, sums }) =>
-        sums.map(({ megabytes, ms }) => [
+        sums.map((sum) => [
           `${ranks} ranks`,
-          `${megabytes.toFixed(1)} MB`,
-          ms.toFixed(2),
-          `${((8 * megabytes) / ms).toFixed(1)} Gb/s`,
+          `${sum.megabytes.toFixed(1)} MB`,
+          sum.ms.toFixed(2),
+          `${gigabitsOf(sum).toFixed(1)} Gb/s`,
         ]),
       ),
     ),

@@ -1,0 +1,68 @@
+/** Commands that draw and measure: two ranks that `mpirun` starts find and write what one process does. */
+
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runClipvq } from '../support/cli.ts';
+import { writeTinyRun } from '../support/tiny-model.ts';
+
+const hasMpi = spawnSync('mpirun', ['--version']).status === 0;
+
+const common = ['--model', '../model', '--threads', '1'];
+const COMMANDS = [
+  // Batches of 16 and of 2: one for each rank.
+  ['generate', '--prompts', '../prompts.txt', '--count', '9', '--out', 'pictures', ...common],
+  ['evaluate', '--prompts', '../prompts.txt', '--pictures', '6', '--count', '9', '--json', ...common],
+  [
+    ...['bench', 'samplers', '--pictures', '18', '--prompts', '../prompts.txt', '--out', 'samplers', '--json'],
+    ...['--steps', '3', '--only', 'strided', ...common],
+  ],
+];
+
+let folder: string;
+beforeAll(() => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-commands-'));
+  writeTinyRun(path.join(folder, 'model'));
+  fs.writeFileSync(path.join(folder, 'prompts.txt'), 'a red face\na woman\n');
+  for (const place of ['alone', 'ranks']) fs.mkdirSync(path.join(folder, place));
+});
+afterAll(() => fs.rmSync(folder, { recursive: true }));
+
+const pngs = (place: string): Record<string, string> => {
+  const at = path.join(folder, place, 'pictures');
+  const names = fs.readdirSync(at).filter((name) => name.endsWith('.png'));
+  return Object.fromEntries(names.map((name) => [name, fs.readFileSync(path.join(at, name)).toString('base64')]));
+};
+
+/** The JSON documents of an output, without seconds. */
+const documents = (text: string): unknown[] =>
+  text
+    .split(/(?<=^\})\n/m)
+    .filter((part) => part.trim().startsWith('{'))
+    .map((part) => JSON.parse(part, (key, value: unknown) => (/seconds/i.test(key) ? undefined : value)));
+
+describe.skipIf(!hasMpi)('commands on ranks (skipped where there is no mpirun)', () => {
+  it('generate, evaluate and bench samplers come to the same as in one process', async () => {
+    const place = path.join(folder, 'ranks');
+    const script = path.resolve('test/mpi/commands.mjs');
+    const { status, stdout, stderr } = spawnSync(
+      'mpirun',
+      ['--allow-run-as-root', '--oversubscribe', '-n', '2', process.execPath, script, JSON.stringify(COMMANDS)],
+      { cwd: place, encoding: 'utf8', timeout: 250_000 },
+    );
+    expect(status, stderr).toBe(0);
+    let alone = '';
+    for (const args of COMMANDS) {
+      const finished = await runClipvq(path.join(folder, 'alone'), ...args);
+      expect(finished.status, finished.stderr).toBe(0);
+      alone += finished.stdout;
+    }
+    expect(Object.keys(pngs('ranks'))).toHaveLength(18);
+    expect(pngs('ranks')).toEqual(pngs('alone'));
+    const found = documents(stdout);
+    expect(found).toHaveLength(2);
+    expect(found).toEqual(documents(alone));
+  });
+});
