@@ -5,15 +5,14 @@ import { Command } from 'commander';
 import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
 import { encodePng } from '../data/pictures/png.ts';
 import { facesSource } from '../data/sources/faces/source.ts';
+import { descriptions } from './command-names.ts';
 import { dataCheckCommand } from './data-check.ts';
 import { whole } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
 import { ProgressDisplay } from './progress.ts';
 
 export function dataCommand(): Command {
-  const command = new Command('data').description(
-    'look at pictures before training on them, or draw the built-in faces',
-  );
+  const command = new Command('data').description(descriptions.data);
   command.addCommand(dataCheckCommand());
   command
     .command('faces')
