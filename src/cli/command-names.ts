@@ -8,14 +8,15 @@ export const descriptions = {
   studio: 'make pictures, train and watch in a browser, on this machine',
   reconstruct: 'encode pictures into codes and decode them again',
   evaluate: 'measure reconstruction and how well pictures follow prompts',
-  tune: 'find the guidance, truncation and steps that prompts are followed best with, and write them into the run',
+  tune: 'find the guidance, truncation and steps under which pictures follow prompts best, and write them into the run',
   data: 'look at pictures before training on them, or draw the built-in faces',
-  export: 'give a trained model away: as a folder, as a web page that draws by itself, or as ONNX files',
-  convert: 'turn PyTorch checkpoints of the reference into a model directory, or a model directory into one',
+  export: 'export a trained model: as a folder, as a web page that draws in the browser, or as ONNX files',
+  convert: 'convert PyTorch checkpoints of the reference program into a model directory, or back',
   bench: 'time one step, or compare with PyTorch',
   runs: 'list runs with how far they are, or compare the curves and settings of two',
-  doctor: 'say what this machine has and lacks: Node, cores, memory, disk, GPU, caches, hub, MPI',
-  fashion: 'train on Fashion-MNIST without captions, and let a classifier say what prompts give',
+  doctor: 'print what this machine has and lacks: Node, cores, memory, disk, GPU, caches, hub, MPI',
+  fashion:
+    'train on Fashion-MNIST without captions, and measure by a classifier how often pictures show the class of their prompt',
 } as const;
 
 export type CommandName = keyof typeof descriptions;

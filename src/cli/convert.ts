@@ -8,6 +8,7 @@ import { importCheckpoints } from '../convert/import.ts';
 import type { WeightsChoice } from '../convert/reference.ts';
 import { presets } from '../recipe/recipe.ts';
 import { RunDirectory } from '../run/directory.ts';
+import { descriptions } from './command-names.ts';
 import { whole } from './options.ts';
 import { note, printResult } from './output.ts';
 
@@ -25,7 +26,7 @@ interface ConvertOptions {
 
 export function convertCommand(): Command {
   return new Command('convert')
-    .description('turn PyTorch checkpoints of the reference into a model directory, or a model directory into one')
+    .description(descriptions.convert)
     .argument('<files...>', 'tokenizer .ckpt, solver .pth, released .pt; with --to torch, one run directory')
     .requiredOption('--out <dir|file>', 'the model directory to make; with --to torch, the file to write')
     .addOption(new Option('--to <format>', 'write a checkpoint instead of reading one').choices(['torch']))

@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { makeFolder } from '../checkpoint/atomic.ts';
 import { encodePng } from '../data/pictures/png.ts';
 import { facesSource } from '../data/sources/faces/source.ts';
+import { descriptions } from './command-names.ts';
 import { dataCheckCommand } from './data-check.ts';
 import { writeBeside } from './keeping.ts';
 import { whole } from './options.ts';
@@ -12,9 +13,7 @@ import { interruptSignal, printResult } from './output.ts';
 import { ProgressDisplay } from './progress.ts';
 
 export function dataCommand(): Command {
-  const command = new Command('data').description(
-    'look at pictures before training on them, or draw the built-in faces',
-  );
+  const command = new Command('data').description(descriptions.data);
   command.addCommand(dataCheckCommand());
   command
     .command('faces')

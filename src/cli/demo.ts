@@ -54,7 +54,7 @@ export function demoCommand(): Command {
     )
     .addOption(changedOption('with a run that is there'))
     .option('--seed <n>', 'seed of everything random', whole(0), 0)
-    .option('--memory <size>', 'train in no more memory of the process than this (800M, 2G)', memorySize);
+    .option('--memory <size>', 'keep the process under this much memory while it trains (800M, 2G)', memorySize);
   return withCommon(command).action(demo);
 }
 

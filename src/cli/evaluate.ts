@@ -12,6 +12,7 @@ import { lead } from '../mpi/ranks.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { NO_DATA } from '../run/export.ts';
 import { openMeasuring } from '../training/measuring.ts';
+import { descriptions } from './command-names.ts';
 import { facePrompts } from './face-prompts.ts';
 import { type CommonOptions, engineOptions, hiddenOption, whole, withClip, withCommon } from './options.ts';
 import { interruptSignal, note, printResult } from './output.ts';
@@ -47,7 +48,7 @@ interface EvaluateOptions extends CommonOptions {
 
 export function evaluateCommand(): Command {
   const command = new Command('evaluate')
-    .description('measure reconstruction and how well pictures follow prompts')
+    .description(descriptions.evaluate)
     .requiredOption('--model <dir>', 'a run directory')
     .option('--data <folder|faces>', 'pictures to reconstruct (default: those that the run has held out)')
     .option('--pictures <n>', 'at most so many of them, drawn at random', whole(1), 256)

@@ -8,6 +8,7 @@ import { exportOnnx } from '../publish/onnx.ts';
 import { type ExportedPage, exportHtml, exportSite } from '../publish/web.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { exportModel } from '../run/export.ts';
+import { descriptions } from './command-names.ts';
 import { printResult } from './output.ts';
 
 interface ExportOptions {
@@ -27,7 +28,7 @@ const KINDS = ['out', 'web', 'html', 'onnx'] as const;
 
 export function exportCommand(): Command {
   return new Command('export')
-    .description('give a trained model away: as a folder, as a web page that draws by itself, or as ONNX files')
+    .description(descriptions.export)
     .argument('<run>', 'a run directory')
     .option('--out <dir>', 'a new folder with weights, recipe and CLIP, without pictures, caches and private paths')
     .option('--web <dir>', 'a new folder with a static site that draws in the browser (docs/web.md)')

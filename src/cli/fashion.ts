@@ -12,6 +12,7 @@ import { contactSheet } from '../render/sheet.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { openPictures } from '../training/pictures.ts';
 import { trainPipeline } from '../training/pipeline.ts';
+import { descriptions } from './command-names.ts';
 import { assignment, type CommonOptions, changedOption, engineOptions, whole, withCommon } from './options.ts';
 import { interruptSignal, note, printResult } from './output.ts';
 import { ProgressDisplay } from './progress.ts';
@@ -26,7 +27,7 @@ interface Options extends CommonOptions {
 
 export function fashionCommand(): Command {
   const command = new Command('fashion')
-    .description('train on Fashion-MNIST without captions, and let a classifier say what prompts give')
+    .description(descriptions.fashion)
     .option('--out <dir>', 'where to work; an interrupted study goes on from here', 'fashion')
     .option('--pictures <n>', 'pictures of each class and wording', whole(1), 20)
     .addOption(changedOption('with a run that is there'))

@@ -15,6 +15,7 @@ import {
 import type { UsualScore } from '../generation/usual-scores.ts';
 import { contactSheet } from '../render/sheet.ts';
 import { RunDirectory } from '../run/directory.ts';
+import { descriptions } from './command-names.ts';
 import { type EditOptions, readEdits, withEdits } from './edit-options.ts';
 import { type CommonOptions, hiddenOption, whole, withClip, withCommon } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
@@ -42,7 +43,7 @@ interface GenerateCommandOptions extends CommonOptions, ProfileOptions, EditOpti
 
 export function generateCommand(): Command {
   const command = new Command('generate')
-    .description('make pictures for prompts')
+    .description(descriptions.generate)
     .argument('[prompts...]', 'what to make, one prompt an argument')
     .option('--model <dir>', 'a run directory (default: the model of drawn faces that is shipped)')
     .option('--prompts <file>', 'read prompts from a file, one a line; lines that begin with # are comments')

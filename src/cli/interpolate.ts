@@ -9,6 +9,7 @@ import { type Condition, type GeneratedImage, Generator } from '../generation/ge
 import type { Recipe } from '../recipe/schema.ts';
 import { contactSheet } from '../render/sheet.ts';
 import { RunDirectory } from '../run/directory.ts';
+import { descriptions } from './command-names.ts';
 import { readSquare } from './edit-options.ts';
 import { writeKeeping } from './keeping.ts';
 import { type CommonOptions, engineOptions, whole, withClip, withCommon } from './options.ts';
@@ -27,7 +28,7 @@ interface InterpolateCommandOptions extends CommonOptions {
 
 export function interpolateCommand(): Command {
   const command = new Command('interpolate')
-    .description('draw pictures on the way from one prompt or picture to another')
+    .description(descriptions.interpolate)
     .argument('<from>', 'a prompt, or a picture file')
     .argument('<to>', 'a prompt, or a picture file')
     .requiredOption('--model <dir>', 'a run directory')

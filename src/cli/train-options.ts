@@ -48,7 +48,7 @@ export function withTrainOptions(command: Command): Command {
     .addOption(new Option('--stage <name>', 'train one stage only').choices([...stageNames, 'all']).default('all'))
     .option(
       '--clip <compact|shipped|folder|hub name>',
-      'the CLIP to learn from; shipped is one of drawn faces (default: compact for faces, Xenova/clip-vit-base-patch32 for folders)',
+      'the CLIP to learn from; shipped is the one for drawn faces in this package (default: compact for faces, Xenova/clip-vit-base-patch32 for folders)',
     )
     .option('--exclude <file>', 'leave out the pictures that this file names, one a line; * stands for anything')
     .option(
@@ -60,21 +60,21 @@ export function withTrainOptions(command: Command): Command {
     .option('--seed <n>', 'seed of everything random (default: 0)', whole(0))
     .option(
       '--accumulate <n>',
-      'compute a batch in n parts (one of fewer pictures, each for itself): less memory, the same gradients',
+      'compute a batch in n micro-batches (at most one a picture): less memory, the same gradients',
       whole(1),
     )
     .option(
       '--memory <size>',
-      'stay under so much memory of the process (1500M, 4G): batches are computed in as many parts as that takes',
+      'keep the process under this much memory (1500M, 4G): batches are computed in as many micro-batches as that takes',
       memorySize,
     )
     .option('--max-steps <n>', 'no stage longer than this many steps in all; schedules end there', whole(1))
     .option('--minutes <m>', 'about how long training may take: all stages are made to fit', between(0.05, 1e6))
-    .option('--steps-scale <x>', 'all stages so many times as long as the preset has them', between(0.001, 1000))
+    .option('--steps-scale <x>', 'make all stages this many times as long as in the preset', between(0.001, 1000))
     .addOption(new Option('--checkpoint-every <n>', 'steps between checkpoints').argParser(whole(1)).default(500))
     .option(
       '--sheets [file]',
-      'eight times a stage and at its end draw a sheet into samples/, named by step: reconstructions, and pictures for the prompts of the file (for faces, of the demo)',
+      'draw a sheet into samples/ eight times within each stage and at its end: reconstructions, and pictures for the prompts of the file (for faces: those of the demo)',
     )
     .option('--sheets-every <n>', 'with --sheets: steps between sheets of a stage; 0 is at its end only', whole(0))
     .option(
@@ -84,7 +84,7 @@ export function withTrainOptions(command: Command): Command {
     )
     .option('--lpips <dir>', 'the weights of LPIPS, for recipes that use it (default: fetched once into the cache)')
     .option('--offline', 'fetch neither a CLIP nor weights of LPIPS: use what is in the cache (also HF_HUB_OFFLINE=1)')
-    .option('--resume', 'go on with the run in --run')
+    .option('--resume', 'continue the run in --run')
     .option(
       '--longer <2x|+1000|3000>',
       'with --resume: train the diffusion model (or the --stage) for so much longer; its schedule follows',
@@ -92,7 +92,7 @@ export function withTrainOptions(command: Command): Command {
     .addOption(changedOption('with --resume'))
     .option(
       '--estimate',
-      'say what the run will cost on this machine, from a few steps where they are soon run, and end',
+      'print what the run will cost on this machine, measured by a few steps where these are quick, and exit',
     );
   return withProfile(withCommon(withRankOptions(command))).addHelpText('after', settingsHelp);
 }

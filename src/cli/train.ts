@@ -16,6 +16,7 @@ import { openPicturesOnRanks, type Pictures } from '../training/pictures.ts';
 import { type Trained, trainPipeline } from '../training/pipeline.ts';
 import { openResumed } from '../training/resumed.ts';
 import { type StageName, stages } from '../training/stages.ts';
+import { descriptions } from './command-names.ts';
 import { printEstimate } from './estimate.ts';
 import { checkLimit, checkMemory } from './memory.ts';
 import { interruptSignal, note, printResult } from './output.ts';
@@ -37,7 +38,7 @@ import {
 } from './train-settings.ts';
 
 export const trainCommand = (): Command =>
-  withTrainOptions(new Command('train').description('train a model on a folder of pictures')).action(train);
+  withTrainOptions(new Command('train').description(descriptions.train)).action(train);
 
 async function train(given: TrainCommandOptions): Promise<void> {
   const options = { ...given, set: { ...given.set, ...pictureSettings(given) } };

@@ -16,6 +16,7 @@ import { requestOf } from '../generation/options.ts';
 import { changedRecipe } from '../recipe/recipe.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { fingerprint } from '../stage/fingerprint.ts';
+import { descriptions } from './command-names.ts';
 import { type CommonOptions, engineOptions, whole, withClip, withCommon } from './options.ts';
 import { interruptSignal, note, printResult } from './output.ts';
 import { ProgressDisplay } from './progress.ts';
@@ -42,9 +43,7 @@ interface TuneOptions extends CommonOptions {
 
 export function tuneCommand(): Command {
   const command = new Command('tune')
-    .description(
-      'find the guidance, truncation and steps that prompts are followed best with, and write them into the run',
-    )
+    .description(descriptions.tune)
     .requiredOption('--model <dir>', 'a run directory')
     .option(
       '--prompts <file|faces>',
@@ -75,7 +74,7 @@ export function tuneCommand(): Command {
     .option('--finalists <n>', 'combinations that are measured again, on other prompts and seeds', whole(1), 4)
     .option('--final-pictures <n>', 'pictures for each of them (default: four times --pictures)', whole(8))
     .option('--seed <n>', 'seed of the first picture', whole(0), 0)
-    .option('--dry-run', 'say what would be chosen, and leave the run as it is')
+    .option('--dry-run', 'print what would be chosen, and leave the run as it is')
     .option('--offline', 'fetch no CLIP: use what is in the cache (also HF_HUB_OFFLINE=1)');
   return withCommon(withClip(command)).action(runTune);
 }

@@ -30,12 +30,9 @@ export function benchPeerCommand(): Command {
     .description('ours against a plain PyTorch implementation of the same model, in turn: medians, ratios, peak memory')
     .option('--rounds <n>', 'measured rounds of each side', whole(1), 5)
     .option('--quick', `${QUICK_ROUNDS} rounds`, false)
-    .option(
-      '--only <rows>',
-      `some rows, by commas: ${names(rows)}; and, measured only when asked for: ${names(moreRows)}`,
-    )
+    .option('--only <rows>', `some rows, by commas: ${names(rows)}; and, measured only when named: ${names(moreRows)}`)
     .option('--device <name>', 'where we compute; on another than cpu, PyTorch computes with CUDA if it can', 'cpu')
-    .option('--python <command>', 'a Python that has PyTorch, where it is not to be looked for')
+    .option('--python <command>', 'the Python that has PyTorch (default: searched for)')
     .option('--spin', 'let our threads wait spinning without an end, as those of PyTorch do', false)
     .addOption(
       new Option('--threads <n>', 'threads of each side; 0 is one for each core').argParser(threadCount).default(0),

@@ -35,7 +35,7 @@ export function benchSamplersCommand(): Command {
     .description('quality of each sampler against its network passes, picture by picture beside a reference')
     .requiredOption('--model <dir>', 'a run directory')
     .option('--pictures <n>', 'pictures for each point', whole(16), 512)
-    .option('--first <n>', 'leave out so many prompts and seeds: to confirm on others than were chosen by', whole(0), 0)
+    .option('--first <n>', 'leave out this many prompts and seeds, to confirm a choice on others', whole(0), 0)
     .option('--seed <n>', 'seed of the first picture', whole(0), 0)
     .option('--prompts <file>', 'for models of other pictures than faces: prompts, one a line')
     .option('--out <dir>', 'where finished pictures (as numbers) and the plot are kept (default: <model>/samplers)');

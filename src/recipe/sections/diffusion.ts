@@ -57,7 +57,7 @@ export const diffusion = z.strictObject({
   beta1: fraction().default(0.9).describe('of AdamW'),
   beta2: fraction().default(0.96).describe('of AdamW'),
   weightDecay: weight().default(0.01).describe('of AdamW'),
-  clipNorm: positive().default(0.5).describe('gradients longer than this are shortened to it'),
+  clipNorm: positive().default(0.5).describe('largest norm of the gradient; longer ones are scaled down to it'),
   emaDecay: fraction().default(0.995).describe('of the moving average of the weights, which is the model'),
   emaEvery: count(MOST.steps).default(1).describe('steps between two updates of the average'),
   emaWarmup: z

@@ -13,7 +13,7 @@ export const pictures = z.strictObject({
     .enum(['centre', 'pad', 'cover', 'random'])
     .default('centre')
     .describe(
-      'what is seen of pictures that are not square: the middle square (centre), all of it on the background (pad), squares from end to end in turn, one a view (cover), or a random one of eight ninths of the middle and more (random)',
+      'the part of pictures that are not square: the middle square (centre), the whole picture on the background (pad), squares from end to end in turn, one a view (cover), or a random square near the middle (random)',
     ),
   flip: z.boolean().default(false).describe('mirror half of the pictures'),
   views: count(10_000)
@@ -24,7 +24,7 @@ export const pictures = z.strictObject({
   duplicates: z
     .enum(['once', 'all'])
     .default('once')
-    .describe('pictures that are the same byte for byte: trained on once, or as often as they are there'),
+    .describe('pictures that are equal byte for byte: trained on once, or each time they occur'),
   exclude: z
     .array(z.string().min(1))
     .default([])

@@ -15,7 +15,7 @@ export const sampling = z.strictObject({
   guidanceSchedule: z
     .enum(['constant', 'rising', 'falling'])
     .default('constant')
-    .describe('how guidance goes over a chain: the same throughout, or linearly from or to none'),
+    .describe('how guidance changes over a chain: the same throughout, or linearly from or to none'),
   guidanceFrom: fraction().default(0).describe('share of the chain before guidance begins; steps without it cost half'),
   guidanceUntil: fraction().default(1).describe('share of the chain after which guidance ends'),
   truncation: positive()
