@@ -1,9 +1,13 @@
 /** 16-bit floating point formats: widened to float32 without loss, and float32 rounded to binary16. */
 
+/** The value of every bit pattern of binary16, made at the first use: a model has many more numbers. */
+let values16: Float32Array | undefined;
+
 /** IEEE 754 binary16 bit patterns to their values. */
 export function float16ToFloat32(bits: Uint16Array): Float32Array {
+  values16 ??= Float32Array.from({ length: 2 ** 16 }, (_, pattern) => float16Value(pattern));
   const values = new Float32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) values[i] = float16Value(bits[i]!);
+  for (let i = 0; i < bits.length; i++) values[i] = values16[bits[i]!]!;
   return values;
 }
 
@@ -27,7 +31,10 @@ function float16Value(bits: number): number {
 /** Below this the values of binary16 are whole multiples of 2^-24. */
 const SMALLEST_NORMAL = 2 ** -14;
 /** The largest finite value of binary16. */
-export const LARGEST_FLOAT16 = 65504;
+const LARGEST_FLOAT16 = 65504;
+
+/** Whether none of the values is too large for binary16. NaN is. */
+export const fitsFloat16 = (values: Float32Array): boolean => values.every((x) => Math.abs(x) <= LARGEST_FLOAT16);
 
 /** Values to the nearest IEEE 754 binary16 bit patterns, ties to even. What is too large becomes infinite. */
 export function float32ToFloat16(values: Float32Array): Uint16Array<ArrayBuffer> {
