@@ -31,3 +31,12 @@ it('the list of commands describes each command as the command does', async () =
     commandNames.map((name) => [name, descriptions[name]]),
   );
 });
+
+it.each(['clip/clip-worker', 'engine/engine-worker', 'engine/engine-host'])(
+  'the thread %s loads no package before it works, and of this program only what it needs',
+  (worker) => {
+    const { packages, files } = importClosure(`src/${worker}.ts`);
+    expect(packages.filter((name) => !name.startsWith('node:'))).toEqual([]);
+    expect(files.filter((file) => /graph.(ops|gradients|lowering)\.ts$|recipe.schema\.ts$/.test(file))).toEqual([]);
+  },
+);

@@ -1,10 +1,13 @@
 /** 16-bit floating point formats: widened to float32 without loss, and float32 rounded to binary16. */
 
+/** The value of every bit pattern of binary16, made at the first use: a model has many more numbers. */
+let values16: Float32Array | undefined;
+
 /** IEEE 754 binary16 bit patterns to their values. */
 export function float16ToFloat32(bits: Uint16Array): Float32Array {
-  float16Values ??= Float32Array.from({ length: 2 ** 16 }, (_, pattern) => float16Value(pattern));
+  values16 ??= Float32Array.from({ length: 2 ** 16 }, (_, pattern) => float16Value(pattern));
   const values = new Float32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) values[i] = float16Values[bits[i]!]!;
+  for (let i = 0; i < bits.length; i++) values[i] = values16[bits[i]!]!;
   return values;
 }
 
@@ -14,9 +17,6 @@ export function bfloat16ToFloat32(bits: Uint16Array): Float32Array {
   for (let i = 0; i < bits.length; i++) words[i] = bits[i]! << 16;
   return new Float32Array(words.buffer);
 }
-
-/** Of every pattern; made when it is first needed. */
-let float16Values: Float32Array | undefined;
 
 /** Sign, 5 exponent bits with bias 15, 10 fraction bits; exponent 0 is subnormal, 31 infinite or not a number. */
 function float16Value(bits: number): number {
@@ -29,7 +29,10 @@ function float16Value(bits: number): number {
 }
 
 /** The largest finite value of binary16. */
-export const LARGEST_FLOAT16 = 65504;
+const LARGEST_FLOAT16 = 65504;
+
+/** Whether none of the values is too large for binary16. NaN is. */
+export const fitsFloat16 = (values: Float32Array): boolean => values.every((x) => Math.abs(x) <= LARGEST_FLOAT16);
 
 /** Float32 bits of 2^-14, from where on values of binary16 are normal, of 2^16, which is none any more, and of 0.5. */
 const [SMALLEST_NORMAL, TOO_LARGE, HALF] = [0x38800000, 0x47800000, 0x3f000000];

@@ -51,13 +51,18 @@ export function encodeFront(
   specs: Readonly<Record<string, Spec>>,
   metadata: Readonly<Record<string, string>>,
 ): Uint8Array {
+  const named = inOrder(specs).map(([name, { dtype, shape }]) => ({ name, format: FORMAT_OF[dtype], shape }));
+  return encodeEntries(placed(named), metadata);
+}
+
+/** Entries whose data lie one after another in this order. */
+export function placed(named: readonly Pick<TensorEntry, 'name' | 'format' | 'shape'>[]): TensorEntry[] {
   let end = 0;
-  const entries = inOrder(specs).map(([name, { dtype, shape }]): TensorEntry => {
-    const [format, begin] = [FORMAT_OF[dtype], end];
+  return named.map(({ name, format, shape }) => {
+    const begin = end;
     end += byteSize(format, shape);
     return { name, format, shape, begin, end };
   });
-  return encodeEntries(entries, metadata);
 }
 
 /** The same for a header that was read from a file. */
@@ -184,7 +189,7 @@ export function checkArray(name: string, { dtype, shape, data }: NDArray): void 
   }
 }
 
-export function bytesOf(data: NDArray['data']): Uint8Array {
+export function bytesOf(data: NDArray['data'] | Uint16Array): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 

@@ -6,6 +6,7 @@ import type { NDArray } from '../base/ndarray.ts';
 import type { Spec } from '../graph/index.ts';
 import { type Finish, writeFileAtomic, writeStreamAtomic } from './atomic.ts';
 import { fileError, systemCode } from './file-errors.ts';
+import { fitsFloat16, float32ToFloat16 } from './half.ts';
 import { openRegular } from './regular-file.ts';
 import {
   type ByteSource,
@@ -18,11 +19,12 @@ import {
   inOrder,
   namedTensors,
   type PlacedHeader,
+  placed,
   readHeader,
   readTensor,
   type Safetensors,
 } from './safetensors-bytes.ts';
-import { quoted } from './safetensors-header.ts';
+import { byteSize, quoted, type TensorEntry } from './safetensors-header.ts';
 import { blankSeal, checkSeal, SealSum, sealPlace } from './seal.ts';
 
 /**
@@ -219,18 +221,58 @@ export function hashTensors(path: string): string {
  * piece of it is in memory on its way.
  * @throws UserError if it cannot be read, or the disk refuses.
  */
-export async function copyWithTexts(from: string, to: string, texts: Readonly<Record<string, string>>): Promise<void> {
+export function copyWithTexts(from: string, to: string, texts: Readonly<Record<string, string>>): Promise<void> {
+  return copied(from, to, texts, (source, { entries, end }) => ({ entries, data: dataOf(source, end) }));
+}
+
+/**
+ * Copy a file with its float32 tensors as float16: each number rounded to the nearest one, tensors with numbers that
+ * are too large left as they are. A checksum that it carries is made anew; one tensor at a time is in memory.
+ * @throws UserError if it cannot be read, or the disk refuses.
+ */
+export function copyAsFloat16(from: string, to: string): Promise<void> {
+  return copied(from, to, {}, (source, header) => {
+    const bitsOf = (entry: TensorEntry) => {
+      const { data } = readTensor(source, header, entry, from);
+      return entry.format === 'F32' && data instanceof Float32Array && fitsFloat16(data)
+        ? float32ToFloat16(data)
+        : undefined;
+    };
+    const kept = header.entries.map((entry) => ({ entry, isHalf: bitsOf(entry) !== undefined }));
+    // Wider elements first, so that all lie aligned.
+    const width = ({ entry: { format }, isHalf }: (typeof kept)[number]) => (isHalf ? 2 : byteSize(format, []));
+    const ordered = kept.toSorted((a, b) => width(b) - width(a));
+    function* data() {
+      for (const { entry, isHalf } of ordered)
+        yield isHalf ? bytesOf(bitsOf(entry)!) : source.read(header.end + entry.begin, header.end + entry.end);
+    }
+    const entries = ordered.map(({ entry, isHalf }) => (isHalf ? { ...entry, format: 'F16' as const } : entry));
+    return { entries: placed(entries), data: data() };
+  });
+}
+
+/** Copy a file with other entries and their data. */
+async function copied(
+  from: string,
+  to: string,
+  texts: Readonly<Record<string, string>>,
+  change: (
+    source: ByteSource,
+    header: PlacedHeader,
+  ) => { readonly entries: readonly TensorEntry[]; readonly data: Iterable<Uint8Array> },
+): Promise<void> {
   const file = openFile(from);
   try {
     const source = fileSource(file, from);
-    const { entries, metadata, end } = readHeader(source, from);
-    const front = encodeEntries(entries, blankSeal({ ...metadata, ...texts }));
+    const header = readHeader(source, from);
+    const { entries, data } = change(source, header);
+    const front = encodeEntries(entries, blankSeal({ ...header.metadata, ...texts }));
     const at = sealPlace(front);
     const sum = new SealSum();
     async function* chunks(): AsyncGenerator<Uint8Array> {
       sum.add(front);
       yield front;
-      for (const piece of dataOf(source, end)) {
+      for (const piece of data) {
         sum.add(piece);
         yield piece;
       }

@@ -17,6 +17,7 @@ interface ExportOptions {
   readonly html?: string;
   readonly onnx?: string;
   readonly float32?: boolean;
+  readonly float16?: boolean;
   readonly clip?: string;
   readonly title?: string;
   readonly license?: string;
@@ -35,6 +36,7 @@ export function exportCommand(): Command {
     .option('--html <file>', 'the same as one HTML file, which works from a disk, too')
     .option('--onnx <dir>', 'a new folder with the networks as ONNX files (docs/onnx.md)')
     .option('--float32', 'pages: keep weights at full precision: twice as large, and the pictures of generate')
+    .option('--float16', '--out: keep weights at half precision: half as large, and pictures differ a little')
     .option('--clip <folder>', "where the run's CLIP lies, if it was moved")
     .option('--title <text>', 'what the page or the model card calls the model (default: the name of the folder)')
     .option('--license <id>', '--out: the SPDX identifier of its licence, for the model card (default: unknown)')
@@ -63,10 +65,11 @@ export function exportCommand(): Command {
     });
 }
 
-async function out(run: RunDirectory, folder: string, { json = false, clip, title, license }: ExportOptions) {
-  const made = await exportModel(run, folder, { clip, title, license });
+async function out(run: RunDirectory, folder: string, { json = false, clip, title, license, float16 }: ExportOptions) {
+  const made = await exportModel(run, folder, { clip, title, license, float16 });
   printResult(json, made, () => [
     `${made.folder}: ${sizeText(made.bytes)}`,
+    ...(float16 ? ['Weights have 16 bits: pictures are others than those of the run'] : []),
     ...(made.hubClip === undefined ? [] : [clipLine(made.hubClip)]),
     `Try it: clipvq generate --model ${made.folder} "a prompt"`,
   ]);
@@ -81,6 +84,12 @@ function kindOf(options: ExportOptions): (typeof KINDS)[number] {
   const isPage = kind === 'web' || kind === 'html';
   if (options.float32 && !isPage)
     throw new UserError(`--float32 belongs to --web and --html: --${kind} keeps full precision anyway`);
+  if (options.float16 && kind !== 'out')
+    throw new UserError(
+      isPage
+        ? `--float16 belongs to --out: --${kind} keeps half precision unless --float32 is given`
+        : `--float16 belongs to --out: --${kind} keeps full precision`,
+    );
   if (options.license !== undefined && kind !== 'out')
     throw new UserError('--license belongs to --out: it stands in the model card');
   return kind;

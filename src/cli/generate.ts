@@ -97,8 +97,9 @@ async function generateWith(
   const { json = false, seed, negative, bestOf, sweep } = options;
   const signal = interruptSignal();
   const { model = shippedModel() } = options;
-  const { conditions, start: from } = await readEdits(prompts, options, RunDirectory.open(model).settings.recipe);
-  const generator = await Generator.load(model, { ...engineOptions, clip: options.clip, ranks: currentRanks() });
+  const run = RunDirectory.open(model);
+  const { conditions, start: from } = await readEdits(prompts, options, run.settings.recipe);
+  const generator = await Generator.open(run, { ...engineOptions, clip: options.clip, ranks: currentRanks() });
   try {
     const drawing = { count, seed, negative, bestOf, start: from, ...samplingOf(options), signal };
     if (sweep) return await writeSweep(generator, conditions, sweep, drawing, { write, display, json });

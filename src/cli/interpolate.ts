@@ -42,11 +42,12 @@ export function interpolateCommand(): Command {
 async function interpolate(from: string, to: string, options: InterpolateCommandOptions): Promise<void> {
   const { out, model, frames, seed, negative } = options;
   const write = writerFor(out);
-  const { recipe } = RunDirectory.open(model).settings;
+  const run = RunDirectory.open(model);
+  const { recipe } = run.settings;
   const ends = [await conditionOf(from, recipe), await conditionOf(to, recipe)] as const;
   const signal = interruptSignal();
   const display = new ProgressDisplay();
-  const generator = await Generator.load(model, { ...engineOptions(options), clip: options.clip });
+  const generator = await Generator.open(run, { ...engineOptions(options), clip: options.clip });
   try {
     const pictures: GeneratedImage[] = [];
     const onProgress = display.count('sampling');

@@ -9,20 +9,19 @@ import { wholePicture } from '../data/pictures/crop.ts';
 import { readImage } from '../data/pictures/files.ts';
 import { psnr, type RgbImage } from '../data/pictures/image.ts';
 import { isNamedSource } from '../data/sources/open.ts';
-import { Generator } from '../generation/generator.ts';
+import { Reconstructor } from '../generation/reconstructor.ts';
 import { contactSheet, type SheetRow } from '../render/sheet.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { openMeasuring } from '../training/measuring.ts';
 import { pictureOptions } from '../training/pictures.ts';
 import { descriptions } from './command-names.ts';
 import { writeKeeping } from './keeping.ts';
-import { type CommonOptions, engineOptions, whole, withClip, withCommon } from './options.ts';
+import { type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
 import { interruptSignal, note, printResult } from './output.ts';
 import { ProgressDisplay } from './progress.ts';
 
 interface ReconstructOptions extends CommonOptions {
   readonly model: string;
-  readonly clip?: string;
   readonly out: string;
   readonly count: number;
 }
@@ -31,14 +30,14 @@ export function reconstructCommand(): Command {
   const command = new Command('reconstruct')
     .description(descriptions.reconstruct)
     .argument('<pictures...>', 'picture files, one folder, or faces for drawn faces the model has not seen')
-    .requiredOption('--model <dir>', 'a run directory')
+    .requiredOption('--model <dir>', 'a run directory; of its stages the tokenizer will do')
     .option(
       '--out <file>',
       'a sheet of originals above reconstructions; another file there is kept',
       'reconstructions.png',
     )
     .option('-n, --count <n>', 'at most so many pictures of a folder, drawn at random', whole(1), 16);
-  return withCommon(withClip(command)).action(reconstruct);
+  return withCommon(command).action(reconstruct);
 }
 
 async function reconstruct(pictures: string[], options: ReconstructOptions): Promise<void> {
@@ -48,10 +47,10 @@ async function reconstruct(pictures: string[], options: ReconstructOptions): Pro
   // Pictures that cannot be used are found before a model is loaded.
   const originals = await read(run, pictures, options.count, signal, display);
   display.end();
-  const generator = await Generator.load(options.model, { ...engineOptions(options), clip: options.clip, signal });
+  const reconstructor = await Reconstructor.open(run, engineOptions(options));
   try {
     const images = originals.map(({ image }) => image);
-    const back = await generator.decode(await generator.encode(images));
+    const back = await reconstructor.reconstruct(images);
     const results = originals.map(({ name, image }, i) => ({ picture: name, psnr: psnr(image, back[i]!) }));
     const mean = results.reduce((sum, r) => sum + r.psnr, 0) / results.length;
     writeKeeping(options.out, await contactSheet({ rows: pairedRows(images, back, `${mean.toFixed(1)} dB`) }));
@@ -60,7 +59,7 @@ async function reconstruct(pictures: string[], options: ReconstructOptions): Pro
       `Mean ${mean.toFixed(2)} dB; sheet: ${options.out}`,
     ]);
   } finally {
-    await generator.close();
+    await reconstructor.close();
   }
 }
 

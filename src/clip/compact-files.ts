@@ -4,6 +4,9 @@ import type { ClipSettings } from '../recipe/schema.ts';
 import type { Bpe } from './bpe.ts';
 import { tokenizerFiles } from './tokenizer-files.ts';
 
+/** What the weights of a compact CLIP, `model.safetensors`, say of themselves. */
+export const CLIP_FORMAT = 'clip-vqdiffusion clip';
+
 /** The name of the table of places of tokens among the parameters in `model.safetensors`. */
 export const ROWS = 'text.rows';
 

@@ -15,7 +15,7 @@ import { sealed } from '../checkpoint/seal.ts';
 import * as g from '../graph/index.ts';
 import type { ClipSettings } from '../recipe/schema.ts';
 import type { Bpe } from './bpe.ts';
-import { jsonFiles, ROWS } from './compact-files.ts';
+import { CLIP_FORMAT, jsonFiles, ROWS } from './compact-files.ts';
 
 import { type ClipParameters, embedImages, embedTexts } from './towers.ts';
 
@@ -44,7 +44,7 @@ export function exportClip(folder: string, clip: TrainedClip, texts: Readonly<Re
     writeSafetensors(
       path.join(building, 'model.safetensors'),
       { ...flatten<NDArray>(clip.params), [ROWS]: int32(clip.rows, [clip.rows.length]) },
-      sealed({ format: 'clip-vqdiffusion clip', ...texts }),
+      sealed({ format: CLIP_FORMAT, ...texts }),
     );
     fs.rmSync(folder, { recursive: true, force: true });
     fs.renameSync(building, folder);

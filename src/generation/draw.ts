@@ -5,7 +5,7 @@
 
 import type { NDArray } from '../base/ndarray.ts';
 import { leaves } from '../base/tree.ts';
-import { fromPlanar, type RgbImage } from '../data/pictures/image.ts';
+import type { RgbImage } from '../data/pictures/image.ts';
 import { guidanceAt } from '../diffusion/guidance.ts';
 import { DenoiserPool, scheduleOf, transformerConfig } from '../diffusion/model.ts';
 import type { Schedule } from '../diffusion/process/schedule.ts';
@@ -17,7 +17,8 @@ import type { Executor } from '../engine/executor.ts';
 import { adopt } from '../nn/parameters.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { type Decoder, makeDecoder } from '../vqgan/codec.ts';
-import { checkCodes, type SamplingChoice } from './options.ts';
+import { decodePictures } from './codes.ts';
+import type { SamplingChoice } from './options.ts';
 import { reportsOf } from './reports.ts';
 import { chainFrom, chainLength, type StartCodes } from './start.ts';
 
@@ -195,10 +196,8 @@ export class PictureModel {
    * Pictures from codes [pictures, tokens].
    * @throws UserError for a length that is no whole number of pictures, or a code that this model does not have.
    */
-  async decode(codes: Int32Array): Promise<RgbImage[]> {
-    const { imageSize, tokenizer } = this.recipe;
-    checkCodes(codes, this.tokens, tokenizer.codes);
-    return fromPlanar(await this.decoder.decode(codes), codes.length / this.tokens, imageSize, imageSize);
+  decode(codes: Int32Array): Promise<RgbImage[]> {
+    return decodePictures(this.decoder, codes, this.recipe);
   }
 
   private async frameOf(progress: DrawProgress, preview: boolean): Promise<Frame> {

@@ -3,8 +3,9 @@
 import type { RgbImage } from '../data/pictures/image.ts';
 import { fingerprint } from '../stage/fingerprint.ts';
 import type { Frame, Passes } from './draw.ts';
-import type { GenerateOptions, SamplingChoice } from './options.ts';
+import type { GenerateOptions, Request, SamplingChoice, Wanted } from './options.ts';
 import type { Edit } from './provenance.ts';
+import type { DrawnBatch } from './shared-batches.ts';
 import type { StartCodes } from './start.ts';
 
 export interface GeneratedImage {
@@ -45,8 +46,33 @@ export interface StreamFrame extends Frame {
   readonly pictures: readonly GeneratedImage[] | undefined;
 }
 
+/** A batch that was drawn, as its caller is given it: each picture with what it was drawn for. */
+export function generatedImages(
+  { prompts, negative, settings }: Request,
+  wanted: readonly Wanted[],
+  start: StartCodes | undefined,
+  { images, tokens, scores, passes }: DrawnBatch,
+): GeneratedImage[] {
+  const width = tokens.length / images.length;
+  return images.map((image, i) => {
+    const own = tokens.slice(i * width, (i + 1) * width);
+    return {
+      image,
+      tokens: own,
+      prompt: prompts[wanted[i]!.prompt]!,
+      negative,
+      seed: wanted[i]!.seed,
+      clipScore: scores[i]!,
+      meanClipScore: scores[i]!,
+      settings,
+      passes,
+      ...(start && { edit: editOf(start, own) }),
+    };
+  });
+}
+
 /** What a picture of these codes owes to the one that it started from. */
-export function editOf({ codes, strength, redraw }: StartCodes, drawn: Int32Array): Edit {
+function editOf({ codes, strength, redraw }: StartCodes, drawn: Int32Array): Edit {
   return {
     start: fingerprint(new Uint8Array(codes.buffer, codes.byteOffset, codes.byteLength)),
     strength,

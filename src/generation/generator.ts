@@ -2,10 +2,9 @@
 
 import { createRequire } from 'node:module';
 import { UserError } from '../base/errors.ts';
-import { correctTexts, type EmbeddingStatistics } from '../clip/correction.ts';
 import { ownScores } from '../clip/cosine.ts';
 import type { ClipEmbedder } from '../clip/embedder.ts';
-import { packImages, type RgbImage } from '../data/pictures/image.ts';
+import type { RgbImage } from '../data/pictures/image.ts';
 import { encodePng } from '../data/pictures/png.ts';
 import { Engine } from '../engine/engine.ts';
 import { ALONE, type Ranks } from '../mpi/ranks.ts';
@@ -13,25 +12,25 @@ import type { Recipe } from '../recipe/schema.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { checkMadeFrom } from '../run/lineage.ts';
 import { openRunClip, openRunEncoder } from '../run/models.ts';
-import { readStatistics, statisticsIfAny } from '../run/statistics.ts';
 import type { Encoder } from '../vqgan/codec.ts';
 import { bestOfEach } from './choosing.ts';
+import { encodePictures } from './codes.ts';
 import type { Condition } from './conditions.ts';
 import type { Drawn, PictureModel } from './draw.ts';
-import { type Embedded, embedConditions, pictureRows } from './embedding.ts';
 import {
-  editOf,
   type GeneratedImage,
+  generatedImages,
   type InterpolateOptions,
   type StreamFrame,
   type StreamOptions,
 } from './generated.ts';
 import { checkWidths, type LoadOptions, type LoadProgress, loadModel } from './load.ts';
-import { checkPictures, type GenerateOptions, type Request, requestOf, type Wanted } from './options.ts';
+import { type GenerateOptions, type Request, requestOf, type Wanted } from './options.ts';
+import { Prompts } from './prompts.ts';
 import { provenanceTexts } from './provenance.ts';
 import { type DrawnBatch, gatherBatches } from './shared-batches.ts';
 import type { StartCodes } from './start.ts';
-import { type UsualScore, usualScores } from './usual-scores.ts';
+import type { UsualScore } from './usual-scores.ts';
 
 export type { RgbImage } from '../data/pictures/image.ts';
 export type { SamplerName } from '../diffusion/samplers/index.ts';
@@ -51,9 +50,7 @@ const BATCH = 16;
 
 export class Generator {
   private encoder: Encoder | undefined;
-  private statistics: EmbeddingStatistics | undefined;
-  /** Embeddings of the texts that were drawn for last. */
-  private texts: ReadonlyMap<string, Float32Array> = new Map();
+  private readonly prompts: Prompts;
 
   private constructor(
     private readonly run: RunDirectory,
@@ -64,7 +61,9 @@ export class Generator {
     /** Identity of the weights and the recipe, 16 hex digits. */
     readonly hash: string,
     private readonly ranks: Ranks,
-  ) {}
+  ) {
+    this.prompts = new Prompts(run, clip);
+  }
 
   /**
    * Load a run directory. The CLIP and the engine start at the same time.
@@ -72,9 +71,14 @@ export class Generator {
    * with.
    */
   static async load(folder: string, options: LoadOptions = {}): Promise<Generator> {
+    options.signal?.throwIfAborted();
+    return Generator.open(RunDirectory.open(folder), options);
+  }
+
+  /** The same for a run that is open. */
+  static async open(run: RunDirectory, options: LoadOptions = {}): Promise<Generator> {
     const { clip: other, offline, signal, onProgress, ranks = ALONE, ...engineOptions } = options;
     signal?.throwIfAborted();
-    const run = RunDirectory.open(folder);
     // A model that does not load ends the fetching of its CLIP.
     const stop = new AbortController();
     const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
@@ -151,7 +155,7 @@ export class Generator {
   }
 
   private async *candidates(request: Request, options: GenerateOptions): AsyncGenerator<GeneratedImage, void> {
-    const { targets, conditions, negative } = await this.embedded(request);
+    const { targets, negative, rows } = await this.prompts.embed(request);
     const { settings } = request;
     const start = await this.startOf(request);
     const steps = this.model.steps(settings, start);
@@ -163,7 +167,7 @@ export class Generator {
       const done = (first / BATCH) * steps;
       const wanted = request.batch(first, BATCH);
       const draw = async () =>
-        this.model.draw(pictureRows(wanted, conditions, request, this.statistics), {
+        this.model.draw(rows(wanted), {
           settings,
           seeds: wanted.map(({ seed }) => seed),
           start,
@@ -174,7 +178,7 @@ export class Generator {
         });
       const own = first < request.total ? await this.measured(wanted, targets, await draw()) : undefined;
       for (const [i, batch] of (await gatherBatches(ranks, own)).entries())
-        yield* this.described(request, request.batch(round + i * BATCH, BATCH), start, batch);
+        yield* generatedImages(request, request.batch(round + i * BATCH, BATCH), start, batch);
     }
   }
 
@@ -190,10 +194,10 @@ export class Generator {
     if (total > BATCH)
       throw new UserError(`stream draws at most ${BATCH} pictures at once, not ${total}: use a smaller count`);
     const wanted = request.batch(0, BATCH);
-    const { targets, conditions, negative } = await this.embedded(request);
+    const { targets, negative, rows } = await this.prompts.embed(request);
     const start = await this.startOf(request);
     const seeds = wanted.map(({ seed }) => seed);
-    for await (const frame of this.model.frames(pictureRows(wanted, conditions, request, this.statistics), {
+    for await (const frame of this.model.frames(rows(wanted), {
       settings,
       seeds,
       start,
@@ -215,16 +219,8 @@ export class Generator {
    * What pictures that the model has learned from score with prompts, whatever they show: a scale for `clipScore`.
    * Undefined for a model that keeps no statistics of them.
    */
-  async usualScores(prompts: readonly string[]): Promise<readonly UsualScore[] | undefined> {
-    const statistics = statisticsIfAny(this.run, this.clip.dim);
-    if (!statistics) return undefined;
-    const { promptPrefix } = this.recipe.sampling;
-    const known = prompts.flatMap((prompt) => this.texts.get(prompt) ?? []);
-    const texts =
-      known.length === prompts.length
-        ? Float32Array.from(known.flatMap((row) => [...row]))
-        : await this.clip.embedTexts(prompts.map((prompt) => promptPrefix + prompt));
-    return usualScores(texts, statistics.anchors, this.clip.dim);
+  usualScores(prompts: readonly string[]): Promise<readonly UsualScore[] | undefined> {
+    return this.prompts.usualScores(prompts);
   }
 
   /** Codes a picture. */
@@ -237,9 +233,8 @@ export class Generator {
    * @throws UserError for pictures of another size.
    */
   async encode(images: readonly RgbImage[]): Promise<Int32Array> {
-    checkPictures(images, this.recipe.imageSize);
     this.encoder ??= openRunEncoder(this.run, this.engine);
-    return this.encoder.encode(packImages(images));
+    return encodePictures(this.encoder, images, this.recipe);
   }
 
   /**
@@ -266,20 +261,6 @@ export class Generator {
     return this.close();
   }
 
-  private async embedded({ conditions, negative, settings: { correction } }: Request): Promise<Embedded> {
-    if (correction !== 'none') this.statistics ??= readStatistics(this.run, correction, this.clip.dim);
-    const embedded = await embedConditions(conditions, {
-      clip: this.clip,
-      prefix: this.recipe.sampling.promptPrefix,
-      correct: (rows) => correctTexts(rows, correction, this.statistics),
-      negative,
-    });
-    const { dim } = this.clip;
-    const row = (i: number) => embedded.targets.subarray(i * dim, (i + 1) * dim);
-    this.texts = new Map(conditions.flatMap((one, i) => (typeof one === 'string' ? [[one, row(i)] as const] : [])));
-    return embedded;
-  }
-
   private async startOf({ start }: Request): Promise<StartCodes | undefined> {
     return start && { ...start, codes: await this.encode([start.picture]) };
   }
@@ -290,7 +271,7 @@ export class Generator {
     { targets, start }: { readonly targets: Float32Array; readonly start: StartCodes | undefined },
     drawn: Drawn,
   ): Promise<GeneratedImage[]> {
-    return this.described(request, wanted, start, await this.measured(wanted, targets, drawn));
+    return generatedImages(request, wanted, start, await this.measured(wanted, targets, drawn));
   }
 
   private async measured(
@@ -302,25 +283,5 @@ export class Generator {
     const owners = wanted.map(({ prompt }) => prompt);
     const scores = ownScores(await this.clip.embedImages(images), targets, owners, this.clip.dim);
     return { images, tokens, scores, passes };
-  }
-
-  private described(
-    { prompts, negative, settings }: Request,
-    wanted: readonly Wanted[],
-    start: StartCodes | undefined,
-    { images, tokens, scores, passes }: DrawnBatch,
-  ): GeneratedImage[] {
-    return images.map((image, i) => ({
-      image,
-      tokens: tokens.slice(i * this.tokens, (i + 1) * this.tokens),
-      prompt: prompts[wanted[i]!.prompt]!,
-      negative,
-      seed: wanted[i]!.seed,
-      clipScore: scores[i]!,
-      meanClipScore: scores[i]!,
-      settings,
-      passes,
-      ...(start && { edit: editOf(start, tokens.subarray(i * this.tokens, (i + 1) * this.tokens)) }),
-    }));
   }
 }

@@ -13,6 +13,7 @@ import { hashTensors, readMetadata, readSafetensors } from '../checkpoint/safete
 import { Generator } from '../generation/generator.ts';
 import { RunDirectory } from './directory.ts';
 import { exportModel } from './export.ts';
+import { checkMadeFrom } from './lineage.ts';
 import { madeFromTexts } from './provenance.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-give-'));
@@ -27,6 +28,17 @@ function makeRun(name: string, clip: string): RunDirectory {
   fs.writeFileSync(run.file('cache', 'inventory.jsonl'), 'private');
   fs.writeFileSync(run.file('diffusion', 'embeddings.safetensors'), 'statistics');
   return run;
+}
+
+/** Of eight pictures, one after another. */
+async function tokensOf(model: string): Promise<number[]> {
+  const generator = await Generator.load(model, { threads: 1 });
+  try {
+    const pictures = await generator.generate(['a red face'], { steps: 3, count: 8 });
+    return pictures.flatMap(({ tokens }) => [...tokens]);
+  } finally {
+    await generator.close();
+  }
 }
 
 async function pictureOf(model: string): Promise<Buffer> {
@@ -49,6 +61,7 @@ it('holds nothing but what generates, and makes the same file of a picture', asy
     'README.md',
     ...[
       'config.json',
+      'model.safetensors',
       'onnx/text_model.onnx',
       'onnx/vision_model.onnx',
       'preprocessor_config.json',
@@ -86,6 +99,31 @@ it('holds nothing but what generates, and makes the same file of a picture', asy
   fs.rmSync(at('clips'), { recursive: true });
   fs.renameSync(at('model'), at('elsewhere'));
   expect((await pictureOf(at('elsewhere'))).equals(before)).toBe(true);
+});
+
+it('with 16 bits is half as large and belongs together, and draws most tokens as before', async () => {
+  exportTinyClip(at('half clip'));
+  const run = makeRun('half', at('half clip'));
+  fs.rmSync(run.file('diffusion', 'embeddings.safetensors'));
+  await exportModel(run, at('half model'), { float16: true });
+  const half = RunDirectory.open(at('half model'));
+  for (const stage of ['tokenizer', 'diffusion'] as const) {
+    const files = [run, half].map((of) => of.file(stage, 'model.safetensors')) as [string, string];
+    expect(fs.statSync(files[1]).size / fs.statSync(files[0]).size).toBeLessThan(0.6);
+    expect(readMetadata(files[1])['modelspec.hash_sha256']).toBe(`0x${hashTensors(files[1])}`);
+    const [before, after] = [run.readModel(stage).tensors, half.readModel(stage).tensors];
+    for (const [name, { data }] of Object.entries(before)) {
+      const far = data.findIndex((x, i) => Math.abs(x - after[name]!.data[i]!) > 2 ** -11 * Math.abs(x) + 2 ** -25);
+      expect([name, far]).toEqual([name, -1]);
+    }
+  }
+  expect(half.modelHash()).not.toBe(run.modelHash());
+  expect(() => checkMadeFrom(half, 'diffusion')).not.toThrow();
+  const [whole, drawn] = [await tokensOf(run.path), await tokensOf(half.path)];
+  const changed = whole.filter((token, i) => token !== drawn[i]).length;
+  expect(changed / whole.length).toBeLessThan(0.05);
+  fs.truncateSync(half.file('tokenizer', 'model.safetensors'), 5000);
+  await expect(Generator.load(half.path, { threads: 1 })).rejects.toThrow(/tokenizer.model\.safetensors.*cut off/);
 });
 
 it('is not made of files that do not belong together', async () => {

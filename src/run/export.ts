@@ -7,14 +7,16 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { assertFreeFolder, makeWholeFolder } from '../checkpoint/new-folder.ts';
-import { copyWithTexts, hashTensors } from '../checkpoint/safetensors.ts';
+import { copyAsFloat16, copyWithTexts, hashTensors, readMetadata } from '../checkpoint/safetensors.ts';
 import { hashClip, neededFiles } from '../clip/clip-files.ts';
 import { resolveClip } from '../clip/clip-source.ts';
+import { CLIP_FORMAT } from '../clip/compact-files.ts';
 import { modelCard } from './card.ts';
 import { type CardOptions, cardFacts } from './card-facts.ts';
 import { RunDirectory } from './directory.ts';
 import { checkMadeFrom } from './lineage.ts';
 import { modelspecTexts } from './modelspec.ts';
+import { madeFromOf, madeFromTexts } from './provenance.ts';
 import { statisticsFile } from './statistics.ts';
 
 /** What an exported model names in the place of its pictures. */
@@ -23,6 +25,8 @@ export const NO_DATA = 'none';
 export interface ExportOptions extends CardOptions {
   /** Where the run's CLIP lies now, if it was moved. */
   readonly clip?: string | undefined;
+  /** Keep weights with 16 bits: the model is half as large, and its pictures differ a little from the run's. */
+  readonly float16?: boolean | undefined;
 }
 
 export interface ExportedModel {
@@ -42,7 +46,7 @@ export interface ExportedModel {
 export async function exportModel(
   run: RunDirectory,
   folder: string,
-  { clip, title, license }: ExportOptions = {},
+  { clip, title, license, float16 = false }: ExportOptions = {},
 ): Promise<ExportedModel> {
   assertFreeFolder(folder, 'the model');
   const stage = run.denoiserStage;
@@ -56,22 +60,41 @@ export async function exportModel(
 
   await makeWholeFolder(folder, async (building) => {
     const made = RunDirectory.create(building, { seed, recipe, data: NO_DATA, clip: isHub ? own : 'compact' });
+    const put = float16 ? copyAsFloat16 : copy;
     for (const one of ['tokenizer', stage] as const) {
-      const [from, to] = [run.file(one, 'model.safetensors'), made.file(one, 'model.safetensors')];
+      const to = made.file(one, 'model.safetensors');
+      const from = float16 ? `${to}.tmp` : run.file(one, 'model.safetensors');
+      if (float16) await copyAsFloat16(run.file(one, 'model.safetensors'), from);
       const part = one === 'tokenizer' ? 'tokenizer' : 'denoiser';
-      const texts = modelspecTexts({ part, title: facts.title, license, recipe, hash: hashTensors(from) });
-      await copyWithTexts(from, to, texts);
+      const spec = modelspecTexts({ part, title: facts.title, license, recipe, hash: hashTensors(from) });
+      // A denoiser names the tokenizer that it belongs to, which with other numbers is another one.
+      const madeFrom = part === 'denoiser' ? madeFromOf(readMetadata(from)) : undefined;
+      const belongs = madeFrom?.tokenizer !== undefined && { ...madeFrom, tokenizer: made.stageHash('tokenizer') };
+      await copyWithTexts(from, to, { ...spec, ...(belongs && madeFromTexts(belongs)) });
+      if (float16) fs.rmSync(from);
     }
     // Corrections of prompts need what the pictures were like.
-    if (fs.existsSync(statisticsFile(run))) copy(statisticsFile(run), statisticsFile(made));
+    if (fs.existsSync(statisticsFile(run))) await put(statisticsFile(run), statisticsFile(made));
     writeFileAtomic(made.file('README.md'), modelCard(facts));
     if (!isHub)
       for (const name of neededFiles(source)) copy(path.join(source.folder, name), path.join(made.clipFolder, name));
+    const weights = path.join(source.folder, CLIP_WEIGHTS);
+    if (!isHub && isCompactClip(weights)) await put(weights, path.join(made.clipFolder, CLIP_WEIGHTS));
     for (const sub of fs.readdirSync(building))
       if (isEmpty(path.join(building, sub))) fs.rmdirSync(path.join(building, sub));
   });
   return { folder, bytes: bytesIn(folder), hubClip: isHub ? own : undefined };
 }
+
+/**
+ * The weights of a compact CLIP, beside its networks: with them it is known which words it has learned, and a page can
+ * carry it.
+ */
+const CLIP_WEIGHTS = 'model.safetensors';
+
+/** Other CLIPs' file of that name is what its networks were made from. */
+const isCompactClip = (weights: string): boolean =>
+  fs.existsSync(weights) && readMetadata(weights).format === CLIP_FORMAT;
 
 function copy(from: string, to: string): void {
   fs.mkdirSync(path.dirname(to), { recursive: true });

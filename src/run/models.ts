@@ -8,7 +8,7 @@ import { hashClip } from '../clip/clip-files.ts';
 import { resolveClip } from '../clip/clip-source.ts';
 import { type ClipEmbedder, type EmbedderOptions, openEmbedder } from '../clip/embedder.ts';
 import type { Executor } from '../engine/executor.ts';
-import { type Decoder, type Encoder, makeDecoder, makeEncoder } from '../vqgan/codec.ts';
+import { type Codec, type Decoder, type Encoder, makeDecoder, makeEncoder } from '../vqgan/codec.ts';
 import type { RunDirectory } from './directory.ts';
 
 export interface RunClipOptions extends EmbedderOptions {
@@ -41,6 +41,15 @@ export function openRunEncoder(run: RunDirectory, executor: Executor, batch?: nu
   const { recipe, seed } = run.settings;
   const sizes = batch === undefined ? {} : { sizes: [batch] };
   return makeEncoder(executor, tensors, recipe, run.file('tokenizer', 'model.safetensors'), { seed, ...sizes });
+}
+
+/** Both, for any number of pictures, from one reading of the weights. */
+export function openRunCodec(run: RunDirectory, executor: Executor): Codec {
+  const { tensors } = run.readModel('tokenizer');
+  const { recipe, seed } = run.settings;
+  const label = run.file('tokenizer', 'model.safetensors');
+  const decoder = makeDecoder(executor, tensors, recipe, label);
+  return { ...decoder, ...makeEncoder(executor, tensors, recipe, label, { seed }) };
 }
 
 /** Its decoder, for any number of pictures. */

@@ -6,9 +6,9 @@
 
 import { UserError } from '../base/errors.ts';
 import type { NDArray } from '../base/ndarray.ts';
-import { float32ToFloat16, LARGEST_FLOAT16 } from '../checkpoint/half.ts';
-import { bytesOf, encodeEntries, inOrder, parseSafetensors } from '../checkpoint/safetensors-bytes.ts';
-import { byteSize, type TensorEntry } from '../checkpoint/safetensors-header.ts';
+import { fitsFloat16, float32ToFloat16 } from '../checkpoint/half.ts';
+import { bytesOf, encodeEntries, inOrder, parseSafetensors, placed } from '../checkpoint/safetensors-bytes.ts';
+import { byteSize } from '../checkpoint/safetensors-header.ts';
 import { parseStrictJson } from '../checkpoint/strict-json.ts';
 import type { Merge } from '../clip/bpe.ts';
 import { parseRecipe } from '../recipe/recipe.ts';
@@ -61,12 +61,7 @@ export function encodePageModel({ parts, recipe, seed, context, merges, ...texts
     ...storedAs(array, texts.precision),
   }));
   const ordered = stored.sort((a, b) => byteSize(b.format, []) - byteSize(a.format, []));
-  let end = 0;
-  const entries = ordered.map(({ name, format, shape }): TensorEntry => {
-    const begin = end;
-    end += byteSize(format, shape);
-    return { name, format, shape, begin, end };
-  });
+  const entries = placed(ordered);
   const metadata = {
     ...texts,
     format: FORMAT,
@@ -83,8 +78,7 @@ function storedAs(array: NDArray, precision: Precision): { format: 'F32' | 'F16'
   const { dtype, data } = array;
   if (dtype === 'int32') return { format: 'I32', bytes: bytesOf(data) };
   if (dtype !== 'float32') throw new Error(`a page model holds no ${dtype}`);
-  if (precision === 'float32' || !data.every((x) => Math.abs(x) <= LARGEST_FLOAT16))
-    return { format: 'F32', bytes: bytesOf(data) };
+  if (precision === 'float32' || !fitsFloat16(data)) return { format: 'F32', bytes: bytesOf(data) };
   return { format: 'F16', bytes: new Uint8Array(float32ToFloat16(data).buffer) };
 }
 
