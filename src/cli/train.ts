@@ -22,6 +22,7 @@ import { holdingOut } from '../training/held-out.ts';
 import { openPicturesOnRanks, type Pictures } from '../training/pictures.ts';
 import { trainPipeline } from '../training/pipeline.ts';
 import { openResumed } from '../training/resumed.ts';
+import type { SheetChoice } from '../training/sheets.ts';
 import { type StageName, stageNames, stages, stagesOf } from '../training/stages.ts';
 import { absolute, DEFAULT_CLIP } from '../training/train.ts';
 import { filesIn } from '../vqgan/lpips-weights.ts';
@@ -112,8 +113,8 @@ export function trainCommand(): Command {
     .option('--steps-scale <x>', 'all stages so many times as long as the preset has them', between(0.001, 1000))
     .addOption(new Option('--checkpoint-every <n>', 'steps between checkpoints').argParser(whole(1)).default(500))
     .option(
-      '--sheets [file]',
-      'eight times a stage and at its end draw a sheet into samples/, named by step: reconstructions, and pictures for the prompts of the file (for faces, of the demo)',
+      '--sheets [file|0]',
+      'eight times a stage and at its end draw a sheet into samples/, named by step: reconstructions, and pictures for the prompts of the file (else of the demo for faces, or like some of the pictures); without it smaller ones at quarters of stages of more than ten minutes, and none with 0',
     )
     .option('--sheets-every <n>', 'with --sheets: steps between sheets of a stage; 0 is at its end only', whole(0))
     .option(
@@ -158,7 +159,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   checkClipStage(options.stage, wanted);
   if (options.sheetsEvery !== undefined && options.sheets === undefined)
     throw new UserError('--sheets-every says how often sheets are drawn: add --sheets');
-  const sheets = options.sheets === undefined ? undefined : { prompts: sheetPrompts(options.sheets, wanted) };
+  const sheets = sheetChoice(options.sheets, wanted);
   // Whatever cannot work is found before anything is written or trained.
   if (!resumed) RunDirectory.assertFree(folder);
   if (options.lpips !== undefined) checkLpips(options.lpips, wanted);
@@ -354,10 +355,9 @@ function newSettings(
   return { seed, data: absolute(data), clip: absolute(chosen), recipe: recipeOf({ preset, recipe, set: held }) };
 }
 
-/** Prompts of a file, else those of the demo where faces are learned; other pictures have none. */
-function sheetPrompts(file: string | true, { data }: RunSettings): readonly string[] {
-  if (file !== true) return readPrompts(file);
-  if (data === 'faces') return facePrompts;
-  note('--sheets: without prompts only the tokenizer has a sheet: name a file of them, --sheets prompts.txt');
-  return [];
+/** Sheets for the prompts of a file, else for those of the demo where faces are learned; sparing ones by default. */
+function sheetChoice(given: string | true | undefined, { data }: RunSettings): SheetChoice | undefined {
+  if (given === '0') return undefined;
+  const prompts = typeof given === 'string' ? readPrompts(given) : data === 'faces' ? facePrompts : [];
+  return { prompts, isSparing: given === undefined };
 }

@@ -26,7 +26,16 @@ import { StepClock } from './step-clock.ts';
 export interface TrainOptions
   extends Pick<
     RunContext,
-    'run' | 'resume' | 'checkpointEvery' | 'hashEvery' | 'maxSteps' | 'changed' | 'ranks' | 'drawSheet' | 'sheetEvery'
+    | 'run'
+    | 'resume'
+    | 'checkpointEvery'
+    | 'hashEvery'
+    | 'maxSteps'
+    | 'changed'
+    | 'ranks'
+    | 'drawSheet'
+    | 'sheetEvery'
+    | 'sheetCount'
   > {
   readonly engine: Engine;
   /** Seconds after which there is one whatever the steps. */
@@ -89,6 +98,8 @@ class Training {
   private readonly blame = new Blame();
   private last: Metrics | undefined;
   private clock: StepClock;
+  /** Steps a second of late. */
+  private rate = Number.POSITIVE_INFINITY;
   private readonly recorder: Recorder;
   private readonly ranks: Ranks;
   /** Files, notes and progress are those of one rank. */
@@ -208,6 +219,7 @@ class Training {
     const hashes = hashEvery > 0 && (step % hashEvery === 0 || step === end) ? await stateHashes(engine) : undefined;
     if (hashes) await assertAlike(this.ranks, hashes.weights, `${stage.name}, step ${step}`);
     const { rate, waiting, ranks } = this.clock.tick(stage.waited?.());
+    this.rate = rate;
     if (!this.isLead) return;
     const waits = waiting !== undefined && { waiting: Math.round(1000 * waiting) / 1000 };
     const slowed = this.guard.rate < 1 && { rateFactor: this.guard.rate };
@@ -219,9 +231,9 @@ class Training {
 
   /** Draw a sheet, where one is due before the last step. */
   private async drawSheet(): Promise<void> {
-    const { drawSheet, sheetEvery = Math.ceil(this.end / SHEETS), engine } = this.options;
+    const { drawSheet, sheetCount = SHEETS, sheetEvery = Math.ceil(this.end / sheetCount), engine } = this.options;
     if (!this.isLead || !drawSheet || sheetEvery === 0 || this.step % sheetEvery !== 0) return;
-    await engine.span('sheet', () => drawSheet(this.stage, this.step));
+    await engine.span('sheet', () => drawSheet(this.stage, this.step, this.end / this.rate));
   }
 
   /** Keep the state; if it is not fit to be kept, go back. */
