@@ -1,6 +1,5 @@
 /** A report as one HTML file that needs nothing else: numbers with their intervals, and pictures as data. */
 
-import { option } from '../base/options.ts';
 import type { Interval } from './interval.ts';
 import { DINOV2, INCEPTION } from './networks/network.ts';
 import type { Distances, Report, SetReport } from './report.ts';
@@ -83,7 +82,7 @@ function summary({ clip, prompts, reconstruction, sets }: Report): string[] {
 const promptCautions = ({ prompts }: Report): string[] =>
   prompts && !prompts.independent
     ? [
-        `No other CLIP has scored them: the one that conditions${prompts.bestOf > 1 ? ' and chooses' : ''} flatters itself. Name another with ${option('judge')}.`,
+        `No other CLIP has scored them: the one that conditions${prompts.bestOf > 1 ? ' and chooses' : ''} flatters itself. An independent score takes another CLIP (docs/evaluation.md).`,
       ]
     : [];
 
