@@ -81,6 +81,7 @@ export async function writeReport(evaluated: Evaluated, options: ReportOptions):
   const measured = prompts.length > 0 ? await measurePrompts(evaluated, options, pictures) : undefined;
   const report: Report = {
     model: run.path,
+    clip: clip.id,
     reconstruction,
     prompts: undefined,
     sets: [],
@@ -197,8 +198,9 @@ async function copiesOf(
   const report = await copyReport(features, real, await clip.embedImages(training), clip.dim);
   pictures.push({
     title: 'Nearest to training pictures',
-    text: `The generated pictures that lie nearest to one of ${count} training pictures, and that one.`,
+    text: `The generated pictures that lie nearest to one of ${count} training pictures, the nearest first, and that one. Above them how far apart they are: 0 for equal pictures, 1.41 for embeddings at right angles.`,
     png: await contactSheet({
+      columns: report.nearest.map(({ distance }) => distance.toFixed(3)),
       rows: [
         { label: 'generated', images: report.nearest.map((one) => made[one.made]!.image) },
         { label: 'of training', images: report.nearest.map((one) => training[one.training]!) },

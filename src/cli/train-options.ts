@@ -73,8 +73,8 @@ export function withTrainOptions(command: Command): Command {
     .option('--steps-scale <x>', 'make all stages this many times as long as in the preset', between(0.001, 1000))
     .addOption(new Option('--checkpoint-every <n>', 'steps between checkpoints').argParser(whole(1)).default(500))
     .option(
-      '--sheets [file]',
-      'draw a sheet into samples/ eight times within each stage and at its end: reconstructions, and pictures for the prompts of the file (for faces: those of the demo)',
+      '--sheets [file|0]',
+      'draw a sheet into samples/ eight times within each stage and at its end: reconstructions, and pictures for the prompts of the file (default: those of the demo for faces, else pictures like some of the set); without the option smaller sheets at quarters of stages of more than ten minutes; 0 for none',
     )
     .option('--sheets-every <n>', 'with --sheets: steps between sheets of a stage; 0 is at its end only', whole(0))
     .option(

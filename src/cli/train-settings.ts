@@ -7,12 +7,12 @@ import { hasPairs, isPairsFile } from '../data/sources/pairs.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
 import { settingsFrom } from '../run/origin.ts';
 import { holdingOut } from '../training/held-out.ts';
+import type { SheetChoice } from '../training/sheets.ts';
 import { type StageName, stagesOf } from '../training/stages.ts';
 import { absolute } from '../training/train.ts';
 import { filesIn } from '../vqgan/lpips-weights.ts';
 import { recipeOf } from './choose-recipe.ts';
 import { facePrompts } from './face-prompts.ts';
-import { note } from './output.ts';
 import type { ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
 import { checkClipStage } from './sense.ts';
@@ -79,12 +79,11 @@ export function newSettings(
   return { seed, data: absolute(data), clip: absolute(chosen), recipe: recipeOf({ preset, recipe, set: held }) };
 }
 
-/** Prompts of the sheets: those of a file, else the demo's for faces; other pictures have none. */
-export function sheetPrompts(file: string | true, { data }: RunSettings): readonly string[] {
-  if (file !== true) return readPrompts(file);
-  if (data === 'faces') return facePrompts;
-  note('--sheets: without prompts only the tokenizer has a sheet: name a file of them, --sheets prompts.txt');
-  return [];
+/** Sheets for the prompts of a file, else for those of the demo where faces are learned; sparing ones by default. */
+export function sheetChoice(given: string | true | undefined, { data }: RunSettings): SheetChoice | undefined {
+  if (given === '0') return undefined;
+  const prompts = typeof given === 'string' ? readPrompts(given) : data === 'faces' ? facePrompts : [];
+  return { prompts, isSparing: given === undefined };
 }
 
 /** Width of the CLIP's embeddings; a CLIP from the hub is fetched, if it is not in the cache, and opened once. */

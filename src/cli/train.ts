@@ -34,7 +34,7 @@ import {
   newSettings,
   openOrigin,
   resumeOptions,
-  sheetPrompts,
+  sheetChoice,
 } from './train-settings.ts';
 
 export const trainCommand = (): Command =>
@@ -62,7 +62,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   checkClipStage(options.stage, wanted);
   if (options.sheetsEvery !== undefined && options.sheets === undefined)
     throw new UserError('--sheets-every says how often sheets are drawn: add --sheets');
-  const sheets = options.sheets === undefined ? undefined : { prompts: sheetPrompts(options.sheets, wanted) };
+  const sheets = sheetChoice(options.sheets, wanted);
   // Whatever cannot work is found before anything is written or trained.
   if (!resumed) RunDirectory.assertFree(folder);
   if (options.lpips !== undefined) checkLpips(options.lpips, wanted);

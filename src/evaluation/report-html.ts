@@ -19,7 +19,15 @@ h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .35rem .8rem .35rem 0; vertical-align: top; }
 th { font-weight: 500; color: #6b7280; border-bottom: 1px solid #e5e7eb; } td { border-bottom: 1px solid #f1f2f4; }
 td:nth-child(2), td:nth-child(3) { white-space: nowrap; font-variant-numeric: tabular-nums; }
-img { max-width: 100%; } .quiet { color: #6b7280; }`;
+h3 { font-size: 1rem; margin: 1.6rem 0 .4rem; }
+img { max-width: 100%; } .quiet { color: #6b7280; } .caution { border-left: 3px solid #d97706; padding-left: .8rem; }
+@media (max-width: 44rem) {
+  body { margin: 1.2rem auto; padding: 0 1rem; overflow-wrap: anywhere; }
+  table, tbody, tr, td { display: block; } th { display: none; }
+  tr { border-bottom: 1px solid #e5e7eb; padding: .5rem 0; } td { border: 0; padding: 0; }
+  td:first-child { font-weight: 600; } td:nth-child(2) { white-space: normal; } td:nth-child(n+3) { color: #6b7280; font-size: .9rem; }
+  td:nth-child(3)::before { content: "pictures: "; }
+}`;
 
 /** Everything from outside goes through here: prompts and paths cannot become markup. */
 const escaped = (text: string): string => text.replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`);
@@ -28,10 +36,16 @@ export function reportHtml(report: Report, pictures: readonly ReportPicture[]): 
   const parts = [
     `<h1>${escaped(report.model)}</h1>`,
     '<p class="quiet">Intervals are of 95 %: of means by resampling the pictures, of distances between sets 1.96 standard errors by the generated pictures. docs/evaluation.md says how each number is computed.</p>',
+    ...summary(report).map((text) => `<p>${escaped(text)}</p>`),
     ...section('Reconstruction', reconstructionRows(report)),
     ...section('Prompts', promptRows(report)),
-    ...section('Against real pictures', setRows(report)),
-    ...report.sets.flatMap(({ caution }) => (caution === undefined ? [] : [`<p>${escaped(caution)}.</p>`])),
+    ...cautions(promptCautions(report)),
+    ...(report.sets.length > 0 ? ['<h2>Against real pictures</h2>'] : []),
+    ...report.sets.flatMap((set) => [
+      `<h3>In the features of ${escaped(set.features)}</h3>`,
+      table(rowsOfSet(set)),
+      ...cautions(set.caution === undefined ? [] : [`${set.caution}.`]),
+    ]),
     ...section('Copies', copyRows(report)),
     ...pictures.map(
       ({ title, text, png }) =>
@@ -43,20 +57,43 @@ export function reportHtml(report: Report, pictures: readonly ReportPicture[]): 
 
 /** The numbers of a report in lines of text, for a terminal. */
 export function reportLines(report: Report): string[] {
-  const rows = [...reconstructionRows(report), ...promptRows(report), ...setRows(report), ...copyRows(report)];
+  const sets = report.sets.flatMap((set) =>
+    rowsOfSet(set).map(([name, ...rest]): Row => [`${name} [${set.features}]`, ...rest]),
+  );
+  const rows = [...reconstructionRows(report), ...promptRows(report), ...sets, ...copyRows(report)];
   const width = (column: 0 | 1 | 2) => Math.max(...rows.map((row) => row[column].length));
   return rows.map(([name, value, samples]) =>
     `${name.padEnd(width(0))}  ${value.padEnd(width(1))}  ${samples}`.trimEnd(),
   );
 }
 
-function section(title: string, rows: readonly Row[]): string[] {
-  if (rows.length === 0) return [];
-  const body = rows.map((row) => `<tr>${row.map((cell) => `<td>${escaped(cell)}</td>`).join('')}</tr>`);
+/** Who made the pictures, and by which CLIP they are scored and compared. */
+function summary({ clip, prompts, reconstruction, sets }: Report): string[] {
+  const made = prompts && `${prompts.chosen.samples} pictures for ${prompts.prompts} prompts`;
+  const choice = prompts && prompts.bestOf > 1 ? `, each the best of ${prompts.bestOf} by that CLIP` : '';
+  const by = prompts?.independent ? `; ${prompts.independent.clip} judges them, and has had no part in them` : '';
   return [
-    `<h2>${title}</h2>`,
-    `<table><tr><th>measure</th><th>value</th><th>pictures</th><th>what it is</th></tr>${body.join('')}</table>`,
+    `${reconstruction.pictures} real pictures through the tokenizer and back${made ? `; ${made}` : ''}${choice}.`,
+    `The CLIP that conditions: ${clip}${by}.${sets.length > 0 ? ' Where a line is called “real”, it is of two sets of real pictures: no generator can be expected to come below it.' : ''}`,
   ];
+}
+
+/** What should be known before a score is compared with others. */
+const promptCautions = ({ prompts }: Report): string[] =>
+  prompts && !prompts.independent
+    ? [
+        `No other CLIP has scored them: the one that conditions${prompts.bestOf > 1 ? ' and chooses' : ''} flatters itself. An independent score takes another CLIP (docs/evaluation.md).`,
+      ]
+    : [];
+
+const cautions = (texts: readonly string[]): string[] => texts.map((text) => `<p class="caution">${escaped(text)}</p>`);
+
+const section = (title: string, rows: readonly Row[]): string[] =>
+  rows.length === 0 ? [] : [`<h2>${title}</h2>`, table(rows)];
+
+function table(rows: readonly Row[]): string {
+  const body = rows.map((row) => `<tr>${row.map((cell) => `<td>${escaped(cell)}</td>`).join('')}</tr>`);
+  return `<table><tr><th>measure</th><th>value (95 % interval)</th><th>pictures</th><th>what it is</th></tr>${body.join('')}</table>`;
 }
 
 const within = ({ value, low, high }: Interval, digits: number): string =>
@@ -81,7 +118,7 @@ function promptRows({ prompts }: Report): Row[] {
   const n = `${chosen.samples}`;
   const choice = bestOf > 1 ? `best of ${bestOf}, by the CLIP that conditions` : 'by the CLIP that conditions';
   return [
-    ['CLIP score', within(chosen, 4), n, `cosine with the own prompt, ${choice}`],
+    ['CLIP score', within(chosen, 4), n, `cosine of a picture with its prompt, ${choice}`],
     ...(bestOf > 1
       ? [['CLIP score, no choice', within(unchosen, 4), n, `mean of the ${bestOf} candidates`] satisfies Row]
       : []),
@@ -98,7 +135,12 @@ function promptRows({ prompts }: Report): Row[] {
           ] satisfies Row,
         ]
       : []),
-    ['CLIP score, other prompts', shuffled.toFixed(4), n, `permutation test p = ${p.toFixed(4)}`],
+    [
+      'CLIP score, other prompts',
+      shuffled.toFixed(4),
+      n,
+      `the same pictures under the prompts of others; p = ${p.toFixed(4)} that prompts make no difference`,
+    ],
   ];
 }
 
@@ -108,29 +150,43 @@ const FRECHET: Readonly<Record<string, string>> = {
   [DINOV2]: 'FD-DINOv2',
 };
 
-const setRows = ({ sets }: Report): Row[] => sets.flatMap(rowsOfSet);
+const MEANINGS = [
+  ['precision', 'quality: share of generated pictures in the neighbourhood of a real one'],
+  ['recall', 'variety: share of real pictures in the neighbourhood of a generated one'],
+  ['density', 'quality: real neighbourhoods around a generated picture, 1 for sets of one distribution'],
+  ['coverage', 'variety: share of real neighbourhoods with a generated picture in them'],
+] as const;
 
 function rowsOfSet(set: SetReport): Row[] {
   const n = `${set.made} and ${set.real}`;
-  const by = `features of ${set.features}`;
   const { floor, neighbourhoods, inceptionScore: score } = set;
   const row = (name: string, of: keyof Distances, digits: number, text: string): Row[] => [
-    [name, within(set[of], digits), n, `${text}${by}`],
+    [name, within(set[of], digits), n, text],
     ...(floor
       ? [
           [
             `${name}, real`,
             within(floor[of], digits),
             `${floor.pictures} and ${set.real}`,
-            'the same between two sets of real pictures: what a perfect generator would come to',
+            'the same between two sets of real pictures: what a perfect generator would have',
           ] satisfies Row,
         ]
       : []),
   ];
   return [
-    ...row(FRECHET[set.features] ?? 'Fréchet distance', 'frechet', 4, ''),
-    ...row('kernel distance (KID)', 'kernel', 5, 'unbiased; '),
-    ...row('MIND', 'mind', 4, ''),
+    ...row(
+      FRECHET[set.features] ?? 'Fréchet distance',
+      'frechet',
+      4,
+      'between means and covariances; 0 for equal sets, too high for few pictures',
+    ),
+    ...row(
+      'kernel distance (KID)',
+      'kernel',
+      5,
+      'by a kernel of degree 3, unbiased: about 0 for sets of one distribution',
+    ),
+    ...row('MIND', 'mind', 4, 'sliced optimal transport; 0 for equal sets, and less too high for few pictures'),
     ...(score
       ? [
           [
@@ -142,8 +198,13 @@ function rowsOfSet(set: SetReport): Row[] {
         ]
       : []),
     ...(neighbourhoods
-      ? (['precision', 'recall', 'density', 'coverage'] as const).map(
-          (name): Row => [name, within(neighbourhoods[name], 3), n, `neighbourhoods of ${neighbourhoods.k}; ${by}`],
+      ? MEANINGS.map(
+          ([name, text]): Row => [
+            name,
+            within(neighbourhoods[name], 3),
+            n,
+            `${text} (of ${neighbourhoods.k} pictures)`,
+          ],
         )
       : []),
   ];

@@ -60,6 +60,7 @@ async function makeReport(): Promise<Report> {
   const clip = embedder(0);
   return {
     model: 'runs/<mine> & "yours"',
+    clip: 'own/clip',
     reconstruction: (await reconstructionReport(codec, images.slice(0, 20), 8)).report,
     prompts: await promptReport(made, [0, 0, 1, 1], ['a <b>', 'c'], {
       clip,
@@ -155,10 +156,15 @@ it('the page holds its pictures, asks the network for nothing, and lets no marku
     'C_T',
     'other/clip',
     'no choice',
+    'The CLIP that conditions: own/clip; other/clip judges them',
+    'best of 4',
+    'In the features of a CLIP',
   ])
     expect(html, name).toContain(name);
   const lines = reportLines(report);
   expect(lines.find((line) => line.startsWith('CLIP score '))).toMatch(/0\.4500 \(0\.\d{4} to 0\.\d{4}\) +4$/);
+  expect(html).not.toContain('flatters');
+  expect(reportHtml({ ...report, prompts: { ...report.prompts!, independent: undefined } }, [])).toContain('flatters');
   const short = reportHtml({ ...report, prompts: undefined, sets: [], copies: undefined }, []);
-  expect(short).not.toMatch(/Prompts|real pictures|Copies/);
+  expect(short).not.toMatch(/Prompts|Against real pictures|Copies/);
 });

@@ -67,6 +67,8 @@ export interface CopyReport extends Omit<Memorisation, 'nearest'> {
 
 export interface Report {
   readonly model: string;
+  /** The CLIP that conditions the model. */
+  readonly clip: string;
   readonly reconstruction: ReconstructionReport;
   readonly prompts: PromptReport | undefined;
   /** One for each network whose features were looked at; the CLIP that conditions is the first. */

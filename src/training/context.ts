@@ -13,10 +13,15 @@ export interface RunContext extends StageContext {
   readonly checkpointEvery: number;
   /** Steps between hashes of weights and moments in `metrics.jsonl`; by default as between checkpoints, 0 is never. */
   readonly hashEvery?: number | undefined;
-  /** Called after every `sheetEvery` steps of a stage, its last one left out; it may not change the stage. */
-  readonly drawSheet?: ((stage: Stage, step: number) => Promise<void>) | undefined;
-  /** Steps between sheets; by default an eighth of the stage, 0 is never. */
+  /**
+   * Called after every `sheetEvery` steps of a stage, its last one left out, with the seconds that the whole stage
+   * takes at the rate of now; it may not change the stage.
+   */
+  readonly drawSheet?: ((stage: Stage, step: number, seconds: number) => Promise<void>) | undefined;
+  /** Steps between sheets; by default one `sheetCount`th of the stage, 0 is never. */
   readonly sheetEvery?: number | undefined;
+  /** Sheets of a stage where `sheetEvery` is not given; 8 by default. */
+  readonly sheetCount?: number | undefined;
   /** End each stage after this many steps in all, if it is longer. */
   readonly maxSteps?: number | undefined;
   /** What to do with a stage that was begun with other pictures or models. */

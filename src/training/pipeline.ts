@@ -17,7 +17,7 @@ import { drawRunCurves } from './curves-chart.ts';
 import { type StageData, stageData } from './data.ts';
 import type { Pictures } from './pictures.ts';
 import { refuseUneven, runStage } from './run-stage.ts';
-import { Sheets } from './sheets.ts';
+import { type SheetChoice, Sheets, SPARING_SHEETS } from './sheets.ts';
 import { type RegisteredStage, type StageName, stages } from './stages.ts';
 import { doneNote } from './standing.ts';
 import { isFinished } from './trainer.ts';
@@ -27,10 +27,11 @@ export interface PipelineOptions extends RunContext {
   /** What `openPictures` found; a run of the CLIP alone needs none. */
   readonly pictures: Pictures | undefined;
   /**
-   * Draw sheets within each stage and at its end, of these prompts where it generates; by default none are drawn. With
-   * a limit of memory there is only that of the end.
+   * Draw sheets within each stage and at its end, of these prompts where it generates, or of pictures where there are
+   * no prompts; by default none are drawn. Sparing ones are smaller, and drawn at quarters, in stages alone in which
+   * they cost little. With a limit of memory there is only that of the end.
    */
-  readonly sheets?: { readonly prompts: readonly string[] } | undefined;
+  readonly sheets?: SheetChoice | undefined;
 }
 
 /** The result of a training. */
@@ -63,8 +64,8 @@ export async function trainPipeline(options: PipelineOptions): Promise<Trained> 
   // Those that learn from what was trained now go on with it, if they are to become longer.
   let { changed } = options;
   let hasTrained = false;
-  const sheets =
-    options.sheets && new Sheets(options, { prompts: options.sheets.prompts, pictures: options.pictures?.source });
+  const sheets = options.sheets && new Sheets(options, { ...options.sheets, pictures: options.pictures?.source });
+  const sheetCount = options.sheetCount ?? (options.sheets?.isSparing ? SPARING_SHEETS : undefined);
   const drawSheet =
     options.memory === undefined
       ? sheets && ((...of: Parameters<Sheets['during']>) => sheets.during(...of))
@@ -72,13 +73,13 @@ export async function trainPipeline(options: PipelineOptions): Promise<Trained> 
   try {
     for (const name of options.stages) {
       const start = performance.now();
-      const done = await train(stages[name], { ...options, changed, drawSheet }, data);
+      const done = await train(stages[name], { ...options, changed, drawSheet, sheetCount }, data);
       reports[name] = done.report;
       if (done.isTrained) changed ??= 'follow';
       hasTrained ||= done.isTrained;
       if (name === options.run.denoiserStage && isLead) await reportCondition(options, done.isTrained);
       if (done.isTrained && sheets && isLead) {
-        const sheet = await sheets.after(name);
+        const sheet = await sheets.after(name, (performance.now() - start) / 1000);
         if (sheet !== undefined) options.display.note(`Sheet: ${sheet}`);
       }
       seconds[name] = (performance.now() - start) / 1000;

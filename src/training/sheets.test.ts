@@ -6,6 +6,9 @@ import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { writeTinyClip } from '../../test/support/tiny-clip.ts';
 import { TINY_STEPS, tinyStages } from '../../test/support/tiny-stages.ts';
+import type { NDArray } from '../base/ndarray.ts';
+import { unflatten } from '../base/tree.ts';
+import { sharp } from '../data/pictures/sharp.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { openPictures } from './pictures.ts';
 import { type PipelineOptions, trainPipeline } from './pipeline.ts';
@@ -50,13 +53,39 @@ it('sheets within stages are named by step, from the same pictures and seeds, an
     { run: watched, engineOptions: { threads: 1 }, ...watch },
     { prompts: ['a hat'], pictures: undefined },
   );
-  await again.after('diffusion');
+  await again.after('diffusion', 1);
   expect(fs.readFileSync(watched.file(sheetFile('diffusion', TINY_STEPS)))).toEqual(drawn);
-  expect(await again.after('tokenizer')).toBeUndefined();
-  expect(await again.after('clip')).toBeUndefined();
+  expect(await again.after('tokenizer', 1)).toBeUndefined();
+  expect(await again.after('clip', 1)).toBeUndefined();
 
   trimSheets(watched, 'diffusion', every);
   expect(sheetsOf(watched)).toEqual(names.filter((name) => name !== path.basename(sheetFile('diffusion', TINY_STEPS))));
+});
+
+it('sparing sheets are of long stages alone, as long as they cost little, and like pictures where there are no prompts', async () => {
+  const run = RunDirectory.open(path.join(folder, 'watched'));
+  const { source } = await openPictures(run.settings, watch, run);
+  const context = { run, engineOptions: { threads: 1 }, ...watch };
+  const sparing = new Sheets(context, { prompts: [], pictures: source, isSparing: true });
+  let looked = 0;
+  const weights = async () => {
+    looked++;
+    return unflatten<NDArray>(run.readModel('diffusion').tensors);
+  };
+  await sparing.during({ name: 'diffusion', weights }, 3, 599);
+  expect([looked, await sparing.after('diffusion', 599)]).toEqual([0, undefined]);
+  notes.length = 0;
+  await sparing.during({ name: 'diffusion', weights }, 3, Number.POSITIVE_INFINITY);
+  expect(notes).toEqual([]);
+  expect(sheetsOf(run)).toContain(path.basename(sheetFile('diffusion', 3)));
+  // Now it is known that a sheet takes longer than 0 s.
+  expect(await sparing.after('diffusion', Number.MIN_VALUE)).toBeUndefined();
+
+  const file = run.file(sheetFile('diffusion', 3));
+  const { height = 0 } = await sharp(fs.readFileSync(file)).metadata();
+  const full = new Sheets(context, { prompts: ['a', 'b', 'c', 'd', 'e'], pictures: source });
+  await full.during({ name: 'diffusion', weights }, 3, 1);
+  expect((await sharp(fs.readFileSync(file)).metadata()).height).toBeGreaterThan(height);
 });
 
 it('a sheet that fails is noted, and is no end of training', async () => {
@@ -66,6 +95,6 @@ it('a sheet that fails is noted, and is no end of training', async () => {
     { prompts: ['a hat'], pictures: undefined },
   );
   notes.length = 0;
-  await sheets.during({ name: 'diffusion', weights: async () => ({}) }, 3);
+  await sheets.during({ name: 'diffusion', weights: async () => ({}) }, 3, 1);
   expect(notes.join()).toMatch(/^diffusion: the sheet of step 3 was not drawn: the diffusion model lacks/);
 });

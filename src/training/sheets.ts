@@ -10,13 +10,14 @@ import { messageOf } from '../base/errors.ts';
 import type { NDArray } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
 import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
-import { correctTexts, type EmbeddingStatistics } from '../clip/correction.ts';
+import { correctTexts } from '../clip/correction.ts';
 import { fromPlanar, packImages, type RgbImage, toPlanar } from '../data/pictures/image.ts';
 import type { ImageSource } from '../data/sources/source.ts';
 import { Engine } from '../engine/engine.ts';
+import type { Condition } from '../generation/conditions.ts';
 import { PictureModel } from '../generation/draw.ts';
 import { embedConditions, pictureRows } from '../generation/embedding.ts';
-import { type Request, requestOf } from '../generation/options.ts';
+import { requestOf } from '../generation/options.ts';
 import { contactSheet, type Sheet } from '../render/sheet.ts';
 import { openRunClip } from '../run/models.ts';
 import { readStatistics } from '../run/statistics.ts';
@@ -28,11 +29,28 @@ import type { RunContext } from './context.ts';
 import { SHEET_FOLDER, sheetFile, sheetOf } from './sheet-files.ts';
 import type { StageName } from './stages.ts';
 
-/** Pictures that are reconstructed; pictures for each prompt, and prompts at most; pictures drawn together. */
-const [RECONSTRUCTED, DRAWN, PROMPTS, BATCH] = [8, 4, 12, 16];
+/** Pictures that are reconstructed; pictures that stand for prompts where there are none; pictures drawn together. */
+const [RECONSTRUCTED, LOOKED_AT, BATCH] = [8, 4, 16];
+/** Prompts at most, and pictures for each. */
+const FULL = { prompts: 12, drawn: 4 };
+const SPARING = { prompts: 4, drawn: 2 };
 
-export interface SheetContents {
+/** Sparing sheets of a stage. */
+export const SPARING_SHEETS = 4;
+/**
+ * Seconds of the stages that have sparing sheets, and how many times as long as one sheet they take: four sheets cost a
+ * fiftieth.
+ */
+const [LONG, FACTOR] = [600, 200];
+
+export interface SheetChoice {
   readonly prompts: readonly string[];
+  /** Draw smaller sheets, and only in long stages: at quarters of them, as long as that costs little. */
+  readonly isSparing?: boolean | undefined;
+}
+
+export interface SheetContents extends SheetChoice {
+  /** Pictures to reconstruct; where there are no prompts the first are what samples are drawn like. */
   readonly pictures: ImageSource | undefined;
 }
 
@@ -42,13 +60,9 @@ type Arrays = Readonly<Record<string, NDArray>>;
 /** Draws the sheets of a run. What does not change from sheet to sheet is read and embedded once. */
 export class Sheets {
   private images: Promise<readonly RgbImage[]> | undefined;
-  private embedded:
-    | Promise<{
-        readonly request: Request;
-        readonly conditions: Float32Array;
-        readonly statistics: EmbeddingStatistics | undefined;
-      }>
-    | undefined;
+  private embedded: ReturnType<Sheets['embed']> | undefined;
+  /** Seconds that the last sheet of a stage took. */
+  private readonly took = new Map<string, number>();
 
   constructor(
     private readonly context: SheetContext,
@@ -56,10 +70,11 @@ export class Sheets {
   ) {}
 
   /**
-   * Draw the sheet of a stage that is being trained. One that fails is noted and left out: training goes on.
+   * Draw the sheet of a stage that is being trained, and takes so many seconds in all. One that fails is noted and left
+   * out: training goes on.
    */
-  async during({ name, weights }: Pick<Stage, 'name' | 'weights'>, step: number): Promise<void> {
-    if (!weights) return;
+  async during({ name, weights }: Pick<Stage, 'name' | 'weights'>, step: number, seconds: number): Promise<void> {
+    if (!weights || !this.isWorth(name, seconds)) return;
     const { signal, display } = this.context;
     try {
       await this.draw(name as StageName, step, flatten<NDArray>(await weights()));
@@ -70,22 +85,29 @@ export class Sheets {
   }
 
   /**
-   * Draw the sheet of a stage that has been trained.
-   * @returns the file, or undefined where there is no sheet: the CLIP has none, and a generator none without prompts.
+   * Draw the sheet of a stage that has been trained in so many seconds.
+   * @returns the file, or undefined where there is no sheet: the CLIP has none, a generator none without prompts and
+   * pictures, and a short stage no sparing one.
    */
-  async after(stage: StageName): Promise<string | undefined> {
-    if (stage === 'clip') return undefined;
+  async after(stage: StageName, seconds: number): Promise<string | undefined> {
+    if (stage === 'clip' || !this.isWorth(stage, seconds)) return undefined;
     const { run } = this.context;
     return this.draw(stage, run.settings.recipe[stage].steps, run.readModel(stage).tensors);
   }
 
+  private isWorth(stage: string, seconds: number): boolean {
+    return !this.contents.isSparing || seconds >= Math.max(LONG, FACTOR * (this.took.get(stage) ?? 0));
+  }
+
   private async draw(stage: StageName, step: number, weights: Arrays): Promise<string | undefined> {
     const { run } = this.context;
+    const start = performance.now();
     const sheet = stage === 'tokenizer' ? await this.reconstructions(step, weights) : await this.samples(weights);
     if (!sheet) return undefined;
     const file = run.file(sheetFile(stage, step));
     makeFolder(path.dirname(file));
     writeFileAtomic(file, await contactSheet({ ...sheet, title: `${stage}, step ${step}` }));
+    this.took.set(stage, (performance.now() - start) / 1000);
     return file;
   }
 
@@ -119,10 +141,10 @@ export class Sheets {
   private async samples(weights: Arrays): Promise<Sheet | undefined> {
     const { run, signal } = this.context;
     const { recipe, seed } = run.settings;
-    const prompts = this.contents.prompts.slice(0, PROMPTS);
-    if (prompts.length === 0) return undefined;
-    this.embedded ??= this.embedPrompts(prompts);
-    const { request, conditions, statistics } = await this.embedded;
+    this.embedded ??= this.embed();
+    const embedded = await this.embedded;
+    if (!embedded) return undefined;
+    const { request, conditions, statistics, drawn } = embedded;
     const images = await this.withEngine(async (executor) => {
       const tokenizer = { label: 'the tokenizer', tensors: run.readModel('tokenizer').tensors };
       const denoiser = { label: 'the diffusion model', tensors: weights };
@@ -137,7 +159,13 @@ export class Sheets {
       }
       return all;
     });
-    return { rows: prompts.map((label, i) => ({ label, images: images.slice(i * DRAWN, (i + 1) * DRAWN) })) };
+    return {
+      rows: request.conditions.map((condition, i) => {
+        const own = images.slice(i * drawn, (i + 1) * drawn);
+        if (typeof condition === 'string') return { label: condition, images: own };
+        return { label: 'a picture, and others like it', images: [...picturesOf(condition), ...own] };
+      }),
+    };
   }
 
   private async readPictures(source: ImageSource): Promise<readonly RgbImage[]> {
@@ -147,10 +175,17 @@ export class Sheets {
     return images;
   }
 
-  private async embedPrompts(prompts: readonly string[]) {
+  /** What samples are drawn for: prompts, else pictures; undefined where there is neither. */
+  private async embed() {
     const { run, engineOptions, signal } = this.context;
     const { recipe } = run.settings;
-    const request = requestOf(prompts, { count: DRAWN, seed: 0 }, recipe, []);
+    const { prompts: given, pictures, isSparing } = this.contents;
+    const { prompts: most, drawn } = isSparing ? SPARING : FULL;
+    if (given.length === 0 && !pictures) return undefined;
+    if (pictures) this.images ??= this.readPictures(pictures);
+    const examples = given.length > 0 ? [] : ((await this.images) ?? []).slice(0, LOOKED_AT);
+    const wanted: Condition[] = [...given.slice(0, most), ...examples.map((picture) => ({ picture }))];
+    const request = requestOf(wanted, { count: drawn, seed: 0 }, recipe, []);
     const { correction } = request.settings;
     const clip = await openRunClip(run, { ...engineOptions, signal });
     try {
@@ -161,7 +196,7 @@ export class Sheets {
         correct: (rows) => correctTexts(rows, correction, statistics),
         negative: undefined,
       });
-      return { request, conditions, statistics };
+      return { request, conditions, statistics, drawn };
     } finally {
       await clip.close();
     }
@@ -176,6 +211,9 @@ export class Sheets {
     }
   }
 }
+
+const picturesOf = (condition: Condition): readonly RgbImage[] =>
+  typeof condition !== 'string' && 'picture' in condition ? [condition.picture] : [];
 
 /** Remove the sheets of a stage beyond a step: they belong to a training that is not gone on with. */
 export function trimSheets(run: Pick<RunContext['run'], 'file'>, stage: string, step: number): void {

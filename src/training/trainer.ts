@@ -27,7 +27,7 @@ export interface TrainOptions
   extends Pick<
     RunContext,
     | ('run' | 'resume' | 'checkpointEvery' | 'hashEvery' | 'maxSteps' | 'changed' | 'ranks' | 'sync')
-    | ('drawSheet' | 'sheetEvery')
+    | ('drawSheet' | 'sheetEvery' | 'sheetCount')
   > {
   readonly engine: Engine;
   /** Seconds after which there is one whatever the steps. */
@@ -94,6 +94,8 @@ class Training {
   /** Bytes of state and activations, for the first line of the log. */
   private memory: Readonly<Record<string, number>> = {};
   private clock: StepClock;
+  /** Steps a second of late. */
+  private rate = Number.POSITIVE_INFINITY;
   private readonly recorder: Recorder;
   private readonly ranks: Ranks;
   /** Files, notes and progress are those of one rank. */
@@ -230,6 +232,7 @@ class Training {
     const isHashed = hashEvery > 0 && isStateOf && (isCrossed(hashEvery, since, step) || step === end);
     const hashes = isHashed ? await this.state.hashes(step) : undefined;
     const { rate, waiting, ranks } = this.clock.tick(stage.waited?.());
+    this.rate = rate;
     if (!this.isLead) return;
     const waits = waiting !== undefined && { waiting: Math.round(1000 * waiting) / 1000 };
     const slowed = this.guard.rate < 1 && { rateFactor: this.guard.rate };
@@ -242,9 +245,9 @@ class Training {
 
   /** Draw a sheet, where one is due before the last step. */
   private async drawSheet(): Promise<void> {
-    const { drawSheet, sheetEvery = Math.ceil(this.end / SHEETS), engine } = this.options;
+    const { drawSheet, sheetCount = SHEETS, sheetEvery = Math.ceil(this.end / sheetCount), engine } = this.options;
     if (!this.isLead || !drawSheet || sheetEvery === 0 || !isCrossed(sheetEvery, this.since, this.step)) return;
-    await engine.span('sheet', () => drawSheet(this.stage, this.step));
+    await engine.span('sheet', () => drawSheet(this.stage, this.step, this.end / this.rate));
   }
 
   /** Keep the state; if it is not fit to be kept, go back. */
