@@ -5,6 +5,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encodePng } from '../../src/data/pictures/png.ts';
+import { integers } from '../../src/random/noise.ts';
 import { runClipvq } from '../support/cli.ts';
 import { writeTinyRun } from '../support/tiny-model.ts';
 
@@ -14,7 +16,19 @@ const common = ['--model', '../model', '--threads', '1'];
 const COMMANDS = [
   // Batches of 16 and of 2: one for each rank.
   ['generate', '--prompts', '../prompts.txt', '--count', '9', '--out', 'pictures', ...common],
-  ['evaluate', '--prompts', '../prompts.txt', '--pictures', '6', '--count', '9', '--json', ...common],
+  [
+    'evaluate',
+    '--data',
+    '../real',
+    '--prompts',
+    '../prompts.txt',
+    '--pictures',
+    '6',
+    '--count',
+    '9',
+    '--json',
+    ...common,
+  ],
   [
     ...['bench', 'samplers', '--pictures', '18', '--prompts', '../prompts.txt', '--out', 'samplers', '--json'],
     ...['--steps', '3', '--only', 'strided', ...common],
@@ -22,9 +36,18 @@ const COMMANDS = [
 ];
 
 let folder: string;
-beforeAll(() => {
+beforeAll(async () => {
   folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-commands-'));
-  writeTinyRun(path.join(folder, 'model'));
+  const real = path.join(folder, 'real');
+  fs.mkdirSync(real);
+  for (let i = 0; i < 6; i++) {
+    const data = Uint8Array.from(integers({ seed: i, stream: 'pixels', step: 0 }, 0, 16 * 16 * 3, 256));
+    fs.writeFileSync(path.join(real, `${i}.png`), await encodePng({ width: 16, height: 16, data }, {}));
+  }
+  const run = writeTinyRun(path.join(folder, 'model'));
+  // A model of these pictures, not of faces, of which many would be drawn.
+  const file = run.file('run.json');
+  fs.writeFileSync(file, JSON.stringify({ ...JSON.parse(fs.readFileSync(file, 'utf8')), data: real }));
   fs.writeFileSync(path.join(folder, 'prompts.txt'), 'a red face\na woman\n');
   for (const place of ['alone', 'ranks']) fs.mkdirSync(path.join(folder, place));
 });
@@ -50,7 +73,7 @@ describe.skipIf(!hasMpi)('commands on ranks (skipped where there is no mpirun)',
     const { status, stdout, stderr } = spawnSync(
       'mpirun',
       ['--allow-run-as-root', '--oversubscribe', '-n', '2', process.execPath, script, JSON.stringify(COMMANDS)],
-      { cwd: place, encoding: 'utf8', timeout: 250_000 },
+      { cwd: place, encoding: 'utf8', timeout: 500_000 },
     );
     expect(status, stderr).toBe(0);
     let alone = '';
@@ -64,5 +87,5 @@ describe.skipIf(!hasMpi)('commands on ranks (skipped where there is no mpirun)',
     const found = documents(stdout);
     expect(found).toHaveLength(2);
     expect(found).toEqual(documents(alone));
-  });
+  }, 600_000);
 });
