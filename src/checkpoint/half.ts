@@ -40,19 +40,19 @@ const [SMALLEST_NORMAL, TOO_LARGE, HALF] = [0x38800000, 0x47800000, 0x3f000000];
 /** Values to the nearest IEEE 754 binary16 bit patterns, ties to even. What is too large becomes infinite. */
 export function float32ToFloat16(values: Float32Array): Uint16Array<ArrayBuffer> {
   const bits = new Uint16Array(values.length);
-  const value = new Float32Array(1);
-  const word = new Uint32Array(value.buffer);
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const small = new Float32Array(1);
+  const smallWord = new Uint32Array(small.buffer);
   for (let i = 0; i < values.length; i++) {
-    value[0] = values[i]!;
-    const sign = (word[0]! >>> 16) & 0x8000;
-    const x = word[0]! & 0x7fffffff;
+    const sign = (words[i]! >>> 16) & 0x8000;
+    const x = words[i]! & 0x7fffffff;
     if (x >= TOO_LARGE) bits[i] = sign | (x > 0x7f800000 ? 0x7e00 : 0x7c00);
     // A fraction that rounds up to 1 carries into the exponent, where it belongs: also into that of infinity.
     else if (x >= SMALLEST_NORMAL) bits[i] = sign | ((x - 0x38000000 + 0xfff + ((x >>> 13) & 1)) >>> 13);
     else {
       // Float32 of one half and more are multiples of 2^-24, as the subnormal values of binary16 are.
-      value[0] = Math.abs(values[i]!) + 0.5;
-      bits[i] = sign | (word[0]! - HALF);
+      small[0] = Math.abs(values[i]!) + 0.5;
+      bits[i] = sign | (smallWord[0]! - HALF);
     }
   }
   return bits;

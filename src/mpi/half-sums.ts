@@ -52,19 +52,23 @@ const LARGEST = 2 ** 15;
  */
 function packed(values: Float32Array, length: number): Uint8Array {
   let largest = 0;
-  for (const value of values) largest = Math.max(largest, Math.abs(value));
+  for (let i = 0; i < values.length; i++) largest = Math.max(largest, Math.abs(values[i]!));
   // A power of two, so that it changes no digit; it and its inverse are normal float32.
   const exponent = Number.isFinite(largest) && largest > 0 ? Math.floor(Math.log2(LARGEST / largest)) : 0;
   const scale = 2 ** Math.min(126, exponent);
   const bytes = new Uint8Array(HEAD + 2 * length);
   new Float32Array(bytes.buffer, 0, 1)[0] = 1 / scale;
-  new Uint16Array(bytes.buffer, HEAD).set(float32ToFloat16(values.map((value) => value * scale)));
+  const scaled = new Float32Array(values.length);
+  for (let i = 0; i < scaled.length; i++) scaled[i] = values[i]! * scale;
+  new Uint16Array(bytes.buffer, HEAD).set(float32ToFloat16(scaled));
   return bytes;
 }
 
 function unpacked(bytes: Uint8Array): Float32Array {
   // What came from other ranks may begin anywhere.
   const own = bytes.slice();
-  const [scale] = new Float32Array(own.buffer, 0, 1);
-  return float16ToFloat32(new Uint16Array(own.buffer, HEAD)).map((value) => value * scale!);
+  const scale = new Float32Array(own.buffer, 0, 1)[0]!;
+  const values = float16ToFloat32(new Uint16Array(own.buffer, HEAD));
+  for (let i = 0; i < values.length; i++) values[i] = values[i]! * scale;
+  return values;
 }

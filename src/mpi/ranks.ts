@@ -17,7 +17,9 @@ export interface Ranks {
   max(values: readonly number[]): Promise<number[]>;
   /** What every rank gives, in the order of ranks; lengths may differ. */
   gather(bytes: Uint8Array): Promise<Uint8Array[]>;
-  /** Part i goes to rank i; comes back what every rank has for this one, in the order of ranks. All are equally long. */
+  /**
+   * Part i goes to rank i; comes back what every rank has for this one, in the order of ranks. All are equally long.
+   */
   exchange(parts: readonly Uint8Array[]): Promise<Uint8Array[]>;
   /** Overwrites `bytes`, equally many on every rank, with those of rank 0. */
   broadcast(bytes: Uint8Array): Promise<void>;

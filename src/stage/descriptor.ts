@@ -50,7 +50,9 @@ export interface StageCost {
 export interface OpenStage<Report = unknown> {
   /** Of all ranks together; where each trains for itself in between, of one. */
   readonly plan: StagePlan;
-  /** The stage on an engine, what is planned computed in so many micro-batches. Nothing is compiled before `prepare`. */
+  /**
+   * The stage on an engine, what is planned computed in so many micro-batches. Nothing is compiled before `prepare`.
+   */
   make(engine: Engine, microBatches: number): Stage;
   /** Measure what was trained. */
   report?(): Promise<Report>;
