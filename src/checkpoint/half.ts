@@ -1,9 +1,13 @@
 /** 16-bit floating point formats: widened to float32 without loss, and float32 rounded to binary16. */
 
+/** The value of every bit pattern, once they are wanted: models have millions, and computing each takes its time. */
+let float16Values: Float32Array | undefined;
+
 /** IEEE 754 binary16 bit patterns to their values. */
 export function float16ToFloat32(bits: Uint16Array): Float32Array {
+  float16Values ??= Float32Array.from({ length: 2 ** 16 }, (_, pattern) => float16Value(pattern));
   const values = new Float32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) values[i] = float16Value(bits[i]!);
+  for (let i = 0; i < bits.length; i++) values[i] = float16Values[bits[i]!]!;
   return values;
 }
 
