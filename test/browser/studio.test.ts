@@ -90,7 +90,7 @@ describe.skipIf(!isThere)('the page of the studio', () => {
     await button('Create').click();
   };
   const pictures = async (kind: string, count: number): Promise<readonly Picture[]> => {
-    await expect.poll(async () => (await ofKind(kind), SOON).total, SOON).toBe(count);
+    await expect.poll(async () => (await ofKind(kind)).total, SOON).toBe(count);
     return (await ofKind(kind)).pictures;
   };
 
