@@ -116,7 +116,7 @@ export function Chart({ title, hint, series, unit, format }: ChartProps) {
         <svg
           viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
           role="img"
-          aria-label={`${title}, ${unit} ${format(first)} to ${format(last)}: ${label}`}
+          aria-label={`${title}, ${unit} ${format(Math.round(first))} to ${format(Math.round(last))}: ${label}`}
           onPointerMove={onPointerMove}
           onPointerLeave={() => {
             at.value = undefined;
@@ -131,10 +131,10 @@ export function Chart({ title, hint, series, unit, format }: ChartProps) {
             </g>
           ))}
           <text x={EDGE.left} y={HEIGHT - 4}>
-            {format(first)}
+            {format(Math.round(first))}
           </text>
           <text x={EDGE.left + INNER.width} y={HEIGHT - 4} text-anchor="end">
-            {unit} {format(at.value === undefined ? last : Math.round(at.value))}
+            {unit} {format(Math.round(at.value ?? last))}
           </text>
           {drawn.map(({ name, raw, line }, i) => (
             <g key={name} fill="none" stroke={colour(i)}>

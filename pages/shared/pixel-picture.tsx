@@ -37,20 +37,37 @@ export function PixelPicture({ src, alt, width, height, room, loading = 'eager' 
 export function MaskedPlaces({ masked, grid }: { readonly masked: string; readonly grid: number }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
-    const context = canvas.current?.getContext('2d');
-    if (!context || !canvas.current) return;
-    const style = getComputedStyle(canvas.current);
-    const [even, odd] = [style.color, style.outlineColor];
-    context.clearRect(0, 0, 2 * grid, 2 * grid);
-    for (let place = 0; place < masked.length; place++) {
-      if (masked[place] !== '1') continue;
-      const [x, y] = [2 * (place % grid), 2 * Math.floor(place / grid)];
-      context.fillStyle = odd;
-      context.fillRect(x, y, 2, 2);
-      context.fillStyle = even;
-      context.fillRect(x, y, 1, 1);
-      context.fillRect(x + 1, y + 1, 1, 1);
-    }
+    const draw = () => canvas.current && drawPlaces(canvas.current, masked, grid);
+    draw();
+    return onScheme(draw);
   }, [masked, grid]);
   return <canvas ref={canvas} class="masked pixels" width={2 * grid} height={2 * grid} />;
+}
+
+function drawPlaces(canvas: HTMLCanvasElement, masked: string, grid: number): void {
+  const context = canvas.getContext('2d');
+  if (!context) return;
+  const { color: even, outlineColor: odd } = getComputedStyle(canvas);
+  context.clearRect(0, 0, 2 * grid, 2 * grid);
+  for (let place = 0; place < masked.length; place++) {
+    if (masked[place] !== '1') continue;
+    const [x, y] = [2 * (place % grid), 2 * Math.floor(place / grid)];
+    context.fillStyle = odd;
+    context.fillRect(x, y, 2, 2);
+    context.fillStyle = even;
+    context.fillRect(x, y, 1, 1);
+    context.fillRect(x + 1, y + 1, 1, 1);
+  }
+}
+
+/** Calls when light becomes dark or dark light, by the system or by choice. @returns what ends that. */
+function onScheme(change: () => void): () => void {
+  const system = matchMedia('(prefers-color-scheme: dark)');
+  system.addEventListener('change', change);
+  const chosen = new MutationObserver(change);
+  chosen.observe(document.documentElement, { attributeFilter: ['data-theme'] });
+  return () => {
+    system.removeEventListener('change', change);
+    chosen.disconnect();
+  };
 }

@@ -20,8 +20,15 @@ export function pageData(): PageData {
 
 export type OnProgress = (done: number, total: number) => void;
 
-/** Fetch files, all at once; where one fails, the others end. `onProgress` counts bytes over all of them. */
-export async function fetchAll(assets: readonly Asset[], onProgress: OnProgress): Promise<ArrayBuffer[]> {
+/**
+ * Fetch files, all at once; where one fails, the others end. `onProgress` counts bytes over all of them, `onFile` is
+ * called with each as soon as it is there, by its place in the list.
+ */
+export async function fetchAll(
+  assets: readonly Asset[],
+  onProgress: OnProgress,
+  onFile: (at: number, bytes: ArrayBuffer) => void,
+): Promise<void> {
   const total = assets.reduce((sum, { bytes }) => sum + bytes, 0);
   const stop = new AbortController();
   let done = 0;
@@ -29,8 +36,11 @@ export async function fetchAll(assets: readonly Asset[], onProgress: OnProgress)
     done += bytes;
     if (!stop.signal.aborted) onProgress(Math.min(done, total), total);
   };
-  const fetched = assets.map(async ({ file }) => unpacked(await fetchFile(file, stop.signal, count)));
-  return Promise.all(fetched).finally(() => stop.abort());
+  const fetched = assets.map(async ({ file }, at) => {
+    const bytes = await unpacked(await fetchFile(file, stop.signal, count));
+    if (!stop.signal.aborted) onFile(at, bytes);
+  });
+  await Promise.all(fetched).finally(() => stop.abort());
 }
 
 async function fetchFile(file: string, signal: AbortSignal, onBytes: (bytes: number) => void): Promise<Blob> {

@@ -47,25 +47,28 @@ export class Engine {
     if (typeof DecompressionStream === 'undefined' || typeof WebAssembly === 'undefined')
       throw new Error('This browser is too old for this page: it needs WebAssembly and DecompressionStream');
     const { files } = pageData();
-    const [model, wasm] = files
-      ? await fetchAll([files.model, device === 'webgpu' ? files.webgpu : files.wasm], onProgress)
-      : [await inPage('model'), await inPage('wasm')];
     const worker = files ? siteWorker(device) : fileWorker(await inPage('worker'));
-    const load: Request = {
-      kind: 'load',
-      model: model!,
-      wasm: wasm!,
-      glue: files && absolute(device === 'webgpu' ? 'runtime-webgpu.mjs' : 'runtime.mjs'),
-      threads: device === 'webgpu' ? 1 : threadsHere(),
-    };
-    const facts = await new Promise<Facts>((resolve, reject) => {
+    const glue = files && absolute(device === 'webgpu' ? 'runtime-webgpu.mjs' : 'runtime.mjs');
+    const threads = device === 'webgpu' ? 1 : threadsHere();
+    const sendRuntime = (wasm: ArrayBuffer) => send(worker, { kind: 'runtime', wasm, glue, threads }, wasm);
+    const sendModel = (model: ArrayBuffer) => send(worker, { kind: 'load', model }, model);
+    const sending = files
+      ? fetchAll([device === 'webgpu' ? files.webgpu : files.wasm, files.model], onProgress, (at, bytes) =>
+          at === 0 ? sendRuntime(bytes) : sendModel(bytes),
+        )
+      : // The runtime first: it gets ready beside this thread, which unpacks the model meanwhile.
+        inPage('wasm')
+          .then(sendRuntime)
+          .then(() => inPage('model'))
+          .then(sendModel);
+    const loading = new Promise<Facts>((resolve, reject) => {
       worker.onmessage = ({ data }: MessageEvent<Answer>) => {
         if (data.kind === 'loaded') resolve(data.facts);
         else if (data.kind === 'broken') reject(new Error(data.message));
       };
       worker.onerror = () => reject(new Error('The worker of this page did not start'));
-      worker.postMessage(load, [load.model, load.wasm]);
-    }).catch((error: unknown) => {
+    });
+    const [facts] = await Promise.all([loading, sending]).catch((error: unknown) => {
       worker.terminate();
       throw error;
     });
@@ -104,6 +107,9 @@ export class Engine {
     this.worker.postMessage(request);
   }
 }
+
+/** Bytes that are sent are the worker's from then on. */
+const send = (worker: Worker, request: Request, bytes: ArrayBuffer): void => worker.postMessage(request, [bytes]);
 
 /** Addresses inside a worker are relative to the worker's own file. */
 const absolute = (file: string): string => new URL(file, location.href).href;

@@ -31,14 +31,15 @@ export interface Choices {
 }
 
 export type Request =
+  /** What computes; it may come before the model or after it. */
   | {
-      readonly kind: 'load';
-      readonly model: ArrayBuffer;
+      readonly kind: 'runtime';
       readonly wasm: ArrayBuffer;
       /** Where the runtime's script lies, absolute; undefined where the worker brings it. */
       readonly glue: string | undefined;
       readonly threads: number;
     }
+  | { readonly kind: 'load'; readonly model: ArrayBuffer }
   | { readonly kind: 'draw'; readonly job: number; readonly prompt: string; readonly choices: Choices }
   | { readonly kind: 'cancel'; readonly job: number };
 

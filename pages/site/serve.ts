@@ -4,6 +4,7 @@ import { messageOf, UserError } from '../../src/base/errors.ts';
 import { samplers } from '../../src/diffusion/samplers/index.ts';
 import { gridSize, type Recipe, samplingSchema } from '../../src/recipe/schema.ts';
 import { WebExecutor, type WebRuntime } from '../../src/web/executor.ts';
+import { hintOf } from '../../src/web/hint.ts';
 import { PageGenerator } from '../../src/web/page-generator.ts';
 import { readPageModel } from '../../src/web/page-model.ts';
 import type { Answer, Facts, Field, Request } from './protocol.ts';
@@ -26,16 +27,31 @@ export function serve(runtime: Runtime, device: 'cpu' | 'webgpu'): void {
   const scope = self as Scope;
   const answer = (message: Answer, transfer: Transferable[] = []) => scope.postMessage(message, transfer);
   let generator: PageGenerator | undefined;
+  /** Settles when the programs of a first picture are there, or could not be had: that picture will say why. */
+  let prepared: Promise<void> = Promise.resolve();
   const jobs = new Map<number, AbortController>();
+  let setUp: (request: Extract<Request, { kind: 'runtime' }>) => void = () => {};
+  const started = new Promise<WebExecutor>((resolve, reject) => {
+    setUp = (request) => startRuntime(request).then(resolve, reject);
+  });
+  // The model that waits for it reports what it fails with.
+  started.catch(() => {});
 
-  async function load({ model, wasm, glue, threads }: Extract<Request, { kind: 'load' }>): Promise<void> {
+  async function startRuntime({ wasm, glue, threads }: Extract<Request, { kind: 'runtime' }>): Promise<WebExecutor> {
     runtime.env.logLevel = 'error';
     runtime.env.wasm.wasmBinary = wasm;
     runtime.env.wasm.numThreads = threads;
     if (glue !== undefined) runtime.env.wasm.wasmPaths = { mjs: glue };
+    const executor = new WebExecutor(runtime, device);
+    await executor.start();
+    return executor;
+  }
+
+  async function load(model: ArrayBuffer): Promise<void> {
     const page = readPageModel(new Uint8Array(model));
-    generator = await PageGenerator.load(page, new WebExecutor(runtime, device));
+    generator = await PageGenerator.load(page, await started);
     answer({ kind: 'loaded', facts: factsOf(page.title, page.precision, page.recipe) });
+    prepared = generator.prepare().catch(() => {});
   }
 
   async function draw({ job, prompt, choices }: Extract<Request, { kind: 'draw' }>): Promise<void> {
@@ -43,6 +59,7 @@ export function serve(runtime: Runtime, device: 'cpu' | 'webgpu'): void {
     jobs.set(job, stop);
     let message: string | undefined;
     try {
+      await prepared;
       const { sampler, ...rest } = choices;
       const options = { ...rest, ...(sampler !== undefined && { sampler: sampler as keyof typeof samplers }) };
       for await (const frame of generator!.draw(prompt, { ...options, signal: stop.signal })) {
@@ -57,7 +74,9 @@ export function serve(runtime: Runtime, device: 'cpu' | 'webgpu'): void {
   }
 
   scope.onmessage = ({ data }) => {
-    if (data.kind === 'load') load(data).catch((error: unknown) => answer({ kind: 'broken', message: inWords(error) }));
+    if (data.kind === 'runtime') setUp(data);
+    else if (data.kind === 'load')
+      load(data.model).catch((error: unknown) => answer({ kind: 'broken', message: inWords(error) }));
     else if (data.kind === 'draw') void draw(data);
     else jobs.get(data.job)?.abort();
   };
@@ -89,10 +108,4 @@ function factsOf(title: string, precision: Facts['precision'], recipe: Recipe): 
     },
   ];
   return { title, side: imageSize, grid: gridSize(recipe), precision, fields };
-}
-
-/** The schema's line, as a sentence. What stands after a semicolon speaks of files that are not here. */
-function hintOf({ description = '' }: { readonly description?: string | undefined }): string {
-  const line = description.replace(/; at most diffusion\.timesteps$|; docs\/.*$/, '');
-  return `${line[0]?.toUpperCase() ?? ''}${line.slice(1)}.`;
 }

@@ -27,7 +27,7 @@ export const whole = (count: number): string => WHOLE.format(count);
 export function short(value: number): string {
   if (Number.isInteger(value)) return WHOLE.format(value);
   const size = Math.abs(value);
-  return size >= 1e-3 && size < 1e6 ? String(Number(value.toPrecision(4))) : value.toExponential(2);
+  return size >= 1e-4 && size < 1e6 ? String(Number(value.toPrecision(4))) : value.toExponential(2);
 }
 
 export const counted = (count: number, one: string, many = `${one}s`): string =>

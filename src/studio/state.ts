@@ -3,6 +3,7 @@
 import * as z from 'zod';
 import { samplerNames, samplers, stepRange, usersOf } from '../diffusion/samplers/index.ts';
 import { gridSize, type Recipe, samplingSchema } from '../recipe/schema.ts';
+import { hintOf } from '../web/hint.ts';
 import type { Limits, SamplerFacts, SettingFacts, SettingValue } from './protocol.ts';
 
 export const limits: Limits = {
@@ -28,7 +29,7 @@ export function settingFacts(recipe: Recipe): SettingFacts[] {
   return Object.entries(drawingSettings).map(([name, schema]) => {
     const json = z.toJSONSchema(schema, { io: 'output' }) as JsonSchema;
     return {
-      ...{ name, title: titleOf(name), description: schema.description ?? '', kind: kindOf(json) },
+      ...{ name, title: titleOf(name), description: hintOf(schema), kind: kindOf(json) },
       choices: json.enum?.map(String),
       least: leastOf(json),
       most: name === 'steps' ? recipe.diffusion.timesteps : json.maximum,

@@ -47,6 +47,15 @@ export class WebExecutor implements Executor {
     readonly device: Device = 'cpu',
   ) {}
 
+  /**
+   * Bring the runtime up, which the first program would do otherwise: it is compiled beside this thread, which can read
+   * a model meanwhile.
+   */
+  async start(): Promise<void> {
+    const nothing = await this.compile(trace({ x: f32(1) }, (given) => given));
+    await nothing.release();
+  }
+
   async compile(program: Program): Promise<Executable> {
     const model = writeOnnx(program, { outputName, narrow: this.device === 'webgpu' });
     const executionProviders = [this.device === 'cpu' ? 'wasm' : this.device];

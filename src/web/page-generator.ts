@@ -64,6 +64,11 @@ export class PageGenerator {
     return this.texts.unknownWords(prompt);
   }
 
+  /** Compile what a first picture needs, before anybody wants one. */
+  async prepare(): Promise<void> {
+    for await (const _ of this.draw('a', { steps: 1, count: 1, seed: 0 }));
+  }
+
   /**
    * Pictures for a prompt, one after another, each step by step: a frame for each step, as soon as the next one is
    * wanted. Leaving the iteration, or the signal, ends the drawing at the next step.

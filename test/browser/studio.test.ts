@@ -6,12 +6,14 @@ import os from 'node:os';
 import path from 'node:path';
 import { type Browser as Chromium, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import yazl from 'yazl';
 import { encodePng } from '../../src/data/pictures/png.ts';
 import { presets } from '../../src/recipe/recipe.ts';
 import type { RunningStudio } from '../../src/studio/http/server.ts';
 import { costKey } from '../../src/studio/presets.ts';
-import type { Picture, PictureList } from '../../src/studio/protocol.ts';
+import type { Picture, PictureList, RunList } from '../../src/studio/protocol.ts';
 import { startTinyStudio } from '../support/studio.ts';
+import { writeLoggedRun, writeReport, writeSheet } from '../support/studio-files.ts';
 
 const EXECUTABLE = '/usr/bin/chromium';
 const isThere = fs.existsSync(EXECUTABLE);
@@ -20,6 +22,8 @@ if (!isThere)
 
 const AXE = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const PROMPT = 'a red face';
+/** What comes soon takes longer on a busy machine. */
+const SOON = { timeout: 60_000 };
 
 describe.skipIf(!isThere)('the page of the studio', () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-page-'));
@@ -29,21 +33,30 @@ describe.skipIf(!isThere)('the page of the studio', () => {
   let browser: Chromium;
   let page: Page;
 
+  const photoOf = (i: number) => {
+    const data = Uint8Array.from({ length: 3 * 32 * 32 }, (_, at) => (at * (i + 3)) % 256);
+    return encodePng({ width: 32, height: 32, data }, {});
+  };
+
   beforeAll(async () => {
     fs.mkdirSync(photos);
-    for (let i = 0; i < 8; i++) {
-      const data = Uint8Array.from({ length: 3 * 32 * 32 }, (_, at) => (at * (i + 3)) % 256);
-      fs.writeFileSync(path.join(photos, `${i}.png`), await encodePng({ width: 32, height: 32, data }, {}));
-    }
+    for (let i = 0; i < 8; i++) fs.writeFileSync(path.join(photos, `${i}.png`), await photoOf(i));
     // Measured, they take most of a minute.
     const cost = { parameters: 1, memoryGB: 1, stages: [], secondsPerPicture: 1, range: [0.5, 2] };
     const costs = Object.keys(presets).map((name) => [costKey(name, '0.0.0'), cost] as const);
     fs.mkdirSync(path.join(folder, 'studio'));
     fs.writeFileSync(path.join(folder, 'studio', 'costs.json'), JSON.stringify(Object.fromEntries(costs)));
+    writeReport(path.join(folder, 'studio'), 'a'.repeat(12), 'weak', 0.2);
+    writeReport(path.join(folder, 'studio'), 'b'.repeat(12), 'strong', 0.8);
+    writeLoggedRun(path.join(folder, 'runs', 'calm'), 0.3, {});
+    const bold = writeLoggedRun(path.join(folder, 'runs', 'bold'), 0.7, { 'diffusion.layers': '7' });
+    for (const step of [100, 200]) writeSheet(bold, 'tokenizer', step, await photoOf(step));
     running = await startTinyStudio(folder, { data: [photos] });
     browser = await chromium.launch({ executablePath: EXECUTABLE, args: ['--no-sandbox'] });
     page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(60_000);
+    // Every question of this page is whether something may be deleted.
+    page.on('dialog', (dialog) => dialog.accept());
     page.on('pageerror', ({ message }) => faults.push(message));
     page.on('console', (message) => {
       if (message.text().includes('Content Security Policy')) faults.push(message.text());
@@ -77,7 +90,7 @@ describe.skipIf(!isThere)('the page of the studio', () => {
     await button('Create').click();
   };
   const pictures = async (kind: string, count: number): Promise<readonly Picture[]> => {
-    await expect.poll(async () => (await ofKind(kind)).total, { timeout: 20_000 }).toBe(count);
+    await expect.poll(async () => (await ofKind(kind)).total, SOON).toBe(count);
     return (await ofKind(kind)).pictures;
   };
 
@@ -85,7 +98,7 @@ describe.skipIf(!isThere)('the page of the studio', () => {
     await button('a man').click();
     expect(await prompt().inputValue()).toBe('a man');
     await create(PROMPT, 2);
-    await expect.poll(() => results().count(), { timeout: 20_000 }).toBe(2);
+    await expect.poll(() => results().count(), SOON).toBe(2);
     expect(await results().first().getAttribute('alt')).toBe(PROMPT);
     const [size, own] = await results()
       .first()
@@ -110,7 +123,7 @@ describe.skipIf(!isThere)('the page of the studio', () => {
     const queue = page.getByRole('dialog', { name: 'Queue' });
     const titles = () => queue.locator('.job-title').allTextContents();
     await queue.getByRole('button', { name: 'Move third up' }).click();
-    await expect.poll(titles, { timeout: 20_000 }).toEqual(['a slow face', 'third', 'second', PROMPT]);
+    await expect.poll(titles, SOON).toEqual(['a slow face', 'third', 'second', PROMPT]);
     for (const title of ['third', 'second']) await queue.getByRole('button', { name: `Cancel ${title}` }).click();
     await queue.getByRole('button', { name: 'Pause a slow face' }).click();
     await queue.getByText('Paused').waitFor();
@@ -119,7 +132,7 @@ describe.skipIf(!isThere)('the page of the studio', () => {
     await queue.getByRole('button', { name: 'Cancel a slow face' }).click();
     await queue.getByText('Nothing is being drawn or trained').waitFor();
     await queue.getByRole('button', { name: 'Close' }).click();
-    await expect.poll(() => live().count(), { timeout: 20_000 }).toBe(0);
+    await expect.poll(() => live().count(), SOON).toBe(0);
   });
 
   it('varies, interpolates and repaints the picture that is looked at', async () => {
@@ -158,7 +171,7 @@ describe.skipIf(!isThere)('the page of the studio', () => {
     await set('Steps', 2);
     const file = { name: 'ours.png', mimeType: 'image/png', buffer: Buffer.from(bytes) };
     await page.getByLabel('Open a picture …').setInputFiles(file);
-    await expect.poll(() => prompt().inputValue()).toBe(PROMPT);
+    await expect.poll(() => prompt().inputValue(), SOON).toBe(PROMPT);
     expect(await page.getByLabel('Seed', { exact: true }).inputValue()).toBe(String(first!.seed));
     expect(await page.getByRole('spinbutton', { name: 'Steps', exact: true }).inputValue()).toBe('4');
     await button('Undo').click();
@@ -168,6 +181,40 @@ describe.skipIf(!isThere)('the page of the studio', () => {
     expect(await prompt().inputValue()).toBe('something else');
   });
 
+  it('takes a dropped picture: one of ours brings its settings, any other is what the next ones go on from', async () => {
+    const drop = async (name: string, bytes: Uint8Array) => {
+      const file = `new File([new Uint8Array([${[...bytes]}])], '${name}', { type: 'image/png' })`;
+      const dataTransfer = await page.evaluateHandle(
+        `(() => { const files = new DataTransfer(); files.items.add(${file}); return files; })()`,
+      );
+      await page.locator('#main').dispatchEvent('dragover', { dataTransfer });
+      await page.getByText('Drop a picture to go on from it').waitFor();
+      await page.locator('#main').dispatchEvent('drop', { dataTransfer });
+      await page.getByText('Drop a picture to go on from it').waitFor({ state: 'detached' });
+    };
+    const [ours] = (await ofKind('create')).pictures;
+    await prompt().fill('to be replaced');
+    await drop('ours.png', await fs.promises.readFile(path.join(folder, 'studio', 'pictures', `${ours!.id}.png`)));
+    await expect.poll(() => prompt().inputValue(), SOON).toBe(ours!.prompt);
+    expect(await page.getByLabel('Seed', { exact: true }).inputValue()).toBe(String(ours!.seed));
+
+    const before = (await ofKind('vary')).total;
+    await drop('my cat.png', await photoOf(1));
+    await page.getByRole('img', { name: 'my cat', exact: true }).first().waitFor();
+    await prompt().fill('');
+    await set('Count', 1);
+    await button('Create').click();
+    const [varied] = await pictures('vary', before + 1);
+    const brought = (await ofKind('import')).pictures.find((one) => one.prompt === 'my cat');
+    expect(varied!.parents).toEqual([brought!.id]);
+
+    await drop('no picture.png', Uint8Array.of(1, 2, 3));
+    await page.getByText(/^Cannot read the picture/).waitFor();
+    await button('Close this message').last().click();
+    await button('Remove').click();
+    await set('Count', 2);
+  });
+
   it('keeps, rates, finds and compares pictures, also after a reload', async () => {
     await inspector().getByRole('button', { name: 'Keep' }).click();
     await inspector().locator('label', { hasText: '4 stars' }).click();
@@ -175,12 +222,12 @@ describe.skipIf(!isThere)('the page of the studio', () => {
     await page.getByRole('region', { name: 'Comparison' }).waitFor();
     await page.reload();
     await button('Kept').click();
-    await expect.poll(() => results().count()).toBe(1);
+    await expect.poll(() => results().count(), SOON).toBe(1);
     await page.getByText('4★ kept').waitFor();
     await page.getByRole('searchbox').fill('no such words');
     await page.getByText('No picture fits this search').waitFor();
     await button('Show all').click();
-    await expect.poll(() => results().count()).toBeGreaterThan(5);
+    await expect.poll(() => results().count(), SOON).toBeGreaterThan(5);
   });
 
   it('is used with the keyboard alone', async () => {
@@ -198,8 +245,8 @@ describe.skipIf(!isThere)('the page of the studio', () => {
     await page.keyboard.type('by keys');
     await tabTo('.primary');
     await page.keyboard.press('Enter');
-    await expect.poll(() => ofPrompt('by keys').count(), { timeout: 20_000 }).toBe(2);
-    await expect.poll(() => live().count(), { timeout: 20_000 }).toBe(0);
+    await expect.poll(() => ofPrompt('by keys').count(), SOON).toBe(2);
+    await expect.poll(() => live().count(), SOON).toBe(0);
     await tabTo('.tile button');
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press('Enter');
@@ -209,33 +256,94 @@ describe.skipIf(!isThere)('the page of the studio', () => {
     expect(await page.evaluate('document.activeElement.matches(".tile button")')).toBe(true);
   });
 
-  it('trains to the first numbers, which a reload finds again', async () => {
+  it('takes an uploaded zip as pictures to train on, says what is wrong with another one, and deletes it', async () => {
+    await view('train/new');
+    const send = (name: string, buffer: Buffer) =>
+      page.getByLabel('Upload a zip …').setInputFiles({ name, mimeType: 'application/zip', buffer });
+    await send('broken.zip', Buffer.from('no archive'));
+    await page.locator('.toast.error').waitFor();
+    await button('Close this message').last().click();
+    const zip = new yazl.ZipFile();
+    for (const i of [1, 2]) zip.addBuffer(await photoOf(i), `${i}.png`);
+    zip.end();
+    const chunks: Buffer[] = [];
+    for await (const chunk of zip.outputStream) chunks.push(chunk as Buffer);
+    await send('holidays.zip', Buffer.concat(chunks));
+    const choice = page.getByRole('radio', { name: /^holidays 2 pictures/ });
+    await choice.waitFor();
+    await expect.poll(() => choice.isChecked(), SOON).toBe(true);
+    await page.getByRole('heading', { name: 'holidays' }).waitFor();
+    await button('Delete holidays').click();
+    await choice.waitFor({ state: 'detached' });
+    expect(await page.getByRole('heading', { name: 'holidays' }).count()).toBe(0);
+  });
+
+  it('trains to the first numbers, which a reload finds again; pauses, resumes and stops', async () => {
     await view('train/new');
     await page.getByRole('radio', { name: /^photos/ }).check();
     await button('Look at these pictures').click();
-    await page.getByText('8 pictures,').waitFor();
+    await page.getByText('8 pictures,').waitFor({ timeout: 100_000 });
     await page.getByRole('radio', { name: /^nano/ }).check();
     await page.getByText('Name, length and more').click();
     await page.getByLabel('Name of the run').fill('trial');
-    await page.getByLabel('Steps at most').fill('3');
     await page.getByLabel('CLIP').selectOption('shipped');
     await page
       .getByLabel('Settings of the recipe')
-      .fill('tokenizer.batch=2\ntokenizer.channels=32\npictures.holdOut=0');
+      .fill('tokenizer.batch=2\ntokenizer.channels=8\ntokenizer.perceptualWeight=0\npictures.holdOut=0');
     await button('Start training').click();
-    await page
-      .getByRole('img', { name: /^loss, step 1/ })
-      .first()
-      .waitFor({ timeout: 100_000 });
+    const curve = page.getByRole('img', { name: /^loss, step 1/ }).first();
+    await curve.waitFor({ timeout: 100_000 });
     await page.reload();
     await page.getByRole('heading', { name: 'trial' }).waitFor();
-    await page
-      .getByRole('img', { name: /^loss, step 1/ })
-      .first()
-      .waitFor();
-    const stop = button('Stop');
-    if (await stop.isVisible()) await stop.click();
-    await expect.poll(() => stop.count(), { timeout: 100_000 }).toBe(0);
+    await curve.waitFor();
+    const standing = (state: string) => page.getByRole('article').getByText(new RegExp(`^${state} · preset nano`));
+    await button('Pause').click();
+    await button('Pausing …').waitFor();
+    await standing('Stopped').waitFor({ timeout: 100_000 });
+    await button('Resume').click();
+    await standing('Training').waitFor({ timeout: 100_000 });
+    await button('Stop').click();
+    await standing('Stopped').waitFor({ timeout: 100_000 });
+    await expect.poll(() => button('Stop').count(), { timeout: 100_000 }).toBe(0);
+  });
+
+  it('shows two reports beside each other, each measure with its range, and deletes one', async () => {
+    await view('evaluate');
+    const row = (name: RegExp) => page.getByRole('row', { name }).getByRole('cell');
+    const cells = (name: RegExp) => row(name).allTextContents();
+    await page.getByRole('columnheader', { name: /^strong photos/ }).waitFor();
+    expect(await cells(/^PSNR/)).toEqual(['26.426 to 26.8', '21.621.2 to 22']);
+    // In lists of the report, too; better is less here.
+    expect(await cells(/^Fréchet distance/)).toEqual(['4239 to 45', '7875 to 81']);
+    expect(
+      await row(/^Fréchet/)
+        .first()
+        .getAttribute('class'),
+    ).toBe('best');
+    expect(await page.locator('td.best').count()).toBe(3);
+    await page.getByRole('checkbox', { name: /^weak/ }).uncheck();
+    await expect.poll(() => cells(/^PSNR/), SOON).toEqual(['26.426 to 26.8']);
+    await page.getByRole('checkbox', { name: /^strong/ }).uncheck();
+    await page.getByText('Choose the reports to see beside each other').waitFor();
+    await page.getByRole('checkbox', { name: /^strong/ }).check();
+    await button(/^Delete the report on weak/).click();
+    await expect.poll(() => page.getByRole('checkbox').count(), SOON).toBe(1);
+    await page.getByRole('columnheader', { name: /^strong/ }).waitFor();
+  });
+
+  it('compares the curves and the settings of two runs', async () => {
+    const { runs } = await page.evaluate<RunList>(`fetch('/api/runs').then((a) => a.json())`);
+    const [calm, bold] = ['calm', 'bold'].map((name) => runs.find((run) => run.name === name)!.id);
+    await view(`train/compare/${calm}/${bold}`);
+    await page.getByRole('img', { name: /^diffusion · loss, step 0 to 1,190: calm: 0\.\d+, bold: 0\.\d+$/ }).waitFor();
+    const row = page.getByRole('row', { name: /^diffusion\.layers/ });
+    expect((await row.getByRole('cell').allTextContents()).at(-1)).toBe('7');
+    await page.getByLabel('The other run').selectOption('calm');
+    await page.getByText('Choose two different runs').waitFor();
+    await view(`train/${bold}`);
+    await page.getByRole('img', { name: 'Samples of tokenizer, step 200' }).waitFor();
+    await page.getByLabel('Sheet through time').press('ArrowLeft');
+    await page.getByRole('img', { name: 'Samples of tokenizer, step 100' }).waitFor();
   });
 
   it('has nothing that axe finds serious, and fits 360 pixels, in light and in dark', async () => {
@@ -245,10 +353,10 @@ describe.skipIf(!isThere)('the page of the studio', () => {
     ] as const) {
       await page.emulateMedia({ colorScheme });
       await page.setViewportSize({ width, height: 800 });
-      for (const address of ['create', 'train', 'train/new', 'evaluate/new']) {
+      for (const address of ['create', 'train', 'train/new', 'train/compare', 'evaluate', 'evaluate/new']) {
         await view(address);
         if (address === 'create') await results().first().click();
-        await page.getByRole('heading', { level: 2 }).first().waitFor();
+        await page.locator('main').locator('h2, td').first().waitFor();
         expect(await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth'), address).toBe(0);
         expect(await serious(), `${address}, ${colorScheme}`).toEqual([]);
         if (address === 'create') await page.keyboard.press('Escape');

@@ -99,15 +99,13 @@ interface SettingProps {
   readonly more?: string | undefined;
 }
 
-const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`.replace(/\.\.$/, '.');
-
 export function Setting({ facts, range, more }: SettingProps) {
   const { name, title, description, kind, choices } = facts;
   const id = `setting-${name}`;
   const value = currentValue(facts, form.value.settings);
   const set = (next: SettingValue) => (next === facts.value ? resetSetting(name) : setSetting(name, next));
   const onReset = value === facts.value ? undefined : () => resetSetting(name);
-  const hint = [sentence(description), ...(more === undefined ? [] : [more])].join(' ');
+  const hint = [description, ...(more === undefined ? [] : [more])].join(' ');
   if (kind === 'whole' || kind === 'number')
     return (
       <NumberField

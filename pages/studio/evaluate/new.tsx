@@ -37,6 +37,7 @@ export function NewEvaluation({ run: first }: { readonly run: string | undefined
     });
   return (
     <section class="step" aria-label="New evaluation">
+      <h2>New evaluation</h2>
       <div class="columns">
         <SelectField
           id="evaluate-model"
@@ -44,7 +45,7 @@ export function NewEvaluation({ run: first }: { readonly run: string | undefined
           hint="What is measured."
           value={run.value}
           options={[
-            ['', `the one that Create draws with (${model.value?.name ?? ''})`],
+            ['', `${model.value?.name ?? 'the open model'}, as in Create`],
             ...runs.value.filter(({ isModel }) => isModel).map(({ id, name }) => [id, name] as const),
           ]}
           onChange={(value) => {

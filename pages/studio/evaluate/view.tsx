@@ -8,8 +8,9 @@ import { JobButtons, JobProgress } from '../queue.tsx';
 import { addressOf, route } from '../route.ts';
 import { isOpen, jobs } from '../store.ts';
 import { attempt } from '../toasts.tsx';
-import { short, standing, when } from '../words.ts';
+import { standing, when } from '../words.ts';
 import { NewEvaluation } from './new.tsx';
+import { SideBySide } from './side-by-side.tsx';
 
 /** Reports that stand beside each other; undefined are the newest three. */
 const chosen = signal<ReadonlySet<string> | undefined>(undefined);
@@ -20,9 +21,10 @@ function toggle(id: string, all: readonly ReportFacts[]): void {
   chosen.value = now;
 }
 
+const isChosen = ({ id }: ReportFacts, all: readonly ReportFacts[]): boolean =>
+  chosen.value?.has(id) ?? all.slice(0, 3).some((report) => report.id === id);
+
 function ReportChoice({ reports }: { readonly reports: readonly ReportFacts[] }) {
-  const isChosen = ({ id }: ReportFacts) =>
-    chosen.value?.has(id) ?? reports.slice(0, 3).some((report) => report.id === id);
   const drop = async ({ id, model }: ReportFacts) => {
     if (confirm(`Delete this report on ${model}?`)) await attempt(() => remove(`reports/${id}`));
   };
@@ -31,7 +33,7 @@ function ReportChoice({ reports }: { readonly reports: readonly ReportFacts[] })
       {reports.map((report) => (
         <li key={report.id} class="entry">
           <label>
-            <input type="checkbox" checked={isChosen(report)} onChange={() => toggle(report.id, reports)} />
+            <input type="checkbox" checked={isChosen(report, reports)} onChange={() => toggle(report.id, reports)} />
             <span>
               {report.model}{' '}
               <span class="hint">
@@ -50,62 +52,6 @@ function ReportChoice({ reports }: { readonly reports: readonly ReportFacts[] })
         </li>
       ))}
     </ul>
-  );
-}
-
-const groupOf = (path: string): string => path.split('.')[0]!;
-
-function SideBySide({ reports }: { readonly reports: readonly ReportFacts[] }) {
-  const shown = reports.filter(
-    ({ id }) => chosen.value?.has(id) ?? reports.slice(0, 3).some((report) => report.id === id),
-  );
-  const paths = [...new Set(shown.flatMap(({ numbers }) => Object.keys(numbers)))];
-  const groups = [...new Set(paths.map(groupOf))];
-  if (shown.length === 0) return <p class="empty-line">Choose the reports to see beside each other.</p>;
-  return (
-    <div class="scroll-x">
-      <table class="reports">
-        <thead>
-          <tr>
-            <th scope="col">Number</th>
-            {shown.map(({ id, model, data, time, hasPage }) => (
-              <th key={id} scope="col">
-                <strong>{model}</strong>
-                <br />
-                {data}
-                <br />
-                {hasPage ? (
-                  <a href={`/api/reports/${id}/page`} target="_blank" rel="noopener noreferrer">
-                    {when(time)}, the whole report
-                  </a>
-                ) : (
-                  when(time)
-                )}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        {groups.map((group) => (
-          <tbody key={group}>
-            <tr>
-              <th class="group-name" scope="rowgroup" colSpan={shown.length + 1}>
-                {group}
-              </th>
-            </tr>
-            {paths
-              .filter((path) => groupOf(path) === group)
-              .map((path) => (
-                <tr key={path}>
-                  <th scope="row">{path === group ? path : path.slice(group.length + 1)}</th>
-                  {shown.map(({ id, numbers }) => (
-                    <td key={id}>{numbers[path] === undefined ? '–' : short(numbers[path])}</td>
-                  ))}
-                </tr>
-              ))}
-          </tbody>
-        ))}
-      </table>
-    </div>
   );
 }
 
@@ -146,8 +92,11 @@ function Reports() {
     );
   return (
     <>
-      <ReportChoice reports={reports} />
-      <SideBySide reports={reports} />
+      <section class="block" aria-label="Reports">
+        <h2>Reports</h2>
+        <ReportChoice reports={reports} />
+      </section>
+      <SideBySide reports={reports.filter((report) => isChosen(report, reports))} />
     </>
   );
 }

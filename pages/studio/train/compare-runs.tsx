@@ -107,7 +107,7 @@ export function RunComparisonView({ a, b }: { readonly a: string | undefined; re
     <article class="run">
       <header class="block">
         <h1>Two runs compared</h1>
-        <div class="row wrap">
+        <div class="compared-runs">
           <RunChoice label="One run" colour={1} value={first} onChange={(id) => go('train', 'compare', id, second)} />
           <RunChoice
             label="The other run"

@@ -66,9 +66,20 @@ export class Reports {
   }
 }
 
-/** The numbers of a document by their paths; those in lists are left out. */
+/** The numbers of a document by their paths; in lists only those of entries that name the features they are of. */
 function numbersIn(value: unknown, at: readonly string[] = []): (readonly [string, number])[] {
   if (typeof value === 'number') return Number.isFinite(value) ? [[at.join('.'), value]] : [];
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [];
+  if (typeof value !== 'object' || value === null) return [];
+  if (Array.isArray(value)) return value.flatMap((one) => numbersIn(one, [...at, featuresOf(one)])).filter(isNamed);
   return Object.entries(value).flatMap(([key, inner]) => numbersIn(inner, [...at, key]));
 }
+
+const NAMELESS = '';
+
+/** What an entry calls its features, without the dots that part a path. */
+function featuresOf(entry: unknown): string {
+  const name: unknown = typeof entry === 'object' && entry !== null && 'features' in entry ? entry.features : NAMELESS;
+  return typeof name === 'string' ? name.replaceAll('.', ' ') : NAMELESS;
+}
+
+const isNamed = ([path]: readonly [string, number]): boolean => !path.split('.').includes(NAMELESS);
