@@ -34,7 +34,7 @@ interface CheckOptions {
 export function dataCheckCommand(): Command {
   return new Command('check')
     .description(
-      'decode every picture once, and say what training would find and leave out; training does not look at them again',
+      'decode every picture once, and report what training would use and leave out; training does not look at them again',
     )
     .argument('<pictures>', 'a folder, a .zip or .tar archive, or a Parquet file')
     .option('--max-pixels <megapixels>', 'refuse larger pictures before decoding them', between(0.01, 1000), 100)

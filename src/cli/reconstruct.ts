@@ -15,6 +15,7 @@ import { contactSheet, type SheetRow } from '../render/sheet.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { openMeasuring } from '../training/measuring.ts';
 import { pictureOptions } from '../training/pictures.ts';
+import { descriptions } from './command-names.ts';
 import { type CommonOptions, engineOptions, whole, withClip, withCommon } from './options.ts';
 import { interruptSignal, note, printResult } from './output.ts';
 import { ProgressDisplay } from './progress.ts';
@@ -28,7 +29,7 @@ interface ReconstructOptions extends CommonOptions {
 
 export function reconstructCommand(): Command {
   const command = new Command('reconstruct')
-    .description('encode pictures into codes and decode them again')
+    .description(descriptions.reconstruct)
     .argument('<pictures...>', 'picture files, one folder, or faces for drawn faces the model has not seen')
     .requiredOption('--model <dir>', 'a run directory')
     .option('--out <file>', 'a sheet of originals above reconstructions', 'reconstructions.png')
