@@ -2,7 +2,6 @@
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import * as z from 'zod';
-import type { BenchConfig } from '../bench/bench.ts';
 import type { EngineOptions } from '../engine/engine.ts';
 import { defaultThreads } from './rank.ts';
 
@@ -54,7 +53,15 @@ function unknownFirst(command: Command): Command {
 }
 
 /** Sizes of the diffusion model whose steps are timed. */
-export type ModelSizes = Pick<BenchConfig, 'layers' | 'dim' | 'heads' | 'grid' | 'codes' | 'batch' | 'rounds'>;
+export interface ModelSizes {
+  readonly layers: number;
+  readonly dim: number;
+  readonly heads: number;
+  readonly grid: number;
+  readonly codes: number;
+  readonly batch: number;
+  readonly rounds: number;
+}
 
 export const withModelSizes = (command: Command, defaults: Pick<ModelSizes, 'dim' | 'grid' | 'codes' | 'rounds'>) =>
   command
