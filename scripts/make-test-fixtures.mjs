@@ -99,7 +99,7 @@ function head(data) {
   return { dtype: 'float32', shape: [HEAD], data: Float32Array.from(data.subarray(0, HEAD)) };
 }
 
-/** Sets the rows [rows, width] that no index asks for to zero. */
+/** Sets the rows [rows, width] that no index names to zero. */
 function clearUnread({ shape, data }, indices) {
   const [rows, width] = shape;
   const read = new Set(indices);

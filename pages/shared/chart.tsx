@@ -27,7 +27,7 @@ const [WIDTH, HEIGHT] = [360, 170];
 const EDGE = { left: 6, right: 52, top: 10, bottom: 22 };
 const INNER = { width: WIDTH - EDGE.left - EDGE.right, height: HEIGHT - EDGE.top - EDGE.bottom };
 
-/** At most so many points a line: more are not to be told apart at this width. */
+/** At most so many points a line: more cannot be distinguished at this width. */
 const MOST = 400;
 
 export function thinned(points: readonly Point[], most = MOST): readonly Point[] {

@@ -33,7 +33,7 @@ export function PromptForm({ facts, isDrawing, onDraw, onCancel }: PromptFormPro
       sampler: `${given.get('sampler')}`,
     });
   };
-  // The button that is pressed goes away: whoever uses the keyboard goes on from the other one.
+  // The button that is pressed goes away: the focus moves to the other one, for users of the keyboard.
   const cancel = () => {
     onCancel();
     create.current?.focus();

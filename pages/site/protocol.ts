@@ -1,4 +1,4 @@
-/** What the page and its worker say to each other. */
+/** The messages between the page and its worker. */
 
 /** One setting that a visitor may change, as the recipe's schema describes it. */
 export interface Field {

@@ -16,7 +16,7 @@ interface Drawing {
   readonly frame: FrameMessage | undefined;
 }
 
-/** Told to scripts of others, as the event `clipvq:picture` of the document. */
+/** For other scripts: the detail of the event `clipvq:picture` of the document. */
 interface PictureEvent {
   readonly prompt: string;
   readonly seed: number;

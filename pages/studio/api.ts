@@ -2,7 +2,7 @@
 
 import type { Failure } from '../../src/studio/protocol.ts';
 
-/** What the server, or the way to it, had against a call: one line for people. */
+/** Why the server, or the way to it, refused a call: one line for people. */
 export class Refused extends Error {
   constructor(
     message: string,

@@ -52,7 +52,7 @@ export function demoCommand(): Command {
       between(0.05, 100_000),
       DEMO_MINUTES,
     )
-    .addOption(changedOption('with a run that is there'))
+    .addOption(changedOption('with an existing run'))
     .option('--seed <n>', 'seed of everything random', whole(0), 0)
     .option('--memory <size>', 'keep the process under this much memory while it trains (800M, 2G)', memorySize);
   return withCommon(command).action(demo);

@@ -30,7 +30,7 @@ export function fashionCommand(): Command {
     .description(descriptions.fashion)
     .option('--out <dir>', 'where to work; an interrupted study goes on from here', 'fashion')
     .option('--pictures <n>', 'pictures of each class and wording', whole(1), 20)
-    .addOption(changedOption('with a run that is there'))
+    .addOption(changedOption('with an existing run'))
     .option('--seed <n>', 'seed of everything random', whole(0), 0)
     .option('--set <key=value>', 'change a setting of preset fashion; repeatable', assignment);
   return withCommon(command).action(fashion);

@@ -18,7 +18,7 @@ export function recipeCommand(): Command {
   return new Command('recipe')
     .description(descriptions.recipe)
     .addArgument(new Argument('[preset]', 'the preset to print (default: nano)').choices(Object.keys(presets)))
-    .option('--recipe <file>', 'print what this file comes to, instead of a preset')
+    .option('--recipe <file>', 'print this file with everything that it leaves out, instead of a preset')
     .option('--set <key=value>', 'change a setting; repeatable', assignment)
     .option('--json', 'print the recipe as one JSON document, which --recipe takes too')
     .option('--debug', 'show stack traces')

@@ -38,12 +38,10 @@ export function checkLengths({ resume, maxSteps, minutes, stepsScale, longer, ch
     .map(([name]) => name);
   if (given.length > 1) throw new UserError(`${given.join(' and ')} both say how long to train: leave one of them out`);
   if (resume && (minutes !== undefined || stepsScale !== undefined))
-    throw new UserError(`${given[0]} is for new runs: with --resume say --longer 2x, +1000 or 3000`);
+    throw new UserError(`${given[0]} is for new runs: with --resume give --longer 2x, +1000 or 3000`);
   if (!resume && longer !== undefined)
-    throw new UserError(
-      '--longer is for runs that are there: add --resume, or set the steps of a new run (--steps-scale 2)',
-    );
-  if (!resume && changed !== undefined) throw new UserError('--changed is for runs that are there: add --resume');
+    throw new UserError('--longer is for existing runs: add --resume, or set the steps of a new run (--steps-scale 2)');
+  if (!resume && changed !== undefined) throw new UserError('--changed is for existing runs: add --resume');
 }
 
 /** Whether no option makes a new run shorter or longer than its recipe. */

@@ -21,7 +21,7 @@ export function checkClipStage(stage: StageName | 'all', { clip, data }: Pick<Ru
     throw new UserError(`--stage clip trains a CLIP on captions, which ${data} does not have: ${pairs}`);
   if (clip !== 'compact')
     throw new UserError(
-      `--stage clip trains a CLIP of one's own, and this run has ${clip}: leave --clip out to train one, or --stage out`,
+      `--stage clip trains a new CLIP, and this run has ${clip}: leave --clip out to train one, or --stage out`,
     );
 }
 
@@ -31,7 +31,7 @@ export function checkClipStage(stage: StageName | 'all', { clip, data }: Pick<Ru
  */
 export function fewPictures(count: number): string | undefined {
   if (count < 2)
-    throw new UserError(`One picture is nothing to learn from: a model of it repeats it; give a folder of hundreds`);
+    throw new UserError(`One picture is too few: a model of it would only repeat it; give a folder of hundreds`);
   if (count >= FEW_PICTURES) return undefined;
   return `${count} pictures are few: a model of them repeats them and little else; hundreds make a difference, thousands are good (--set pictures.flip=true doubles them)`;
 }

@@ -62,7 +62,7 @@ async function studio(options: StudioCommandOptions): Promise<void> {
     ]);
     if (!isPageBuilt) note('The page is not built, only its addresses answer: build it with node scripts/setup.mjs');
     if (host !== undefined && !isLoopback(host))
-      note(`Other machines can reach it on ${host}: whoever has the address can use it, and nothing is encrypted`);
+      note(`Other machines can reach it on ${host}: anyone who has the address can use it, and nothing is encrypted`);
     // Seconds of work at the first start, done in the background.
     const prepared = running.studio.ready().then(() => presetCosts(running.studio));
     prepared.catch(() => {});

@@ -149,7 +149,7 @@ function nextStep(run: RunDirectory, names: readonly StageName[], fault: string 
   if (isClipAlone) return `Use it: clipvq train --data <pictures> --clip ${run.clipFolder} --run <dir>`;
   if (!run.hasModel('tokenizer') || !run.hasModel('diffusion')) return `Go on: clipvq train --run ${run.path} --resume`;
   if (!isMadeFrom(run, run.denoiserStage))
-    return `The diffusion model belongs to the models of before: clipvq train --run ${run.path} --resume --changed restart trains it anew`;
+    return `The diffusion model belongs to earlier models: clipvq train --run ${run.path} --resume --changed restart trains it anew`;
   return `Try it: clipvq generate --model ${run.path} "a prompt"`;
 }
 

@@ -120,7 +120,7 @@ export function inferDiffusion(shapes: Shapes, label: string, heads?: number): D
   } as const;
   if (!Number.isInteger(settings.heads))
     throw new UserError(
-      `${label}: a width of ${dim} does not tell how many attention heads there are; say so with ${option('heads')}`,
+      `${label}: a width of ${dim} does not determine the number of attention heads; set it with ${option('heads')}`,
     );
   return { settings, codes, grid, conditionDim: size('transformer.blocks.0.ln2.emb.weight', 1) };
 }

@@ -28,7 +28,7 @@ const PARTS = ['tokenizer', 'diffusion'] as const;
  * The settings of a run that goes on from `source`: those of the source, but the tokenizer goes on where it ended, with
  * codes from the first step and at the last temperature; then `changes`. A compact CLIP is looked up where the source
  * has it.
- * @throws UserError naming a change that does not exist, does not fit, or asks for networks of another shape.
+ * @throws UserError naming a change that does not exist, does not fit, or needs networks of another shape.
  */
 export function settingsFrom(
   source: RunDirectory,

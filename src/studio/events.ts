@@ -1,4 +1,4 @@
-/** What happens in the studio, for everybody who listens. Slow listeners lose previews, and in the end their place. */
+/** Events of the studio, for every listener. Slow listeners lose previews, and in the end their connection. */
 
 import type { StudioEvent } from './protocol.ts';
 

@@ -1,4 +1,4 @@
-/** Ids stand for folders and files, so that nobody names a path. */
+/** Ids stand for folders and files, so that no request names a path. */
 
 import { createHash } from 'node:crypto';
 

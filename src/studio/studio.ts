@@ -143,7 +143,7 @@ export class Studio {
     return { runs: this.runs, trainings: this.trainings, meanings: this.options.meanings };
   }
 
-  /** All that there is now, for whoever begins to listen. */
+  /** The present state, for a new listener. */
   present(): StudioEvent {
     const previews = [...this.#previews.values()];
     return { type: 'present', jobs: this.jobs.list, previews, model: this.model, runs: this.runs.list() };

@@ -129,7 +129,7 @@ export async function encodeMissing(
     onProgress(done, total);
     if (memory?.isOver())
       throw new UserError(
-        `Encoding: the process has come to ${sizeText(peakResidentBytes())}, and ${option('memory')} allows ${sizeText(memory.limit)}: what is encoded is kept; go on with ${option('resume')} and more ${option('memory')}`,
+        `Encoding: the process holds ${sizeText(peakResidentBytes())}, and ${option('memory')} allows ${sizeText(memory.limit)}: what is encoded is kept; go on with ${option('resume')} and more ${option('memory')}`,
       );
   }
   codes.flush();

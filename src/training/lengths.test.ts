@@ -46,5 +46,5 @@ it('keeps the phases that a tokenizer has come to when it is trained longer', ()
 it('reads lengths as factors, as more steps and as steps in all', () => {
   expect(['2x', '1.5x', '+100', '3000'].map((text) => longerSteps(text, 200))).toEqual([400, 300, 300, 3000]);
   for (const text of ['', 'x', '-3', '2 x', '+x'])
-    expect(() => longerSteps(text, 200)).toThrow(/^`longer: .*`: say 2x/);
+    expect(() => longerSteps(text, 200)).toThrow(/^`longer: .*`: give 2x/);
 });

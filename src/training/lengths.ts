@@ -49,7 +49,7 @@ export function longerSteps(text: string, steps: number): number {
   const longer = factor ? Math.round(Number(factor) * steps) : more ? steps + Number(more) : Number(all);
   if (!Number.isSafeInteger(longer) || longer < 1)
     throw new UserError(
-      `${option('longer', text)}: say 2x for twice as long, +1000 for so many more steps, or 3000 for so many in all`,
+      `${option('longer', text)}: give 2x for twice as long, +1000 for so many more steps, or 3000 for so many in all`,
     );
   return longer;
 }

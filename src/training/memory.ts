@@ -94,7 +94,7 @@ export function planUnder(
 export const planLine = ({ name, batch }: StagePlan, { microBatches, bytes }: MemoryPlan, limit: number): string =>
   `${name}: batch ${batch} in ${microBatches} parts of ${batch / microBatches} to stay under ${sizeText(limit)}: about ${sizeText(bytes)}`;
 
-/** From this share of the limit on a stage goes on in more micro-batches, if there are more to be had. */
+/** From this share of the limit on a stage goes on in more micro-batches, as long as there are more. */
 const NEARLY = 0.97;
 
 /** Watches the process while a stage runs. */

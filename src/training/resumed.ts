@@ -122,7 +122,7 @@ function refuseToDiscard(run: RunDirectory, recipe: Recipe, { stages: named, cha
     const longer = own.find((one) => LEARNS_WITH[name].includes(one) && recipe[one].steps > before[one].steps);
     if (done === 0 || longer === undefined || recipe[name].steps > done) continue;
     throw new UserError(
-      `${run.path}: with ${longer} of ${recipe[longer].steps} steps, ${name} (${done} steps) no longer fits: it has learned with the ${longer} model of before; add ${option('changed', 'restart')} to train it anew, ${option('changed', 'go-on')} to train it further on the new one, or ${option('stages', name)} to lengthen it alone`,
+      `${run.path}: with ${longer} of ${recipe[longer].steps} steps, ${name} (${done} steps) no longer fits: it has learned with the ${longer} model before; add ${option('changed', 'restart')} to train it anew, ${option('changed', 'go-on')} to train it further on the new one, or ${option('stages', name)} to lengthen it alone`,
     );
   }
 }

@@ -81,7 +81,7 @@ it('goes on in more parts, from where it was', async () => {
   expect(steps.map(({ microBatches }) => microBatches)).toEqual([1, 1, 2, 2, 4, 4]);
   expect(JSON.parse(fs.readFileSync(run.file('done.json'), 'utf8'))).toBe(6);
   expect(
-    notes.filter((note) => /the process has come to .* at step [24] of 6; it goes on in more parts/.test(note)),
+    notes.filter((note) => /the process holds .* at step [24] of 6; it goes on in more parts/.test(note)),
   ).toHaveLength(2);
   expect(notes).toContainEqual(expect.stringMatching(/^diffusion: batch 4 in 2 parts of 2 to stay under 1000\.0 GB/));
 });

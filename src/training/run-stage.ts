@@ -45,7 +45,7 @@ export async function runStage(
     const isTooLarge = watch && (() => watch.isOver() || (hasMore && watch.isNear()));
     const stopped = await attempt({ ...context, resume }, (engine) => make(engine, sharers * microBatches), isTooLarge);
     if (!stopped) return;
-    const size = `${planned.name}: the process has come to ${sizeText(peakResidentBytes())} at step ${stopped.step} of ${stopped.steps}`;
+    const size = `${planned.name}: the process holds ${sizeText(peakResidentBytes())} at step ${stopped.step} of ${stopped.steps}`;
     if (!hasMore)
       throw new UserError(
         `${size}, one picture at a time, and ${option('memory')} allows ${sizeText(limit!)}: what is done is kept; go on with ${option('resume')} and more ${option('memory')}`,

@@ -186,7 +186,7 @@ function newSettings(options: TrainingOptions): RunSettings {
   const { data, seed = 0, stages, longer, changed } = options;
   if (longer !== undefined || changed !== undefined)
     throw new UserError(
-      `${option(longer !== undefined ? 'longer' : 'changed')} is for runs that are there: add ${option('resume')}`,
+      `${option(longer !== undefined ? 'longer' : 'changed')} is for existing runs: add ${option('resume')}`,
     );
   if (data === undefined) throw new UserError('Name the pictures to learn from: data is missing');
   if (!Number.isSafeInteger(seed) || seed < 0) throw new UserError(`The seed is ${seed}: give a whole number from 0`);

@@ -159,7 +159,7 @@ describe('convert', () => {
 
   it.each<[string, string[], RegExp]>([
     ['a file of another kind', ['text.ckpt'], /text\.ckpt: not a PyTorch checkpoint/],
-    ['a file that would run something', ['evil.pt'], /evil\.pt: .*nothing was run: it asks for posix\.system/],
+    ['a file that would run something', ['evil.pt'], /evil\.pt: .*nothing was run: it names posix\.system/],
     ['a file that was cut off', ['cut.pt'], /cut\.pt/],
     ['a file with a flipped bit', ['flipped.pt', '--clip', 'clip'], /flipped\.pt: .*checksum/],
     ['a missing file', ['nowhere.pt'], /nowhere\.pt/],

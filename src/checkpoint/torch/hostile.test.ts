@@ -113,7 +113,7 @@ describe('pickles', () => {
           `X${length(module)}${module}X${length(attribute)}${attribute}\x93.`,
           `(i${module}\n${attribute}\n.`,
         ])
-          expect(() => run(program)).toThrow(`refused, and nothing was run: it asks for ${module}.${attribute},`);
+          expect(() => run(program)).toThrow(`refused, and nothing was run: it names ${module}.${attribute},`);
       }),
     );
   });
@@ -129,7 +129,7 @@ describe('pickles', () => {
     '__proto__.constructor',
   ])('may not name %s', (path) => {
     const dot = path.lastIndexOf('.');
-    expect(() => run(`c${path.slice(0, dot)}\n${path.slice(dot + 1)}\n.`)).toThrow(`it asks for ${path},`);
+    expect(() => run(`c${path.slice(0, dot)}\n${path.slice(dot + 1)}\n.`)).toThrow(`it names ${path},`);
   });
 
   it('may hold the class of a callback, but not call it', () => {

@@ -64,7 +64,7 @@ onJsonFixture('checkpoints/index', (json) => {
   it.each(hostileFiles())('%s is refused by the name it asks for', (name) => {
     const read = () => readTorch(fixturePath('checkpoints', name));
     expect(read).toThrow(UserError);
-    expect(read).toThrow(/^[^\n]*refused, and nothing was run: it asks for [\w.]+, [^\n]*$/);
+    expect(read).toThrow(/^[^\n]*refused, and nothing was run: it names [\w.]+, [^\n]*$/);
     same('checkpoints', 'hostile files run nothing', existsSync('/tmp/pwned'), false);
   });
 });

@@ -102,7 +102,7 @@ class Machine {
     const found = findGlobal(module, name, label);
     if (found) return found;
     throw new UserError(
-      `${label}: refused, and nothing was run: it asks for ${oneLine(pathOf(module, name))}, which no checkpoint of weights needs; use a file from a source you trust`,
+      `${label}: refused, and nothing was run: it names ${oneLine(pathOf(module, name))}, which no checkpoint of weights needs; use a file from a source you trust`,
     );
   }
 

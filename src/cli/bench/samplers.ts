@@ -121,7 +121,7 @@ function planOf(trials: readonly Trial[], pictures: number, isFaces: boolean): s
 }
 
 function promptsOf({ prompts }: Options): string[] {
-  if (prompts === undefined) throw new UserError('This model is not of faces: name what to ask with --prompts <file>');
+  if (prompts === undefined) throw new UserError('This model is not of faces: name prompts with --prompts <file>');
   return readPrompts(prompts);
 }
 

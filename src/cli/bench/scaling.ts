@@ -105,7 +105,7 @@ function measuredBy(ranks: number, { threads = 1 }: Options): RankMeasurement {
   const launcher = ranks === 1 ? [] : ['mpirun', ...root, '--oversubscribe', '-n', `${ranks}`];
   const [file, ...args] = [...launcher, ...own];
   const { status, stdout, stderr, error } = spawnSync(file!, args, { encoding: 'utf8', timeout: 600_000 });
-  if (error) throw new UserError('mpirun cannot be started: install openmpi-bin and libopenmpi3, or say --ranks 1');
+  if (error) throw new UserError('mpirun cannot be started: install openmpi-bin and libopenmpi3, or give --ranks 1');
   if (status !== 0)
     throw new UserError(`The measurement with ${ranks} ranks has failed: ${stderr.trim().split('\n')[0]}`);
   return JSON.parse(stdout) as RankMeasurement;

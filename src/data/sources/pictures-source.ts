@@ -42,7 +42,7 @@ export function picturesSource(
       const where = () => path.join(container.path, picture.name);
       return reading.use(picture.bytes, async () => {
         const encoded = await container.read(picture.index).catch((error: unknown) => {
-          throw new UserError(`${cannotRead(`picture ${where()}`, messageOf(error))}; mend or remove it`);
+          throw new UserError(`${cannotRead(`picture ${where()}`, messageOf(error))}; repair or remove it`);
         });
         // What is computed from it is kept under the hash of what was looked at.
         if (contentIdOf(encoded) !== picture.contentId)
@@ -53,7 +53,7 @@ export function picturesSource(
           const decode = () => toSquare(encoded, imageSize, { crop, background, maxPixels });
           return await decoding.use(4 * picture.width * picture.height, decode);
         } catch (error) {
-          throw new UserError(`Cannot read picture ${where()}: ${oneLine(error)}; mend or remove it`);
+          throw new UserError(`Cannot read picture ${where()}: ${oneLine(error)}; repair or remove it`);
         }
       });
     },

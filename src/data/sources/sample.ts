@@ -50,7 +50,7 @@ export async function openSample(where: string, sample: Sample, options: OpenOpt
       options,
     );
   await container.close();
-  throw new UserError(`No usable picture in ${where}: clipvq data check ${where} says why`);
+  throw new UserError(`No usable picture in ${where}: clipvq data check ${where} shows why`);
 }
 
 /** Some entries of a container. */

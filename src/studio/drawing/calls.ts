@@ -1,4 +1,4 @@
-/** What the thread that draws is called for, and what a drawing is made of. */
+/** The calls of the thread that draws, and what a drawing is made of. */
 
 import type { DrawSettings } from '../protocol.ts';
 

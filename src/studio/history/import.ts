@@ -1,4 +1,4 @@
-/** Pictures that somebody brings: one of ours tells how it was drawn, any other is something to start from. */
+/** Imported pictures: one of this program brings its settings along, any other is something to start from. */
 
 import * as z from 'zod';
 import { UserError } from '../../base/errors.ts';
@@ -61,7 +61,7 @@ function textsIn(bytes: Buffer): Record<string, string> | undefined {
 
 const settingsSchema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
 
-/** How one of ours was drawn; undefined for any other picture. What it says is checked as if somebody had typed it. */
+/** How a picture of this program was drawn; undefined for any other. Its text is checked like the input of a user. */
 function factsIn({ Software, Prompt, Seed, Settings, Model, ...rest }: Record<string, string>) {
   const seed = Number(Seed);
   if (!Software?.startsWith('clip-vqdiffusion') || Prompt === undefined || Settings === undefined) return undefined;

@@ -17,7 +17,7 @@ export interface Door {
   readonly port: () => number;
   readonly tokens: Tokens;
   readonly pages: Pages;
-  /** Called when somebody comes with a token that was used already. */
+  /** Called when a request brings a token that was used already. */
   readonly onUsedToken: () => void;
   /** Called with what is a fault of the studio. */
   readonly onFault: (error: unknown) => void;

@@ -18,7 +18,7 @@ export interface ServeOptions extends StudioOptions {
   readonly port: number;
   /** Where the built page is; by default that of this package. */
   readonly pages?: string | undefined;
-  /** Called with a new address when the one before was used up and somebody came with it. */
+  /** Called with a new address when a used one is opened again. */
   readonly onAddress?: ((address: string) => void) | undefined;
   /** Called with what is a fault of the studio. */
   readonly onFault?: ((error: unknown) => void) | undefined;

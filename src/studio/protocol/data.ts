@@ -7,7 +7,7 @@ export interface DataEntry {
   readonly name: string;
   /** `folder` and `archive` lie under a root, `set` was uploaded, `builtin` is drawn. */
   readonly kind: 'folder' | 'archive' | 'set' | 'builtin';
-  /** Files that are called like pictures; undefined where nobody has counted. */
+  /** Files that are named like pictures; undefined where they were not counted. */
   readonly pictures: number | undefined;
   readonly bytes: number | undefined;
 }

@@ -137,7 +137,7 @@ export interface Progress {
   readonly total: number;
   /** What is being done, such as `sampling` or `diffusion`. */
   readonly what: string;
-  /** Seconds left, where they can be told. */
+  /** Seconds left, where that is known. */
   readonly left: number | undefined;
 }
 

@@ -8,7 +8,7 @@ export interface Run {
   readonly preset: string;
   /** In words: `faces`, the name of a folder. */
   readonly data: string;
-  /** `stopped`: steps are left, and nobody trains it. */
+  /** `stopped`: steps are left, and no process trains it. */
   readonly state: 'starting' | 'training' | 'stopped' | 'done' | 'failed';
   /** The last line of a training that ended badly. */
   readonly error: string | undefined;

@@ -1,4 +1,4 @@
-/** What is added to a training log while somebody watches. */
+/** What is added to a training log while a page watches it. */
 
 import fs from 'node:fs';
 import { entryOf } from '../../training/curves.ts';

@@ -22,7 +22,7 @@ export interface RunsOptions {
   readonly folder: string;
   readonly trainings: Trainings;
   readonly onRun: (run: Run, numbers: readonly LogEntry[]) => void;
-  /** Whether anybody watches. */
+  /** Whether a page watches. */
   readonly isWatched: () => boolean;
 }
 

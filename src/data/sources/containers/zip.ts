@@ -19,7 +19,7 @@ import {
 
 /** Deflate does not reach this: an entry that claims more is made to fill memory. */
 const MAX_RATIO = 1100;
-/** Large pictures are packed already, and the rest of an archive's entries is not worth the time. */
+/** Large pictures are packed already, so their ratio is limited more tightly. */
 const [LARGE, MAX_RATIO_LARGE] = [1 << 26, 200];
 
 /**
