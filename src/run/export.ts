@@ -5,7 +5,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { writeFileAtomic } from '../checkpoint/atomic.ts';
+import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
 import { assertFreeFolder, makeWholeFolder } from '../checkpoint/new-folder.ts';
 import { copyWithTexts, hashTensors } from '../checkpoint/safetensors.ts';
 import { hashClip, neededFiles, resolveClip } from '../clip/clip-source.ts';
@@ -73,7 +73,7 @@ export async function exportModel(
 }
 
 function copy(from: string, to: string): void {
-  fs.mkdirSync(path.dirname(to), { recursive: true });
+  makeFolder(path.dirname(to));
   fs.copyFileSync(from, to);
   const file = fs.openSync(to, 'r+');
   fs.fsyncSync(file);
