@@ -9,6 +9,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
 import { UserError } from '../base/errors.ts';
+import { makeFolder } from './atomic.ts';
 import { fileError, systemCode } from './file-errors.ts';
 import { request, unreachable } from './network.ts';
 
@@ -47,7 +48,7 @@ export async function download(
   if (fs.existsSync(target)) return;
   const part = `${target}.part`;
   try {
-    fs.mkdirSync(path.dirname(target), { recursive: true });
+    makeFolder(path.dirname(target));
     if (sizeOf(part) > file.bytes) fs.rmSync(part);
     for (let left = options.retries ?? 0; sizeOf(part) < file.bytes; left--) {
       const before = sizeOf(part);

@@ -14,6 +14,7 @@ it.each([
   ['ENOSPC', 'no space left'],
   ['EACCES', 'permission denied'],
   ['EMFILE', 'too many files are open'],
+  ['EEXIST', 'a file of that name is there'],
 ])('says of %s what the cause is', (code, words) => {
   expect(fileError('write', 'x', systemError(code, -1)).message).toContain(words);
 });

@@ -5,6 +5,7 @@ import { messageOf, UserError } from '../base/errors.ts';
 const CAUSES: Readonly<Record<string, string>> = {
   ENOENT: 'no such file or folder; check the path',
   ENOTDIR: 'a part of the path is a file, not a folder; check the path',
+  EEXIST: 'a file of that name is there; give another path',
   EISDIR: 'this is a folder; give a file',
   EACCES: 'permission denied; change the permissions or give another path',
   EPERM: 'not permitted; change the permissions or give another path',

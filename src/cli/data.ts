@@ -19,7 +19,7 @@ export function dataCommand(): Command {
     .command('faces')
     .description('draw faces (DiceBear avataaars) into a folder')
     .requiredOption('--out <dir>', 'where to put them')
-    .option('--count <n>', 'how many', whole(1), 100)
+    .option('-n, --count <n>', 'how many', whole(1), 100)
     .option('--seed <n>', 'seed of the drawing', whole(0), 0)
     .option('--size <pixels>', 'side of the pictures', whole(16), 64)
     .option('--json', 'print one JSON document on stdout')

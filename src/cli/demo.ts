@@ -8,7 +8,7 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { benchTrainStep } from '../bench/bench.ts';
 import { machineSpeed } from '../bench/speed.ts';
-import { writeFileAtomic } from '../checkpoint/atomic.ts';
+import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
 import { SHIPPED, shippedModel } from '../clip/shipped.ts';
 import { facesSource } from '../data/sources/faces/source.ts';
 import { reconstructionQuality } from '../evaluation/reconstruction.ts';
@@ -146,7 +146,7 @@ async function answerPrompts(run: RunDirectory, options: DemoOptions, signal: Ab
     const back = await generator.decode(await generator.encode(shown));
 
     const folder = path.join(run.path, 'images');
-    fs.mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     const images: string[] = [];
     for (const [i, picture] of pictures.entries()) {
       images.push(path.join(folder, `${String(i + 1).padStart(2, '0')}.png`));

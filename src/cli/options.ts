@@ -89,6 +89,13 @@ export const whole =
     return value;
   };
 
+/** A port to listen at; 0 is any that is free. */
+export function port(text: string): number {
+  const value = whole(0)(text);
+  if (value > 65_535) throw new InvalidArgumentError('give a whole number from 0 to 65535.');
+  return value;
+}
+
 /** A number of threads; 0 is one for each core. */
 export function threadCount(text: string): number {
   const count = whole(0)(text);

@@ -106,6 +106,10 @@ it('finds out before any work that it cannot write', () => {
   expect(() => pictureWriter(at('file', 'o'), 1, refuse)).toThrow(UserError);
 });
 
+it.skipIf(process.platform !== 'linux')('ends where no folder can be made', () => {
+  expect(() => pictureWriter('/proc/clipvq/pictures', 1, () => {})).toThrow(/^Cannot create \/proc\/clipvq/);
+});
+
 it('names a file that stands where a folder would have to be', () => {
   fs.writeFileSync(at('notes.txt'), 'hello');
   const write = () => pictureWriter(at('notes.txt', 'x.png'), 1, refuse)(png('one'), named('x'));

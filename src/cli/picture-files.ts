@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
+import { makeFolder } from '../checkpoint/atomic.ts';
 import { fileError } from '../checkpoint/file-errors.ts';
 import { writeBeside, writeKeeping } from './keeping.ts';
 
@@ -81,8 +82,8 @@ const isFolder = (file: string): boolean => fs.existsSync(file) && fs.statSync(f
 function makeWritable(folder: string): void {
   if (fs.existsSync(folder) && !isFolder(folder))
     throw new UserError(`--out ${folder} is a file: name a folder, or a .png file`);
+  makeFolder(folder);
   try {
-    fs.mkdirSync(folder, { recursive: true });
     fs.accessSync(folder, fs.constants.W_OK);
   } catch (error) {
     throw fileError('write to', folder, error);

@@ -7,7 +7,7 @@ import { shippedModel } from '../clip/shipped.ts';
 import { isLoopback } from '../studio/http/guard.ts';
 import { descriptions } from './command-names.ts';
 import { facePrompts } from './face-prompts.ts';
-import { type CommonOptions, engineOptions, whole, withCommon } from './options.ts';
+import { type CommonOptions, engineOptions, port, withCommon } from './options.ts';
 import { interruptSignal, note, printResult } from './output.ts';
 import { meanings } from './progress.ts';
 
@@ -29,7 +29,7 @@ export function studioCommand(): Command {
     .option('--runs <dir>', 'where runs are, those to watch and new ones (default: runs in the folder of --folder)')
     .option('--data <path...>', 'folders and archives of pictures that may be trained on; nothing else is shown')
     .option('--folder <dir>', 'where history, uploads and reports are kept; nothing is written elsewhere', 'studio')
-    .option('--port <n>', 'the port; 0 is any that is free', whole(0), 7860)
+    .option('--port <n>', 'the port; 0 is any that is free', port, 7860)
     .option(
       '--host <address>',
       'listen there instead of on 127.0.0.1, so that other machines can reach it; they need the token, too, and nothing is encrypted',

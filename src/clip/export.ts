@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { int32, type NDArray } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
-import { writeFileAtomic } from '../checkpoint/atomic.ts';
+import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
 import { fileError, systemCode } from '../checkpoint/file-errors.ts';
 import { assertFinite } from '../checkpoint/finite.ts';
 import { writeSafetensors } from '../checkpoint/safetensors.ts';
@@ -36,7 +36,7 @@ export function exportClip(folder: string, clip: TrainedClip, texts: Readonly<Re
   for (const [name, array] of Object.entries(flatten<NDArray>(clip.params))) assertFinite(array, `${name} of the CLIP`);
   const building = `${path.resolve(folder)}.${process.pid}.tmp`;
   try {
-    fs.mkdirSync(path.join(building, 'onnx'), { recursive: true });
+    makeFolder(path.join(building, 'onnx'));
     for (const [name, content] of Object.entries(jsonFiles(clip.settings, clip.bpe)))
       writeFileAtomic(path.join(building, name), content);
     writeFileAtomic(path.join(building, 'onnx', 'vision_model.onnx'), visionModel(clip));

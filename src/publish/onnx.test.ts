@@ -130,5 +130,7 @@ it('the guide shows the example as it is', () => {
 });
 
 it('an export does not write into a folder that holds something', async () => {
-  await expect(exportOnnx(RunDirectory.open(at('conv')), at('conv-onnx'))).rejects.toThrow('is not an empty folder');
+  await expect(exportOnnx(RunDirectory.open(at('conv')), at('conv-onnx'))).rejects.toThrow(
+    'is not empty: choose a new folder for the ONNX files',
+  );
 });

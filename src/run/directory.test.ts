@@ -76,6 +76,7 @@ it('lets one of two begin a run, and readers change nothing', () => {
   const run = begin();
   const settings = { seed: 1, data: 'faces', clip: 'compact', recipe: tinyStages };
   expect(() => RunDirectory.create(run.path, settings)).toThrow(/already holds a run/);
+  expect(() => RunDirectory.assertFree(run.file('run.json'))).toThrow(/run\.json is a file: name a new folder/);
   fs.writeFileSync(run.file('.run.json.1-0.tmp'), '');
   RunDirectory.open(run.path);
   expect(fs.existsSync(run.file('.run.json.1-0.tmp'))).toBe(true);

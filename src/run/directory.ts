@@ -60,8 +60,10 @@ export class RunDirectory {
     readonly settings: RunSettings,
   ) {}
 
-  /** @throws UserError if the folder already holds a run. */
+  /** @throws UserError if the folder already holds a run, or is a file. */
   static assertFree(folder: string): void {
+    if (fs.existsSync(folder) && !fs.statSync(folder).isDirectory())
+      throw new UserError(`${folder} is a file: name a new folder for the run`);
     if (RunDirectory.exists(folder))
       throw new UserError(
         `${folder} already holds a run: add ${option('resume')} to go on with it, or choose another folder`,
@@ -89,7 +91,10 @@ export class RunDirectory {
     if (!fs.existsSync(folder))
       throw new UserError(`There is no folder ${folder}: name a run directory made by clipvq train or clipvq demo`);
     const file = path.join(folder, 'run.json');
-    if (!fs.existsSync(file)) throw new UserError(`${folder} is not a model: it has no run.json`);
+    if (!fs.existsSync(file))
+      throw new UserError(
+        `${folder} is not a model: it has no run.json; name a run directory made by clipvq train or clipvq demo`,
+      );
     const parsed = runSchema.safeParse(readJson(file));
     if (!parsed.success)
       throw new UserError(

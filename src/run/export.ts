@@ -5,7 +5,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { writeFileAtomic } from '../checkpoint/atomic.ts';
+import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
 import { assertFreeFolder, makeWholeFolder } from '../checkpoint/new-folder.ts';
 import { copyAsFloat16, copyWithTexts, hashTensors, readMetadata } from '../checkpoint/safetensors.ts';
 import { hashClip, neededFiles } from '../clip/clip-files.ts';
@@ -97,7 +97,7 @@ const isCompactClip = (weights: string): boolean =>
   fs.existsSync(weights) && readMetadata(weights).format === CLIP_FORMAT;
 
 function copy(from: string, to: string): void {
-  fs.mkdirSync(path.dirname(to), { recursive: true });
+  makeFolder(path.dirname(to));
   fs.copyFileSync(from, to);
   const file = fs.openSync(to, 'r+');
   fs.fsyncSync(file);

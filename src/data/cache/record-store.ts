@@ -8,6 +8,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../../base/errors.ts';
+import { makeFolder } from '../../checkpoint/atomic.ts';
 import { crc32 } from '../../checkpoint/crc32.ts';
 import { fileError } from '../../checkpoint/file-errors.ts';
 import { requireRegular } from '../../checkpoint/regular-file.ts';
@@ -42,8 +43,8 @@ export class RecordStore {
    * @throws UserError if the disk refuses.
    */
   static open(file: string, width: number): RecordStore {
+    makeFolder(path.dirname(file));
     try {
-      fs.mkdirSync(path.dirname(file), { recursive: true });
       const index = openAnyway(`${file}.index`);
       const data = openAnyway(`${file}.data`);
       const store = new RecordStore(file, width, index, data);

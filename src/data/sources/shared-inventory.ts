@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { writeFileAtomic } from '../../checkpoint/atomic.ts';
+import { makeFolder, writeFileAtomic } from '../../checkpoint/atomic.ts';
 import { cacheFolder } from '../../checkpoint/cache-folder.ts';
 import { readText } from '../../checkpoint/regular-file.ts';
 import { DECODING } from '../pictures/decode.ts';
@@ -100,7 +100,7 @@ const MOST_KEPT = 100;
 
 function keep(folder: string, place: string, lines: readonly InventoryLine[]): void {
   try {
-    fs.mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     const text = [HEADER, ...lines.map((line) => JSON.stringify(line))].join('\n');
     writeFileAtomic(fileOf(folder, path.resolve(place)), `${text}\n`);
     const files = fs.readdirSync(folder).map((name) => path.join(folder, name));
