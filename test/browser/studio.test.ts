@@ -41,7 +41,7 @@ describe.skipIf(!isThere)('the page of the studio', () => {
     fs.mkdirSync(path.join(folder, 'studio'));
     fs.writeFileSync(path.join(folder, 'studio', 'costs.json'), JSON.stringify(Object.fromEntries(costs)));
     running = await startTinyStudio(folder, { data: [photos] });
-    browser = await chromium.launch({ executablePath: EXECUTABLE, args: ['--no-sandbox'] });
+    browser = await chromium.launch({ executablePath: EXECUTABLE, args: ['--no-sandbox', '--disable-gpu'] });
     page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
     page.setDefaultTimeout(20_000);
     page.on('pageerror', ({ message }) => faults.push(message));
@@ -221,7 +221,9 @@ describe.skipIf(!isThere)('the page of the studio', () => {
     await page.getByLabel('CLIP').selectOption('shipped');
     await page
       .getByLabel('Settings of the recipe')
-      .fill('tokenizer.batch=2\ntokenizer.channels=32\npictures.holdOut=0');
+      .fill(
+        'imageSize=16\ntokenizer.batch=2\ntokenizer.channels=8\ndiffusion.layers=1\ndiffusion.dim=32\npictures.holdOut=0',
+      );
     await button('Start training').click();
     await page
       .getByRole('img', { name: /^loss, step 1/ })
