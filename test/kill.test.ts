@@ -10,8 +10,10 @@ import { exportModel } from '../src/run/export.ts';
 import { openPictures } from '../src/training/pictures.ts';
 import { trainPipeline } from '../src/training/pipeline.ts';
 import { type Life, livingUntil } from './support/dying.ts';
+import { shareEngines } from './support/keeping-engine.ts';
 import { tinyStages } from './support/tiny-stages.ts';
 
+shareEngines();
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-kill-'));
 const cache = process.env.XDG_CACHE_HOME;
 process.env.XDG_CACHE_HOME = path.join(folder, 'cache');

@@ -3,9 +3,9 @@
  * resumed.
  */
 import { afterAll, describe, expect, it } from 'vitest';
+import { startKeepingEngine } from '../../test/support/keeping-engine.ts';
 import { float32, int32, type NDArray, scalar, type Tree } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
-import { Engine } from '../engine/engine.ts';
 import { initialize, initializeEach } from '../nn/parameters.ts';
 import { GRADIENTS } from '../optim/micro-batches.ts';
 import { integers, normalBatch } from '../random/noise.ts';
@@ -41,7 +41,7 @@ const codes = Int32Array.from(integers({ seed: 5, stream: 'codes', step: 0 }, 0,
 const embeddings = pseudoText(features, features, 0, dim);
 const latents = latentsOf(codes, tokens, embeddings, dim);
 
-const engine = Engine.start({ threads: 1 });
+const engine = startKeepingEngine();
 afterAll(() => engine.close());
 
 interface Trained {

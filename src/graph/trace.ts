@@ -28,8 +28,12 @@ export const i32 = (...shape: number[]): Spec => ({ shape, dtype: 'int32' });
 export const operandsOf = ({ op, inputs }: Tensor['node']): readonly Tensor[] =>
   op === 'withGradient' ? inputs.slice(0, 1) : inputs;
 
+const schedules = new WeakMap<Program, readonly Tensor['node'][]>();
+
 /** The nodes a program needs, each after its operands, in the order in which they were made. */
 export function schedule(program: Program): readonly Tensor['node'][] {
+  const known = schedules.get(program);
+  if (known) return known;
   const places = new Map<Tensor['node'], number>();
   const stack = Object.values(program.outputs);
   for (let t = stack.pop(); t; t = stack.pop()) {
@@ -37,5 +41,7 @@ export function schedule(program: Program): readonly Tensor['node'][] {
     places.set(t.node, t.id);
     stack.push(...operandsOf(t.node));
   }
-  return [...places].sort((a, b) => a[1] - b[1]).map(([node]) => node);
+  const nodes = [...places].sort((a, b) => a[1] - b[1]).map(([node]) => node);
+  schedules.set(program, nodes);
+  return nodes;
 }

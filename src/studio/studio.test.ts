@@ -264,8 +264,9 @@ describe('data', () => {
 
 /** A run of seconds, whose diffusion stage takes longer than the test. */
 const TINY = {
-  ...{ images: '16', 'tokenizer.perceptualWeight': '0' },
-  ...{ 'tokenizer.steps': '8', 'tokenizer.channels': '8', 'tokenizer.codes': '32' },
+  ...{ imageSize: '16', images: '16', 'tokenizer.perceptualWeight': '0', 'tokenizer.autoencoderFraction': '0' },
+  ...{ 'tokenizer.steps': '8', 'tokenizer.channels': '8', 'tokenizer.channelMultipliers': '[1]' },
+  ...{ 'tokenizer.codes': '32' },
   ...{ 'diffusion.timesteps': '25', 'diffusion.steps': '1000000', 'diffusion.batch': '4', 'diffusion.layers': '1' },
   ...{ 'diffusion.dim': '32', 'diffusion.heads': '2', 'sampling.steps': '4' },
 };

@@ -7,13 +7,13 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { startKeepingEngine } from '../../test/support/keeping-engine.ts';
 import { readLog } from '../../test/support/run-log.ts';
 import { tinyStage, tinyStages } from '../../test/support/tiny-stages.ts';
 import type { NDArray, Tree } from '../base/ndarray.ts';
 import { flatten, unflatten } from '../base/tree.ts';
 import { isFiniteArray } from '../checkpoint/finite.ts';
 import { readMetadata, readSafetensors } from '../checkpoint/safetensors.ts';
-import { Engine } from '../engine/engine.ts';
 import { RunDirectory } from '../run/directory.ts';
 import type { Metrics, Stage } from '../stage/stage.ts';
 import { checkpointFiles } from './checkpoint.ts';
@@ -21,7 +21,7 @@ import { Guard } from './guard.ts';
 import { trainStage } from './trainer.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-guard-'));
-const engine = Engine.start({ threads: 1 });
+const engine = startKeepingEngine();
 afterAll(async () => {
   await engine.close();
   fs.rmSync(folder, { recursive: true });

@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { shareEngines } from '../../test/support/keeping-engine.ts';
 import { readLog } from '../../test/support/run-log.ts';
 import { writeTinyClip } from '../../test/support/tiny-clip.ts';
 import { TINY_STEPS, tinyStages } from '../../test/support/tiny-stages.ts';
@@ -20,6 +21,7 @@ import { openPictures } from './pictures.ts';
 import { type PipelineOptions, trainPipeline } from './pipeline.ts';
 import type { StageName } from './stages.ts';
 
+shareEngines();
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-pipeline-'));
 afterAll(() => fs.rmSync(folder, { recursive: true }));
 const pictures = path.join(folder, 'pictures');

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { shareEngines } from '../../test/support/keeping-engine.ts';
 import { writeTinyClip } from '../../test/support/tiny-clip.ts';
 import { TINY_STEPS, tinyStages } from '../../test/support/tiny-stages.ts';
 import type { NDArray } from '../base/ndarray.ts';
@@ -15,6 +16,7 @@ import { type PipelineOptions, trainPipeline } from './pipeline.ts';
 import { SHEET_FOLDER, sheetFile } from './sheet-files.ts';
 import { Sheets, trimSheets } from './sheets.ts';
 
+shareEngines();
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sheets-'));
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
 const clip = path.join(folder, 'clip');

@@ -7,11 +7,11 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { startKeepingEngine } from '../../test/support/keeping-engine.ts';
 import { Interrupted } from '../base/errors.ts';
 import { readMetadata, readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import { latentsOf } from '../diffusion/latents.ts';
 import { diffusionStage } from '../diffusion/stage.ts';
-import { Engine } from '../engine/engine.ts';
 import { integers, normals } from '../random/noise.ts';
 import { makeRecipe } from '../recipe/recipe.ts';
 import { RunDirectory } from '../run/directory.ts';
@@ -45,7 +45,7 @@ const latents = latentsOf(
 );
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-trainer-'));
-const engine = Engine.start({ threads: 1 });
+const engine = startKeepingEngine();
 afterAll(async () => {
   await engine.close();
   fs.rmSync(folder, { recursive: true });

@@ -5,13 +5,13 @@
 
 import { afterAll, describe, expect, it } from 'vitest';
 import { evaluate, toValues } from '../../test/support/interpreter.ts';
+import { startKeepingEngine } from '../../test/support/keeping-engine.ts';
 import { weights, worstError } from '../../test/support/numeric.ts';
 import { picturesOf } from '../../test/support/pictures.ts';
 import { UserError } from '../base/errors.ts';
 import type { NDArray, Tree } from '../base/ndarray.ts';
 import { float32, sizeOf } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
-import { Engine } from '../engine/engine.ts';
 import * as g from '../graph/index.ts';
 import { adopt, type Parameter } from '../nn/parameters.ts';
 import { normals } from '../random/noise.ts';
@@ -76,7 +76,7 @@ function someDistance(seed: number): PerceptualDistance {
   return lpipsDistance({ net: 'squeeze', params, id: `${seed}`.padStart(64, 'a') });
 }
 
-const engine = Engine.start({ threads: 1 });
+const engine = startKeepingEngine();
 afterAll(() => engine.close());
 
 type Load = () => Promise<PerceptualDistance | undefined>;

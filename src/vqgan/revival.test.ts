@@ -1,9 +1,9 @@
 /** Dead codes revived: what the new ones are, and codes that are starved on purpose and come back. */
 
 import { afterAll, describe, expect, it } from 'vitest';
+import { startKeepingEngine } from '../../test/support/keeping-engine.ts';
 import { picturesOf } from '../../test/support/pictures.ts';
 import { float32, type NDArray, type Tree } from '../base/ndarray.ts';
-import { Engine } from '../engine/engine.ts';
 import { normals } from '../random/noise.ts';
 import { makeRecipe } from '../recipe/recipe.ts';
 import type { TokenizerRecipe } from '../recipe/schema.ts';
@@ -103,7 +103,7 @@ describe('starved codes', () => {
     { length: 32 * SIZE * SIZE * 3 },
     (_, at) => (Math.imul(at >> 4, 2654435761) >>> 9) % 256,
   );
-  const engine = Engine.start({ threads: 1 });
+  const engine = startKeepingEngine();
   afterAll(() => engine.close());
 
   const recipeWith = (reviveAfter: number): TokenizerRecipe => ({

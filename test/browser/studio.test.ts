@@ -52,7 +52,7 @@ describe.skipIf(!isThere)('the page of the studio', () => {
     const bold = writeLoggedRun(path.join(folder, 'runs', 'bold'), 0.7, { 'diffusion.layers': '7' });
     for (const step of [100, 200]) writeSheet(bold, 'tokenizer', step, await photoOf(step));
     running = await startTinyStudio(folder, { data: [photos] });
-    browser = await chromium.launch({ executablePath: EXECUTABLE, args: ['--no-sandbox'] });
+    browser = await chromium.launch({ executablePath: EXECUTABLE, args: ['--no-sandbox', '--disable-gpu'] });
     page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
     page.setDefaultTimeout(60_000);
     // Every question of this page is whether something may be deleted.
@@ -289,7 +289,9 @@ describe.skipIf(!isThere)('the page of the studio', () => {
     await page.getByLabel('CLIP').selectOption('shipped');
     await page
       .getByLabel('Settings of the recipe')
-      .fill('tokenizer.batch=2\ntokenizer.channels=8\ntokenizer.perceptualWeight=0\npictures.holdOut=0');
+      .fill(
+        'imageSize=16\ntokenizer.batch=2\ntokenizer.channels=8\ndiffusion.layers=1\ndiffusion.dim=32\npictures.holdOut=0',
+      );
     await button('Start training').click();
     const curve = page.getByRole('img', { name: /^loss, step 1/ }).first();
     await curve.waitFor({ timeout: 100_000 });

@@ -8,6 +8,7 @@ import { readSafetensors } from '../../src/checkpoint/safetensors.ts';
 import type { Writable } from '../../src/checkpoint/torch/pickle.ts';
 import { writeTorch } from '../../src/checkpoint/torch/write.ts';
 import { runClipvq } from '../support/cli.ts';
+import { shareEngines } from '../support/keeping-engine.ts';
 import { readLog } from '../support/run-log.ts';
 import {
   diffusionOf,
@@ -18,6 +19,7 @@ import {
   tokenizerOf,
 } from '../support/tiny-model.ts';
 
+shareEngines();
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-convert-cli-'));
 afterAll(() => fs.rmSync(folder, { recursive: true }));
 const at = (...parts: string[]) => path.join(folder, ...parts);

@@ -18,7 +18,7 @@ const TRAIN = ['train', '--data', 'faces', '--stage', 'tokenizer', '--threads', 
 /** A tokenizer whose activations are most of what it needs. */
 const HEAVY = [
   'images=64',
-  'tokenizer.steps=3',
+  'tokenizer.steps=2',
   'tokenizer.batch=64',
   'tokenizer.autoencoderFraction=0',
   'tokenizer.perceptualWeight=0',
@@ -78,7 +78,8 @@ describe.skipIf(absent)('train --memory', () => {
     expect(peakBytes).toBeLessThan(limit);
 
     const [one, many] = [readLog(path.join(folder, 'free')), readLog(path.join(folder, 'bound'))];
-    expect(many).toHaveLength(3);
+    // The second step is that of weights that the first has changed.
+    expect(many).toHaveLength(2);
     one.forEach(({ loss }, step) => {
       expect(many[step]!.loss / loss).toBeCloseTo(1, 3);
     });

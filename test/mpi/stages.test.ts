@@ -12,7 +12,7 @@ import { latentsOf } from '../../src/diffusion/latents.ts';
 import { transformerConfig } from '../../src/diffusion/model.ts';
 import { diffusionStage } from '../../src/diffusion/stage.ts';
 import { diffusionParameters } from '../../src/diffusion/transformer.ts';
-import { Engine } from '../../src/engine/engine.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import * as g from '../../src/graph/index.ts';
 import type { Ranks } from '../../src/mpi/ranks.ts';
 import { initialize } from '../../src/nn/parameters.ts';
@@ -21,10 +21,11 @@ import { makeRecipe } from '../../src/recipe/recipe.ts';
 import type { TokenizerSettings } from '../../src/recipe/schema.ts';
 import type { Stage } from '../../src/stage/stage.ts';
 import { tokenizerStage } from '../../src/vqgan/stage.ts';
+import { startKeepingEngine } from '../support/keeping-engine.ts';
 import { localRanks } from '../support/local-ranks.ts';
 import { picturesOf } from '../support/pictures.ts';
 
-const engines = [0, 1, 2, 3].map(() => Engine.start({ threads: 1 }));
+const engines = [0, 1, 2, 3].map(startKeepingEngine);
 afterAll(() => Promise.all(engines.map((engine) => engine.close())));
 
 interface Made {

@@ -4,16 +4,20 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** The slowest first. Without this list a fresh clone goes by the size of the files, and some of these are short. */
 const slow = [
-  'test/webgpu/command',
+  'test/webgpu/webgpu',
   'test/cli/cli',
-  'test/webgpu/programs',
-  'test/webgpu/fallback',
+  'src/publish/web',
+  'src/studio/studio',
+  'test/browser/studio',
+  'test/mpi/train',
+  'test/mpi/job',
   'src/vqgan/micro-batches',
   'src/vqgan/adversarial',
   'src/training/pipeline',
   'test/cli/memory',
   'test/examples',
   'src/training/guard',
+  'src/training/sheets',
   'test/cli/convert',
 ];
 

@@ -1,7 +1,6 @@
 /**
- * The programs of the product on two devices: 8 training steps of the diffusion model and of the tokenizer, and a chain of reverse
- * steps. Prints what both devices computed, and what crossed between host and device, as JSON. Plain JavaScript over the build, in a
- * process of its own: a graphics driver that crashes ends nothing else.
+ * The programs of the product on two devices: training steps of the diffusion model and of the tokenizer, and a chain of reverse
+ * steps; what both devices computed, and what crossed between host and device.
  */
 
 import { drawWeights, jobFeeds, jobParameters, jobSchedule } from '../../dist/bench/peer/jobs.js';
@@ -14,11 +13,10 @@ import { exactPlan } from '../../dist/diffusion/samplers/chain.js';
 import { Engine } from '../../dist/engine/engine.js';
 import { uniforms } from '../../dist/random/noise.js';
 
-const STEPS = 8;
-const CHAIN = 6;
+/** What 50 steps show, 3 show: rounding grows from step to step (docs/performance.md has the numbers of 50). */
+const STEPS = 3;
+const CHAIN = 4;
 const jobOf = (name) => moreRows.find((row) => row.name === name).job;
-
-const engines = ['cpu', 'webgpu'].map((device) => Engine.start({ device, threads: 1 }));
 
 /** Losses of a training job's step that is repeated, and what a step moves once the first is done. Learns faster than the job says. */
 async function curve(engine, name, optimizer) {
@@ -101,11 +99,14 @@ function edgeDistance(p, uniform) {
   return nearest;
 }
 
-const both = async (work) => ({ cpu: await work(engines[0]), webgpu: await work(engines[1]) });
-const result = {
-  diffusion: await both(diffusion),
-  tokenizer: await both(tokenizer),
-  sampling: await sampling(engines),
-};
-for (const engine of engines) await engine.close();
-console.log(JSON.stringify(result));
+export async function programs() {
+  const engines = ['cpu', 'webgpu'].map((device) => Engine.start({ device, threads: 1 }));
+  const both = async (work) => ({ cpu: await work(engines[0]), webgpu: await work(engines[1]) });
+  const result = {
+    diffusion: await both(diffusion),
+    tokenizer: await both(tokenizer),
+    sampling: await sampling(engines),
+  };
+  for (const engine of engines) await engine.close();
+  return { ...result, steps: STEPS, chain: CHAIN };
+}

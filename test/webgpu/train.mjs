@@ -1,13 +1,11 @@
-/**
- * Trains a tiny model on the device named as the argument and prints `{ losses, locations }` as JSON. A process of its own, so that
- * a crash of a graphics driver ends nothing else; plain JavaScript over the build, so that it starts without a test runner.
- */
+/** Trains a tiny model on a device. */
 
 import { float32, int32 } from '../../dist/base/ndarray.js';
 import { Engine } from '../../dist/engine/engine.js';
 import * as g from '../../dist/graph/index.js';
 
-const STEPS = 10;
+/** What 50 steps show, 5 show: rounding, and where the state lies from the first step on. */
+const STEPS = 5;
 const BATCH = 4;
 const SIZE = 8;
 const TOKENS = (SIZE / 2) ** 2;
@@ -96,20 +94,23 @@ const batch = (step) => ({
   ),
 });
 
-const engine = Engine.start({ device: process.argv[2], threads: 1 });
-const training = await engine.compile(
-  g.trace({ state, ...batch(0) }, ({ state, images, words, oneHot }) => {
-    const loss = crossEntropy(model(state.params, images, words), oneHot);
-    return { state: update(state, g.grad(loss, state.params)), loss };
-  }),
-);
-await engine.load(state);
-const losses = [];
-let locations;
-for (let step = 0; step < STEPS; step++) {
-  losses.push((await training.run(batch(step))).loss.data[0]);
-  locations ??= await engine.locations();
+/** Losses, where the state lies after the first step, and what of it is read back at the end. */
+export async function train(device) {
+  const engine = Engine.start({ device, threads: 1 });
+  const training = await engine.compile(
+    g.trace({ state, ...batch(0) }, ({ state, images, words, oneHot }) => {
+      const loss = crossEntropy(model(state.params, images, words), oneHot);
+      return { state: update(state, g.grad(loss, state.params)), loss };
+    }),
+  );
+  await engine.load(state);
+  const losses = [];
+  let locations;
+  for (let step = 0; step < STEPS; step++) {
+    losses.push((await training.run(batch(step))).loss.data[0]);
+    locations ??= await engine.locations();
+  }
+  const head = await engine.read('params.head');
+  await engine.close();
+  return { losses, locations, head: [...head.bias.data] };
 }
-const head = await engine.read('params.head');
-await engine.close();
-console.log(JSON.stringify({ losses, locations, head: [...head.bias.data] }));

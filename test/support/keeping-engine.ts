@@ -1,0 +1,116 @@
+/** Engines for files of many tests with the same programs: most of the time of such tests goes into compiling. */
+
+import { createHash } from 'node:crypto';
+import { afterAll, vi } from 'vitest';
+import type { NDArray } from '../../src/base/ndarray.ts';
+import { Engine, type EngineOptions, type Executable } from '../../src/engine/engine.ts';
+import type { CompileOptions } from '../../src/engine/executor.ts';
+import { footprint, needsOf } from '../../src/engine/memory/footprint.ts';
+import { partition } from '../../src/engine/partition.ts';
+import { operandsOf, type Program, schedule, type Tensor } from '../../src/graph/index.ts';
+
+/** An engine that compiles each program once, and gives none back. */
+class KeepingEngine {
+  private readonly kept = new Map<string, Promise<Executable>>();
+
+  constructor(readonly engine: Engine) {}
+
+  /** A program that is node by node one that was compiled before is that one. */
+  compile(program: Program, options: CompileOptions): Promise<Executable> {
+    const key = keyOf(program, options);
+    const known = this.kept.get(key) ?? this.engine.compile(program, options);
+    this.kept.set(key, known);
+    known.catch(() => this.kept.delete(key));
+    return known;
+  }
+
+  /** The engine as one that has just been started, until it is closed, which only forgets the state. */
+  lend(onClose: () => void): Engine {
+    const { engine } = this;
+    const there = new Map<Executable, readonly [Program, CompileOptions]>();
+    let isOpen = true;
+    const compile = async (program: Program, options: CompileOptions = {}): Promise<Executable> => {
+      if (!isOpen) throw new Error('The engine is closed');
+      const kept = await this.compile(program, options);
+      const own: Executable = {
+        run: (feeds) => {
+          if (!there.has(own)) throw new Error(`${options.name} was released: it cannot run any more`);
+          return kept.run(feeds);
+        },
+        release: async () => void there.delete(own),
+      };
+      there.set(own, [program, options]);
+      return own;
+    };
+    const close = async () => {
+      if (!isOpen) return;
+      isOpen = false;
+      there.clear();
+      await engine.drop('');
+      onClose();
+    };
+    const needs = ([program, options]: readonly [Program, CompileOptions]) =>
+      needsOf(program, partition(program, engine.device, options).core, options);
+    const lent: Engine = Object.create(engine);
+    return Object.assign(lent, {
+      ...{ compile, close, footprint: () => footprint([...there.values()].map(needs)) },
+      [Symbol.asyncDispose]: close,
+    });
+  }
+}
+
+/**
+ * Starts an engine of a single thread that keeps what it has compiled. That giving back a program loses none of the
+ * state is checked in `src/engine/engine.test.ts`, and over the phases of a run in `src/vqgan/stage.test.ts`.
+ */
+export function startKeepingEngine(): Engine {
+  const engine = Engine.start({ threads: 1 });
+  return new KeepingEngine(engine).lend(() => engine.close());
+}
+
+/**
+ * From here to the end of the file, an engine that the code under test starts in this process is one that it has closed
+ * before, if there is one of the same options: it has forgotten the state, and knows the programs. Starting and ending
+ * are checked in `src/engine/worker.test.ts` and `src/engine/engine.test.ts`, and with the whole program in
+ * `test/examples.test.ts`, where it is a process of its own.
+ */
+export function shareEngines(): void {
+  const start = Engine.start.bind(Engine);
+  const all: KeepingEngine[] = [];
+  const idle = new Map<string, KeepingEngine[]>();
+  const spy = vi.spyOn(Engine, 'start').mockImplementation((options: EngineOptions = {}) => {
+    if (options.profiler) return start(options);
+    const key = JSON.stringify(options);
+    const waiting = idle.get(key) ?? [];
+    idle.set(key, waiting);
+    const keeping = waiting.pop() ?? new KeepingEngine(start(options));
+    if (!all.includes(keeping)) all.push(keeping);
+    return keeping.lend(() => void waiting.push(keeping));
+  });
+  afterAll(async () => {
+    spy.mockRestore();
+    await Promise.all(all.map(({ engine }) => engine.close()));
+  });
+}
+
+/** A hash of all that a compiled program comes of. */
+function keyOf(program: Program, options: CompileOptions): string {
+  const hash = createHash('sha256');
+  const names = new Map<Tensor, string>();
+  const nameOf = (t: Tensor) => names.get(t)!;
+  for (const [at, node] of schedule(program).entries()) {
+    node.outputs.forEach((t, i) => {
+      names.set(t, `${at}.${i}`);
+    });
+    const { op, attributes, outputs } = node;
+    hash.update(`${op} ${operandsOf(node).map(nameOf)} ${outputs.map(({ dtype, shape }) => `${dtype}[${shape}]`)} `);
+    if ('value' in attributes) hash.update(bytesOf(attributes.value));
+    else hash.update(JSON.stringify(attributes));
+  }
+  const ends = [program.inputs, program.outputs].map((ends) =>
+    Object.entries(ends).map(([name, t]) => [name, names.get(t) ?? `${t.dtype}[${t.shape}]`]),
+  );
+  return hash.update(JSON.stringify([ends, options])).digest('hex');
+}
+
+const bytesOf = ({ data }: NDArray): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
