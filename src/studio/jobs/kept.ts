@@ -2,15 +2,12 @@
 
 import path from 'node:path';
 import * as z from 'zod';
-import { messageOf, UserError } from '../../base/errors.ts';
+import { messageOf } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../checkpoint/atomic.ts';
 import { readText } from '../../checkpoint/regular-file.ts';
 import { parseJob } from '../http/requests.ts';
 import type { Job, JobRequest } from '../protocol.ts';
-import type { Studio } from '../studio.ts';
-import { begin, goOn, isTaken } from './begin.ts';
-import { isDrawing, type JobFacts, type Work } from './jobs.ts';
-import { resumeLiving } from './living.ts';
+import { isDrawing } from './jobs.ts';
 
 const jobSchema = z.object({
   id: z.string().regex(/^[0-9a-f]{1,40}$/),
@@ -27,7 +24,7 @@ const jobSchema = z.object({
   created: z.string(),
   pictures: z.array(z.string()),
 });
-type KeptJob = z.infer<typeof jobSchema>;
+export type KeptJob = z.infer<typeof jobSchema>;
 
 const queueSchema = z.object({ model: z.string(), run: z.string().nullable(), jobs: z.array(z.unknown()) });
 
@@ -84,46 +81,3 @@ export class KeptQueue {
     }
   }
 }
-
-/**
- * Begin anew what an earlier studio has left, in its order: with the same seeds, so that the same pictures come.
- * Trainings that have begun are at work still, and found again, or have stopped with a checkpoint.
- */
-export function restoreQueue(studio: Studio): void {
-  studio.jobs.together(() => {
-    resumeLiving(studio);
-    for (const job of studio.queue.jobs) {
-      const { id } = restored(studio, job) ?? {};
-      if (id !== undefined && job.state === 'paused') studio.jobs.pause(id);
-    }
-  });
-}
-
-function restored(studio: Studio, { id, created, pictures, request, title, state }: KeptJob): Job | undefined {
-  if (request.kind === 'resume') return state === 'waiting' ? attempted(() => goOn(studio, request.run)) : undefined;
-  const hasBegun = () => isTaken(studio, title) || studio.trainings.process(title) !== undefined;
-  if (request.kind === 'train' && hasBegun()) return undefined;
-  const facts: JobFacts = { id, created, pictures };
-  const named = request.kind === 'train' ? { ...request, name: title } : request;
-  try {
-    return begin(studio, named, facts);
-  } catch (error) {
-    // It stays on the list with the reason, such as a picture that is gone.
-    return studio.jobs.add(request, title, failing(messageOf(error)), facts);
-  }
-}
-
-/** A run that is gone or finished has nothing to go on with. */
-function attempted(add: () => Job): Job | undefined {
-  try {
-    return add();
-  } catch {
-    return undefined;
-  }
-}
-
-const failing = (reason: string): Work => ({
-  async run() {
-    throw new UserError(reason);
-  },
-});
