@@ -39,5 +39,5 @@ for (let step = 0; step < steps; step++) {
 const { x: planes } = await decoder.run({ codes: ints(x, 1, tokens) }); // [1, 3, size, size], about [-1, 1]
 const byte = (_, i) => 127.5 * (1 + planes.data[(i % 3) * size * size + Math.floor(i / 3)]);
 const pixels = Uint8ClampedArray.from({ length: 3 * size * size }, byte);
-fs.writeFileSync(file, Buffer.concat([Buffer.from(`P6 ${size} ${size} 255\n`), pixels]));
+fs.writeFileSync(file, Buffer.concat([Buffer.from(`P6 ${size} ${size} 255\n`), Buffer.from(pixels.buffer)]));
 console.log(JSON.stringify([...x]));

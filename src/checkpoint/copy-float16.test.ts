@@ -13,8 +13,8 @@ const at = (name: string) => path.join(folder, name);
 
 it('rounds what fits, leaves the rest, and makes the checksum anew', async () => {
   const tensors = {
-    // 1 + 2^-11 lies between two numbers of binary16: the even one is 1.
-    a: float32([1, -2.5, 0.1, 1 + 2 ** -11, 2 ** -24, 65504], [2, 3]),
+    // 1 + 2^-9 lies between two numbers of 8 fraction bits: the even one is 1.
+    a: float32([1, -2.5, 0.1, 1 + 2 ** -9, 2 ** -22, 65504], [2, 3]),
     large: float32([1, 65600], [2]),
     odd: float32([3], [1]),
     rows: int32([7, 8, 9], [3]),
@@ -24,7 +24,7 @@ it('rounds what fits, leaves the rest, and makes the checksum anew', async () =>
   const read = readSafetensors(at('half'));
   expect(read.tensors).toEqual({
     ...tensors,
-    a: float32([1, -2.5, 0.0999755859375, 1, 2 ** -24, 65504], [2, 3]),
+    a: float32([1, -2.5, 0.10009765625, 1, 2 ** -22, 65408], [2, 3]),
   });
   expect(read.metadata.format).toBe('x');
   const [whole, half] = ['whole', 'half'].map((name) => fs.readFileSync(at(name)));

@@ -6,7 +6,7 @@ import type { NDArray } from '../base/ndarray.ts';
 import type { Spec } from '../graph/index.ts';
 import { type Finish, writeFileAtomic, writeStreamAtomic } from './atomic.ts';
 import { fileError, systemCode } from './file-errors.ts';
-import { fitsFloat16, float32ToFloat16 } from './half.ts';
+import { fitsFloat16, float32ToFloat16, shortFloat16 } from './half.ts';
 import { openRegular } from './regular-file.ts';
 import {
   type ByteSource,
@@ -226,8 +226,8 @@ export function copyWithTexts(from: string, to: string, texts: Readonly<Record<s
 }
 
 /**
- * Copy a file with its float32 tensors as float16: each number rounded to the nearest one, tensors with numbers that
- * are too large left as they are. A checksum that it carries is made anew; one tensor at a time is in memory.
+ * Copy a file with its float32 tensors as float16: each number rounded to the nearest one of 8 fraction bits
+ * (`shortFloat16`), tensors with numbers that are too large left as they are. A checksum that it carries is made anew; one tensor at a time is in memory.
  * @throws UserError if it cannot be read, or the disk refuses.
  */
 export function copyAsFloat16(from: string, to: string): Promise<void> {
@@ -235,7 +235,7 @@ export function copyAsFloat16(from: string, to: string): Promise<void> {
     const bitsOf = (entry: TensorEntry) => {
       const { data } = readTensor(source, header, entry, from);
       return entry.format === 'F32' && data instanceof Float32Array && fitsFloat16(data)
-        ? float32ToFloat16(data)
+        ? shortFloat16(float32ToFloat16(data))
         : undefined;
     };
     const kept = header.entries.map((entry) => ({ entry, isHalf: bitsOf(entry) !== undefined }));

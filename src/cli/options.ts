@@ -161,6 +161,6 @@ export function settingValue(schema: z.ZodType): (text: string) => unknown {
   return (text) => {
     const result = schema.safeParse(isWord || text.trim() === '' ? text : Number(text));
     if (result.success) return result.data;
-    throw new InvalidArgumentError(`${complaintOf(result.error.issues[0]!)}.`);
+    throw new InvalidArgumentError(`${JSON.stringify(text)}: ${complaintOf(result.error.issues[0]!)}.`);
   };
 }

@@ -33,22 +33,10 @@ export function sweepAxis(text: string, previous: readonly Axis[] = []): readonl
   if (previous.some(({ setting }) => setting === known.setting))
     throw new InvalidArgumentError(`${name} is swept twice: write its values in one list.`);
   if (previous.length === 2) throw new InvalidArgumentError('a sheet has two directions: sweep at most two settings.');
-  const read = valueOf(settingValue(known.schema));
+  const read = settingValue(known.schema);
   const list = [...new Set(values.split(',').map((value) => read(value.trim())))];
   return [...previous, { name, setting: known.setting, values: list }];
 }
-
-/** Names the value that is wrong: the message of the option shows all of them. */
-const valueOf =
-  <T>(read: (text: string) => T) =>
-  (text: string): T => {
-    try {
-      return read(text);
-    } catch (error) {
-      if (error instanceof InvalidArgumentError) throw new InvalidArgumentError(`"${text}": ${error.message}`);
-      throw error;
-    }
-  };
 
 /** A picture of a sheet, and what it was drawn with. */
 export interface Cell {
