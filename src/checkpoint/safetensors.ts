@@ -227,7 +227,8 @@ export function copyWithTexts(from: string, to: string, texts: Readonly<Record<s
 
 /**
  * Copy a file with its float32 tensors as float16: each number rounded to the nearest one of 8 fraction bits
- * (`shortFloat16`), tensors with numbers that are too large left as they are. A checksum that it carries is made anew; one tensor at a time is in memory.
+ * (`shortFloat16`), tensors with numbers that are too large left as they are. A checksum that it carries is made anew;
+ * one tensor at a time is in memory.
  * @throws UserError if it cannot be read, or the disk refuses.
  */
 export function copyAsFloat16(from: string, to: string): Promise<void> {

@@ -80,8 +80,8 @@ export const small = {
 } satisfies RecipeInput;
 
 /**
- * 128x128 pixels in 16x16 codes of 1024, folded 2x2, a transformer of 6 x 160: two hours on two cores. The model that is
- * shipped was trained so (models/faces/TRAIN.md).
+ * 128x128 pixels in 16x16 codes of 1024, folded 2x2, a transformer of 6 x 160: two hours on two cores. The model that
+ * is shipped was trained so (models/faces/TRAIN.md).
  */
 export const base = {
   ...small,
