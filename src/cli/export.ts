@@ -69,7 +69,7 @@ async function out(run: RunDirectory, folder: string, { json = false, clip, titl
   const made = await exportModel(run, folder, { clip, title, license, float16 });
   printResult(json, made, () => [
     `${made.folder}: ${sizeText(made.bytes)}`,
-    ...(float16 ? ['Weights have 16 bits: pictures are others than those of the run'] : []),
+    ...(float16 ? ['Weights have 16 bits: pictures may differ from those of the run'] : []),
     ...(made.hubClip === undefined ? [] : [clipLine(made.hubClip)]),
     `Try it: clipvq generate --model ${made.folder} "a prompt"`,
   ]);
@@ -108,6 +108,6 @@ function pageLines({ path, bytes, fetched: { model, runtime, page, total } }: Ex
     `A visitor fetches ${megabytes(total)}: model ${megabytes(model)}, ONNX Runtime ${megabytes(runtime)}, page ${megabytes(page)} (packed by gzip)`,
     float32
       ? 'Weights have 32 bits: pictures are those of clipvq generate, up to rounding'
-      : 'Weights have 16 bits: pictures are others than those of clipvq generate; --float32 keeps all 32, at twice the size',
+      : 'Weights have 16 bits: pictures may differ from those of clipvq generate; --float32 keeps all 32, at twice the size',
   ];
 }
