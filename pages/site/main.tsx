@@ -109,7 +109,7 @@ function Computing({ engine: { device, facts }, gpu, onChange }: ComputingProps)
   const cpu = threads > 1 ? `CPU, ${threads} threads` : 'CPU, one thread';
   const precision =
     facts.precision === 'float16'
-      ? 'Weights have 16 bits: pictures are others than those of the whole model.'
+      ? 'Weights have 16 bits: pictures may differ from those of the whole model.'
       : 'Weights have 32 bits, as in the whole model.';
   return (
     <>
