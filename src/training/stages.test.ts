@@ -58,11 +58,11 @@ const FINGERPRINTS: readonly (readonly [preset: string, fingerprints: readonly s
     [
       'e6286f88463b4ba6',
       '37dcc287f570536f',
-      '92362864517cfdf2',
-      '3a972f5ef87f2db9',
-      'da40416c303af9ab',
-      '996d7c29a8f35403',
-      '88343518fa7edb36',
+      '5e9163816cbca5b7',
+      '43ec9bced95d9ea1',
+      '253d680154254d3e',
+      'f2b65ba90c1116f8',
+      'aad90b069d1e5323',
     ],
   ],
   [
