@@ -233,19 +233,19 @@ export function copyWithTexts(from: string, to: string, texts: Readonly<Record<s
  */
 export function copyAsFloat16(from: string, to: string): Promise<void> {
   return copied(from, to, {}, (source, header) => {
-    const bitsOf = (entry: TensorEntry) => {
+    const floatsOf = (entry: TensorEntry) => {
       const { data } = readTensor(source, header, entry, from);
-      return entry.format === 'F32' && data instanceof Float32Array && fitsFloat16(data)
-        ? shortFloat16(float32ToFloat16(data))
-        : undefined;
+      return entry.format === 'F32' && data instanceof Float32Array && fitsFloat16(data) ? data : undefined;
     };
-    const kept = header.entries.map((entry) => ({ entry, isHalf: bitsOf(entry) !== undefined }));
+    const kept = header.entries.map((entry) => ({ entry, isHalf: floatsOf(entry) !== undefined }));
     // Wider elements first, so that all lie aligned.
     const width = ({ entry: { format }, isHalf }: (typeof kept)[number]) => (isHalf ? 2 : byteSize(format, []));
     const ordered = kept.toSorted((a, b) => width(b) - width(a));
     function* data() {
       for (const { entry, isHalf } of ordered)
-        yield isHalf ? bytesOf(bitsOf(entry)!) : source.read(header.end + entry.begin, header.end + entry.end);
+        yield isHalf
+          ? bytesOf(shortFloat16(float32ToFloat16(floatsOf(entry)!)))
+          : source.read(header.end + entry.begin, header.end + entry.end);
     }
     const entries = ordered.map(({ entry, isHalf }) => (isHalf ? { ...entry, format: 'F16' as const } : entry));
     return { entries: placed(entries), data: data() };
