@@ -44,10 +44,12 @@ const MOST_KEPT_BYTES = 8 * 2 ** 30;
 export function openReader(options: ReaderOptions): PictureReader & { close(): void } {
   const { source, side, seed, pictures, file, signal, onDamage } = options;
   const width = 3 * side * side;
-  const isKept = file !== undefined && isFixed(pictures) && source.size * width <= MOST_KEPT_BYTES;
-  const store = isKept ? RecordStore.open(file, width) : undefined;
+  const keeps = file !== undefined && isFixed(pictures) && source.size * width <= MOST_KEPT_BYTES;
+  const store = keeps ? RecordStore.open(file, width) : undefined;
   let isDamaged = (store?.lost ?? 0) > 0;
   if (isDamaged) onDamage?.();
+  /** What reads decode is kept in the order of their calls, whichever is quicker: the files depend on no timing. */
+  let lastKept: Promise<unknown> = Promise.resolve();
 
   async function decode({ row, view }: View): Promise<Uint8Array> {
     const { crop, flip } = augmentation(pictures, { seed, view }, source.contentId(row), side);
@@ -71,13 +73,16 @@ export function openReader(options: ReaderOptions): PictureReader & { close(): v
           missing.push(i);
         }
       });
-      const decoded = await mapConcurrently(missing.length, signal, (n) => decode(picks[missing[n]!]!), DECODERS);
-      decoded.forEach((data, n) => {
-        bytes.set(data, missing[n]! * width);
+      const decoding = mapConcurrently(missing.length, signal, (n) => decode(picks[missing[n]!]!), DECODERS);
+      const kept = Promise.all([decoding, lastKept]).then(([decoded]) => {
+        decoded.forEach((data, n) => {
+          bytes.set(data, missing[n]! * width);
+          store?.append([source.contentId(picks[missing[n]!]!.row)], data);
+        });
       });
-      if (store)
-        for (const i of missing)
-          store.append([source.contentId(picks[i]!.row)], bytes.subarray(i * width, (i + 1) * width));
+      // A read that fails is reported to its caller alone.
+      lastKept = Promise.allSettled([lastKept, kept]);
+      await kept;
       return bytes;
     },
     close: () => store?.close(),
