@@ -36,15 +36,15 @@ beforeAll(async () => {
 const texts = ['a red hat', 'A  blue\nHAT!', 'red 😀', 'é <|pad|> <|endoftext|>'];
 
 /** A picture of noise, which holds every byte. */
-const noise = (side: number, step: number): RgbImage => ({
-  width: side,
-  height: side,
-  data: Uint8Array.from(integers({ seed: 1, stream: 'test', step }, 0, 3 * side * side, 256)),
+const noise = (width: number, height: number, step: number): RgbImage => ({
+  width,
+  height,
+  data: Uint8Array.from(integers({ seed: 1, stream: 'test', step }, 0, 3 * width * height, 256)),
 });
 
 it('gives to the bit what the library gives', async () => {
   const { imageSize } = TINY_CLIP;
-  const images = [noise(imageSize, 0), noise(imageSize, 1)];
+  const images = [imageSize, imageSize + 5, imageSize - 3, 2 * imageSize].map((side, i) => noise(side, side, i));
   expect(compact.facts).toEqual(library.facts);
   expect(await compact.embedTexts(texts, false)).toEqual(await library.embedTexts(texts, false));
   expect(await compact.embedImages(images)).toEqual(await library.embedImages(images));
@@ -60,9 +60,9 @@ it('refuses what the library refuses, in the same words', async () => {
   }
 });
 
-it('leaves texts that are cut and pictures of another size to the library, which it loads once', async () => {
+it('leaves texts that are cut and pictures that are not square to the library, which it loads once', async () => {
   const long = ['red '.repeat(TINY_CLIP.context), 'a red hat'];
-  const images = [noise(TINY_CLIP.imageSize + 3, 0)];
+  const images = [noise(TINY_CLIP.imageSize + 3, TINY_CLIP.imageSize, 0)];
   expect(await compact.embedTexts(long, true)).toEqual(await library.embedTexts(long, true));
   expect(await compact.embedImages(images)).toEqual(await library.embedImages(images));
   expect(loads).toBe(1);

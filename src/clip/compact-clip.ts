@@ -1,13 +1,14 @@
 /**
  * The compact CLIPs that this program trains, run straight by ONNX Runtime. @huggingface/transformers gives the same
  * bits, and takes longer to load than a picture takes to draw (docs/performance.md): it is left for what is rare, texts
- * that are to be cut and pictures of another size than the network's.
+ * that are to be cut and pictures that are not square.
  */
 
 import path from 'node:path';
 import { recordIn } from '../base/record.ts';
 import { MOST_TEXT, readText } from '../checkpoint/regular-file.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
+import { sharp } from '../data/pictures/sharp.ts';
 import { type ModelFile, openModelFile } from '../engine/ort/model-file.ts';
 import { Bpe } from './bpe.ts';
 import { type ClipSource, hashClip, neededFiles } from './clip-files.ts';
@@ -37,9 +38,9 @@ export async function openCompactClip(
   return {
     facts: { dim, contextLength: context, id: hashClip(source) },
     async embedImages(images) {
-      if (images.some(({ width, height }) => width !== imageSize || height !== imageSize))
-        return (await byLibrary()).embedImages(images);
-      const { data, shape } = await towers.image.run(planesOf(images), [images.length, 3, imageSize, imageSize]);
+      if (images.some(({ width, height }) => width !== height)) return (await byLibrary()).embedImages(images);
+      const sized = await Promise.all(images.map((image) => resized(image, imageSize)));
+      const { data, shape } = await towers.image.run(planesOf(sized), [images.length, 3, imageSize, imageSize]);
       return embeddings(data, shape, dim);
     },
     async embedTexts(texts, truncate) {
@@ -100,12 +101,19 @@ function compactIn(source: ClipSource): { readonly settings: CompactSettings; re
   }
 }
 
+/** The bytes of a square picture at the network's size, as the library resizes it (Lanczos 3), [side, side, 3]. */
+async function resized({ width, height, data }: RgbImage, side: number): Promise<Uint8Array> {
+  if (width === side) return data;
+  const picture = sharp(data, { raw: { width, height, channels: 3 } });
+  return picture.resize(side, side, { fit: 'fill', kernel: 'lanczos3' }).raw().toBuffer();
+}
+
 /** Pictures of one size as the network's input, [n, 3, side, side]. */
-function planesOf(images: readonly RgbImage[]): Float32Array {
-  const size = images.reduce((sum, { data }) => sum + data.length, 0);
+function planesOf(pictures: readonly Uint8Array[]): Float32Array {
+  const size = pictures.reduce((sum, { length }) => sum + length, 0);
   const planes = new Float32Array(size);
   let start = 0;
-  for (const { data } of images) {
+  for (const data of pictures) {
     const pixels = data.length / 3;
     for (let i = 0; i < data.length; i++) planes[start + (i % 3) * pixels + Math.floor(i / 3)] = PIXELS[data[i]!]!;
     start += data.length;
