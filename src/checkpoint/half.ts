@@ -1,14 +1,14 @@
 /** 16-bit floating point formats: widened to float32 without loss, and float32 rounded to binary16. */
 
-/** The value of every bit pattern of binary16, made at the first use: a model has many more numbers. */
-let values16: Float32Array | undefined;
+/** The float32 bits of every bit pattern of binary16, made at the first use: a model has many more numbers. */
+let words16: Uint32Array | undefined;
 
 /** IEEE 754 binary16 bit patterns to their values. */
 export function float16ToFloat32(bits: Uint16Array): Float32Array {
-  values16 ??= Float32Array.from({ length: 2 ** 16 }, (_, pattern) => float16Value(pattern));
-  const values = new Float32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) values[i] = values16[bits[i]!]!;
-  return values;
+  words16 ??= float32Words();
+  const words = new Uint32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) words[i] = words16[bits[i]!]!;
+  return new Float32Array(words.buffer);
 }
 
 /** bfloat16 bit patterns, the upper halves of float32 ones, to their values. */
@@ -18,14 +18,21 @@ export function bfloat16ToFloat32(bits: Uint16Array): Float32Array {
   return new Float32Array(words.buffer);
 }
 
-/** Sign, 5 exponent bits with bias 15, 10 fraction bits; exponent 0 is subnormal, 31 infinite or not a number. */
-function float16Value(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >>> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : Number.NaN;
-  return sign * (1024 + fraction) * 2 ** (exponent - 25);
+/**
+ * Binary16 has a sign, 5 exponent bits with bias 15 and 10 fraction bits; float32 8 exponent bits with bias 127 and 23
+ * fraction bits. Exponent 0 is subnormal there and normal here; 31 is infinite or not a number.
+ */
+function float32Words(): Uint32Array {
+  const values = new Float32Array(2 ** 16);
+  const words = new Uint32Array(values.buffer);
+  for (let pattern = 0; pattern < words.length; pattern++) {
+    const [exponent, fraction] = [pattern & 0x7c00, pattern & 0x3ff];
+    if (exponent === 0) values[pattern] = fraction * 2 ** -24;
+    else if (exponent === 0x7c00) words[pattern] = 0x7f800000 | (fraction << 13);
+    else words[pattern] = (exponent << 13) + (112 << 23) + (fraction << 13);
+    words[pattern]! |= (pattern & 0x8000) << 16;
+  }
+  return words;
 }
 
 /** The largest finite value of binary16. */

@@ -130,11 +130,9 @@ function purityDraw(settings: PuritySettings, { tokens: perImage, noise }: Sampl
 }
 
 /** Purity of every token of one picture; visible tokens count too, as the official program counts them. */
-function scoresOf({ order }: PuritySettings, { predict }: StepContext, first: number, count: number): Float64Array {
+function scoresOf({ order }: PuritySettings, { largest }: StepContext, first: number, count: number): Float64Array {
   if (order === 'random') return new Float64Array(count).fill(1);
-  return purityScores(
-    Float64Array.from({ length: count }, (_, l) => predict(first + l).reduce((a, b) => Math.max(a, b))),
-  );
+  return purityScores(Float64Array.from({ length: count }, (_, l) => largest(first + l)));
 }
 
 /** One code of the sharpened prediction, by inverse CDF. */
