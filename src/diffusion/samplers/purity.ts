@@ -80,9 +80,11 @@ export function purityScores(largest: ArrayLike<number>): Float64Array {
 
 /** log softmax((1 + weight · score) log p), clamped to [-70, 0]: sharper where the score is higher. `[classes]`. */
 export function sharpened(logProbs: ArrayLike<number>, score: number, weight: number): Float64Array {
-  const powered = Float64Array.from(logProbs, (value) => (1 + weight * score) * value);
+  const powered = new Float64Array(logProbs.length);
+  for (let k = 0; k < powered.length; k++) powered[k] = (1 + weight * score) * logProbs[k]!;
   const normalizer = logSumExp(powered, 0, powered.length);
-  return powered.map((value) => clampLog(value - normalizer));
+  for (let k = 0; k < powered.length; k++) powered[k] = clampLog(powered[k]! - normalizer);
+  return powered;
 }
 
 /**
@@ -138,7 +140,10 @@ function scoresOf({ order }: PuritySettings, { largest }: StepContext, first: nu
 /** One code of the sharpened prediction, by inverse CDF. */
 function reveal({ order, weight }: PuritySettings, predicted: Float64Array, score: number, uniform: number): number {
   const power = order === 'random' ? 0 : weight;
-  const logs = predicted.map((p) => Math.max(LOG_ZERO, Math.log(p)));
-  const weights = power > 0 ? sharpened(logs, score, power).map(Math.exp) : predicted;
+  if (power === 0) return inverseCdfOf(predicted, uniform);
+  const logs = new Float64Array(predicted.length);
+  for (let k = 0; k < logs.length; k++) logs[k] = Math.max(LOG_ZERO, Math.log(predicted[k]!));
+  const weights = sharpened(logs, score, power);
+  for (let k = 0; k < weights.length; k++) weights[k] = Math.exp(weights[k]!);
   return inverseCdfOf(weights, uniform);
 }
