@@ -79,13 +79,16 @@ it('draws a row towards one of its eight nearest pictures, by its seed', () => {
   ]);
   const row = Float32Array.from(unit(1, 0, 0));
   const wanted = about.map((anchor) => unit(0.6 * row[0]! + 0.4 * anchor[0]!, 0.4 * anchor[1]!, 0.4 * anchor[2]!));
-  const seen = new Set<number>();
-  for (let seed = 0; seed < 100; seed++) {
+  const seen: number[] = [];
+  for (let seed = 0; seed < 80; seed++) {
     const drawn = towardsNeighbour(row, seed, { anchors });
     expect([...towardsNeighbour(row, seed, { anchors })]).toEqual([...drawn]);
     const which = wanted.findIndex((one) => one.every((x, d) => Math.abs(x - drawn[d]!) < 1e-6));
     expect(which).toBeGreaterThanOrEqual(0);
-    seen.add(which);
+    seen.push(which);
   }
-  expect([...seen].sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  // Eight seeds in a row get eight different pictures, and others in another order.
+  const orders = Array.from({ length: 10 }, (_, i) => seen.slice(8 * i, 8 * i + 8));
+  for (const order of orders) expect(order.toSorted()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  expect(new Set(orders.map(String)).size).toBe(10);
 });

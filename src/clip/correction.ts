@@ -5,7 +5,7 @@
  */
 
 import { unitRows32 } from '../base/rows.ts';
-import { integers } from '../random/noise.ts';
+import { permutation } from '../random/noise.ts';
 import type { SamplingSettings } from '../recipe/schema.ts';
 
 export type Correction = SamplingSettings['correction'];
@@ -27,7 +27,7 @@ export interface EmbeddingStatistics {
 /** How far `shrink` goes towards the nearest pictures, and how many those are. */
 const SHRINK = 0.5;
 const NEAREST = 8;
-/** How far `neighbour` goes towards one picture, and of how many nearest ones that is drawn. */
+/** How far `neighbour` goes towards one picture, and of how many nearest ones that is one. */
 const TOWARDS_ONE = 0.4;
 const CHOICE = 8;
 
@@ -89,7 +89,7 @@ export function correctTexts(
 /**
  * A corrected text row [dim], as the picture of a seed is given it: part of the way towards one of the eight pictures
  * that are nearest to it. A prompt leaves things open, and tokens that are drawn independently would each decide them
- * anew; a picture has decided them.
+ * anew; a picture has decided them. Eight seeds in a row from a multiple of eight are given eight different ones.
  */
 export function towardsNeighbour(
   row: Float32Array,
@@ -98,8 +98,8 @@ export function towardsNeighbour(
 ): Float32Array {
   const dim = row.length;
   const nearest = nearestAnchors(row, anchors, CHOICE);
-  const [which] = integers({ seed, stream: 'sample.neighbour', step: 0 }, 0, 1, nearest.length);
-  const from = nearest[which!]! * dim;
+  const order = permutation(Math.floor(seed / CHOICE), 'sample.neighbour', 0, CHOICE);
+  const from = nearest[order[seed % CHOICE]! % nearest.length]! * dim;
   return unitRows32(
     row.map((x, d) => (1 - TOWARDS_ONE) * x + TOWARDS_ONE * anchors[from + d]!),
     dim,
