@@ -72,7 +72,7 @@ describe('a request', () => {
     ['too few seeds', ['a', 'b'], { seed: [1] }, /1 seeds for 2 prompts/],
     ['a broken seed in a list', ['a', 'b'], { seed: [1, Number.NaN] }, /seed NaN/],
     ['a sampler that does not exist', 'a', { sampler: 'magic' }, /sampling\.sampler/],
-    ['a setting of another sampler', 'a', { sampler: 'purity', placement: 'cosine' }, /purity does not use placement/],
+    ['a setting of another sampler', 'a', { sampler: 'halton', placement: 'cosine' }, /halton does not use placement/],
     ['a setting out of its range', 'a', { truncation: 2 }, /sampling\.truncation/],
   ])('refuses %s', (_, prompts, options, message) => {
     expect(refusal(() => request(prompts, options))).toMatch(message);

@@ -441,8 +441,8 @@ describe('a mistake', () => {
     ['long prompt', ['generate', '--model', 'run', 'word '.repeat(200)], /tokens long/],
     [
       'foreign option',
-      ['generate', '--model', 'run', '--sampler', 'purity', '--placement', 'even', 'x'],
-      /purity does/,
+      ['generate', '--model', 'run', '--sampler', 'halton', '--placement', 'even', 'x'],
+      /halton does/,
     ],
     ['no such placement', ['generate', '--model', 'run', '--placement', 'odd', 'x'], /even, cosine/],
     ['no truncation', ['generate', '--model', 'run', '--truncation', '0', 'x'], /--truncation/],

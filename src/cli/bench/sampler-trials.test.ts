@@ -12,7 +12,7 @@ const trials = (options: Partial<TrialOptions>, leftOut: string[] = []) =>
 it('begins with the reference: all steps of ancestral, or the recipe as it is', () => {
   expect(trials({ only: ['purity'], steps: [3] })).toEqual([
     { name: 'ancestral', sampling: { sampler: 'ancestral', steps: 100 } },
-    { name: 'purity', sampling: { sampler: 'purity', steps: 3 } },
+    { name: 'purity', sampling: { sampler: 'purity', placement: 'even', steps: 3 } },
   ]);
   expect(trials({ only: ['purity'], steps: [3], reference: 'recipe' })[0]).toEqual({
     name: 'recipe',

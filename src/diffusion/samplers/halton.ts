@@ -2,25 +2,16 @@
  * Tokens revealed in a low-discrepancy order (Besnier et al., arXiv 2503.17076): the next ones lie far from each other
  * and from those that are known, so that what one step draws at once depends on each other as little as can be.
  */
-import { UserError } from '../../base/errors.ts';
 import { uniforms } from '../../random/noise.ts';
-import type { DrawRule } from './chain.ts';
-import { inverseCdfOf, reverseChain } from './chain.ts';
+import { type DrawRule, inverseCdfOf, reverseChain } from './chain.ts';
+import { cosineCounts, countedPlan } from './counts.ts';
 import { defineSampler, type Sampler, type SamplerOptions } from './sampler.ts';
-import { placedPlan, timeOf } from './strided.ts';
 
 /** As many tokens a step as the cosine schedule says; each revealed once, drawn from the prediction, and then kept. */
 export const halton: Sampler = (denoise, options) => {
   const { schedule, steps, tokens } = options;
   const counts = cosineCounts(tokens, steps);
-  let masked = tokens;
-  // The network gets the time at which so many tokens are masked.
-  const plan = placedPlan(schedule, steps).map((step, i) => {
-    const time = masked === tokens ? schedule.steps - 1 : timeOf(schedule, masked / tokens);
-    masked -= counts[i]!;
-    return { ...step, time };
-  });
-  return reverseChain(denoise, options, haltonDraw(options, counts), { plan });
+  return reverseChain(denoise, options, haltonDraw(options, counts), { plan: countedPlan(schedule, counts) });
 };
 
 export const sampler = defineSampler({
@@ -32,25 +23,6 @@ export const sampler = defineSampler({
   trials: { halton: {} },
   draw: halton,
 });
-
-/**
- * Tokens that each of `steps` steps reveals, at least one: so many that ⌈N cos(π i / 2 steps)⌉ are masked after step i.
- *
- * @throws UserError if there are more steps than tokens.
- */
-export function cosineCounts(tokens: number, steps: number): number[] {
-  if (!Number.isInteger(steps) || steps < 1 || steps > tokens)
-    throw new UserError(`halton sampling steps is ${steps}; ${tokens} tokens take a whole number from 1 to ${tokens}`);
-  let masked = tokens;
-  return Array.from({ length: steps }, (_, i) => {
-    const left = steps - i - 1;
-    const wanted = Math.ceil(tokens * Math.cos((Math.PI * (i + 1)) / (2 * steps)) - 1e-9);
-    const after = Math.max(left, Math.min(masked - 1, wanted));
-    const count = masked - after;
-    masked = after;
-    return count;
-  });
-}
 
 /**
  * All positions of a square grid, row-major, in the order in which the Halton sequence of bases 2 and 3, moved by

@@ -47,7 +47,7 @@ it.each(samplerNames)(
 );
 
 it('refuses settings that would change nothing, and takes those that would', () => {
-  expect(() => refuseUnused('purity', { placement: 'even' })).toThrow(UserError);
+  expect(() => refuseUnused('halton', { placement: 'even' })).toThrow(UserError);
   expect(() => refuseUnused('strided', { remasking: 0.1 })).toThrow(/strided does not use remasking.*choose remask/);
   refuseUnused('remask', { placement: 'cosine', remasking: 0.1, steps: 3 });
 });

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { chiSquareZ } from '../../../test/support/chi-square.ts';
 import { UserError } from '../../base/errors.ts';
 import { uniforms } from '../../random/noise.ts';
-import { maskReplaceSchedule } from '../process/schedule.ts';
+import { marginal, maskReplaceSchedule } from '../process/schedule.ts';
 import { drawPositions, type PuritySettings, purity, revealCounts, selectableScores, sharpened } from './purity.ts';
 import type { Denoiser, SamplerOptions } from './sampler.ts';
 
@@ -30,6 +30,7 @@ describe('purity', () => {
   const settings: PuritySettings[] = [
     { order: 'random', weight: 0, counts: 'even' },
     { order: 'purity', weight: 3, counts: 'even' },
+    { order: 'purity', weight: 1, counts: 'cosine' },
     { order: 'purity', weight: 1, counts: 'reference' },
   ];
 
@@ -48,6 +49,19 @@ describe('purity', () => {
     });
     // Official tables reveal what is left in the last step, whatever they say.
     expect(masked).toEqual([...expected.slice(0, -1), 0]);
+  });
+
+  it('gives the network the time at which as many tokens are masked, where few are revealed first', async () => {
+    const shares: number[] = [];
+    const watching: Denoiser = (tokens, time) => {
+      const masked = tokens.filter((token) => token === CODES).length / tokens.length;
+      shares.push(Math.abs(marginal(schedule, time).gamma - masked));
+      return denoiser(16)(tokens, time);
+    };
+    await purity({ order: 'purity', weight: 1, counts: 'cosine' })(watching, options(16, 8, 1));
+    expect(shares).toHaveLength(8);
+    // Times are whole: the share of masks of one is within half a step of what is wanted.
+    expect(Math.max(...shares)).toBeLessThan(1 / schedule.steps);
   });
 
   it('reveals sure tokens first', async () => {

@@ -7,41 +7,50 @@ import { uniforms } from '../../random/noise.ts';
 import { clampLog, LOG_ZERO, logSumExp } from '../process/log-space.ts';
 import { drawReverse } from '../process/reverse.ts';
 import { type DrawRule, inverseCdfOf, reverseChain, type StepContext } from './chain.ts';
+import { cosineCounts, countedPlan, evenCounts } from './counts.ts';
 import { defineSampler, type Sampler, type SamplerOptions } from './sampler.ts';
+import { type Placement, placement } from './strided.ts';
 
 export interface PuritySettings {
   /** Where tokens are revealed: anywhere alike (the official rule 1) or in proportion to their purity (rule 2). */
   readonly order: 'random' | 'purity';
   /** r: distributions are raised to the power 1 + r · purity. 0 leaves them alone, as does the order `random`. */
   readonly weight: number;
-  /** Tokens revealed a step: spread evenly, or the official table, which is made for 1,024 tokens. */
-  readonly counts: 'even' | 'reference';
+  /**
+   * Tokens revealed a step: spread evenly, few first and many later (a cosine), or the official table, which is made
+   * for 1,024 tokens.
+   */
+  readonly counts: Placement | 'reference';
 }
 
 /** A sampler by these rules. The last step reveals what is left, from the posterior. */
 export function purity(settings: PuritySettings): Sampler {
-  return (denoise, options) => reverseChain(denoise, options, purityDraw(settings, options));
+  return async (denoise, options) => {
+    const counts = revealCounts(settings.counts, options.tokens, options.steps);
+    const chain = settings.counts === 'cosine' ? { plan: countedPlan(options.schedule, counts) } : {};
+    return reverseChain(denoise, options, purityDraw(settings, counts, options), chain);
+  };
 }
 
 export const sampler = defineSampler({
   name: 'purity',
   description: 'reveals the surest tokens first, and sharpens them (Improved VQ-Diffusion, 2205.16007)',
   exact: 'no: it trades variety for sureness',
-  settings: {},
-  trials: { purity: {} },
+  settings: { placement },
+  trials: { purity: { placement: 'even' }, 'purity-cosine': { placement: 'cosine' } },
   // Rule 2 with weight 1; counts are spread over any number of tokens.
-  draw: purity({ order: 'purity', weight: 1, counts: 'even' }),
+  draw: (denoise, options: SamplerOptions & { readonly placement?: Placement }) =>
+    purity({ order: 'purity', weight: 1, counts: options.placement ?? 'even' })(denoise, options),
 });
 
 /**
  * How many tokens each step reveals, first step first, `[steps]`.
  *
- * @throws UserError when the official program has no table for so many steps.
+ * @throws UserError when the official program has no table for so many steps, or there are fewer tokens than steps.
  */
 export function revealCounts(counts: PuritySettings['counts'], tokens: number, steps: number): number[] {
   if (counts === 'reference') return referenceTable(steps, Number.POSITIVE_INFINITY).reverse();
-  const done = (step: number) => Math.round((tokens * step) / steps);
-  return Array.from({ length: steps }, (_, i) => done(i + 1) - done(i));
+  return counts === 'cosine' ? cosineCounts(tokens, steps) : evenCounts(tokens, steps);
 }
 
 /** Tables of the official program, by diffusion time from 0; chains walk them from the end. */
@@ -105,11 +114,15 @@ export function drawPositions(scores: ArrayLike<number>, count: number, uniform:
   return order.sort((a, b) => arrival[a]! - arrival[b]!).slice(0, count);
 }
 
-function purityDraw(settings: PuritySettings, { tokens: perImage, noise }: SamplerOptions): DrawRule {
+function purityDraw(
+  settings: PuritySettings,
+  counts: readonly number[],
+  { tokens: perImage, noise }: SamplerOptions,
+): DrawRule {
   return (context) => {
     const { index, steps, step, tokens } = context;
     const last = index === steps - 1;
-    const count = revealCounts(settings.counts, perImage, steps)[index]!;
+    const count = counts[index]!;
     const drawn = tokens.slice() as Int32Array<ArrayBuffer>;
     for (let b = 0; b < noise.samples.length; b++) {
       const key = (stream: string) => uniforms({ seed: noise.seed, stream, step: index }, noise.samples[b]!, perImage);
