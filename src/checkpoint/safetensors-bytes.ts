@@ -82,7 +82,7 @@ export interface ByteSource {
 }
 
 /** Everything that a source holds, as `parseSafetensors` reads it. */
-export function decodeSafetensors(source: ByteSource, label: string): Safetensors {
+function decodeSafetensors(source: ByteSource, label: string): Safetensors {
   const header = readHeader(source, label);
   const named = header.entries.map((entry) => [entry.name, readTensor(source, header, entry, label)] as const);
   return { tensors: namedTensors(named), metadata: header.metadata };

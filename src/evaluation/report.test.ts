@@ -3,7 +3,7 @@
 import { expect, it } from 'vitest';
 import { psnr, type RgbImage } from '../data/pictures/image.ts';
 import { integers, normals } from '../random/noise.ts';
-import { frechetDistance, kernelDistance } from './feature-distance.ts';
+import { frechetDistance, kernelInterval } from './feature-distance.ts';
 import { copyReport, promptReport, type Report, reconstructionReport, type SetFeatures, setReport } from './report.ts';
 import { reportHtml, reportLines } from './report-html.ts';
 import { ssim } from './ssim.ts';
@@ -118,11 +118,11 @@ it('distances of sets are those of their functions, beside those of real picture
   const [set] = (await wholeReport()).sets;
   const [features, real] = [unitRows(12, 7), unitRows(15, 8)];
   expect(set!.frechet.value).toBeCloseTo(frechetDistance(features, real, DIM), 9);
-  expect(set!.kernel.value).toBe(kernelDistance(features, real, DIM));
+  expect(set!.kernel.value).toBe(kernelInterval(features, real, DIM).value);
   expect(set!.frechet.low).toBeLessThan(set!.frechet.value);
   expect([set!.made, set!.real, set!.caution]).toEqual([12, 15, undefined]);
   expect(set!.floor!.pictures).toBe(9);
-  expect(set!.floor!.kernel.value).toBe(kernelDistance(unitRows(9, 12), real, DIM));
+  expect(set!.floor!.kernel.value).toBe(kernelInterval(unitRows(9, 12), real, DIM).value);
   expect(setOf(unitRows(7, 1), real, DIM)).toBeUndefined();
   expect(setOf(features, real, DIM, { others: unitRows(7, 1) })!.floor).toBeUndefined();
   expect(setOf(real.slice(0, 48), real.slice(0, 48), 6)!.caution).toBeUndefined();
