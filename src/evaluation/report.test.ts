@@ -1,6 +1,7 @@
 /** The report of a model: what is counted, and that its page needs nothing else and lets nothing in. */
 
 import { expect, it } from 'vitest';
+import { unitRows32 } from '../base/rows.ts';
 import { psnr, type RgbImage } from '../data/pictures/image.ts';
 import { integers, normals } from '../random/noise.ts';
 import { frechetDistance, kernelInterval } from './feature-distance.ts';
@@ -17,17 +18,8 @@ const brighter = (image: RgbImage): RgbImage => ({ ...image, data: image.data.ma
 
 const DIM = 4;
 /** Unit vectors of noise, a fixed one for each picture or text. */
-function unitRows(count: number, sample: number): Float32Array {
-  const rows = Float32Array.from(normals({ seed: 2, stream: 'report', step: 1 }, sample, count * DIM));
-  for (let i = 0; i < count; i++) {
-    const row = rows.subarray(i * DIM, (i + 1) * DIM);
-    const length = Math.hypot(...row);
-    row.forEach((x, k) => {
-      row[k] = x / length;
-    });
-  }
-  return rows;
-}
+const unitRows = (count: number, sample: number) =>
+  unitRows32(normals({ seed: 2, stream: 'report', step: 1 }, sample, count * DIM), DIM);
 const embedder = (sample: number) => ({
   dim: DIM,
   id: 'x',
