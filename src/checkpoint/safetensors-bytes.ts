@@ -65,7 +65,7 @@ export function placed(named: readonly Pick<TensorEntry, 'name' | 'format' | 'sh
   });
 }
 
-/** The same for a header that was read from a file. */
+/** Length and header of a file with these entries and texts; the entries may be those of another file. */
 export function encodeEntries(entries: readonly TensorEntry[], metadata: Readonly<Record<string, string>>): Uint8Array {
   const members: string[] = [];
   const texts = Object.entries(metadata).sort(byName);

@@ -14,7 +14,7 @@ export const halton: Sampler = (denoise, options) => {
   const { schedule, steps, tokens } = options;
   const counts = cosineCounts(tokens, steps);
   let masked = tokens;
-  // The network gets the time at which so many tokens are masked.
+  // The network gets the time at which as many tokens are masked.
   const plan = placedPlan(schedule, steps).map((step, i) => {
     const time = masked === tokens ? schedule.steps - 1 : timeOf(schedule, masked / tokens);
     masked -= counts[i]!;
