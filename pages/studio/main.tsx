@@ -1,10 +1,4 @@
-import './styles/fonts.css';
-import '../shared/tokens.css';
-import '../shared/base.css';
-import './styles/shell.css';
-import './styles/create.css';
-import './styles/pictures.css';
-import './styles/train.css';
+import './styles/index.css';
 import { render } from 'preact';
 import { startGallery } from './gallery.ts';
 import { Shell } from './shell.tsx';

@@ -14,6 +14,6 @@ export function unitRows(values: ArrayLike<number>, dim: number): Float64Array<A
   return result;
 }
 
-/** The same, rounded to float32. */
+/** `unitRows`, rounded to float32. */
 export const unitRows32 = (values: ArrayLike<number>, dim: number): Float32Array<ArrayBuffer> =>
   Float32Array.from(unitRows(values, dim));

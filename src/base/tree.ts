@@ -39,7 +39,7 @@ export function flatten<L extends Leaf>(tree: Tree<L>): Record<string, L> {
   return leaves;
 }
 
-/** The same as pairs. */
+/** `flatten` as pairs. */
 export const leaves = <L extends Leaf>(tree: Tree<L>): [path: string, leaf: L][] => Object.entries(flatten(tree));
 
 /** The inverse of `flatten`. */

@@ -1,13 +1,12 @@
 /** Downloads against a server that breaks off, lies, or knows no ranges. */
 
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { listenOnLoopback } from '../../test/support/loopback.ts';
 import { UserError } from '../base/errors.ts';
 import { download } from './download.ts';
 
@@ -32,9 +31,7 @@ const target = path.join(folder, 'deep', 'file.bin');
 const part = `${target}.part`;
 
 beforeAll(async () => {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/file.bin`;
+  url = `${await listenOnLoopback(server)}/file.bin`;
 });
 afterAll(() => {
   server.close();

@@ -78,7 +78,7 @@ async function fetchRest(
   { signal, onProgress }: DownloadOptions,
 ): Promise<void> {
   const response = await ask(file, sizeOf(part), signal);
-  // 206 is the rest; a server that knows no ranges sends 200 and everything.
+  // 206 is the rest; a server without support for ranges sends 200 and everything.
   const resumed = response.status === 206;
   const out = fs.createWriteStream(part, { flags: resumed ? 'a' : 'w' });
   let done = resumed ? sizeOf(part) : 0;

@@ -26,7 +26,7 @@ const CAUSES: Readonly<Record<string, string>> = {
   ENODEV: 'this is not a file; give a regular file',
 };
 
-/** Errors that Node knows by their number only ("Unknown system error -122"). */
+/** Errors that Node reports by their number only ("Unknown system error -122"). */
 const UNNAMED: Readonly<Record<number, string>> = {
   [os.constants.errno.EDQUOT]: 'EDQUOT',
   [os.constants.errno.ESTALE]: 'ESTALE',

@@ -38,7 +38,7 @@ function float32Words(): Uint32Array {
 /** The largest finite value of binary16. */
 const LARGEST_FLOAT16 = 65504;
 
-/** Whether none of the values is too large for binary16. NaN is. */
+/** Whether none of the values is too large for binary16. NaN counts as too large. */
 export const fitsFloat16 = (values: Float32Array): boolean => values.every((x) => Math.abs(x) <= LARGEST_FLOAT16);
 
 /** Float32 bits of 2^-14, from where on values of binary16 are normal, of 2^16, which is none any more, and of 0.5. */

@@ -65,7 +65,7 @@ export function placed(named: readonly Pick<TensorEntry, 'name' | 'format' | 'sh
   });
 }
 
-/** The same for a header that was read from a file. */
+/** Length and header of a file with these entries and texts; the entries may be those of another file. */
 export function encodeEntries(entries: readonly TensorEntry[], metadata: Readonly<Record<string, string>>): Uint8Array {
   const members: string[] = [];
   const texts = Object.entries(metadata).sort(byName);
@@ -82,7 +82,7 @@ export interface ByteSource {
 }
 
 /** Everything that a source holds, as `parseSafetensors` reads it. */
-export function decodeSafetensors(source: ByteSource, label: string): Safetensors {
+function decodeSafetensors(source: ByteSource, label: string): Safetensors {
   const header = readHeader(source, label);
   const named = header.entries.map((entry) => [entry.name, readTensor(source, header, entry, label)] as const);
   return { tensors: namedTensors(named), metadata: header.metadata };

@@ -17,7 +17,7 @@ type Texts = Readonly<Record<string, string>>;
 /** Metadata of a file that is to carry its checksum. */
 export const sealed = (metadata: Texts): Texts => ({ ...metadata, [SEAL]: BLANK });
 
-/** The same metadata with the checksum's place empty, if there is one. */
+/** Metadata with the place of its checksum empty, if there is one. */
 export const blankSeal = (metadata: Texts): Texts => (SEAL in metadata ? sealed(metadata) : metadata);
 
 /** Where the digits stand in the bytes of a file's front (length and header), or undefined if there are none. */

@@ -2,6 +2,7 @@
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import * as z from 'zod';
+import type { BenchConfig } from '../bench/bench.ts';
 import { type EngineOptions, MOST_THREADS } from '../engine/protocol.ts';
 import { complaintOf } from '../recipe/complaint.ts';
 import { defaultThreads } from './rank.ts';
@@ -54,15 +55,7 @@ function unknownFirst(command: Command): Command {
 }
 
 /** Sizes of the diffusion model whose steps are timed. */
-export interface ModelSizes {
-  readonly layers: number;
-  readonly dim: number;
-  readonly heads: number;
-  readonly grid: number;
-  readonly codes: number;
-  readonly batch: number;
-  readonly rounds: number;
-}
+export type ModelSizes = Pick<BenchConfig, 'layers' | 'dim' | 'heads' | 'grid' | 'codes' | 'batch' | 'rounds'>;
 
 export const withModelSizes = (command: Command, defaults: Pick<ModelSizes, 'dim' | 'grid' | 'codes' | 'rounds'>) =>
   command

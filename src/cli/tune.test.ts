@@ -4,8 +4,9 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { halves, tuneCommand } from './tune.ts';
+import { tuneCommand } from './tune.ts';
 import { TuneRecord } from './tune-record.ts';
+import { halves } from './tune-scorer.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tune-'));
 afterAll(() => fs.rmSync(folder, { recursive: true }));

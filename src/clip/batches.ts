@@ -46,7 +46,7 @@ export interface BatchOptions {
  */
 const WORDINGS = 12;
 
-/** Draws the batches of a run. It remembers nothing but token ids, to spare their making. */
+/** Draws the batches of a run. Token ids are kept, so that each caption is encoded once. */
 export class ClipBatches {
   /** By wording, then by picture. */
   private readonly ids = Array.from({ length: WORDINGS }, () => new Map<number, Int32Array>());

@@ -10,9 +10,9 @@ import { UserError } from '../base/errors.ts';
 import { fileError } from '../checkpoint/file-errors.ts';
 import { hashFile } from '../checkpoint/hash-file.ts';
 
-/** Needed by all. */
+/** Files that every model needs. */
 const COMMON = ['config.json', 'preprocessor_config.json', 'tokenizer.json', 'tokenizer_config.json'] as const;
-/** Taken along where they exist. */
+/** Files that are used where they exist. */
 const OPTIONAL = ['processor_config.json'] as const;
 
 /** Needed files as messages name them. */
@@ -63,7 +63,7 @@ export function chooseFiles(files: readonly string[]): readonly string[] | strin
 
 /** A CLIP on the disk. */
 export interface ClipSource {
-  /** What the user calls it. */
+  /** As the user names it. */
   readonly model: string;
   /** Absolute. */
   readonly folder: string;

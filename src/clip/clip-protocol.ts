@@ -22,7 +22,7 @@ export interface ClipCalls {
   facts(request: Readonly<Record<never, never>>): ClipFacts;
   /** [images, dim] */
   images(request: { readonly images: readonly RgbImage[] }): Float32Array;
-  /** For each text; undefined for a CLIP that does not say which tokens it has learned. */
+  /** For each text; undefined for a CLIP whose files do not say which tokens it has learned. */
   knowledge(request: { readonly texts: readonly string[] }): readonly Knowledge[] | undefined;
   /** [texts, dim] */
   texts(request: { readonly texts: readonly string[]; readonly truncate: boolean }): Float32Array;

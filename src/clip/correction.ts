@@ -16,7 +16,7 @@ export interface Moments {
   readonly deviation: Float32Array;
 }
 
-/** What a correction knows of the pictures that a model has learned from, and of texts in general. */
+/** Statistics that corrections use: of the pictures that a model has learned from, and of texts in general. */
 export interface EmbeddingStatistics {
   readonly images: Moments;
   readonly texts: Moments;
@@ -47,9 +47,9 @@ export function momentsOf(rows: Float32Array, dim: number): Moments {
  * - `mean-shift`: t − mean of texts + mean of pictures.
  * - `standardised`: each number of t, in standard deviations of texts from their mean, becomes as many of pictures from
  *   theirs.
- * - `shrink`: `mean-shift`, then half of the way towards the mean of the eight nearest pictures, weighted alike.
- * - `neighbour`: `mean-shift`; the rest is up to each picture (`towardsNeighbour`).
- * @param statistics what `none` does without.
+ * - `shrink`: `mean-shift`, then half of the way towards the mean of the eight nearest pictures, with equal weights.
+ * - `neighbour`: `mean-shift`; the rest depends on the picture (`towardsNeighbour`).
+ * @param statistics not needed by `none`.
  */
 export function correctTexts(
   texts: Float32Array,

@@ -1,6 +1,7 @@
 /**
- * The one way in which everything beyond CLIP's own training turns pictures and texts into embeddings. It runs
- * @huggingface/transformers in a worker thread, so the caller's event loop stays free.
+ * The one way in which everything but CLIP's own training turns pictures and texts into embeddings. The CLIP runs in a
+ * worker thread, so that the caller's event loop stays free: compact CLIPs by `compact-clip.ts`, others by
+ * `library-clip.ts`.
  */
 
 import { startThread, ThreadCaller } from '../base/worker-calls.ts';
@@ -11,7 +12,7 @@ import { resolveClip } from './clip-source.ts';
 import type { HubOptions } from './hub.ts';
 import type { Knowledge } from './knowledge.ts';
 
-/** It keeps the process alive only while it loads or embeds. */
+/** An open CLIP. It keeps the process alive only while it loads or embeds. */
 export interface ClipEmbedder {
   /** Width of the embeddings. */
   readonly dim: number;
@@ -27,8 +28,8 @@ export interface ClipEmbedder {
    */
   embedTexts(texts: readonly string[], options?: { readonly truncate?: boolean }): Promise<Float32Array>;
   /**
-   * What the CLIP has learned of texts; undefined for one that does not say, as all of the hub, which have met nearly
-   * every word.
+   * What the CLIP has learned of texts; undefined for one whose files do not say, as those of the hub, which were
+   * trained on nearly every word.
    */
   knowledge(texts: readonly string[]): Promise<readonly Knowledge[] | undefined>;
   /** Stop the worker once the calls that are under way are answered; later calls are rejected. */

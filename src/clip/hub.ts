@@ -1,6 +1,6 @@
 /**
- * Models from the Hugging Face hub, in a folder of ours: which files a dual encoder needs, what they must hash to, and
- * how they come here. The library that runs them then reads that folder and nothing else.
+ * Models from the Hugging Face hub, kept in the cache: which files a dual encoder needs, their checksums, and how they
+ * are fetched. The library that runs them then reads that folder and nothing else.
  */
 
 import fs from 'node:fs';
@@ -154,7 +154,7 @@ async function describe(name: string, url: string, signal: AbortSignal | undefin
   const headers = authorization();
   const response = await request(url, {
     method: 'HEAD',
-    // The answer before any redirection is the one that knows.
+    // Only the answer before any redirection has them.
     redirect: 'manual',
     headers: { ...headers, 'Accept-Encoding': 'identity' },
     ...(signal && { signal }),

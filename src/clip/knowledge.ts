@@ -1,6 +1,6 @@
 /**
- * What of a text a compact CLIP has learned: its tokenizer spells any text, but tokens that no caption had all share
- * one embedding.
+ * Which part of a text a compact CLIP has learned: its tokenizer encodes any text, but tokens that occurred in no
+ * caption share one embedding.
  */
 
 import fs from 'node:fs';

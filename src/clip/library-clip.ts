@@ -1,4 +1,4 @@
-/** CLIPs run by @huggingface/transformers: the only file that knows it. */
+/** CLIPs run by @huggingface/transformers, which no other file imports. */
 
 import {
   AutoImageProcessor,

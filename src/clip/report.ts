@@ -12,9 +12,9 @@ export interface ClipReport {
   /** Pairs held out. */
   readonly heldOut: number;
   readonly retrieval: Retrieval;
-  /** The same on as many pairs that it has learned from: where it is far better, they are memorised. */
+  /** `retrieval` on as many pairs that it has learned from: where it is far better, they are memorised. */
   readonly seen: Retrieval;
-  /** Whether all held-out pictures have the same embedding: what they find says nothing then. */
+  /** Whether all held-out pictures have the same embedding: retrieval means nothing then. */
   readonly collapsed?: true;
   /** Where few texts recur, as class names do: the share of pictures that find their own among all. */
   readonly zeroShot?: { readonly classes: number; readonly accuracy: number };
@@ -33,7 +33,7 @@ export async function reportClip(clip: ClipEmbedder, pairs: CaptionedPictures): 
 
 /** Below so many times the share that guessing gives, a CLIP has learned nothing. */
 const [NEAR_CHANCE, CLASSES_NEAR_CHANCE] = [3, 1.3];
-/** Training pairs that are found so many times as often as held-out ones are memorised. */
+/** From this ratio of training pairs found to held-out pairs found, training pairs are memorised. */
 const BY_HEART = 4;
 
 /** What is wrong with a CLIP, in words, or undefined if it is of use. Chance is one in as many texts as there are. */
@@ -53,7 +53,7 @@ export function clipFault({ retrieval, seen, zeroShot, collapsed }: ClipReport):
   return `This CLIP knows hardly more than chance: it finds ${percent(found)} of the held-out pairs, and guessing ${percent(chance)}.${heart}`;
 }
 
-/** Fewer held-out pairs than this do not tell chance from knowledge. */
+/** Fewer held-out pairs than this do not tell what was learned from chance. */
 const FEWEST = 10;
 
 /** A sentence where too few pairs are held out to measure a CLIP; undefined where they are enough. */

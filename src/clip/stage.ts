@@ -55,7 +55,7 @@ export interface ClipStageOptions {
   readonly folder: string;
 }
 
-/** Pixels by which training moves pictures, so that the tower learns things rather than pixels. */
+/** Pixels by which training moves pictures, so that the tower does not learn their exact places. */
 const SHIFT = 2;
 
 /** The words of captioned pictures: what the stage's programs and batches are made for. */
@@ -63,7 +63,7 @@ export interface ClipWords {
   /** Pictures that are learned from; the others are held out. */
   readonly count: number;
   readonly bpe: Bpe;
-  /** What `ClipStepOptions` calls so. */
+  /** The place of each token in the table of embeddings. */
   readonly rows: Int32Array;
   readonly length: number;
   /** Tokens that have an embedding. */

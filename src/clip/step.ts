@@ -14,6 +14,7 @@ import { literals, type Parameter } from '../nn/parameters.ts';
 import { adamw, clipByGlobalNorm, globalNorm, optimized } from '../optim/adamw.ts';
 import { addGradients, cut, GRADIENTS, join, microBatchSize } from '../optim/micro-batches.ts';
 import type { ClipSettings } from '../recipe/schema.ts';
+import { accumulate } from '../stage/accumulate.ts';
 import { gatherResults, gradientReduction } from '../stage/data-parallel.ts';
 import type { ClipBatch } from './batches.ts';
 import { contrastiveLoss } from './loss.ts';
@@ -50,7 +51,7 @@ export function trainingProgram(options: ClipStepOptions): g.Program {
 }
 
 /**
- * The same where the image tower is there already and only the text tower and the temperature learn (LiT; Zhai et al.,
+ * `trainingProgram` where the image tower is kept and only the text tower and the temperature learn (LiT; Zhai et al.,
  * 2111.07991): its weights are constants of the program.
  */
 export function textProgram(options: ClipStepOptions, image: ImageTower<NDArray>): g.Program {
@@ -100,8 +101,9 @@ export function stepOf({ captions }: ClipSettings, microBatches: number, program
   if (microBatches === 1) return (feeds) => first.run({ ...feeds });
   return async ({ images, ids, lr }) => {
     const [pictures, texts] = [cut(images, microBatches), cut(ids, microBatches, captions)];
+    const feeds = pictures.map((some, i) => ({ images: some, ids: texts[i]! }));
     const embedded: Readonly<Record<string, NDArray>>[] = [];
-    for (const [i, some] of pictures.entries()) embedded.push(await first.run({ images: some, ids: texts[i]! }));
+    for (const one of feeds) embedded.push(await first.run(one));
     const { toPictures, toTexts, ...results } = await loss.run({
       pictures: join(embedded.map((one) => one.pictures!)),
       texts: join(
@@ -110,11 +112,8 @@ export function stepOf({ captions }: ClipSettings, microBatches: number, program
       ),
     });
     const [backPictures, backTexts] = [cut(toPictures!, microBatches), cut(toTexts!, microBatches, captions)];
-    let norm: NDArray | undefined;
-    for (const [i, some] of pictures.entries()) {
-      const back = { toPictures: backPictures[i]!, toTexts: backTexts[i]!, keep: scalar(i === 0 ? 0 : 1) };
-      norm = (await gradients.run({ images: some, ids: texts[i]!, ...back })).norm;
-    }
+    const back = (i: number) => ({ toPictures: backPictures[i]!, toTexts: backTexts[i]! });
+    const { norm } = (await accumulate(gradients, feeds, back)).at(-1)!;
     await update.run({ lr, norm: norm! });
     return { ...results, norm: norm! };
   };
@@ -137,8 +136,9 @@ export function sharedStepOf(
   const reduction = gradientReduction(engine, ranks);
   return async ({ images, ids, lr }) => {
     const [pictures, texts] = [own(cut(images, microBatches)), own(cut(ids, microBatches, captions))];
+    const feeds = pictures.map((some, i) => ({ images: some, ids: texts[i]! }));
     const embedded: Readonly<Record<string, NDArray>>[] = [];
-    for (const [i, some] of pictures.entries()) embedded.push(await first.run({ images: some, ids: texts[i]! }));
+    for (const one of feeds) embedded.push(await first.run(one));
     const all = await gatherResults(ranks, embedded);
     const { toPictures, toTexts, ...results } = await loss.run({
       pictures: join(all.map((one) => one.pictures!)),
@@ -148,10 +148,7 @@ export function sharedStepOf(
       ),
     });
     const [backPictures, backTexts] = [own(cut(toPictures!, microBatches)), own(cut(toTexts!, microBatches, captions))];
-    for (const [i, some] of pictures.entries()) {
-      const back = { toPictures: backPictures[i]!, toTexts: backTexts[i]!, keep: scalar(i === 0 ? 0 : 1) };
-      await gradients.run({ images: some, ids: texts[i]!, ...back });
-    }
+    await accumulate(gradients, feeds, (i) => ({ toPictures: backPictures[i]!, toTexts: backTexts[i]! }));
     // That of the temperature is of the whole batch on every rank already: it counts once.
     if (ranks.rank !== 0) await engine.load({ [GRADIENTS]: { logScale: scalar(0) } });
     const norm = scalar(await reduction.run());

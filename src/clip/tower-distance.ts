@@ -1,7 +1,7 @@
 /**
  * A perceptual distance in the compact CLIP's features: how far apart two pictures are in the first features of its
- * image tower. It has LPIPS's form without LPIPS's weights, which are a download, and its features are made for the
- * pictures of the run.
+ * image tower. It has LPIPS's form, needs no weights that would have to be downloaded, and its features are learned
+ * from the kind of pictures that the run has.
  */
 
 import { createHash } from 'node:crypto';
@@ -15,7 +15,7 @@ import * as g from '../graph/index.ts';
 import { literals } from '../nn/parameters.ts';
 import { type ImageTower, imageFeatures } from './towers.ts';
 
-/** Features beyond the second level are about what is there, not where: they blur more than they sharpen. */
+/** Features beyond the second level tell what is there, hardly where: reconstructions learned with them are blurred. */
 const LEVELS = 2;
 
 export interface TowerDistance {

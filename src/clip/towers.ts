@@ -12,7 +12,7 @@ import { constant, normal, type Parameter } from '../nn/parameters.ts';
 import type { ClipSettings } from '../recipe/schema.ts';
 import { INITIAL_LOG_SCALE } from './loss.ts';
 
-/** The image tower halves the picture down to this side before it looks at all places at once. */
+/** The image tower halves the picture down to this side, from where one linear map takes all places. */
 const LAST_SIDE = 4;
 /** From this side on a level refines its features with a residual block: earlier it would cost more than it gives. */
 const RESIDUAL_SIDE = 8;
@@ -34,7 +34,7 @@ export type ImageTower<T> = {
 
 export type TextTower<T> = {
   readonly tokens: nn.Embedding<T>;
-  /** Linear maps without bias: of zeros they make zeros, so padding and unknown words say nothing. */
+  /** Linear maps without bias: zeros stay zeros, so that padding and unknown words add nothing. */
   readonly pairs: { readonly weight: T };
   readonly triples: { readonly weight: T };
   readonly norm: nn.Norm<T>;
@@ -91,7 +91,7 @@ export function embedImages(tower: ImageTower<Tensor>, images: Tensor): Tensor {
   return nn.normalize(nn.linear(tower.projection, g.reshape(last, [last.shape[0]!, -1])));
 }
 
-/** What the tower sees at each level, finest first: each [batch, channels, height, width]. */
+/** The tower's features at each level, finest first: each [batch, channels, height, width]. */
 export function imageFeatures(tower: Pick<ImageTower<Tensor>, 'levels'>, images: Tensor): Tensor[] {
   let x = fold(images);
   return Object.values(tower.levels).map(({ down, norm, refine }) => {

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { fixture, fixturePath, onFixture, onJsonFixture } from '../../test/support/fixtures.ts';
 import { compare, EXACT, NETWORK, same } from '../../test/support/parity.ts';
 import { checkpointFile, checkpointIndex } from '../../test/support/reference-checkpoints.ts';
+import type { DdConfig, OfficialSystem } from '../../test/support/reference-system.ts';
 import { skipped } from '../../test/support/skip.ts';
 import { int32, type NDArray } from '../base/ndarray.ts';
 import { leaves } from '../base/tree.ts';
@@ -25,28 +26,15 @@ import { referenceBuffers } from './buffers.ts';
 import { exportDiffusion, exportTokenizer } from './export.ts';
 import { type ImportOptions, importCheckpoints } from './import.ts';
 
-interface System {
-  readonly res: number;
-  readonly K: number;
-  readonly side: number;
-  readonly n_embd: number;
-  readonly n_head: number;
-  readonly n_layer: number;
-  readonly T: number;
-}
-interface DdConfig {
-  readonly ch: number;
-  readonly ch_mult: readonly number[];
-  readonly num_res_blocks: number;
-  readonly attn_resolutions: readonly number[];
-  readonly z_channels: number;
-}
-
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-convert-'));
 afterAll(() => fs.rmSync(folder, { recursive: true }));
 
 /** Imports files of the fixtures; the CLIP is only named, not loaded. */
-function imported(names: readonly string[], system: System, options: Partial<ImportOptions> = {}): RunDirectory {
+function imported(
+  names: readonly string[],
+  system: OfficialSystem,
+  options: Partial<ImportOptions> = {},
+): RunDirectory {
   const out = path.join(fs.mkdtempSync(path.join(folder, 'run-')), 'model');
   const files = names.map((name) => fixturePath('checkpoints', name));
   return importCheckpoints({
@@ -72,7 +60,7 @@ onJsonFixture(
     for (const [role, name] of Object.entries({ tokenizer, solver, released, legacy }))
       skipped(name === undefined, `imports of the ${role} checkpoint`, 'the fixtures have none');
     const settings = fixture('end_to_end');
-    const [system, ddconfig] = [settings.setting('system') as System, settings.setting('ddconfig') as DdConfig];
+    const [system, ddconfig] = [settings.setting('system') as OfficialSystem, settings.setting('ddconfig') as DdConfig];
 
     const hasTokenizer = (name: string) =>
       Object.keys(checkpointIndex()[name]!.tensors).some((path) => path.endsWith('encoder.conv_in.weight'));
@@ -186,7 +174,7 @@ onJsonFixture(
 onFixture(
   'end_to_end',
   (file) => {
-    const system = file.setting('system') as System;
+    const system = file.setting('system') as OfficialSystem;
     const engine = Engine.start({ threads: 1 });
     const batches = file.matching(/^(single|best_of_\d+)\.tokens$/);
     let run: RunDirectory;

@@ -1,6 +1,6 @@
 /**
- * The condition vector on the host: pseudo text embeddings (LAFITE, arXiv 2111.13792) and the null condition of
- * guidance.
+ * The condition vector on the host: pseudo text embeddings (LAFITE, arXiv 2111.13792). The null condition is a
+ * parameter of the model.
  */
 
 import { unitRows, unitRows32 } from '../base/rows.ts';

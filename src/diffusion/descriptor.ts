@@ -38,8 +38,8 @@ export interface Scorer {
 }
 
 /**
- * What an update in place adds for each parameter: what arithmetic leaves of a measured step at 515 M parameters, batch
- * 1 (docs/scale.md).
+ * Seconds that an update in place adds for each parameter: those of a measured step at 515 M parameters and batch 1
+ * that its arithmetic does not explain (docs/scale.md).
  */
 const IN_PLACE_SECONDS = 4e-9;
 
@@ -141,7 +141,7 @@ export const diffusionDescriptor = denoiserDescriptor({
   recipeOf: (recipe) => recipe,
   isPartOf: () => true,
   originOf: (run) => originOf(run, 'diffusion'),
-  // The second stage's model was made from one that is no more.
+  // The model of the second stage was made from weights that have been replaced.
   afterExport: (run) => run.forgetModel('finetune'),
 });
 

@@ -8,7 +8,7 @@ import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
 import { type Embedding, embed } from '../nn/layers.ts';
 
-/** Rows of a table that has some for each place of a square. */
+/** Rows of a table with `rows` of its own for each place of a square. */
 export const foldedCodes = (rows: number, fold: number): number => rows * fold ** 2;
 
 /** Places of a square from the tokens, which form a square grid, and the side of the folded grid. */

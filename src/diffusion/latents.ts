@@ -8,7 +8,7 @@ export interface Latents {
   readonly size: number;
   /** Views of each: crops and mirrorings that were encoded, 1 where pictures are not varied. */
   readonly views: number;
-  /** Codes a picture. */
+  /** Codes of each picture. */
   readonly tokens: number;
   /** Width of an embedding. */
   readonly dim: number;

@@ -1,6 +1,6 @@
 /**
- * The learning rate of a diffusion run: a cosine over its steps, or the paper's, lowered on a plateau of what must
- * improve.
+ * The learning rate of a diffusion run: a cosine over its steps, or the paper's, lowered when the loss or the CLIP
+ * score has stopped improving.
  */
 
 import type { NDArray } from '../base/ndarray.ts';
@@ -11,7 +11,7 @@ import type { DiffusionSettings } from '../recipe/schema.ts';
 /** CLIP score of pictures that the current model makes: a pure function of its weights. */
 export type Validate = () => Promise<number>;
 
-/** The state machine that steers the rate of one run, with what it must remember between steps. */
+/** The rate of one run, with the state that it keeps between steps. */
 export class LearningRate {
   private state = initialPlateau();
   private readonly plateau: PlateauSettings;
@@ -46,14 +46,14 @@ export class LearningRate {
     return { clipScore };
   }
 
-  /** What a checkpoint must hold: nothing where the rate follows from the step. */
+  /** The state for a checkpoint; empty where the rate follows from the step. */
   save(): Record<string, NDArray> {
     if (this.settings.schedule === 'cosine') return {};
     const { rate, count, best = Number.NaN, bad, cooling } = this.state;
     return { [PLATEAU]: { dtype: 'float64', shape: [5], data: Float64Array.of(rate, count, best, bad, cooling) } };
   }
 
-  /** Take up what `save` gave; nothing is the beginning of a run. */
+  /** Restore what `save` gave; an empty record starts at the beginning of a run. */
   restore(host: Readonly<Record<string, NDArray>>): void {
     const saved = host[PLATEAU]?.data as Float64Array | undefined;
     this.state = saved ? plateauState(saved) : initialPlateau();

@@ -16,7 +16,7 @@ import { maskReplaceSchedule, type Schedule } from './process/schedule.ts';
 import type { Denoiser } from './samplers/sampler.ts';
 import { type DiffusionModel, denoise, diffusionParameters, type TransformerConfig } from './transformer.ts';
 
-/** The part of a recipe that shapes the diffusion model. */
+/** The parts of a recipe that shape the diffusion model. */
 export type DiffusionRecipe = Pick<Recipe, 'imageSize' | 'tokenizer' | 'diffusion' | 'clip'>;
 
 /** @param conditionDim width of the CLIP embedding; it belongs to the CLIP in use, not to the recipe. */
@@ -29,14 +29,14 @@ export function scheduleOf({ diffusion, tokenizer }: DiffusionRecipe): Schedule 
 }
 
 /**
- * How the null condition n enters guidance: n / |n|, as in training, or n as it is, as the official program samples. A
- * model trained there is to be sampled as its authors did.
+ * How the null condition n enters guidance: n / |n|, as in training, or n as it is, as the official program samples.
+ * Models imported from there keep its way.
  */
 export type NullEmbedding = 'normalized' | 'raw';
 
 /**
  * On the CPU a pass over more positions than this is done in parts: that costs some speed and saves a third of the
- * memory at batch 16 (docs/performance.md). A GPU is the better used the more there is at once.
+ * memory at batch 16 (docs/performance.md). A GPU is used the better the more it computes at once.
  */
 const MOST_POSITIONS = 1024;
 

@@ -15,7 +15,7 @@ import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
 import { marginal, type Schedule } from './process/schedule.ts';
 
-/** What the formula needs of x_t and t; computed once, used for the prediction and for the truth. */
+/** What the formula needs of x_t and t; computed once, used for the prediction and for the true codes. */
 export interface NoisyTokens {
   /** ᾱ_t δ + β̄_t, [batch, tokens, codes]. */
   readonly likelihood: Tensor;

@@ -13,6 +13,7 @@ import { adamw, clipByGlobalNorm, globalNorm, optimized } from '../optim/adamw.t
 import { updateEma } from '../optim/ema.ts';
 import { addGradients, GRADIENTS, microBatchSize, split } from '../optim/micro-batches.ts';
 import type { DiffusionSettings } from '../recipe/schema.ts';
+import { accumulate } from '../stage/accumulate.ts';
 import { gatherResults, gradientReduction } from '../stage/data-parallel.ts';
 import { type DiffusionLoss, type DiffusionLossOptions, diffusionLoss } from './loss.ts';
 import { joinResults } from './micro-batches.ts';
@@ -73,11 +74,10 @@ export async function compileTraining(
   if (updates.length === 0) return (feeds) => gradients.run(feeds);
   const reduction = gradientReduction(engine, ranks);
   return async ({ lr, emaDecay, ...batch }) => {
-    const results: Record<string, NDArray>[] = [];
-    if (microBatches === 1) results.push(await gradients.run(batch));
-    else
-      for (const [i, one] of split(batch, microBatches / ranks.size).entries())
-        results.push(await gradients.run({ ...one, keep: scalar(i === 0 ? 0 : 1) }));
+    const results =
+      microBatches === 1
+        ? [await gradients.run(batch)]
+        : await accumulate(gradients, split(batch, microBatches / ranks.size));
     const out = joinResults(await gatherResults(ranks, results));
     const norm = ranks.size === 1 ? out.norm! : scalar(await reduction.run());
     for (const update of updates) await update.run({ lr, emaDecay, norm });
@@ -188,7 +188,7 @@ export function updatePrograms(
   });
 }
 
-/** Neighbours together, as long as they are no more than `most` numbers. */
+/** Parameters in groups of neighbours with at most `most` numbers together; a larger one is a group by itself. */
 function grouped(parameters: readonly [string, Parameter][], most: number): [string, Parameter][][] {
   const groups: [string, Parameter][][] = [];
   let sum = 0;
@@ -230,7 +230,7 @@ const updateInputs = () => ({ lr: g.f32(), emaDecay: g.f32() });
 export type Batch = Readonly<Record<'x0' | 'xt' | 't' | 'pt' | 'condition' | 'dropped', g.Tensor>>;
 
 /**
- * Conditions [batch, conditionDim] as the network sees them: n / |n|, n the null embedding, for those that are
+ * Conditions [batch, conditionDim] as the network gets them: n / |n|, n the null embedding, for those that are
  * `dropped` [batch, 1].
  */
 export function seenConditions(nullEmbedding: g.Tensor, condition: g.Tensor, dropped: g.Tensor): g.Tensor {

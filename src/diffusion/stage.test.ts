@@ -4,42 +4,21 @@
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { startKeepingEngine } from '../../test/support/keeping-engine.ts';
+import { randomLatents, TINY_LATENTS, tinyDiffusionRecipe } from '../../test/support/tiny-latents.ts';
 import { float32, int32, type NDArray, scalar, type Tree } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
 import { initialize, initializeEach } from '../nn/parameters.ts';
 import { GRADIENTS } from '../optim/micro-batches.ts';
-import { integers, normalBatch } from '../random/noise.ts';
-import { makeRecipe } from '../recipe/recipe.ts';
 import type { DiffusionSettings } from '../recipe/schema.ts';
 import type { Metrics, Stage } from '../stage/stage.ts';
-import { pseudoText } from './condition.ts';
-import { latentsOf } from './latents.ts';
 import { scheduleOf, transformerConfig } from './model.ts';
 import { compileTraining, loadTraining, readTraining, trainingProgram, updatePrograms } from './programs.ts';
 import { type DiffusionStageOptions, diffusionStage } from './stage.ts';
 import { diffusionParameters } from './transformer.ts';
 
-const base = makeRecipe('nano', {
-  'diffusion.layers': '1',
-  'diffusion.dim': '16',
-  'diffusion.heads': '2',
-  'diffusion.mlp': 'conv',
-  'diffusion.steps': '6',
-  'diffusion.batch': '3',
-  'diffusion.timesteps': '5',
-  'sampling.steps': '5',
-  'diffusion.warmupSteps': '2',
-});
-const [size, tokens, dim] = [10, 64, 8];
-const features = normalBatch(
-  { seed: 5, stream: 'features', step: 0 },
-  Array.from({ length: size }, (_, i) => i),
-  dim,
-);
-const codes = Int32Array.from(integers({ seed: 5, stream: 'codes', step: 0 }, 0, size * tokens, base.tokenizer.codes));
-// Without noise, a pseudo text embedding is the feature at unit length.
-const embeddings = pseudoText(features, features, 0, dim);
-const latents = latentsOf(codes, tokens, embeddings, dim);
+const base = tinyDiffusionRecipe({ 'diffusion.mlp': 'conv', 'diffusion.steps': '6', 'diffusion.batch': '3' });
+const { tokens, dim } = TINY_LATENTS;
+const latents = randomLatents(base);
 
 const engine = startKeepingEngine();
 afterAll(() => engine.close());
@@ -88,7 +67,7 @@ describe('diffusion stage', () => {
     const settings = { ...base.diffusion, batch: 2 };
     const schedule = scheduleOf(base);
     const t = [0, 3];
-    const x0 = codes.slice(0, 2 * tokens);
+    const { codes: x0, embeddings } = latents.gather([0, 1], [0, 0]);
     const feeds = {
       x0: int32(x0, [2, tokens]),
       xt: int32(
@@ -97,7 +76,7 @@ describe('diffusion stage', () => {
       ),
       t: int32(t, [2]),
       pt: float32([0.2, 0.2], [2]),
-      condition: float32(embeddings.slice(0, 2 * dim), [2, dim]),
+      condition: float32(embeddings, [2, dim]),
       dropped: float32([0, 1], [2, 1]),
       lr: scalar(0.01),
       emaDecay: scalar(0.5),

@@ -6,8 +6,8 @@
 import type { NDArray } from '../base/ndarray.ts';
 
 /**
- * What is remembered of past losses, one entry per time `[T]`.
- * `history`: running mean of the squared loss L_t^2; `count`: how many samples were drawn at t. Stored in checkpoints.
+ * A history of the losses so far, one entry for each time, `[T]`. `history`: running mean of the squared loss L_t^2;
+ * `count`: how many samples were drawn at t. Stored in checkpoints.
  */
 export interface TimestepState {
   readonly history: Float64Array;
@@ -36,8 +36,8 @@ export const restoredTimesteps = (arrays: Readonly<Record<string, NDArray>>): Ti
 });
 
 /**
- * p(t) `[T]`: uniform until every time has more than 10 samples, then proportional to sqrt(H_t + 1e-10) + 1e-4, where
- * t = 0 borrows the weight of t = 1 because its loss is a likelihood, not a divergence.
+ * p(t) `[T]`: uniform until every time has more than 10 samples, then proportional to sqrt(H_t + 1e-10) + 1e-4, where t
+ * = 0 has the weight of t = 1, since its loss is a likelihood and not a divergence.
  */
 export function probabilities(state: TimestepState): Float64Array {
   const { history, count } = state;

@@ -1,4 +1,4 @@
-/** Programs that are compiled when they are first needed and kept, so many of them and no more. */
+/** Programs that are compiled when they are first needed, of which a limited number is kept. */
 
 import type { NDArray, Tree } from '../base/ndarray.ts';
 import type { Program } from '../graph/index.ts';
@@ -15,7 +15,7 @@ interface Kept {
  * for many batch sizes would pile up memory.
  */
 export class CompiledPrograms {
-  /** Those used last stand last. */
+  /** The most recently used last. */
   private readonly kept = new Map<string, Kept>();
 
   constructor(

@@ -1,4 +1,4 @@
-/** The engine's worker: the only file that knows ONNX Runtime's sessions and tensors. */
+/** The engine's worker: it holds ONNX Runtime's sessions and tensors. */
 
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { HandedOver } from '../base/calls.ts';

@@ -33,7 +33,7 @@ export type { EngineOptions } from './protocol.ts';
 
 export class Engine implements Executor {
   private readonly copies = new StateCopies((program, name) => this.compile(program, { name }));
-  /** What each program needs in memory, as long as it is there. */
+  /** What each program needs in memory, until it is released. */
   private readonly needs = new Map<number, ProgramNeeds>();
   private readonly feeds = new FeedBuffers();
   private programs = 0;
@@ -138,7 +138,7 @@ export class Engine implements Executor {
   }
 
   /**
-   * The same for arrays that the caller no longer needs: they are handed over instead of copied, and empty afterwards.
+   * `load` for arrays that the caller no longer needs: they are handed over instead of copied, and empty afterwards.
    * @throws Error if one does not have a buffer to itself.
    */
   async give(state: Tree<NDArray>): Promise<void> {
@@ -169,8 +169,8 @@ export class Engine implements Executor {
   }
 
   /**
-   * Float32 arrays of the state one after another, as one array; paths from the root of the state. What a step ends
-   * with on one rank is added to that of others in few large pieces.
+   * Float32 arrays of the state one after another, as one array; paths from the root of the state. Ranks add up their
+   * gradients in a few such pieces.
    */
   async pack(paths: readonly string[]): Promise<Float32Array> {
     if (this.device === 'cpu') return this.worker.call('pack', { names: paths.map(statePath) });

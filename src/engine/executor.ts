@@ -1,6 +1,6 @@
 /**
- * What computes programs: the engine of this package on Node, or whatever a browser offers. Types alone, so that code
- * which runs everywhere may import them.
+ * What computes programs: the engine of this package on Node, onnxruntime-web in a browser. Types alone, so that code
+ * for every platform may import them.
  */
 
 import type { NDArray, Tree } from '../base/ndarray.ts';
@@ -28,8 +28,8 @@ export interface CompileOptions {
    */
   readonly arena?: boolean;
   /**
-   * Programs of different phases are not there at the same time: the caller releases those of one phase before those of
-   * the next run. Used for `footprint`; a program of no phase is there from beginning to end.
+   * Programs of different phases are never in memory together: the caller releases those of one phase before those of
+   * the next run. Used for `footprint`; a program without a phase is in memory from beginning to end.
    */
   readonly phase?: string;
   /** On the CPU, run elementwise updates of state as fused loops; true by default. */

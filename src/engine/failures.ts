@@ -1,4 +1,4 @@
-/** What ONNX Runtime throws, as the user can act on it. */
+/** Errors of ONNX Runtime, as messages that a user can act on. */
 
 import { messageOf, UserError } from '../base/errors.ts';
 import type { Device } from './executor.ts';

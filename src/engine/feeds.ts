@@ -7,7 +7,7 @@ import { type NDArray, overBuffer } from '../base/ndarray.ts';
 import type { Arrays } from './protocol.ts';
 
 export class FeedBuffers {
-  /** Those that are free, by their length. */
+  /** Buffers that are free, by their length. */
   private readonly free = new Map<number, ArrayBuffer[]>();
 
   /** Copies of arrays, and the buffers that they lie in: to be handed over. */

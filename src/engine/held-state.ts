@@ -8,7 +8,7 @@ import { fromTensor, toTensor } from './tensors.ts';
 export class HeldState {
   private readonly tensors = new Map<string, Tensor>();
   /**
-   * On the CPU a step writes new state into the buffers of the state before last: two buffers take turns and nothing is
+   * On the CPU a step writes new state into the buffers of the state before last: two buffers alternate, and nothing is
    * allocated.
    */
   private readonly spare = new Map<string, Tensor>();

@@ -6,12 +6,12 @@ import type { Device } from './executor.ts';
 import type { FusedPlan } from './fusion/fuse.ts';
 import type { Profiler } from './profile/profiler.ts';
 
-/** More threads for an operator than this take the machine from the work. */
+/** No machine has use for more threads in one operator. */
 export const MOST_THREADS = 1024;
 
 export interface EngineOptions {
   readonly device?: Device;
-  /** Threads inside one operator; 0 lets ONNX Runtime choose (one for each core). */
+  /** Threads inside one operator; 0 lets ONNX Runtime choose: one for each core. */
   readonly threads?: number;
   /** Whether threads wait for work spinning without an end: no faster on an idle machine, much slower on a busy one. */
   readonly spin?: boolean;
@@ -30,7 +30,7 @@ export const PROFILED_RUNS = 20;
 
 export type Arrays = Readonly<Record<string, NDArray>>;
 
-/** An output as its reader knows it. */
+/** An output with the shape that was traced. */
 export interface OutputSpec extends Spec {
   /** The shape in which the session computes it, where that is another. */
   readonly computed?: readonly number[];

@@ -9,6 +9,6 @@ export const toTensor = (array: NDArray): Tensor => new ort.Tensor(array.dtype, 
 export const fromTensor = (tensor: Tensor): NDArray =>
   ({ dtype: tensor.type, shape: tensor.dims, data: tensor.data }) as NDArray;
 
-/** The same memory under another shape. */
+/** A tensor over the memory of another one, with another shape. */
 export const reshaped = ({ type, data }: Tensor, shape: readonly number[]): Tensor =>
   toTensor({ dtype: type, shape, data } as NDArray);

@@ -1,19 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { unitRows32 } from '../base/rows.ts';
 import { normals } from '../random/noise.ts';
 import { clipScore } from './clip-score.ts';
 
 const dim = 16;
-function unitRows(stream: string, rows: number): Float32Array {
-  const data = Float32Array.from(normals({ seed: 3, stream, step: 0 }, 0, rows * dim));
-  for (let i = 0; i < rows; i++) {
-    const row = data.subarray(i * dim, (i + 1) * dim);
-    const length = Math.hypot(...row);
-    row.forEach((x, d) => {
-      row[d] = x / length;
-    });
-  }
-  return data;
-}
+const unitRows = (stream: string, rows: number) =>
+  unitRows32(normals({ seed: 3, stream, step: 0 }, 0, rows * dim), dim);
 
 describe('CLIP score', () => {
   const promptOf = Array.from({ length: 32 }, (_, i) => Math.floor(i / 4));

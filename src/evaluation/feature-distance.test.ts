@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { inceptionScore } from '../../test/reference/inception-score.ts';
 import { normals } from '../random/noise.ts';
-import { frechetDistance, kernelDistance } from './feature-distance.ts';
+import { frechetDistance, kernelInterval } from './feature-distance.ts';
 
 const DIM = 3;
 const draw = (sample: number, count: number, scale = 1, shift = 0) =>
@@ -32,7 +32,9 @@ describe('frechetDistance', () => {
   });
 });
 
-describe('kernelDistance', () => {
+describe('kernelInterval', () => {
+  const kernelDistance = (...sets: Parameters<typeof kernelInterval>) => kernelInterval(...sets).value;
+
   it('is unbiased: near zero, of either sign, for one distribution, and large for two', () => {
     const same = Array.from({ length: 20 }, (_, i) => kernelDistance(draw(2 * i, 40), draw(2 * i + 1, 40), DIM));
     expect(same.some((value) => value < 0) && same.some((value) => value > 0)).toBe(true);

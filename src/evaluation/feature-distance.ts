@@ -98,10 +98,6 @@ export function kernelInterval(made: ArrayLike<number>, real: ArrayLike<number>,
   );
 }
 
-/** The value of `kernelInterval` alone. */
-export const kernelDistance = (a: ArrayLike<number>, b: ArrayLike<number>, dim: number): number =>
-  kernelInterval(a, b, dim).value;
-
 /** Mean kernel of each row of x with the rows of y, or with its other rows where both are one set. */
 function kernelRows(x: Matrix, y: Matrix): Float64Array {
   return Float64Array.from({ length: x.rows }, (_, i) => {

@@ -19,24 +19,9 @@ interface Directions {
 /**
  * 3 · dim times the mean, over random directions, of the squared 2-Wasserstein distance between the projections of both
  * sets on a direction; for sets that differ by a shift alone, three times its squared length. Sets may have different
- * sizes. Directions are those of the seed.
- * @param a, b features `[pictures, dim]`, at least one picture each.
+ * sizes. Directions are those of the seed; the interval is over resampled generated pictures.
+ * @param made, real features `[pictures, dim]`, at least one picture each.
  */
-export function mind(
-  a: ArrayLike<number>,
-  b: ArrayLike<number>,
-  dim: number,
-  { directions = DIRECTIONS, seed = 0 }: Directions = {},
-): number {
-  let sum = 0;
-  for (let d = 0; d < directions; d++) {
-    const unit = directionOf(d, dim, seed);
-    sum += squaredWasserstein1d(projected(a, unit), projected(b, unit));
-  }
-  return (3 * dim * sum) / directions;
-}
-
-/** The same of generated pictures from real ones, with its interval over resampled generated pictures. */
 export function mindInterval(
   made: ArrayLike<number>,
   real: ArrayLike<number>,
@@ -50,7 +35,7 @@ export function mindInterval(
   const statistic = (rows: Int32Array): number => {
     let sum = 0;
     for (const { own, other } of projections)
-      sum += squaredDistanceOfSorted(Float64Array.from(rows, (row) => own[row]!).sort(), other);
+      sum += squaredWasserstein(Float64Array.from(rows, (row) => own[row]!).sort(), other);
     return (3 * dim * sum) / directions;
   };
   return setInterval(made.length / dim, statistic, ROUNDS);
@@ -71,11 +56,11 @@ function projected(rows: ArrayLike<number>, direction: Float64Array): Float64Arr
   });
 }
 
-/** ∫ (F⁻¹(u) − G⁻¹(u))² du of two samples on a line: both quantile functions are stairs, gone through together. */
-export const squaredWasserstein1d = (a: Float64Array, b: Float64Array): number =>
-  squaredDistanceOfSorted(a.slice().sort(), b.slice().sort());
-
-function squaredDistanceOfSorted(x: Float64Array, y: Float64Array): number {
+/**
+ * ∫ (F⁻¹(u) − G⁻¹(u))² du of two samples on a line, each sorted: both quantile functions are stairs, gone through
+ * together.
+ */
+function squaredWasserstein(x: Float64Array, y: Float64Array): number {
   let [i, j, at, sum] = [0, 0, 0, 0];
   while (i < x.length && j < y.length) {
     const [endX, endY] = [(i + 1) / x.length, (j + 1) / y.length];

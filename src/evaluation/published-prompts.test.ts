@@ -1,13 +1,12 @@
 /** Prompts from a server of the test's own: fetched once, and only what has the checksum. */
 
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { listenOnLoopback } from '../../test/support/loopback.ts';
 import { facePromptsFile } from './published-prompts.ts';
 
 const text = 'a person with a kite\nan astronaut';
@@ -19,9 +18,7 @@ const server = http.createServer((_, response) => {
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'prompts-'));
 let url = '';
 beforeAll(async () => {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/test.txt`;
+  url = `${await listenOnLoopback(server)}/test.txt`;
 });
 afterAll(() => {
   server.close();

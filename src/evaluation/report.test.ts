@@ -1,9 +1,10 @@
 /** The report of a model: what is counted, and that its page needs nothing else and lets nothing in. */
 
 import { expect, it } from 'vitest';
+import { unitRows32 } from '../base/rows.ts';
 import { psnr, type RgbImage } from '../data/pictures/image.ts';
 import { integers, normals } from '../random/noise.ts';
-import { frechetDistance, kernelDistance } from './feature-distance.ts';
+import { frechetDistance, kernelInterval } from './feature-distance.ts';
 import { copyReport, promptReport, type Report, reconstructionReport, type SetFeatures, setReport } from './report.ts';
 import { reportHtml, reportLines } from './report-html.ts';
 import { ssim } from './ssim.ts';
@@ -17,17 +18,8 @@ const brighter = (image: RgbImage): RgbImage => ({ ...image, data: image.data.ma
 
 const DIM = 4;
 /** Unit vectors of noise, a fixed one for each picture or text. */
-function unitRows(count: number, sample: number): Float32Array {
-  const rows = Float32Array.from(normals({ seed: 2, stream: 'report', step: 1 }, sample, count * DIM));
-  for (let i = 0; i < count; i++) {
-    const row = rows.subarray(i * DIM, (i + 1) * DIM);
-    const length = Math.hypot(...row);
-    row.forEach((x, k) => {
-      row[k] = x / length;
-    });
-  }
-  return rows;
-}
+const unitRows = (count: number, sample: number) =>
+  unitRows32(normals({ seed: 2, stream: 'report', step: 1 }, sample, count * DIM), DIM);
 const embedder = (sample: number) => ({
   dim: DIM,
   id: 'x',
@@ -118,11 +110,11 @@ it('distances of sets are those of their functions, beside those of real picture
   const [set] = (await wholeReport()).sets;
   const [features, real] = [unitRows(12, 7), unitRows(15, 8)];
   expect(set!.frechet.value).toBeCloseTo(frechetDistance(features, real, DIM), 9);
-  expect(set!.kernel.value).toBe(kernelDistance(features, real, DIM));
+  expect(set!.kernel.value).toBe(kernelInterval(features, real, DIM).value);
   expect(set!.frechet.low).toBeLessThan(set!.frechet.value);
   expect([set!.made, set!.real, set!.caution]).toEqual([12, 15, undefined]);
   expect(set!.floor!.pictures).toBe(9);
-  expect(set!.floor!.kernel.value).toBe(kernelDistance(unitRows(9, 12), real, DIM));
+  expect(set!.floor!.kernel.value).toBe(kernelInterval(unitRows(9, 12), real, DIM).value);
   expect(setOf(unitRows(7, 1), real, DIM)).toBeUndefined();
   expect(setOf(features, real, DIM, { others: unitRows(7, 1) })!.floor).toBeUndefined();
   expect(setOf(real.slice(0, 48), real.slice(0, 48), 6)!.caution).toBeUndefined();

@@ -2,10 +2,10 @@
 
 import fs from 'node:fs';
 import { expect, it } from 'vitest';
-import { frechetDistance, frechetInterval, kernelDistance } from './feature-distance.ts';
+import { frechetDistance, frechetInterval, kernelInterval } from './feature-distance.ts';
 import { inceptionScore } from './inception-score.ts';
 import { memorisation } from './memorisation.ts';
-import { mind } from './mind.ts';
+import { mindInterval } from './mind.ts';
 import { neighbourhoods } from './neighbours.ts';
 
 interface Fixture {
@@ -34,7 +34,7 @@ const { dim } = input('made');
 it('the Fréchet distance is that over the matrix root of SciPy, and the kernel distance that of scikit-learn', () => {
   expect(frechetDistance(rows('made'), rows('real'), dim)).toBeCloseTo(expected.frechet, 9);
   expect(frechetInterval(rows('made'), rows('real'), dim).value).toBeCloseTo(expected.frechet, 9);
-  expect(kernelDistance(rows('made'), rows('real'), dim)).toBeCloseTo(expected.kernel, 10);
+  expect(kernelInterval(rows('made'), rows('real'), dim).value).toBeCloseTo(expected.kernel, 10);
 });
 
 it('precision, recall, density and coverage are those over the neighbours of scikit-learn', () => {
@@ -45,7 +45,7 @@ it('precision, recall, density and coverage are those over the neighbours of sci
 });
 
 it('MIND on a line is that of sorted values in NumPy, and the Inception score that over the entropies of SciPy', () => {
-  expect(mind(rows('line.a'), rows('line.b'), 1)).toBeCloseTo(expected.mind, 10);
+  expect(mindInterval(rows('line.a'), rows('line.b'), 1).value).toBeCloseTo(expected.mind, 10);
   const { value, deviation } = inceptionScore(rows('logits'), input('logits').dim);
   expect(value).toBeCloseTo(expected.inception.value, 10);
   expect(deviation).toBeCloseTo(expected.inception.deviation, 10);

@@ -1,4 +1,4 @@
-/** Pictures to codes and back, with what is to be seen to before. */
+/** Pictures to codes and back, checked before. */
 
 import { fromPlanar, packImages, type RgbImage } from '../data/pictures/image.ts';
 import { gridSize, type Recipe } from '../recipe/schema.ts';

@@ -31,7 +31,7 @@ export interface Weights {
 export interface PictureModelOptions {
   readonly executor: Executor;
   readonly recipe: Recipe;
-  /** Of the tokenizer; its decoder will do. */
+  /** Of the tokenizer; the parts of the decoder are enough. */
   readonly tokenizer: Weights;
   readonly denoiser: Weights;
   /** Whether the denoiser's arrays are not needed any more: they may be empty afterwards. */
@@ -67,7 +67,7 @@ export interface Passes {
 }
 
 export interface DrawProgress extends SamplerProgress {
-  /** So far. */
+  /** Passes up to this step. */
   readonly passes: Passes;
 }
 

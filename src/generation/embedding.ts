@@ -9,15 +9,15 @@ import { plainConditions, unit, vectorOf } from './conditions.ts';
 export interface Embedded {
   /** Unit rows of the conditions as the CLIP gives them, [conditions, dim]: what pictures are compared with. */
   readonly targets: Float32Array;
-  /** The same with corrected texts: what the model is given. */
+  /** `targets` with corrected texts: what the model is given. */
   readonly conditions: Float32Array;
-  /** That of the negative text, [dim]. */
+  /** The embedding of the negative text, [dim]; undefined where there is none. */
   readonly negative: Float32Array | undefined;
 }
 
 export interface EmbeddingOptions {
   readonly clip: Pick<ClipEmbedder, 'dim' | 'embedTexts' | 'embedImages'>;
-  /** What stands in front of every text. */
+  /** The prompt prefix, put in front of every text. */
   readonly prefix: string;
   /** Text embeddings, unit rows [n, dim], as the model is given them. */
   readonly correct: (rows: Float32Array) => Float32Array;

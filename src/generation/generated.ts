@@ -10,7 +10,7 @@ import type { StartCodes } from './start.ts';
 
 export interface GeneratedImage {
   readonly image: RgbImage;
-  /** Its codes, [tokens]: `decode` gives the picture back. */
+  /** The picture's codes, [tokens]: `decode` gives the picture back. */
   readonly tokens: Int32Array;
   /** What it was drawn for; a condition that is no text, in words. */
   readonly prompt: string;
@@ -71,7 +71,7 @@ export function generatedImages(
   });
 }
 
-/** What a picture of these codes owes to the one that it started from. */
+/** How a picture of these codes went on from the one that it started from. */
 function editOf({ codes, strength, redraw }: StartCodes, drawn: Int32Array): Edit {
   return {
     start: fingerprint(new Uint8Array(codes.buffer, codes.byteOffset, codes.byteLength)),

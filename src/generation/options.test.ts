@@ -1,24 +1,13 @@
 /** Mistakes at the door: one line each, in the words of pictures and prompts, before anything is computed. */
 
 import { describe, expect, it } from 'vitest';
+import { refusal } from '../../test/support/refusal.ts';
 import { tinyRecipe } from '../../test/support/tiny-model.ts';
-import { UserError } from '../base/errors.ts';
 import { checkCodes, checkPictures, type GenerateOptions, requestOf } from './options.ts';
 
 /** Options as a program without types could give them. */
 const untyped = (options: unknown) => options as GenerateOptions;
 const request = (prompts: unknown, options: unknown = {}) => requestOf(prompts as string, untyped(options), tinyRecipe);
-
-function refusal(action: () => unknown): string {
-  try {
-    action();
-  } catch (error) {
-    expect(error).toBeInstanceOf(UserError);
-    expect((error as Error).message).not.toMatch(/\n/);
-    return (error as Error).message;
-  }
-  return 'accepted';
-}
 
 describe('a request', () => {
   it('takes one prompt as a text, and lists pictures prompt by prompt with seeds that count up', () => {

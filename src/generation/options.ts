@@ -79,7 +79,7 @@ const OWN_OPTIONS = ['count', 'seed', 'negative', 'start', 'customSampler', 'sig
 
 /**
  * Prompts and options as a request, with the recipe's settings for those that are left out.
- * @param further options that the caller knows beside those of `GenerateOptions`.
+ * @param further names of options that are allowed beside those of `GenerateOptions`.
  * @throws UserError if a prompt is empty or no text, an option is unknown, out of its range, or none of the sampler's.
  */
 export function requestOf(

@@ -8,11 +8,11 @@ import { embedConditions, pictureRows } from './embedding.ts';
 import type { Request, Wanted } from './options.ts';
 import { type UsualScore, usualScores } from './usual-scores.ts';
 
-/** What a request's prompts have become. */
+/** The embedded prompts of a request. */
 export interface EmbeddedPrompts {
   /** Unit rows as the CLIP gives them, [prompts, dim]: what pictures are compared with. */
   readonly targets: Float32Array;
-  /** That of the negative text, corrected, [dim]. */
+  /** The embedding of the negative text, corrected, [dim]. */
   readonly negative: Float32Array | undefined;
   /** What the model is given for pictures, [pictures, dim]: each its prompt's. */
   rows(wanted: readonly Wanted[]): Float32Array;

@@ -25,7 +25,7 @@ export interface StartPicture {
   readonly mask?: RgbImage | undefined;
 }
 
-/** The same, as codes. */
+/** A `StartPicture` as codes. */
 export interface StartCodes {
   /** [tokens] */
   readonly codes: Int32Array;

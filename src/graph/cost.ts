@@ -1,4 +1,4 @@
-/** What a program costs, read off its graph. */
+/** The arithmetic of a program, counted on its graph. */
 
 import { sizeOf } from '../base/ndarray.ts';
 import type { Node } from './tensor.ts';

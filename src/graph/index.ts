@@ -1,4 +1,4 @@
-/** The graph floor: traced tensors, a closed set of differentiable primitives, reverse mode, and the ONNX writer. */
+/** The graph: traced tensors, a closed set of differentiable primitives, reverse mode, and the ONNX writer. */
 
 export { countFlop } from './cost.ts';
 export { ShapeError } from './errors.ts';

@@ -106,8 +106,8 @@ export const argmax = (x: Tensor, axis: number): Tensor => one('argmax', [x], { 
 // Layout.
 
 /**
- * The same elements in row-major order under another shape; one entry may be -1 and is inferred. Two in a row become
- * one.
+ * The elements of x in row-major order under another shape; one entry may be -1 and is inferred. Two reshapes in a row
+ * become one.
  */
 export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   const known = shape.reduce((n, d) => (d === -1 ? n : n * d), 1);
@@ -117,7 +117,7 @@ export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   return op === 'reshape' ? reshape(inputs[0]!, full) : one('reshape', [x], { shape: full });
 }
 
-/** Axis i of the result is axis `order[i]` of x. Two in a row become one, or none. */
+/** Axis i of the result is axis `order[i]` of x. Two transposes in a row become one, or none. */
 export function transpose(x: Tensor, order: readonly number[]): Tensor {
   const { op, inputs, attributes } = x.node;
   if (op === 'transpose' && order.length === x.rank) {
@@ -213,7 +213,7 @@ export const standardize = (x: Tensor, eps: number): Tensor => one('standardize'
 
 /**
  * x, computed only once `first` is there: for values that take much memory and could be computed long before they are
- * read. How that is done, if at all, is up to the runtime.
+ * read. A hint: a runtime may do without it.
  */
 export const after = (x: Tensor, first: Tensor): Tensor => one('after', [x, first], {});
 

@@ -42,7 +42,9 @@ export function initialize(parameters: Tree<Parameter>, seed: number): Tree<NDAr
   );
 }
 
-/** The same one at a time, by dotted path: a model that fills half the memory need not be there twice. */
+/**
+ * `initialize`, one parameter at a time, by dotted path: a model that fills half the memory need not be there twice.
+ */
 export function* initializeEach(parameters: Tree<Parameter>, seed: number): Generator<[string, NDArray<'float32'>]> {
   for (const [path, { shape, init }] of Object.entries(flatten(parameters)))
     yield [path, float32(draw(init, sizeOf(shape), seed, path), shape)];
@@ -58,7 +60,7 @@ function draw(init: Initializer, count: number, seed: number, path: string): Flo
   return values;
 }
 
-/** Values as literals inside a graph: the runtime may lay them out for speed, and they are no state. */
+/** Values as literals inside a graph, which the runtime may lay out for speed; they are not part of the state. */
 export function literals<P extends Tree<NDArray>>(arrays: P): Mapped<P, Tensor>;
 export function literals(arrays: Tree<NDArray>): Tree<Tensor> {
   return mapTree(arrays, (array: NDArray) => g.constant(array));

@@ -13,7 +13,7 @@ import * as g from '../graph/index.ts';
 export const GRADIENTS = 'gradients';
 
 /**
- * Pictures in each of so many micro-batches.
+ * Pictures in each of `microBatches` micro-batches.
  * @throws UserError if the batch does not divide.
  */
 export function microBatchSize(batch: number, microBatches: number): number {
@@ -25,7 +25,7 @@ export function microBatchSize(batch: number, microBatches: number): number {
 }
 
 /**
- * The micro-batches that a stage's batch is computed in where so many are wanted: no more than it has pictures.
+ * The micro-batches that a stage's batch is computed in where `wanted` are set: no more than it has pictures.
  * @throws UserError if the batch does not divide.
  */
 export function microBatchesOf(batch: number, wanted = 1): number {

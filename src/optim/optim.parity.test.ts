@@ -3,12 +3,13 @@ import { afterAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type Fixture, onFixture, onJsonFixture } from '../../test/support/fixtures.ts';
 import { compare, EXACT, type Tolerance } from '../../test/support/parity.ts';
+import { plateauConfig, plateauSettingsOf } from '../../test/support/published-plateau.ts';
 import { type NDArray, scalar, type Tree } from '../base/ndarray.ts';
 import { Engine } from '../engine/engine.ts';
 import * as g from '../graph/index.ts';
 import { adamState, adamw, clipByGlobalNorm } from './adamw.ts';
 import { updateEma } from './ema.ts';
-import { initialPlateau, nextPlateau, type PlateauSettings } from './plateau.ts';
+import { initialPlateau, nextPlateau } from './plateau.ts';
 
 const engine = Engine.start({ threads: 1 });
 afterAll(() => engine.close());
@@ -108,18 +109,6 @@ onFixture('optim', (file) => {
   });
 });
 
-const plateauConfig = z.object({
-  factor: z.number(),
-  patience: z.number(),
-  cooldown: z.number().default(0),
-  min_lr: z.number(),
-  threshold: z.number(),
-  threshold_mode: z.enum(['rel', 'abs']),
-  mode: z.enum(['min', 'max']).default('min'),
-  eps: z.number().default(1e-8),
-  warmup_lr: z.number(),
-  warmup: z.number(),
-});
 const infinite = z.union([z.number(), z.literal('inf'), z.literal('-inf')]);
 const small = z.object({
   config: plateauConfig,
@@ -150,7 +139,7 @@ onJsonFixture('optim', (value) => {
 
   it.each(Object.keys(plateau_small))('plateau_small.%s', (name) => {
     const { config, metrics, lr, state_bad_cooldown_best } = plateau_small[name]!;
-    const settings = settingsOf(config);
+    const settings = plateauSettingsOf(config);
     const states = [initialPlateau()];
     for (const metric of metrics) states.push(nextPlateau(settings, states.at(-1)!, metric ?? undefined));
     compare(
@@ -173,7 +162,7 @@ onJsonFixture('optim', (value) => {
   );
   it.each(published)('%s gives the same rates and counters', (_, record) => {
     const { config, lr_at_construction, ops } = long.parse(record);
-    const settings = settingsOf(config);
+    const settings = plateauSettingsOf(config);
     let state = initialPlateau();
     expect(state.rate).toBe(lr_at_construction);
     for (const op of ops) {
@@ -186,18 +175,3 @@ onJsonFixture('optim', (value) => {
 
   it('has published schedules', () => expect(published.length).toBeGreaterThan(0));
 });
-
-function settingsOf(config: z.infer<typeof plateauConfig>): PlateauSettings {
-  return {
-    warmupRate: config.warmup_lr,
-    warmupSteps: config.warmup,
-    minRate: config.min_lr,
-    factor: config.factor,
-    patience: config.patience,
-    cooldown: config.cooldown,
-    mode: config.mode,
-    threshold: config.threshold,
-    thresholdMode: config.threshold_mode,
-    smallestChange: config.eps,
-  };
-}

@@ -1,7 +1,7 @@
 /**
- * The official learning-rate schedules as pure state machines: warm-up, then halving on a plateau of a metric.
- * Published runs use it on the loss of every iteration (FFHQ base) or on the CLIP score of every validation (the
- * others).
+ * The official learning-rate schedules as pure state machines: warm-up, then a lower rate whenever a metric has stopped
+ * improving. Published runs use it on the loss of every iteration (FFHQ base) or on the CLIP score of every validation
+ * (the others).
  */
 
 export interface PlateauSettings {
@@ -13,7 +13,7 @@ export interface PlateauSettings {
   readonly factor: number;
   /** Metrics without improvement that are tolerated before the rate falls. */
   readonly patience: number;
-  /** Metrics after a fall during which none counts as bad. */
+  /** Metrics after a fall of the rate that do not count as bad. */
   readonly cooldown: number;
   /**
    * What counts as better: lower (losses) or higher (scores), by more than `threshold` of the best, or by more than it.

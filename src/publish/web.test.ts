@@ -6,13 +6,13 @@
 import fs from 'node:fs';
 import http from 'node:http';
 import { createRequire } from 'node:module';
-import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { hasBrowser, openBrowser } from '../../test/support/browser.ts';
+import { listenOnLoopback } from '../../test/support/loopback.ts';
 import { tinyRecipe, writeTinyRun } from '../../test/support/tiny-model.ts';
 import { readPngText } from '../data/pictures/png.ts';
 import { Generator } from '../generation/generator.ts';
@@ -65,8 +65,7 @@ beforeAll(async () => {
     pictures.map(async (picture) => ({ tokens: [...picture.tokens], png: await generator.toPng(picture) })),
   );
   await generator.close();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  address = `${await listenOnLoopback(server)}/`;
   browser = await openBrowser();
 });
 

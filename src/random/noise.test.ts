@@ -5,7 +5,6 @@ import { describe, expect, it } from 'vitest';
 import { UserError } from '../base/errors.ts';
 import {
   gumbelBatch,
-  gumbels,
   integers,
   type NoiseKey,
   normalBatch,
@@ -18,6 +17,9 @@ import { philox4x32 } from './philox.ts';
 
 const KEY: NoiseKey = { seed: 20240320, stream: 'test', step: 7 };
 const N = 200_000;
+
+const gumbels = (key: NoiseKey, sample: number, count: number): Float64Array =>
+  Float64Array.from(gumbelBatch(key, [sample], count));
 
 function mean(xs: ArrayLike<number>): number {
   let sum = 0;
@@ -70,6 +72,9 @@ describe('the mapping from key to bits', () => {
     const got = uniforms({ seed, stream: 'réel', step: 9 }, 42, 4);
     expect(got[2]).toBe(expected(words[0]!, words[1]!));
     expect(got[3]).toBe(expected(words[2]!, words[3]!));
+    philox4x32(words, 1, 42, 9, hash('gumbel/réel'), 5, 2 ** 8);
+    const gumbel = -Math.log(-Math.log(expected(words[0]!, words[1]!)));
+    expect(gumbels({ seed, stream: 'réel', step: 9 }, 42, 4)[2]).toBe(Math.fround(gumbel));
   });
 });
 

@@ -45,11 +45,6 @@ export function normals(key: NoiseKey, sample: number, count: number): Float64Ar
   return draw('normal', key, sample, count);
 }
 
-/** `count` draws −log(−log u) from the standard Gumbel distribution. The first k draws do not depend on `count`. */
-export function gumbels(key: NoiseKey, sample: number, count: number): Float64Array {
-  return draw('gumbel', key, sample, count);
-}
-
 /**
  * `count` unbiased whole numbers from 0 to `below` − 1 (`below` up to 2^31). The first k draws do not depend on
  * `count`.
@@ -87,8 +82,9 @@ export function normalBatch(key: NoiseKey, samples: ArrayLike<number>, rowSize: 
 }
 
 /**
- * Gumbel draws as `[samples.length, rowSize]`: row i is the noise of sample `samples[i]`. The logarithms are taken in
- * float64 and only the result is rounded, so the tails survive (float32 uniforms would cut them: arXiv 2409.02908).
+ * Draws −log(−log u) from the standard Gumbel distribution as `[samples.length, rowSize]`: row i is the noise of sample
+ * `samples[i]`. The logarithms are taken in float64 and only the result is rounded to float32, so the tails survive
+ * (float32 uniforms would cut them: arXiv 2409.02908).
  */
 export function gumbelBatch(key: NoiseKey, samples: ArrayLike<number>, rowSize: number): Float32Array {
   return drawBatch('gumbel', key, samples, rowSize);

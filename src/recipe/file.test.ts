@@ -4,21 +4,11 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { UserError } from '../base/errors.ts';
+import { refusal } from '../../test/support/refusal.ts';
 import { readRecipe, recipeFrom, recipeText } from './file.ts';
 import { makeRecipe, presets } from './recipe.ts';
 import { settingSchemas } from './schema.ts';
 import { parseYaml, yamlText } from './yaml.ts';
-
-const message = (act: () => unknown): string => {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof UserError) return error.message;
-    throw error;
-  }
-  return 'nothing was refused';
-};
 
 describe('a recipe file', () => {
   it.each(Object.keys(presets))('printed from preset %s reads back as that preset, each setting explained', (name) => {
@@ -56,7 +46,7 @@ describe('a recipe file', () => {
     expect(readRecipe(file, { 'diffusion.steps': '9' })).toEqual(
       makeRecipe('nano', { 'diffusion.layers': '6', 'diffusion.steps': '9' }),
     );
-    expect(message(() => readRecipe(path.join(folder, 'none.yaml')))).toContain('none.yaml');
+    expect(refusal(() => readRecipe(path.join(folder, 'none.yaml')))).toContain('none.yaml');
   });
 
   it.each([
@@ -70,13 +60,13 @@ describe('a recipe file', () => {
     ['diffusion:\n  layers: 6\ndiffusion.layers: 7\n', 'r: diffusion.layers is there twice'],
     ['{"imageSize": 3, "imageSize": 4}', 'r is not valid JSON: the key "imageSize" is there twice'],
   ])('%j is refused by what does not exist or is there twice', (text, wanted) => {
-    expect(message(() => recipeFrom(text, 'r'))).toBe(wanted);
+    expect(refusal(() => recipeFrom(text, 'r'))).toBe(wanted);
   });
 
   it('refuses values of another type than the setting has', () => {
-    expect(message(() => recipeFrom('diffusion:\n  layers: many\n', 'r'))).toMatch(/^r: diffusion\.layers: /);
-    expect(message(() => recipeFrom('diffusion: 3\n', 'r'))).toMatch(/^r: diffusion: /);
-    expect(message(() => recipeFrom('pictures:\n  flip: yes\n', 'r'))).toMatch(/^r: pictures\.flip: /);
+    expect(refusal(() => recipeFrom('diffusion:\n  layers: many\n', 'r'))).toMatch(/^r: diffusion\.layers: /);
+    expect(refusal(() => recipeFrom('diffusion: 3\n', 'r'))).toMatch(/^r: diffusion: /);
+    expect(refusal(() => recipeFrom('pictures:\n  flip: yes\n', 'r'))).toMatch(/^r: pictures\.flip: /);
   });
 });
 
@@ -122,7 +112,7 @@ describe('the subset of YAML', () => {
     [`a: ${'['.repeat(100)}`, /nested too deeply/],
     [Array.from({ length: 30 }, (_, i) => `${' '.repeat(i)}a:`).join('\n'), /nested too deeply/],
   ])('refuses %j by its line', (text, wanted) => {
-    expect(message(() => parseYaml(text, 'r'))).toMatch(wanted);
+    expect(refusal(() => parseYaml(text, 'r'))).toMatch(wanted);
   });
 
   it.each([

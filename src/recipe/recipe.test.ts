@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { UserError } from '../base/errors.ts';
+import { refusal } from '../../test/support/refusal.ts';
 import { identityOf, recipeIdentity } from './identity.ts';
 import { changedRecipe, makeRecipe, parseRecipe, presets } from './recipe.ts';
 import { settingSchemas } from './schema.ts';
@@ -34,16 +34,7 @@ it('knows all presets that have ever been', () => {
   expect(Object.keys(presets)).toEqual(Object.keys(frozen));
 });
 
-const message = (act: () => unknown): string => {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof UserError) return error.message;
-    throw error;
-  }
-  return 'nothing was refused';
-};
-const set = (changes: Record<string, string>) => message(() => makeRecipe('nano', changes));
+const set = (changes: Record<string, string>) => refusal(() => makeRecipe('nano', changes));
 
 it.each([
   ['diffusion.layer', 'diffusion.layers'],
@@ -65,10 +56,10 @@ it('suggests nothing for what resembles nothing, and prints it safely', () => {
 it('suggests the nearest setting for an unknown one in a file', () => {
   const recipe = makeRecipe('nano');
   const file = { ...recipe, tokenizer: { ...recipe.tokenizer, chanels: 3 } };
-  expect(message(() => parseRecipe(file, 'run.json'))).toBe(
+  expect(refusal(() => parseRecipe(file, 'run.json'))).toBe(
     'run.json: There is no setting "tokenizer.chanels": did you mean tokenizer.channels?',
   );
-  expect(message(() => parseRecipe({ ...recipe, imagesize: 3 }, 'run.json'))).toMatch(/did you mean imageSize\?$/);
+  expect(refusal(() => parseRecipe({ ...recipe, imagesize: 3 }, 'run.json'))).toMatch(/did you mean imageSize\?$/);
 });
 
 it.each([
@@ -110,7 +101,7 @@ it('bounds every number: what no machine could hold is one line', () => {
 
 it('refuses steps of sampling that the diffusion or the sampler does not have, for new runs', () => {
   expect(set({ 'diffusion.timesteps': '10' })).toMatch(/sampling\.steps 12 .*diffusion\.timesteps 10.* takes 1 to 10/);
-  expect(set({ 'diffusion.timesteps': '10', 'sampling.steps': '10' })).toBe('nothing was refused');
+  expect(set({ 'diffusion.timesteps': '10', 'sampling.steps': '10' })).toBe('accepted');
   expect(set({ 'sampling.sampler': 'fast', 'sampling.steps': '1' })).toMatch(/fast takes 2 to 100/);
   const few = { imageSize: '16', 'sampling.sampler': 'halton', 'tokenizer.perceptualWeight': '0' };
   expect(set({ ...few, 'sampling.steps': '17' })).toMatch(/4 tokens|16 tokens|takes 1 to/);
@@ -120,7 +111,7 @@ it('still opens a run whose sampling steps its diffusion does not have: they can
   const { diffusion, ...rest } = makeRecipe('nano');
   const old = { ...rest, diffusion: { ...diffusion, timesteps: 10 } };
   expect(parseRecipe(old, 'run.json').diffusion.timesteps).toBe(10);
-  expect(message(() => changedRecipe(parseRecipe(old, 'run.json')))).toMatch(/sampling\.steps 12/);
+  expect(refusal(() => changedRecipe(parseRecipe(old, 'run.json')))).toMatch(/sampling\.steps 12/);
 });
 
 it('refuses attention at a grid size that no level has', () => {

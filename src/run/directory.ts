@@ -3,53 +3,34 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
 import type { NDArray, Tree } from '../base/ndarray.ts';
 import { option, resumeCall } from '../base/options.ts';
 import { flatten } from '../base/tree.ts';
 import { makeFolder, writeFileAtomic, writeFileOnce } from '../checkpoint/atomic.ts';
 import { assertFinite } from '../checkpoint/finite.ts';
-import { appendRegular, readText } from '../checkpoint/regular-file.ts';
-import { hashWithoutTexts, readHashed, writeSafetensors } from '../checkpoint/safetensors.ts';
+import { appendRegular } from '../checkpoint/regular-file.ts';
+import { readHashed, writeSafetensors } from '../checkpoint/safetensors.ts';
 import type { Safetensors } from '../checkpoint/safetensors-bytes.ts';
+import { hashWithoutTexts } from '../checkpoint/safetensors-hashes.ts';
 import { sealed } from '../checkpoint/seal.ts';
 import { recipeIdentity } from '../recipe/identity.ts';
-import { parseRecipe } from '../recipe/recipe.ts';
 import type { RunSettings } from '../stage/context.ts';
 import { fingerprint } from '../stage/fingerprint.ts';
 import { lockRun } from './lock.ts';
+import { LOGS, type LogName, trimLog } from './logs.ts';
 import { MODELSPEC } from './modelspec.ts';
 import { PROVENANCE } from './provenance.ts';
+import { jsonText, RUN_FORMAT, RUN_VERSION, readSettings, SETTINGS_FILE, settingsText } from './settings-file.ts';
 
 export type { RunSettings } from '../stage/context.ts';
 
-const FORMAT = 'clip-vqdiffusion run';
-const VERSION = 1;
 /** Metadata of a model. */
 const MODEL_TEXTS: readonly string[] = ['format', 'version', 'latents', ...PROVENANCE, ...MODELSPEC];
 /** Metadata that does not count for the identity of a model. */
 const NOT_HASHED: readonly string[] = [...PROVENANCE, ...MODELSPEC];
-/** No settings fill more, in bytes. */
-const MOST_SETTINGS = 2 ** 24;
-
 /** Folders that every run has. */
 export const RUN_FOLDERS = ['tokenizer', 'diffusion', 'finetune', 'checkpoints', 'cache'] as const;
-
-/** Logs of training, one JSON value a line: every step, and now and then the pace and hashes. */
-const LOGS = ['log.jsonl', 'metrics.jsonl'] as const;
-export type LogName = (typeof LOGS)[number];
-
-const runSchema = z.object({
-  format: z.literal(FORMAT),
-  version: z.number(),
-  seed: z.int().min(0),
-  data: z.string(),
-  clip: z.string(),
-  recipe: z.unknown(),
-  relative: z.object({ data: z.string().optional(), clip: z.string().optional() }).optional(),
-  fullSteps: z.record(z.string(), z.int()).optional(),
-});
 
 export class RunDirectory {
   /** Hashes of stages' weights, each with the file that it was taken of. */
@@ -76,8 +57,7 @@ export class RunDirectory {
     for (const sub of ['', ...RUN_FOLDERS]) makeFolder(path.join(folder, sub));
     const run = new RunDirectory(folder, settings);
     // Of two that begin the same run at once one succeeds.
-    const text = run.settingsText(settings);
-    if (!writeFileOnce(run.file('run.json'), text)) RunDirectory.assertFree(folder);
+    if (!writeFileOnce(run.file(SETTINGS_FILE), settingsText(folder, settings))) RunDirectory.assertFree(folder);
     return run;
   }
 
@@ -90,24 +70,11 @@ export class RunDirectory {
   static open(folder: string): RunDirectory {
     if (!fs.existsSync(folder))
       throw new UserError(`There is no folder ${folder}: name a run directory made by clipvq train or clipvq demo`);
-    const file = path.join(folder, 'run.json');
-    if (!fs.existsSync(file))
+    if (!RunDirectory.exists(folder))
       throw new UserError(
         `${folder} is not a model: it has no run.json; name a run directory made by clipvq train or clipvq demo`,
       );
-    const parsed = runSchema.safeParse(readJson(file));
-    if (!parsed.success)
-      throw new UserError(
-        `${file} does not describe a run: ${parsed.error.issues[0]?.path.join('.')}: ${parsed.error.issues[0]?.message}`,
-      );
-    const { version, seed, recipe, fullSteps, relative } = parsed.data;
-    if (version !== VERSION)
-      throw new UserError(`${folder} is of format version ${version}; this program reads version ${VERSION}`);
-    const placed = (place: string, from: string | undefined) => placeNow(folder, place, from);
-    const data = placed(parsed.data.data, relative?.data);
-    const clip = placed(parsed.data.clip, relative?.clip);
-    const settings = { seed, data, clip, recipe: parseRecipe(recipe, file) };
-    return new RunDirectory(folder, fullSteps ? { ...settings, fullSteps } : settings);
+    return new RunDirectory(folder, readSettings(folder));
   }
 
   /**
@@ -119,7 +86,7 @@ export class RunDirectory {
     if (JSON.stringify(settings) === JSON.stringify(this.settings)) return run;
     const lock = lockRun(this.path);
     try {
-      writeFileAtomic(this.file('run.json'), this.settingsText(settings));
+      writeFileAtomic(this.file(SETTINGS_FILE), settingsText(this.path, settings));
     } finally {
       lock.release();
     }
@@ -127,7 +94,7 @@ export class RunDirectory {
   }
 
   static exists(folder: string): boolean {
-    return fs.existsSync(path.join(folder, 'run.json'));
+    return fs.existsSync(path.join(folder, SETTINGS_FILE));
   }
 
   file(...parts: string[]): string {
@@ -135,16 +102,7 @@ export class RunDirectory {
   }
 
   writeJson(name: string, value: unknown): void {
-    writeFileAtomic(this.file(name), this.jsonText(value));
-  }
-
-  private settingsText(settings: RunSettings): string {
-    const relative = relativePlaces(this.path, settings);
-    return this.jsonText({ format: FORMAT, version: VERSION, ...settings, ...(relative && { relative }) });
-  }
-
-  private jsonText(value: unknown): string {
-    return `${JSON.stringify(value, null, 2)}\n`;
+    writeFileAtomic(this.file(name), jsonText(value));
   }
 
   /** One JSON value a line. */
@@ -162,18 +120,7 @@ export class RunDirectory {
    * that goes on from there writes them again.
    */
   trimLog(stage: string, step: number): void {
-    for (const name of LOGS) this.trim(this.file(name), stage, step);
-  }
-
-  private trim(file: string, stage: string, step: number): void {
-    if (!fs.existsSync(file)) return;
-    const text = readText(file);
-    const kept = text.split('\n').filter((line) => {
-      const entry = logEntry(line);
-      return entry !== undefined && !(entry.stage === stage && Number(entry.step) > step);
-    });
-    const left = kept.map((line) => `${line}\n`).join('');
-    if (left !== text) writeFileAtomic(file, left);
+    for (const name of LOGS) trimLog(this.file(name), stage, step);
   }
 
   /** Where the compact CLIP of this run lies. */
@@ -188,7 +135,7 @@ export class RunDirectory {
   saveModel(stage: string, params: Tree<NDArray>, metadata: Readonly<Record<string, string>>): void {
     const tensors = flatten<NDArray>(params);
     for (const [name, array] of Object.entries(tensors)) assertFinite(array, `${name} of the ${stage} model`);
-    const texts = { format: `${FORMAT} ${stage}`, version: `${VERSION}`, ...metadata };
+    const texts = { format: `${RUN_FORMAT} ${stage}`, version: `${RUN_VERSION}`, ...metadata };
     writeSafetensors(this.file(stage, 'model.safetensors'), tensors, sealed(texts));
   }
 
@@ -200,11 +147,13 @@ export class RunDirectory {
     const before = identityOf(file);
     const { hash, ...model } = readHashed(file, NOT_HASHED);
     this.hashes.set(stage, { file: before, hash });
-    if (model.metadata.format !== `${FORMAT} ${stage}`)
-      throw new UserError(`${file} was not written by this program: its metadata does not say "${FORMAT} ${stage}"`);
-    if (model.metadata.version !== `${VERSION}`)
+    if (model.metadata.format !== `${RUN_FORMAT} ${stage}`)
       throw new UserError(
-        `${file} is of format version ${model.metadata.version}; this program reads version ${VERSION}`,
+        `${file} was not written by this program: its metadata does not say "${RUN_FORMAT} ${stage}"`,
+      );
+    if (model.metadata.version !== `${RUN_VERSION}`)
+      throw new UserError(
+        `${file} is of format version ${model.metadata.version}; this program reads version ${RUN_VERSION}`,
       );
     // A checksum whose name is damaged would go unnoticed.
     const strange = Object.keys(model.metadata).find((key) => !MODEL_TEXTS.includes(key));
@@ -269,38 +218,5 @@ function identityOf(file: string): string | undefined {
     return `${ino} ${size} ${mtimeNs}`;
   } catch {
     return undefined;
-  }
-}
-
-/** The way from a run to its pictures and its CLIP, so that all of them can be moved together. */
-function relativePlaces(folder: string, { data, clip }: RunSettings): { data?: string; clip?: string } | undefined {
-  const way = (place: string) => (path.isAbsolute(place) ? path.relative(path.resolve(folder), place) : undefined);
-  const [toData, toClip] = [way(data), way(clip)];
-  if (toData === undefined && toClip === undefined) return undefined;
-  return { ...(toData !== undefined && { data: toData }), ...(toClip !== undefined && { clip: toClip }) };
-}
-
-/** Where something lies that a run names by its full path: there, or where it lay as seen from the run. */
-function placeNow(folder: string, place: string, relative: string | undefined): string {
-  if (relative === undefined || !path.isAbsolute(place) || fs.existsSync(place)) return place;
-  const moved = path.resolve(folder, relative);
-  return fs.existsSync(moved) ? moved : place;
-}
-
-function logEntry(line: string): { readonly stage?: unknown; readonly step?: unknown } | undefined {
-  try {
-    const entry: unknown = JSON.parse(line);
-    return typeof entry === 'object' && entry !== null ? entry : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function readJson(file: string): unknown {
-  try {
-    return JSON.parse(readText(file, MOST_SETTINGS));
-  } catch (error) {
-    if (error instanceof SyntaxError) throw new UserError(`${file} is not valid JSON: ${error.message}`);
-    throw error;
   }
 }

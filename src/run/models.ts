@@ -52,7 +52,7 @@ export function openRunCodec(run: RunDirectory, executor: Executor): Codec {
   return { ...decoder, ...makeEncoder(executor, tensors, recipe, label, { seed }) };
 }
 
-/** Its decoder, for any number of pictures. */
+/** The decoder of the tokenizer that a run has trained, for any number of pictures. */
 export function openRunDecoder(run: RunDirectory, executor: Executor): Decoder {
   const { tensors } = run.readModel('tokenizer');
   return makeDecoder(executor, tensors, run.settings.recipe, run.file('tokenizer', 'model.safetensors'));

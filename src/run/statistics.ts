@@ -32,7 +32,10 @@ export function saveStatistics(run: RunDirectory, { images, texts, anchors }: Em
 export const hasStatistics = (run: RunDirectory, id: string): boolean =>
   fs.existsSync(statisticsFile(run)) && readSafetensors(statisticsFile(run)).metadata.id === id;
 
-/** The same for any use; undefined if the run has none. @throws UserError as `readStatistics` does. */
+/**
+ * The statistics of a run whatever made them; undefined if the run has none. @throws UserError as `readStatistics`
+ * does.
+ */
 export const statisticsIfAny = (run: RunDirectory, dim: number): EmbeddingStatistics | undefined =>
   fs.existsSync(statisticsFile(run)) ? readStatistics(run, 'none', dim) : undefined;
 

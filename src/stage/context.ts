@@ -1,4 +1,4 @@
-/** What a stage knows of the run that it belongs to: one value, handed on whole from the command to the stage. */
+/** What a stage gets of the run that it belongs to: one value, handed on whole from the command to the stage. */
 
 import type { NDArray, Tree } from '../base/ndarray.ts';
 import type { EngineOptions } from '../engine/engine.ts';
@@ -50,6 +50,6 @@ export interface StageContext extends Watch {
   readonly ranks?: Ranks | undefined;
   /** Ranks make steps for themselves, and meet now and then; by default they make every step together. */
   readonly sync?: LocalSteps | undefined;
-  /** Where the weights of LPIPS come from, where the recipe wants them: a folder, or by default the cache. */
+  /** Where the weights of LPIPS come from, where the recipe uses them: a folder, or by default the cache. */
   readonly lpips?: { readonly folder?: string | undefined; readonly offline?: boolean | undefined } | undefined;
 }

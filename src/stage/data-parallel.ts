@@ -133,7 +133,7 @@ export async function gatherBatch<T extends NDArray>(ranks: Ranks, own: T): Prom
   return overBuffer(bytes.buffer, { dtype: own.dtype, shape: [first * ranks.size, ...rest] }) as T;
 }
 
-/** Numbers and arrays of rank 0 on every rank; the others give arrays of the same shapes, or do not know them. */
+/** Numbers and arrays of rank 0 on every rank; the others give arrays of the same shapes, or undefined. */
 export async function broadcastArrays(ranks: Ranks, own: Arrays | undefined): Promise<Arrays> {
   if (ranks.size === 1) return own!;
   const specs = Object.entries(own ?? {}).map(([name, { dtype, shape }]) => ({ name, dtype, shape }));

@@ -1,6 +1,6 @@
 /**
- * A stage before it runs: what a run must know to list, plan, estimate, skip and make it. Each stage describes itself
- * in its own folder; listing, planning and training of stages use the descriptions (`training/stages.ts`).
+ * A stage before it runs: what is needed to list, plan, estimate, skip and make it. Each stage describes itself in its
+ * own folder; listing, planning and training of stages use the descriptions (`training/stages.ts`).
  */
 
 import type { Tree } from '../base/ndarray.ts';
@@ -48,7 +48,7 @@ export interface StageCost {
 
 /** A stage with all that it learns from: ready to be made. */
 export interface OpenStage<Report = unknown> {
-  /** Of all ranks together; where each trains for itself in between, of one. */
+  /** What all ranks compute together; with local steps what one computes. */
   readonly plan: StagePlan;
   /**
    * The stage on an engine, what is planned computed in so many micro-batches. Nothing is compiled before `prepare`.
@@ -85,7 +85,7 @@ export interface StageDescriptor<Data, Report = unknown> {
    * @param data identity of what it sees; undefined where that follows from seed and settings.
    */
   fingerprint(run: RunFiles, data: string | undefined): string;
-  /** The same in parts, without what it sees. */
+  /** The parts of that identity, without the data that the stage sees. */
   madeFrom(run: RunFiles): Lineage;
   open(context: StageContext, data: Data, identity: StageIdentity): OpenStage<Report>;
 }

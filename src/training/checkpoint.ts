@@ -21,13 +21,13 @@ const [DEVICE, HOST] = ['state.', 'host.'];
 /** Metadata of a checkpoint. */
 const CHECKPOINT_TEXTS: readonly string[] = ['format', 'stage', 'guard', 'threads', 'enough', ...PROVENANCE];
 
-/** What a checkpoint says of itself. */
+/** The facts in a checkpoint's metadata. */
 export interface CheckpointFacts {
   readonly step: number;
   readonly fingerprint: string;
   /** Undefined where an earlier version wrote it. */
   readonly madeFrom: Lineage | undefined;
-  /** What the guard knew, as text. */
+  /** The state of the guard (`Guard.save`). */
   readonly guard: string | undefined;
   /** Threads that it was computed with. */
   readonly threads: number | undefined;
@@ -80,7 +80,7 @@ export async function saveCheckpoint(
   const isHere = device.every(([, { location }]) => location === 'cpu');
   const fetched = isHere ? {} : flatten(await engine.read(''));
   const read = async (tensor: string): Promise<NDArray> => {
-    // A history of losses may hold infinities by right: what matters of it is in the weights.
+    // A history of losses may hold infinities: whether training is sound is checked on the weights.
     if (tensor.startsWith(HOST)) return host[tensor.slice(HOST.length)]!;
     const path = tensor.slice(DEVICE.length);
     const array = fetched[path] ?? ((await engine.read(path)) as NDArray);
@@ -110,7 +110,7 @@ const isTransient = ({ transient = [] }: Pick<Stage, 'transient'>, path: string)
   transient.some((part) => path === part || path.startsWith(`${part}.`));
 
 /**
- * What a checkpoint says of itself; undefined if there is none. Of the file only the header is read.
+ * The facts in a checkpoint's metadata; undefined if there is no file. Only the header is read.
  * @throws UserError if the file is damaged or not a checkpoint of this stage.
  */
 export function checkpointFacts(file: string, stage: Checkpointed): CheckpointFacts | undefined {

@@ -4,7 +4,7 @@ import { option } from '../base/options.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import type { Metrics } from '../stage/stage.ts';
 
-/** Below this share of the codebook pictures come out of few codes, and look it. */
+/** Below this share of the codebook in use, pictures look alike. */
 const FEW_CODES = 1 / 8;
 
 /** A note if the last metrics of a stage show a collapse, with the setting to change. */

@@ -1,6 +1,6 @@
 /**
  * Whether a trained diffusion model follows its condition: what the codes of pictures cost under the CLIP embedding of
- * their own, and under that of another picture. A model that ignores its prompt trains to a fine loss all the same.
+ * their own, and under that of another picture. A model that ignores its prompt can have a good loss all the same.
  */
 
 import type { NDArray } from '../base/ndarray.ts';
@@ -28,10 +28,10 @@ export const CONDITION_REPORT = 'condition-report.json';
 const MOST = 24;
 /** Fewer held-out ones than this say too little: pictures of training are taken then, if there are enough of those. */
 const FEWEST = 12;
-/** Shares of the way from clean codes to noise: early the condition is most of what there is to know. */
+/** Times, as shares of the way from clean codes to noise, at which little is known of a picture but its condition. */
 const TIMES = [0.95, 0.7];
 
-/** What codes cost on average, in nats. */
+/** The mean −log p of a code, in nats. */
 export interface ConditionCheck {
   readonly pictures: number;
   /** Whether the model has learned from these pictures. */

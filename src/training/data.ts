@@ -13,7 +13,7 @@ import { type Pictures, type RunPictures, readyPictures } from './pictures.ts';
 export interface DataSource<Data> {
   /** What it holds, without an engine or a network; undefined where that follows from the run's settings. */
   identity(): Promise<string | undefined>;
-  /** The same in parts, each under its name. */
+  /** The parts of that identity, each under its name. */
   madeFrom(): Promise<Lineage>;
   open(): Promise<Data>;
   close(): void;

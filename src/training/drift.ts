@@ -1,4 +1,4 @@
-/** Ranks that train together hold the same weights: a difference is a fault of the machine, and no model. */
+/** Ranks that train together hold the same weights: a difference is a fault of the machine. */
 
 import { UserError } from '../base/errors.ts';
 import { gatherTexts, type Ranks } from '../mpi/ranks.ts';

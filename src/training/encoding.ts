@@ -69,7 +69,7 @@ export async function encodePictures(context: RunContext, pictures: Encodable): 
   try {
     const tokenizer = run.stageHash('tokenizer');
     const { recipe, seed } = run.settings;
-    // How much the CLIP takes is measured: its graph is not ours to read.
+    // The memory that the CLIP takes is measured: it has no graph to read that off.
     if (limit !== undefined) await clip.embedImages(imageViews(new Uint8Array(BATCH * 3 * 32 ** 2), 32));
     const batch = codecBatch(recipe.imageSize);
     const microBatches =

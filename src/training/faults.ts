@@ -1,4 +1,4 @@
-/** Faults within a stage: whose they are, and what to do when nothing helps. */
+/** Faults within a stage: which step is to blame, and what to do when nothing helps. */
 
 import { resumeCall } from '../base/options.ts';
 import type { RunDirectory } from '../run/directory.ts';

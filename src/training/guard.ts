@@ -1,5 +1,5 @@
 /**
- * What keeps a stage sane: it knows a step that went wrong by its numbers, and decides whether to leave it out, slow
+ * The guard of a stage: it finds steps that went wrong by their numbers, and decides whether to leave them out, slow
  * down, or stop.
  */
 
@@ -91,7 +91,7 @@ export class Guard {
     return undefined;
   }
 
-  /** The same without learning from it. */
+  /** What is wrong with a step's numbers, as a clause, or undefined; the running mean stays as it is. */
   faultIn(metrics: Metrics): string | undefined {
     const { loss, gradientNorm } = metrics;
     if (!Number.isFinite(loss)) return `the loss is ${loss}`;
@@ -117,7 +117,7 @@ export class Guard {
    * Decide about a fault. With `halve` the running mean begins anew.
    * @param step whose fault it is.
    * @param cleared steps that were left out for it by mistake.
-   * @param before the guard of the checkpoint that training goes back to: what it knew of losses then.
+   * @param before the guard of the checkpoint that training goes back to, with its running mean of losses.
    */
   remedy(step: number, cleared: readonly number[], before: Guard): Remedy {
     const { mean, count, names } = before.state;

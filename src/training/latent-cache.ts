@@ -68,7 +68,7 @@ export function openLatentCache(folder: string, origin: LatentOrigin): LatentCac
   };
 }
 
-/** Take out what is not what was written, so that it is encoded again, and say so. */
+/** Take damaged records out, so that they are encoded again, with a note. */
 export function dropDamaged({ codes, embeddings }: LatentCache, { display }: Pick<Watch, 'display'>): void {
   const [badCodes, badEmbeddings] = [codes, embeddings].map((store) => {
     const slots = store.damaged();
@@ -149,7 +149,7 @@ export function* allViews(size: number, views: number): Iterable<View> {
   for (let view = 0; view < views; view++) for (let row = 0; row < size; row++) yield { row, view };
 }
 
-/** Those that are wanted, a batch at a time. */
+/** The views that `isWanted` accepts, in batches of at most `BATCH`. */
 export function* batchesOf(all: Iterable<View>, isWanted: (view: View) => boolean): Generator<View[], undefined> {
   let batch: View[] = [];
   for (const view of all) {

@@ -1,6 +1,6 @@
 /**
- * How long our presets train on a set of so many pictures. Their lengths are right for drawn faces, of which there are
- * as many as one likes; sets of people have an end.
+ * How long our presets train on a set of so many pictures. Their lengths are right for drawn faces, of which there is
+ * no end; sets of the user's are limited.
  */
 
 import type { Recipe } from '../recipe/schema.ts';

@@ -90,7 +90,7 @@ export function planUnder(
   );
 }
 
-/** A plan that differs from what was set, in one line. */
+/** A line for a plan that differs from the settings. */
 export const planLine = ({ name, batch }: StagePlan, { microBatches, bytes }: MemoryPlan, limit: number): string =>
   `${name}: batch ${batch} in ${microBatches} parts of ${batch / microBatches} to stay under ${sizeText(limit)}: about ${sizeText(bytes)}`;
 
@@ -99,7 +99,7 @@ const NEARLY = 0.97;
 
 /** Watches the process while a stage runs. */
 export class MemoryWatch {
-  /** What came before is not this stage's doing. */
+  /** An earlier peak is not of this stage. */
   private readonly before = peakResidentBytes();
 
   constructor(readonly limit: number) {}

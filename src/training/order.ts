@@ -1,6 +1,6 @@
 /**
- * The order in which a run met its pictures, by content. A picture keeps its place when it is renamed, moved or away
- * for a while, and new ones join at the end: a run that is resumed goes on with the order it began with.
+ * The order in which pictures joined a run, by content. A picture keeps its place when it is renamed, moved or away for
+ * a while, and new ones join at the end: a run that is resumed goes on with the order it began with.
  */
 
 import fs from 'node:fs';
@@ -12,7 +12,7 @@ import type { RunDirectory } from '../run/directory.ts';
 
 const FILE = 'cache/order.txt';
 
-/** Content ids in the order that a run knows; of a run that did not keep it, the order of its last inventory. */
+/** Content ids in the order that a run has kept; of a run that kept none, in the order of its last inventory. */
 export function knownOrder(run: RunDirectory, inventory: readonly InventoryLine[]): readonly string[] {
   const file = run.file(FILE);
   if (fs.existsSync(file)) return readText(file).split('\n').filter(Boolean);
@@ -22,7 +22,7 @@ export function knownOrder(run: RunDirectory, inventory: readonly InventoryLine[
 export const keepOrder = (run: RunDirectory, order: readonly string[]): void =>
   writeFileAtomic(run.file(FILE), order.map((id) => `${id}\n`).join(''));
 
-/** A source in a known order, and that order with what is new at its end. What is not there now keeps its place. */
+/** A source in a given order, and that order with what is new at its end. What is not there now keeps its place. */
 export function inOrder(
   source: ImageSource,
   known: readonly string[],

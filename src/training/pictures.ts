@@ -68,7 +68,9 @@ export async function openPictures(
   return { ...inOrder(source, resumed ? knownOrder(resumed, known ?? []) : []), heldOut, rejected, inventory };
 }
 
-/** The same on several ranks: the first looks at the pictures, and the others take its word. */
+/**
+ * `openPictures` on several ranks: rank 0 decodes and checks the pictures, and the others open them by its inventory.
+ */
 export async function openPicturesOnRanks(
   ranks: Ranks,
   settings: RunSettings,
@@ -109,7 +111,7 @@ function knownLines(run: RunDirectory): InventoryLine[] {
 
 const INVENTORY = 'cache/inventory.jsonl';
 
-/** Pictures as the stages want them: by number and at the size of the run's recipe. */
+/** Pictures as the stages read them: by number and at the size of the run's recipe. */
 export interface RunPictures {
   readonly source: ImageSource;
   readonly reader: PictureReader & { close(): void };
@@ -135,7 +137,7 @@ export function readyPictures(
   if (ranks.rank === 0) {
     if (order.length > 0) keepOrder(run, order);
     if (inventory.length > 0) run.writeLines(INVENTORY, inventory);
-    // A list of an earlier look would outlive its causes.
+    // The list of an earlier check is stale.
     if (rejected.length > 0) run.writeLines('rejected.jsonl', rejected);
     else fs.rmSync(run.file('rejected.jsonl'), { force: true });
     for (const line of leftOutLines(source.size, rejected, run.file('rejected.jsonl'))) display.note(line);

@@ -1,5 +1,5 @@
 /**
- * Encoding over several ranks: rank 0 knows what is missing, each rank encodes a batch of a round, and rank 0 keeps
+ * Encoding over several ranks: rank 0 lists what is missing, each rank encodes a batch of a round, and rank 0 keeps
  * what all have made, in the order in which it would have made it alone.
  */
 

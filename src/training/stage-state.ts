@@ -36,7 +36,7 @@ export interface TakenUp {
 /** Seconds between checkpoints where steps take long. */
 const CHECKPOINT_SECONDS = 300;
 
-/** Whether a multiple of `every` was come to after `since` steps, up to `step`. */
+/** Whether a multiple of `every` lies after `since` and up to `step`. */
 export const isCrossed = (every: number, since: number, step: number): boolean =>
   Math.floor(step / every) > Math.floor(since / every);
 
@@ -44,7 +44,7 @@ export class StageState {
   /** The last checkpoint of this training, or the one it began with; `undefined` is the beginning. */
   saved: number | undefined;
   private readonly files: readonly [string, string];
-  /** Which checkpoints on the disk the next one leaves: none of them belongs to a training that began anew. */
+  /** Which checkpoint on the disk stays beside the next one; none where training began anew. */
   private keeping: Keeping = 'none';
   private savedAt = performance.now();
   /** Hashes of the state, and after how many steps it had them. */

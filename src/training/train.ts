@@ -33,7 +33,8 @@ export type TrainingProgress =
 
 export interface TrainingOptions extends Pick<EngineOptions, 'device' | 'threads'> {
   /**
-   * A folder, .zip, .tar or Parquet file of pictures; or `faces` or `fashion-mnist`. A resumed run knows it already.
+   * A folder, .zip, .tar or Parquet file of pictures; or `faces` or `fashion-mnist`. Not needed for a resumed run,
+   * which holds it.
    */
   readonly data?: string | undefined;
   /** The folder of the run, which becomes the model. */

@@ -8,41 +8,16 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { startKeepingEngine } from '../../test/support/keeping-engine.ts';
+import { randomLatents, tinyDiffusionRecipe } from '../../test/support/tiny-latents.ts';
 import { Interrupted } from '../base/errors.ts';
 import { readMetadata, readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
-import { latentsOf } from '../diffusion/latents.ts';
 import { diffusionStage } from '../diffusion/stage.ts';
-import { integers, normals } from '../random/noise.ts';
-import { makeRecipe } from '../recipe/recipe.ts';
 import { RunDirectory } from '../run/directory.ts';
 import type { Stage } from '../stage/stage.ts';
 import { type TrainOptions, trainStage } from './trainer.ts';
 
-const recipe = makeRecipe('nano', {
-  'diffusion.layers': '1',
-  'diffusion.dim': '16',
-  'diffusion.heads': '2',
-  'diffusion.steps': '8',
-  'diffusion.batch': '3',
-  'diffusion.timesteps': '5',
-  'sampling.steps': '5',
-  'diffusion.warmupSteps': '2',
-});
-const [size, tokens, dim] = [10, 64, 8];
-const features = Float32Array.from(normals({ seed: 5, stream: 'features', step: 0 }, 0, size * dim));
-for (let i = 0; i < size; i++) {
-  const row = features.subarray(i * dim, (i + 1) * dim);
-  const length = Math.hypot(...row);
-  row.forEach((x, d) => {
-    row[d] = x / length;
-  });
-}
-const latents = latentsOf(
-  Int32Array.from(integers({ seed: 5, stream: 'codes', step: 0 }, 0, size * tokens, recipe.tokenizer.codes)),
-  tokens,
-  features,
-  dim,
-);
+const recipe = tinyDiffusionRecipe({ 'diffusion.steps': '8', 'diffusion.batch': '3' });
+const latents = randomLatents(recipe);
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-trainer-'));
 const engine = startKeepingEngine();

@@ -32,7 +32,7 @@ export function adaptiveWeight(reconstructionNorm: Tensor, adversarialNorm: Tens
   return g.stopGradient(g.mul(g.clamp(ratio, 0, MAX_RATIO), weight));
 }
 
-/** The same from numbers. */
+/** `adaptiveWeight` of numbers on the host. */
 export const adaptiveWeightOf = (reconstructionNorm: number, adversarialNorm: number, weight: number): number =>
   Math.min(MAX_RATIO, reconstructionNorm / (adversarialNorm + 1e-4)) * weight;
 

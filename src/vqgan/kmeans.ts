@@ -60,7 +60,7 @@ async function seed(points: Rows, k: number, key: NoiseKey): Promise<Float32Arra
   return centres;
 }
 
-/** An index in proportion to its weight; the first if all weigh nothing. */
+/** An index drawn in proportion to its weight; the first if all weights are 0. */
 function draw(weights: Float64Array, u: number): number {
   let total = 0;
   for (const weight of weights) total += weight;

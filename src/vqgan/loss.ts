@@ -1,6 +1,6 @@
 /**
- * What the tokenizer learns from: reconstructions, and the loss made of pixels, perception, the discriminator and the
- * code usage.
+ * What the tokenizer learns from: reconstructions, and the loss made of pixels, the perceptual distance, the
+ * discriminator and the code usage.
  */
 
 import type { Tensor } from '../graph/index.ts';

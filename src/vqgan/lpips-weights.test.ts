@@ -4,13 +4,12 @@
  */
 
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { listenOnLoopback } from '../../test/support/loopback.ts';
 import { UserError } from '../base/errors.ts';
 import { float32, type NDArray, sizeOf } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
@@ -66,11 +65,10 @@ beforeAll(async () => {
   });
   writeSafetensors(path.join(folder, files.lin), Object.fromEntries(lin), {});
 
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const address = await listenOnLoopback(server);
   const remote = (name: string) => {
     const bytes = fs.readFileSync(path.join(folder, name));
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/${name}`;
+    const url = `${address}/${name}`;
     return { url, sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length };
   };
   published = { backbone: remote(files.backbone), lin: remote(files.lin) };

@@ -134,7 +134,7 @@ export function tokenizerParameters(shape: TokenizerShape, imageSize: number): T
   };
 }
 
-/** The same in the shapes that the engine holds and every program reads (`nn/kernel-layout.ts`). */
+/** `tokenizerParameters` with the shapes that the engine holds and every program reads (`nn/kernel-layout.ts`). */
 export const trainedParameters = ({ imageSize, tokenizer }: TokenizerRecipe): Tokenizer<Parameter> =>
   engineParameters(tokenizerParameters(tokenizer, imageSize));
 

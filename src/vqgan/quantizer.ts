@@ -20,7 +20,7 @@ export function latentRows({ quant_conv }: Pick<Parameters, 'quant_conv'>, h: Te
 }
 
 /**
- * The inverse arrangement, through post_quant_conv: rows [batch, tokens, codeDim] of a square grid to
+ * The inverse of `latentRows`, through post_quant_conv: rows [batch, tokens, codeDim] of a square grid to
  * [batch, latentChannels, h, w].
  */
 export function decoderInput({ post_quant_conv }: Pick<Parameters, 'post_quant_conv'>, rows: Tensor): Tensor {

@@ -27,13 +27,16 @@ export function compactClipDistance(run: RunFiles): TowerDistance | undefined {
   try {
     return openTowerDistance(folder);
   } catch (error) {
-    // Weights of another kind of CLIP: a distance has to come from elsewhere, as `lpipsOf` says.
+    // Another kind of CLIP has no such tower: the distance is that of `lpipsOf`.
     if (clip !== 'compact' && error instanceof UserError) return undefined;
     throw error;
   }
 }
 
-/** LPIPS. Weights the user names must be there; without those of the cache training goes on without, and says so. */
+/**
+ * LPIPS. Weights in a folder that the user names must be there; where they are to come from the cache and cannot be
+ * had, training goes on without LPIPS, with a note.
+ */
 export async function lpipsOf({
   run,
   lpips: source,

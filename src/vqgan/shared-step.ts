@@ -10,15 +10,16 @@ import type { Engine, Executable } from '../engine/engine.ts';
 import type { Ranks } from '../mpi/ranks.ts';
 import { cut, join, split } from '../optim/micro-batches.ts';
 import type { TokenizerSettings } from '../recipe/schema.ts';
+import { accumulate } from '../stage/accumulate.ts';
 import { broadcastArrays, gatherBatch, gatherResults, gradientReduction, Reduction } from '../stage/data-parallel.ts';
 import { adaptiveWeightOf } from './adversarial.ts';
 import { LAST_LAYER, SHARES } from './micro-programs.ts';
 import type { Variant } from './schedule.ts';
-import { type Arrays, type TokenizerStep, whole } from './step.ts';
+import { type Arrays, imagesOf, type TokenizerStep, whole } from './step.ts';
 
 export interface SharedStep {
   readonly variant: Variant;
-  /** Of all ranks. */
+  /** Micro-batches of all ranks together. */
   readonly microBatches: number;
   /** What `stepPrograms` lists, compiled. */
   readonly programs: readonly Executable[];
@@ -52,20 +53,13 @@ export function sharedStepOf({ variant, microBatches, programs, engine, settings
 
   return async ({ lr, ...batch }) => {
     const feeds = split(batch, own);
-    const run = async (program: Executable, extra: (index: number) => Arrays) => {
-      const results: Arrays[] = [];
-      for (const [i, one] of feeds.entries())
-        results.push(await program.run({ ...one, keep: scalar(i === 0 ? 0 : 1), ...extra(i) }));
-      return results;
-    };
     let reported: Arrays = {};
     let imageGradients: Arrays[] = [];
     if (image && activeDiscriminator && balance) {
-      const images: NDArray[] = [];
-      for (const one of feeds) images.push((await image.run(one)).image!);
+      const images = await imagesOf(image, feeds);
       const { toImage, ...more } = await discriminated(activeDiscriminator, batch.x!, images, lr!);
       imageGradients = split({ toImage: cut(toImage!, ranks.size)[ranks.rank]! }, own);
-      await run(balance, (i) => imageGradients[i]!);
+      await accumulate(balance, feeds, (i) => imageGradients[i]!);
       const [likelihood, adversarial] = [await sides[0]!.run(), await sides[1]!.run()];
       const adaptive = adaptiveWeightOf(likelihood, adversarial, settings.discriminatorWeight);
       reported = { ...more, adaptive: scalar(adaptive) };
@@ -73,7 +67,7 @@ export function sharedStepOf({ variant, microBatches, programs, engine, settings
     const weight = reported.adaptive && { adaptive: reported.adaptive };
     // The histories of codes wait for the shares of all ranks.
     const last = scalar(0);
-    const made = await run(gradients!, (i) => ({ last, ...imageGradients[i], ...weight }));
+    const made = await accumulate(gradients!, feeds, (i) => ({ last, ...imageGradients[i], ...weight }));
     if (warmingUp) {
       const images = made.map((result) => result.image!);
       reported = await discriminated(warmingUp, batch.x!, images, lr!);

@@ -160,7 +160,7 @@ const identity = (distance: PerceptualDistance | undefined): NDArray<'int32'> =>
   );
 
 /**
- * Whether a run goes on with the distance that it has been learning with; what began without weights goes on without
+ * Whether a run goes on with the perceptual distance that it began with; one that began without weights goes on without
  * them.
  * @throws UserError if it began with weights that are not there now.
  */

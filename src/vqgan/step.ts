@@ -9,6 +9,7 @@ import type { PlannedProgram } from '../engine/memory/footprint.ts';
 import { blank } from '../nn/parameters.ts';
 import { GRADIENTS, join, microBatchSize, split } from '../optim/micro-batches.ts';
 import type { TokenizerRecipe, TokenizerSettings } from '../recipe/schema.ts';
+import { accumulate } from '../stage/accumulate.ts';
 import {
   addingProgram,
   balanceProgram,
@@ -45,8 +46,8 @@ export function zeroSums(recipe: TokenizerRecipe): { readonly [path: string]: Tr
 }
 
 /**
- * The programs of one variant, in the order in which a step runs them; a batch in one part is one program. With several
- * `ranks` the histories of codes are moved by a program of their own, once the shares of all ranks are in.
+ * The programs of one variant, in the order in which a step runs them: a single one where there is one micro-batch.
+ * With several `ranks` the histories of codes are moved by a program of their own, once the shares of all ranks are in.
  */
 export function stepPrograms(
   recipe: TokenizerRecipe,
@@ -96,7 +97,7 @@ export const effectiveSettings = (
 /** The names of programs that do not train. */
 export const [LATENTS, ASSIGNMENT] = ['latents', 'assignment'] as const;
 
-/** All programs of the stage, each once; those that do not train see a micro-batch at a time too. */
+/** All programs of the stage, each once; those that do not train compute a micro-batch at a time, too. */
 export function stagePrograms(
   recipe: TokenizerRecipe,
   perceptual: PerceptualDistance | undefined,
@@ -123,28 +124,20 @@ export function stepOf(variant: Variant, microBatches: number, programs: readonl
 
   return async ({ lr, ...batch }) => {
     const feeds = split(batch, microBatches);
-    const summed = async (program: Executable, extra: (index: number) => Arrays) => {
-      const results: Arrays[] = [];
-      for (const [i, one] of feeds.entries())
-        results.push(await program.run({ ...one, keep: scalar(i === 0 ? 0 : 1), ...extra(i) }));
-      return results;
-    };
     const discriminated = async (program: Executable, images: readonly NDArray[]) =>
       program.run({ x: batch.x!, image: join(images), lr: lr! });
 
     let reported: Arrays = {};
     let imageGradients: Arrays[] = [];
     if (image && activeDiscriminator && balance) {
-      const images: NDArray[] = [];
-      for (const one of feeds) images.push((await image.run(one)).image!);
-      const { toImage, ...rest } = await discriminated(activeDiscriminator, images);
+      const { toImage, ...rest } = await discriminated(activeDiscriminator, await imagesOf(image, feeds));
       imageGradients = split({ toImage: toImage! }, microBatches);
-      const { adaptive } = (await summed(balance, (i) => imageGradients[i]!)).at(-1)!;
+      const { adaptive } = (await accumulate(balance, feeds, (i) => imageGradients[i]!)).at(-1)!;
       reported = { ...rest, adaptive: adaptive! };
     }
     const last = (i: number) => scalar(i === microBatches - 1 ? 1 : 0);
     const weight = reported.adaptive && { adaptive: reported.adaptive };
-    const results = await summed(gradients!, (i) => ({ last: last(i), ...imageGradients[i], ...weight }));
+    const results = await accumulate(gradients!, feeds, (i) => ({ last: last(i), ...imageGradients[i], ...weight }));
     if (variant.discriminator === 'warmup')
       reported = await discriminated(
         discriminator!,
@@ -153,6 +146,13 @@ export function stepOf(variant: Variant, microBatches: number, programs: readonl
     await update.run({ lr: lr! });
     return whole(results, reported);
   };
+}
+
+/** x̂ of each micro-batch, by `imageProgram`. */
+export async function imagesOf(program: Executable, feeds: readonly Arrays[]): Promise<NDArray[]> {
+  const images: NDArray[] = [];
+  for (const one of feeds) images.push((await program.run(one)).image!);
+  return images;
 }
 
 /** What the whole batch would have reported. */

@@ -6,18 +6,15 @@ import path from 'node:path';
 import { afterAll, expect, it, vi } from 'vitest';
 import type { NDArray } from '../../src/base/ndarray.ts';
 import { flatten } from '../../src/base/tree.ts';
-import { pseudoText } from '../../src/diffusion/condition.ts';
-import { latentsOf } from '../../src/diffusion/latents.ts';
 import { diffusionStage } from '../../src/diffusion/stage.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { Ranks } from '../../src/mpi/ranks.ts';
-import { integers, normalBatch } from '../../src/random/noise.ts';
-import { makeRecipe } from '../../src/recipe/recipe.ts';
 import { RunDirectory } from '../../src/run/directory.ts';
 import type { LocalSteps } from '../../src/stage/local-steps.ts';
 import type { Stage } from '../../src/stage/stage.ts';
 import { trainStage } from '../../src/training/trainer.ts';
 import { localRanks } from '../support/local-ranks.ts';
+import { randomLatents, tinyDiffusionRecipe } from '../support/tiny-latents.ts';
 
 const engines = [0, 1].map(() => Engine.start({ threads: 1 }));
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-local-'));
@@ -27,21 +24,8 @@ afterAll(async () => {
 });
 
 const STEPS = 14;
-const recipe = makeRecipe('nano', {
-  'diffusion.layers': '1',
-  'diffusion.dim': '16',
-  'diffusion.heads': '2',
-  'diffusion.steps': `${STEPS}`,
-  'diffusion.batch': '4',
-  'diffusion.timesteps': '5',
-  'diffusion.warmupSteps': '2',
-  'sampling.steps': '5',
-});
-const [size, tokens, dim] = [10, 64, 8];
-const rows = Array.from({ length: size }, (_, i) => i);
-const features = normalBatch({ seed: 5, stream: 'features', step: 0 }, rows, dim);
-const codes = integers({ seed: 5, stream: 'codes', step: 0 }, 0, size * tokens, recipe.tokenizer.codes);
-const latents = latentsOf(Int32Array.from(codes), tokens, pseudoText(features, features, 0, dim), dim);
+const recipe = tinyDiffusionRecipe({ 'diffusion.steps': `${STEPS}` });
+const latents = randomLatents(recipe);
 
 const stageOn = (engine: Engine, ranks?: Ranks, sync?: LocalSteps): Stage =>
   diffusionStage({

@@ -7,8 +7,6 @@ import { afterAll, expect, it } from 'vitest';
 import type { NDArray, Tree } from '../../src/base/ndarray.ts';
 import { flatten } from '../../src/base/tree.ts';
 import { clipStage } from '../../src/clip/stage.ts';
-import { pseudoText } from '../../src/diffusion/condition.ts';
-import { latentsOf } from '../../src/diffusion/latents.ts';
 import { transformerConfig } from '../../src/diffusion/model.ts';
 import { diffusionStage } from '../../src/diffusion/stage.ts';
 import { diffusionParameters } from '../../src/diffusion/transformer.ts';
@@ -16,7 +14,6 @@ import type { Engine } from '../../src/engine/engine.ts';
 import * as g from '../../src/graph/index.ts';
 import type { Ranks } from '../../src/mpi/ranks.ts';
 import { initialize } from '../../src/nn/parameters.ts';
-import { integers, normalBatch } from '../../src/random/noise.ts';
 import { makeRecipe } from '../../src/recipe/recipe.ts';
 import type { TokenizerSettings } from '../../src/recipe/schema.ts';
 import type { Stage } from '../../src/stage/stage.ts';
@@ -24,6 +21,7 @@ import { tokenizerStage } from '../../src/vqgan/stage.ts';
 import { startKeepingEngine } from '../support/keeping-engine.ts';
 import { localRanks } from '../support/local-ranks.ts';
 import { picturesOf } from '../support/pictures.ts';
+import { randomLatents, TINY_LATENTS, tinyDiffusionRecipe } from '../support/tiny-latents.ts';
 
 const engines = [0, 1, 2, 3].map(startKeepingEngine);
 afterAll(() => Promise.all(engines.map((engine) => engine.close())));
@@ -77,26 +75,13 @@ function expectAlike(one: Learned, many: Learned): void {
   }
 }
 
-const diffusion = makeRecipe('nano', {
-  'diffusion.layers': '1',
-  'diffusion.dim': '16',
-  'diffusion.heads': '2',
-  'diffusion.steps': '50',
-  'diffusion.batch': '4',
-  'diffusion.timesteps': '5',
-  'sampling.steps': '5',
-  'diffusion.warmupSteps': '2',
-});
-const [size, tokens, dim] = [10, 64, 8];
-const all = Array.from({ length: size }, (_, i) => i);
-const features = normalBatch({ seed: 5, stream: 'features', step: 0 }, all, dim);
-const codes = integers({ seed: 5, stream: 'codes', step: 0 }, 0, size * tokens, diffusion.tokenizer.codes);
-const latents = latentsOf(Int32Array.from(codes), tokens, pseudoText(features, features, 0, dim), dim);
+const diffusion = tinyDiffusionRecipe({ 'diffusion.steps': '50' });
+const latents = randomLatents(diffusion);
 
 it.each(['diffusion', 'finetune'] as const)(
   '%s: 50 steps over 2 and 4 ranks are those of one process',
   async (name) => {
-    const initial = initialize(diffusionParameters(transformerConfig(diffusion, dim)), 11);
+    const initial = initialize(diffusionParameters(transformerConfig(diffusion, TINY_LATENTS.dim)), 11);
     const start = name === 'finetune' ? { initial } : {};
     const make = (made: Made) =>
       diffusionStage({ ...made, ...start, name, recipe: diffusion, seed: 7, latents, fingerprint: '', onExport() {} });

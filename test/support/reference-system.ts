@@ -20,7 +20,10 @@ import { type Fixture, fixturePath } from './fixtures.ts';
 import { checkpointFile } from './reference-checkpoints.ts';
 import { clipConfig, type OfficialClip } from './reference-clip.ts';
 
-interface OfficialSystem {
+/** Settings of the reference's system that a fixture names. */
+export interface OfficialSystem {
+  /** Side of a picture in pixels. */
+  readonly res: number;
   readonly K: number;
   readonly side: number;
   readonly n_embd: number;
@@ -29,7 +32,8 @@ interface OfficialSystem {
   readonly T: number;
 }
 
-interface DdConfig {
+/** Its tokenizer's. */
+export interface DdConfig {
   readonly z_channels: number;
   readonly resolution: number;
   readonly ch: number;

@@ -1,16 +1,16 @@
 /** Each stage in the smallest sizes, for tests of the trainer: real programs, a few steps of milliseconds. */
 
 import { clipStage } from '../../src/clip/stage.ts';
-import { latentsOf } from '../../src/diffusion/latents.ts';
 import { diffusionStage } from '../../src/diffusion/stage.ts';
 import type { Engine } from '../../src/engine/engine.ts';
-import { integers, normals } from '../../src/random/noise.ts';
+import { integers } from '../../src/random/noise.ts';
 import { changedRecipe, makeRecipe } from '../../src/recipe/recipe.ts';
 import type { Recipe } from '../../src/recipe/schema.ts';
 import type { RunDirectory } from '../../src/run/directory.ts';
 import type { Lineage, Stage } from '../../src/stage/stage.ts';
 import { tokenizerStage } from '../../src/vqgan/stage.ts';
 import { picturesOf } from './pictures.ts';
+import { randomLatents, TINY_LATENTS } from './tiny-latents.ts';
 
 export const TINY_STEPS = 12;
 
@@ -77,17 +77,8 @@ export function tinyStage(
       return tokenizerStage({ ...common, recipe, pictures, onExport });
     }
     case 'diffusion': {
-      const [size, tokens, dim] = [10, (recipe.imageSize / recipe.tokenizer.patchSize) ** 2, 8];
-      const codes = Int32Array.from(
-        integers({ seed: 5, stream: 'codes', step: 0 }, 0, size * tokens, recipe.tokenizer.codes),
-      );
-      const features = Float32Array.from(normals({ seed: 5, stream: 'features', step: 0 }, 0, size * dim));
-      for (let i = 0; i < size; i++) {
-        const row = features.subarray(i * dim, (i + 1) * dim);
-        const length = Math.hypot(...row);
-        for (const [d, x] of row.entries()) row[d] = x / length;
-      }
-      const latents = latentsOf(codes, tokens, features, dim);
+      const tokens = (recipe.imageSize / recipe.tokenizer.patchSize) ** 2;
+      const latents = randomLatents(recipe, { ...TINY_LATENTS, tokens });
       const onExport = (params: Parameters<typeof run.saveModel>[1], texts: Lineage) =>
         run.saveModel('diffusion', params, texts);
       return diffusionStage({ ...common, name, recipe, latents, onExport });

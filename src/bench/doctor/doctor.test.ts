@@ -2,10 +2,10 @@
 
 import fs from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { listenOnLoopback } from '../../../test/support/loopback.ts';
 import { findingsOf } from './findings.ts';
 import { findMpi, inspectCache, inspectMachine, type Machine } from './machine.ts';
 
@@ -36,8 +36,7 @@ describe('inspectMachine', () => {
       if (status === 0) return;
       response.writeHead(status).end();
     });
-    await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
-    vi.stubEnv('HF_ENDPOINT', `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    vi.stubEnv('HF_ENDPOINT', await listenOnLoopback(server));
     const look = (patience = 60_000, offline = false) => inspectMachine({ offline, patience, tryGpu });
     try {
       expect((await look()).hub).toMatchObject({ state: 'reachable', proxy: false });

@@ -27,7 +27,7 @@ const MODULES: ReadonlyMap<string, string> = new Map([
 /** Element types as values. */
 const DTYPES: ReadonlySet<string> = new Set([...STORAGE_TYPES.values()].map((dtype) => `torch.${dtype}`));
 
-/** Lightning files the state of its callbacks under their classes: held as names, never called. */
+/** Lightning keeps the state of its callbacks under their classes: read as names, never called. */
 const isLightningCallback = (path: string): boolean =>
   /^(pytorch_lightning|lightning\.pytorch)\.callbacks\.[\w.]+$/.test(path);
 

@@ -1,7 +1,7 @@
 /**
  * Reads a pickle, the format in which Python saves objects, without running anything: a pickle is a program for a stack
- * machine, and this machine knows how to build containers, numbers, texts, and what the allow-list of globals.ts names.
- * Opcodes: Python's Lib/pickletools.py, protocols 2 to 5.
+ * machine, and this machine can build containers, numbers, texts, and what the allow-list of globals.ts names. Opcodes:
+ * Python's Lib/pickletools.py, protocols 2 to 5.
  */
 import { messageOf, UserError } from '../../base/errors.ts';
 import { damaged, oneLine } from './bytes.ts';

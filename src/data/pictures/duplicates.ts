@@ -16,7 +16,7 @@ export function groupEqual(keys: readonly string[]): Groups {
   return [...byKey.values()].filter((group) => group.length > 1);
 }
 
-/** What is left of a picture for comparing: its light, as signs, and its colours, coarsely. */
+/** A summary of a picture for comparing: its brightness, as a difference hash, and its colours at 8x8. */
 export interface Impression {
   /** Difference hash: bit 8 y + x says whether cell (x + 1, y) of a 9x8 grey picture is lighter than cell (x, y). */
   readonly hash: bigint;

@@ -47,7 +47,7 @@ export async function takeSharedInventory(container: Container, options: SharedI
   return found;
 }
 
-/** Good pictures at files that say when they change, with all that any command wants of a look. */
+/** Good pictures at files that say when they change, with all that any command needs of a check. */
 const isShared = (line: InventoryLine): boolean =>
   line.stamp !== '' && 'picture' in line && line.impression !== undefined;
 

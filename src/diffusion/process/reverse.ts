@@ -102,7 +102,7 @@ function revealWeights({ codes, before }: ReverseStep, predicted: ArrayLike<numb
  */
 function reviseWeights(step: ReverseStep, token: number, predicted: ArrayLike<number>): Weights {
   const { codes, before, after, between } = step;
-  // Without replacement a visible code is the clean code, whatever the network thinks.
+  // Without replacement a visible code is the clean code, whatever the network predicts.
   if (after.beta === 0) return { slope: 0, offset: 0, held: token, heldWeight: 1, total: 1 };
   const others = (sumOf(predicted, 0, token) + sumOf(predicted, token + 1, codes)) / after.beta;
   const own = predicted[token]! / (after.alpha + after.beta);

@@ -31,7 +31,7 @@ interface Cut {
 /** Behind the `count` largest of the values in ascending order. */
 function cutAt(ascending: Float32Array, count: number): Cut {
   const first = ascending.length - count;
-  // Of nothing, all is kept.
+  // With a count of 0 everything is kept.
   const value = ascending[first] ?? Number.NEGATIVE_INFINITY;
   let room = 1;
   while (room < count && ascending[first + room] === value) room++;

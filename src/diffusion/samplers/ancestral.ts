@@ -23,7 +23,7 @@ export const sampler = defineSampler({
 
 /**
  * x at T - 1 as the forward process leaves it once the picture is forgotten: masks, and where a schedule also replaces,
- * codes drawn evenly in its proportion. With the published schedule, one token in a million.
+ * codes drawn evenly, in the proportion that the schedule has. With the published schedule, one token in a million.
  */
 export function drawPrior({ schedule, tokens, noise }: SamplerOptions): Int32Array<ArrayBuffer> {
   const { codes } = schedule;

@@ -1,6 +1,6 @@
 /**
- * The interface of samplers: they turn a denoiser into tokens, and know neither the network nor the device it runs on.
- * A sampler is one file that exports its definition as `sampler`, and one line of `registry.ts`.
+ * The interface of samplers: they draw tokens with a denoiser, and depend neither on the network nor on the device it
+ * runs on. A sampler is one file that exports its definition as `sampler`, and one line of `registry.ts`.
  */
 import type * as z from 'zod';
 import type { Schedule } from '../process/schedule.ts';
@@ -63,7 +63,7 @@ export type ValuesOf<Shape extends z.core.$ZodLooseShape> = {
   readonly [Setting in keyof Shape]: z.output<Shape[Setting]>;
 };
 
-/** Everything that the recipe, the command line, the bench and the documentation know of a sampler. */
+/** Everything that the recipe, the command line, the bench and the documentation read of a sampler. */
 export interface SamplerDefinition<Shape extends z.core.$ZodLooseShape> {
   /** As in `sampling.sampler` of a recipe; the file is called so too. */
   readonly name: string;

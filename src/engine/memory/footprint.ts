@@ -95,7 +95,8 @@ const CONSTANT_COPIES = 3;
 /** V8 collects what lies outside its heap at about this much. */
 const COLLECTED_BY_V8 = 64 * 2 ** 20;
 /**
- * A batch that is being run, the next that is being drawn, both as they cross to the worker, and one to be collected.
+ * Batches that exist at once: the one that runs, the next one, both on their way to the worker, and one to be
+ * collected.
  */
 const FEED_COPIES = 5;
 
@@ -134,6 +135,6 @@ function keptAtMost(programs: readonly ProgramNeeds[]): number {
   return always + Math.max(0, ...kept.values());
 }
 
-/** All of it. */
+/** The sum of all parts. */
 export const totalBytes = ({ state, activations, copies, programs }: Footprint): number =>
   state + activations + copies + programs;

@@ -4,8 +4,8 @@
  * as much memory as the weights (docs/performance.md).
  *
  * The first output of such a program is an empty sequence (`WriteOptions.emptySequence`). All outputs are written
- * before the first one is handed over; at the sequence the binding, which knows only tensors, gives up, and so copies
- * nothing.
+ * before the first one is handed over; at the sequence the binding, which can convert nothing but tensors, fails, and
+ * so copies nothing.
  */
 
 import type { InferenceSession, Tensor } from 'onnxruntime-node';

@@ -21,7 +21,7 @@
  *    state that is replaced goes into the buffer of the state before last. But the binding for Node copies every output
  *    once more on its way out; for gradients that copy takes as much memory as the weights. Two things follow:
  *    - *A barrier.* The first output of a program is an empty sequence. All outputs are written before the first is
- *      handed over, and the binding, which knows only tensors, gives up at the sequence and so copies nothing
+ *      handed over, and the binding, which can convert nothing but tensors, fails at the sequence and so copies nothing
  *      (`run-into.ts`).
  *    - *No reshape at the end.* A value under another shape is the same memory inside a graph; as an output it would be
  *      a copy into the output's buffer. So outputs are computed in whatever shape they come, and looked at in the shape

@@ -16,7 +16,10 @@ import {
   type Tensor,
 } from '../../graph/index.ts';
 
-/** The same program without `after`. All nodes are made anew, in the order in which they were made before. */
+/**
+ * A program without `after` that computes the same. All nodes are made anew, in the order in which they were made
+ * before.
+ */
 export function spelledOut(program: Program): Program {
   const nodes = schedule(program);
   if (nodes.every(({ op }) => op !== 'after')) return program;

@@ -13,7 +13,7 @@ import * as g from '../../graph/index.ts';
 import { attention, layerNorm } from '../../nn/layers.ts';
 import { DINOV2, type FeatureNetwork } from './network.ts';
 import { readWeights, type WeightsSource, weightsFile } from './published.ts';
-import { bicubic } from './resize.ts';
+import { bicubic, cubic } from './resize.ts';
 
 const DINOV2_FILE: RemoteFile = {
   url: 'https://dl.fbaipublicfiles.com/dinov2/dinov2_vitl14/dinov2_vitl14_pretrain.pth',
@@ -122,7 +122,7 @@ export function positionsAt({ data, shape }: NDArray, grid: number): Float32Arra
     const first = Math.floor(at) - 1;
     return [0, 1, 2, 3].map((k) => ({
       place: Math.min(grid - 1, Math.max(0, first + k)),
-      weight: cubic(at - (first + k)),
+      weight: cubic(at - (first + k), -0.75),
     }));
   });
   for (let y = 0; y < GRID; y++)
@@ -135,13 +135,6 @@ export function positionsAt({ data, shape }: NDArray, grid: number): Float32Arra
           for (let d = 0; d < width; d++) result[to + d]! += weight * table[from + d]!;
         }
   return result;
-}
-
-/** Keys' cubic kernel with a = -0.75, PyTorch's. */
-function cubic(x: number): number {
-  const t = Math.abs(x);
-  if (t < 1) return (1.25 * t - 2.25) * t * t + 1;
-  return t < 2 ? ((-0.75 * t + 3.75) * t - 6) * t + 3 : 0;
 }
 
 /**

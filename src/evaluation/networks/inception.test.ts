@@ -4,13 +4,12 @@
  */
 
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { listenOnLoopback } from '../../../test/support/loopback.ts';
 import { float32, type NDArray, sizeOf } from '../../base/ndarray.ts';
 import { writeSafetensors } from '../../checkpoint/safetensors.ts';
 import { writeTorch } from '../../checkpoint/torch/write.ts';
@@ -115,9 +114,7 @@ it('computes what plain loops compute, from a file that was fetched once', async
   const file = path.join(folder, 'thin.pth');
   writeTorch(file, new Map([...Object.entries(weights), ['fc.bias', float32(new Float32Array(1008), [1008])]]));
   const bytes = fs.readFileSync(file);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/thin.pth`;
+  const url = `${await listenOnLoopback(server)}/thin.pth`;
   const published = { url, sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length };
   const cache = path.join(folder, 'cache');
   await expect(openInception({}, { published, cache, offline: true })).rejects.toThrow(/lacks thin\.pth/);

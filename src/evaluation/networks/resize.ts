@@ -18,12 +18,12 @@ export function bilinearRows(from: number, to: number): Float32Array {
   return rows;
 }
 
-/** Keys' cubic kernel with a = -0.5. */
-const cubic = (x: number): number => {
+/** Keys' cubic kernel at distance `x`. `a` is its slope at 1: -0.5 in Pillow, -0.75 in PyTorch. */
+export function cubic(x: number, a: number): number {
   const t = Math.abs(x);
-  if (t < 1) return (1.5 * t - 2.5) * t * t + 1;
-  return t < 2 ? ((-0.5 * t + 2.5) * t - 4) * t + 2 : 0;
-};
+  if (t < 1) return ((a + 2) * t - (a + 3)) * t * t + 1;
+  return t < 2 ? ((a * t - 5 * a) * t + 8 * a) * t - 4 * a : 0;
+}
 
 /** Pillow computes with weights that are whole numbers of so many parts. */
 const ONE = 2 ** 22;
@@ -42,7 +42,7 @@ function bicubicTaps(from: number, to: number): Taps[] {
     const centre = (i + 0.5) * scale;
     const first = Math.max(0, Math.round(centre - 2 * reach));
     const end = Math.min(from, Math.round(centre + 2 * reach));
-    const weights = Array.from({ length: end - first }, (_, k) => cubic((first + k + 0.5 - centre) / reach));
+    const weights = Array.from({ length: end - first }, (_, k) => cubic((first + k + 0.5 - centre) / reach, -0.5));
     const sum = weights.reduce((a, b) => a + b, 0);
     return { first, weights: weights.map((weight) => Math.sign(weight) * Math.round((Math.abs(weight) / sum) * ONE)) };
   });

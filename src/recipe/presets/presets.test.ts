@@ -4,6 +4,7 @@
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { onJsonFixture } from '../../../test/support/fixtures.ts';
+import { plateauConfig, plateauSettingsOf } from '../../../test/support/published-plateau.ts';
 import { flatten } from '../../base/tree.ts';
 import { isValidated, plateauSettings } from '../../diffusion/learning-rate.ts';
 import { scheduleOf, transformerConfig } from '../../diffusion/model.ts';
@@ -102,20 +103,7 @@ it('tells faces from scenes by noise, guidance, batch, prefix and length', () =>
   ]);
 });
 
-const published = z.object({
-  config: z.object({
-    factor: z.number(),
-    patience: z.number(),
-    cooldown: z.number().default(0),
-    min_lr: z.number(),
-    threshold: z.number(),
-    threshold_mode: z.string(),
-    mode: z.string().default('min'),
-    eps: z.number().default(1e-8),
-    warmup_lr: z.number(),
-    warmup: z.number(),
-  }),
-});
+const published = z.object({ config: plateauConfig });
 
 onJsonFixture('optim', (value) => {
   const regimes = {
@@ -126,18 +114,7 @@ onJsonFixture('optim', (value) => {
 
   it.each(Object.entries(regimes))('the learning rate of %s', (name, settings) => {
     const { config } = published.parse((value as Readonly<Record<string, unknown>>)[name]);
-    expect(plateauSettings(settings)).toEqual({
-      warmupRate: config.warmup_lr,
-      warmupSteps: config.warmup,
-      minRate: config.min_lr,
-      factor: config.factor,
-      patience: config.patience,
-      cooldown: config.cooldown,
-      mode: config.mode,
-      threshold: config.threshold,
-      thresholdMode: config.threshold_mode,
-      smallestChange: config.eps,
-    });
+    expect(plateauSettings(settings)).toEqual(plateauSettingsOf(config));
     expect(isValidated(settings)).toBe(config.mode === 'max');
   });
 });

@@ -58,7 +58,7 @@ export async function openParquet(file: string): Promise<Container> {
     };
   } catch (error) {
     if (error instanceof UserError) throw error;
-    // The reader takes a footer at its word, and stumbles over what is none.
+    // The reader does not check a footer, and throws a TypeError for what is none.
     throw damaged(file, error instanceof TypeError ? 'its footer is damaged; copy it again' : messageOf(error));
   }
 }

@@ -1,6 +1,6 @@
 /** Captions in the words people type, true to the attributes they name. Only the compact CLIP learns from them. */
 import type { FaceAttributes } from './attributes.ts';
-import { type Draws, drawsOf } from './draws.ts';
+import type { Draws } from './draws.ts';
 import { chooseTopics, factOf, nounFor, type Phrase, phraseOf, withArticle } from './phrases.ts';
 
 const topicCounts = { 1: 2, 2: 4, 3: 4, 4: 3, 5: 1.5, 6: 1 };
@@ -32,15 +32,7 @@ const backdrops = [
   'in front of a {c} wall',
 ];
 
-/**
- * A caption of 1 to 6 attributes of a face; `wording` picks which ones, and their words. The same arguments give
- * the same text.
- */
-export function captionOf(face: FaceAttributes, wording: number): string {
-  return composeCaption(face, drawsOf({ seed: wording, stream: 'faces.captions', step: 0 }, 0));
-}
-
-/** `captionOf` with the caller's choices. */
+/** A caption of 1 to 6 attributes of a face: `draws` pick which ones, and their words. */
 export function composeCaption(face: FaceAttributes, draws: Draws): string {
   const topics = chooseTopics(face, Number(draws.weigh(topicCounts)), draws);
   const noun = nounFor(face, draws);

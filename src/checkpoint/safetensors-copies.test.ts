@@ -4,7 +4,8 @@ import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { UserError } from '../base/errors.ts';
 import { float32, int32 } from '../base/ndarray.ts';
-import { copyAsFloat16, readSafetensors, writeSafetensors } from './safetensors.ts';
+import { readSafetensors, writeSafetensors } from './safetensors.ts';
+import { copyAsFloat16 } from './safetensors-copies.ts';
 import { sealed } from './seal.ts';
 
 const folder = fs.mkdtempSync(path.join(tmpdir(), 'clipvq-float16-'));

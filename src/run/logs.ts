@@ -1,0 +1,33 @@
+/** The logs of training in a run directory: one JSON value a line, appended step by step. */
+
+import fs from 'node:fs';
+import { writeFileAtomic } from '../checkpoint/atomic.ts';
+import { readText } from '../checkpoint/regular-file.ts';
+
+/** Every step; and every tenth one with its rate and, at checkpoints, hashes of the state. */
+export const LOGS = ['log.jsonl', 'metrics.jsonl'] as const;
+export type LogName = (typeof LOGS)[number];
+
+/**
+ * Take the entries of a stage that come after `step` out of a log, and what a killed run left of a line: a run that
+ * goes on from there writes them again.
+ */
+export function trimLog(file: string, stage: string, step: number): void {
+  if (!fs.existsSync(file)) return;
+  const text = readText(file);
+  const kept = text.split('\n').filter((line) => {
+    const entry = logEntry(line);
+    return entry !== undefined && !(entry.stage === stage && Number(entry.step) > step);
+  });
+  const left = kept.map((line) => `${line}\n`).join('');
+  if (left !== text) writeFileAtomic(file, left);
+}
+
+function logEntry(line: string): { readonly stage?: unknown; readonly step?: unknown } | undefined {
+  try {
+    const entry: unknown = JSON.parse(line);
+    return typeof entry === 'object' && entry !== null ? entry : undefined;
+  } catch {
+    return undefined;
+  }
+}
