@@ -16,7 +16,7 @@ const not = ['test/parity/**', '**/node_modules/**'];
 
 export default defineConfig({
   test: {
-    setupFiles: ['test/support/property-seed.ts'],
+    setupFiles: ['test/support/property-seed.ts', 'test/support/equal-bytes.ts'],
     reporters: ['default', './test/support/skip-reporter.ts'],
     testTimeout: 300_000,
     hookTimeout: 300_000,

@@ -7,14 +7,14 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { encodePng, readPngText } from '../src/data/pictures/png.ts';
 import { facesSource } from '../src/data/sources/faces/source.ts';
-import { writeTinyRun } from './support/tiny-run.ts';
+import { writeTinyRun } from './support/tiny-model.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-examples-'));
 const at = (...parts: string[]) => path.join(folder, ...parts);
 let clip = '';
 
 beforeAll(async () => {
-  clip = writeTinyRun(at('model'));
+  clip = writeTinyRun(at('model')).clipFolder;
   fs.mkdirSync(at('my-pictures'));
   const faces = facesSource({ seed: 0, count: 8, offset: 0 });
   for (let i = 0; i < 8; i++)

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
+import { importsOf } from './support/imports.ts';
 
 /**
  * The rooms of `src/`, from the ground up: a file imports from its own room and from rooms named before it. Drawing
@@ -38,8 +39,6 @@ const ROOMS = [
 ];
 
 const ROOT = path.resolve('src');
-const IMPORT =
-  /(?:^|\n)\s*(?:import|export)\s[^'"]*?from\s+'(\.[^']+)'|(?:^|\n)\s*import\s+'(\.[^']+)'|import\('(\.[^']+)'\)/g;
 
 const sources = fs
   .readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
@@ -48,8 +47,7 @@ const sources = fs
 /** What each file imports from `src/`, types included. */
 const imports = new Map(
   sources.map((file) => {
-    const text = fs.readFileSync(path.join(ROOT, file), 'utf8');
-    const targets = [...text.matchAll(IMPORT)].map((match) => (match[1] ?? match[2] ?? match[3])!);
+    const targets = importsOf(path.join(ROOT, file)).flatMap(({ target }) => (target.startsWith('.') ? [target] : []));
     return [file, targets.map((target) => path.normalize(path.join(path.dirname(file), target)))] as const;
   }),
 );

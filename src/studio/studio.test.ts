@@ -5,8 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import yazl from 'yazl';
-import { Browser, startTinyStudio } from '../../test/support/studio.ts';
-import { writeTinyRun } from '../../test/support/tiny-run.ts';
+import { Browser, startTinyStudio, writeStudioModel } from '../../test/support/studio.ts';
 import { encodePng, readPngText } from '../data/pictures/png.ts';
 import { presets as allPresets } from '../recipe/recipe.ts';
 import type { RunningStudio } from './http/server.ts';
@@ -325,7 +324,7 @@ describe('training', () => {
 
 describe('the model', () => {
   it('may be a run, and again the one that the studio was started with', async () => {
-    writeTinyRun(path.join(folder, 'runs', 'finished'));
+    writeStudioModel(path.join(folder, 'runs', 'finished'));
     const { runs } = await browser.get<RunList>('/api/runs');
     const { id } = runs.find(({ name }) => name === 'finished')!;
     expect(await browser.post<ModelFacts>('/api/model', { run: id })).toMatchObject({ run: id, name: 'finished' });
@@ -356,11 +355,11 @@ describe('a restart', () => {
     const { pictures } = await browser.get<PictureList>('/api/pictures?rating=5');
     expect(pictures).toMatchObject([{ id, prompt: 'kept', rating: 5 }]);
     expect(await browser.get<ReportList>('/api/reports')).toEqual({ reports });
-    expect(fs.readdirSync(folder).sort()).toEqual(['model', 'model-clip', 'photos', 'runs', 'studio']);
+    expect(fs.readdirSync(folder).sort()).toEqual(['model', 'photos', 'runs', 'studio']);
   });
 
   it('begins anew what waited or was under way, in its order and with its seeds, and keeps no picture twice', async () => {
-    writeTinyRun(path.join(folder, 'runs', 'painter'));
+    writeStudioModel(path.join(folder, 'runs', 'painter'));
     const chosen = (await browser.get<RunList>('/api/runs')).runs.find(({ name }) => name === 'painter')!;
     await running.studio.ready();
     await browser.post('/api/model', { run: chosen.id });

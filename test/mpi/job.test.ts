@@ -56,7 +56,11 @@ function mpirun(
   });
 }
 
-describe.skipIf(!hasMpi)('an MPI job (skipped where there is no mpirun: apt install openmpi-bin libopenmpi3)', () => {
+/** Ranks mostly wait here, so the jobs run beside each other. */
+const concurrent = true;
+const needed = '(skipped where there is no mpirun: apt install openmpi-bin libopenmpi3)';
+
+describe.skipIf(!hasMpi)(`an MPI job ${needed}`, { concurrent }, () => {
   it('adds up, gathers, broadcasts and shares, failures included', async () => {
     const { code, stdout, stderr } = await mpirun(3, ['collect']);
     expect(code, stderr).toBe(0);

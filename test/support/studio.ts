@@ -4,12 +4,16 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { type RunningStudio, type ServeOptions, serveStudio } from '../../src/studio/http/server.ts';
 import type { Job, StudioEvent } from '../../src/studio/protocol.ts';
-import { writeTinyRun } from './tiny-run.ts';
+import { tinyRecipe, writeTinyRun } from './tiny-model.ts';
+
+/** The tiny model, with fewer steps by default than the most that it can take. */
+export const writeStudioModel = (folder: string) =>
+  writeTinyRun(folder, { ...tinyRecipe, sampling: { ...tinyRecipe.sampling, steps: 4 } });
 
 /** Starts one in a folder, in which the tiny model is made if it is not there. */
 export async function startTinyStudio(folder: string, options: Partial<ServeOptions> = {}): Promise<RunningStudio> {
   const model = path.join(folder, 'model');
-  if (!fs.existsSync(model)) writeTinyRun(model);
+  if (!fs.existsSync(model)) writeStudioModel(model);
   return serveStudio({
     ...{ model, folder: path.join(folder, 'studio'), runs: path.join(folder, 'runs'), data: [] },
     ...{ version: '0.0.0', port: 0, facePrompts: ['a man'], meanings: { loss: 'what is minimised' } },
