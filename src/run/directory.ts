@@ -49,6 +49,7 @@ const runSchema = z.object({
   recipe: z.unknown(),
   relative: z.object({ data: z.string().optional(), clip: z.string().optional() }).optional(),
   fullSteps: z.record(z.string(), z.int()).optional(),
+  lengthened: z.array(z.string()).optional(),
 });
 
 export class RunDirectory {
@@ -100,14 +101,18 @@ export class RunDirectory {
       throw new UserError(
         `${file} does not describe a run: ${parsed.error.issues[0]?.path.join('.')}: ${parsed.error.issues[0]?.message}`,
       );
-    const { version, seed, recipe, fullSteps, relative } = parsed.data;
+    const { version, seed, recipe, fullSteps, lengthened, relative } = parsed.data;
     if (version !== VERSION)
       throw new UserError(`${folder} is of format version ${version}; this program reads version ${VERSION}`);
     const placed = (place: string, from: string | undefined) => placeNow(folder, place, from);
     const data = placed(parsed.data.data, relative?.data);
     const clip = placed(parsed.data.clip, relative?.clip);
     const settings = { seed, data, clip, recipe: parseRecipe(recipe, file) };
-    return new RunDirectory(folder, fullSteps ? { ...settings, fullSteps } : settings);
+    return new RunDirectory(folder, {
+      ...settings,
+      ...(fullSteps && { fullSteps }),
+      ...(lengthened && { lengthened }),
+    });
   }
 
   /**
