@@ -9,7 +9,7 @@ import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
 import { DEFAULT_CLIP } from '../clip/default-clip.ts';
 import { NEAR_BITS, NEAR_LEVELS } from '../data/pictures/duplicates.ts';
 import { NOT_A_PICTURE } from '../data/pictures/identify.ts';
-import { otherFiles, totalsByReason } from '../data/pictures/reasons.ts';
+import { nothingUsable, otherFiles, totalsByReason } from '../data/pictures/reasons.ts';
 import { type PictureReport, reportPictures } from '../data/pictures/report.ts';
 import { isNamedSource } from '../data/sources/open.ts';
 import { isOwnPicture } from '../data/sources/own-files.ts';
@@ -20,7 +20,7 @@ import { contactSheet } from '../render/sheet.ts';
 import { lengthsForPictures, suitedPreset } from '../training/lengths-for-pictures.ts';
 import { writeKeeping } from './keeping.ts';
 import { between, whole } from './options.ts';
-import { interruptSignal, printResult } from './output.ts';
+import { FailedResult, interruptSignal, printResult } from './output.ts';
 import { readNames } from './picture-options.ts';
 import { durations, ProgressDisplay } from './progress.ts';
 
@@ -68,7 +68,9 @@ async function check(
   if (out !== undefined) await writeFiles(out, report, source);
   const training = estimate && source.size > 0 ? await estimates(report) : [];
   const reasons = totalsByReason(report.rejected);
-  printResult(json, { pictures: where, reasons, ...report, training }, () => [
+  const failure = report.accepted === 0 ? nothingUsable(where, report.rejected) : undefined;
+  const result = { pictures: where, reasons, ...report, training, ...(failure && { error: failure, exitCode: 2 }) };
+  printResult(json, result, () => [
     ...lines(where, report),
     ...(training.length > 0
       ? [
@@ -82,6 +84,7 @@ async function check(
     ),
     ...(out === undefined ? [] : ['', `Lists and a contact sheet: ${out}`]),
   ]);
+  if (failure !== undefined) throw new FailedResult(failure);
 }
 
 async function estimates({ accepted, width, height }: PictureReport) {

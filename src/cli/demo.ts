@@ -106,14 +106,15 @@ async function demo(options: DemoOptions): Promise<void> {
 const startDemo = ({ out, minutes, seed }: DemoOptions, speed: number): RunDirectory =>
   RunDirectory.create(out, { seed, data: 'faces', clip: SHIPPED, recipe: demoRecipe(minutes, speed) });
 
-/** The run, with as many steps of a diffusion model that has not begun as there is time for. */
-async function fitDiffusion(
+/** The run, with as many steps of its diffusion model as there is time for: chosen once, and written down. */
+export async function fitDiffusion(
   run: RunDirectory,
   { minutes, resume, speed, ...options }: DemoOptions & { readonly resume: boolean; readonly speed: number },
 ): Promise<RunDirectory> {
-  const { recipe } = run.settings;
+  const { recipe, fullSteps } = run.settings;
   const begun = run.hasModel('diffusion') || checkpointFiles(run, { name: 'diffusion' }).some((f) => fs.existsSync(f));
-  if (begun) return run;
+  // One that was killed goes on with the length that it has chosen.
+  if (begun || fullSteps?.diffusion !== undefined) return run;
   const { batch, layers, dim, heads, mlp, fold } = recipe.diffusion;
   const sizes = { layers, dim, heads, mlp, fold, batch, grid: gridSize(recipe), codes: recipe.tokenizer.codes };
   const { medianMs } = await benchTrainStep({ ...sizes, inPlace: false, rounds: 8 }, engineOptions(options));
@@ -122,7 +123,7 @@ async function fitDiffusion(
   note(
     `A step of the diffusion model takes ${medianMs.toFixed(0)} ms here, and there is time for ${fitted.diffusion.steps} of ${recipe.diffusion.steps}${fitted.diffusion.steps < recipe.diffusion.steps / 3 ? ': pictures will be rough (--minutes gives it more)' : ''}`,
   );
-  return run.changed({ ...run.settings, recipe: fitted });
+  return run.changed({ ...run.settings, recipe: fitted, fullSteps: { diffusion: recipe.diffusion.steps } });
 }
 
 async function answerPrompts(run: RunDirectory, options: DemoOptions, signal: AbortSignal, display: ProgressDisplay) {
@@ -145,14 +146,8 @@ async function answerPrompts(run: RunDirectory, options: DemoOptions, signal: Ab
     const shown = real.slice(0, SHOWN);
     const back = await generator.decode(await generator.encode(shown));
 
-    const folder = path.join(run.path, 'images');
-    makeFolder(folder);
-    const images: string[] = [];
-    for (const [i, picture] of pictures.entries()) {
-      images.push(path.join(folder, `${String(i + 1).padStart(2, '0')}.png`));
-      writeFileAtomic(images[i]!, await generator.toPng(picture));
-    }
-    const sheet = path.join(run.path, 'sheet.png');
+    const files: Buffer[] = [];
+    for (const picture of pictures) files.push(await generator.toPng(picture));
     const of = <T>(all: readonly T[], i: number) => all.slice(i * PICTURES_A_PROMPT, (i + 1) * PICTURES_A_PROMPT);
     const mean = (some: readonly { clipScore: number }[]) =>
       some.reduce((sum, x) => sum + x.clipScore, 0) / some.length;
@@ -178,11 +173,27 @@ async function answerPrompts(run: RunDirectory, options: DemoOptions, signal: Ab
         names: ['This demo, trained just now', 'The model that is shipped, trained for longer'],
       },
     });
-    writeFileAtomic(sheet, page);
-    return { sheet, images, clipScore, shippedScore: shipped.score, psnr, seconds: (performance.now() - start) / 1000 };
+    return {
+      ...writeAnswers(run, files, page),
+      clipScore,
+      shippedScore: shipped.score,
+      psnr,
+      seconds: (performance.now() - start) / 1000,
+    };
   } finally {
     await generator.close();
   }
+}
+
+/** Write the pictures of a demo and its sheet, over those of a demo that was killed. */
+export function writeAnswers(run: RunDirectory, pictures: readonly Buffer[], page: Buffer) {
+  const folder = run.file('images');
+  makeFolder(folder);
+  const images = pictures.map((_, i) => path.join(folder, `${String(i + 1).padStart(2, '0')}.png`));
+  for (const [i, picture] of pictures.entries()) writeFileAtomic(images[i]!, picture);
+  const sheet = run.file('sheet.png');
+  writeFileAtomic(sheet, page);
+  return { sheet, images };
 }
 
 /** What the model of drawn faces that is shipped answers to the same prompts. */

@@ -109,7 +109,7 @@ export async function printEstimate(options: TrainCommandOptions): Promise<void>
   const measured = isWhole
     ? await measureSteps(settings.recipe, names, conditionDim, speed, engineOptions(options))
     : undefined;
-  for (const name of names) checkAccumulate(accumulate, stages[name].plan(settings.recipe, conditionDim).batch);
+  for (const name of names) checkAccumulate(accumulate, stages[name].plan(settings.recipe, conditionDim));
   const result = estimateTraining(settings.recipe, {
     stages: names,
     speed,

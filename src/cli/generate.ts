@@ -12,6 +12,7 @@ import {
   Generator,
   type Passes,
 } from '../generation/generator.ts';
+import { requestOf } from '../generation/options.ts';
 import type { UsualScore } from '../generation/usual-scores.ts';
 import { contactSheet } from '../render/sheet.ts';
 import { RunDirectory } from '../run/directory.ts';
@@ -99,9 +100,11 @@ async function generateWith(
   const { model = shippedModel() } = options;
   const run = RunDirectory.open(model);
   const { conditions, start: from } = await readEdits(prompts, options, run.settings.recipe);
+  const drawing = { count, seed, negative, bestOf, start: from, ...samplingOf(options), signal };
+  // What cannot be drawn is refused before a model is loaded; a sweep checks its settings cell by cell.
+  requestOf(conditions, sweep ? { count, seed } : drawing, run.settings.recipe, ['bestOf']);
   const generator = await Generator.open(run, { ...engineOptions, clip: options.clip, ranks: currentRanks() });
   try {
-    const drawing = { count, seed, negative, bestOf, start: from, ...samplingOf(options), signal };
     if (sweep) return await writeSweep(generator, conditions, sweep, drawing, { write, display, json });
     const pictures = generator.pictures(conditions, { ...drawing, onProgress: display.count('sampling') });
     // Shown with the first picture, so that a mistake in the options stays one line.

@@ -6,6 +6,7 @@ import { UserError } from '../base/errors.ts';
 import { machineMadeXmp } from '../data/pictures/made-by-machine.ts';
 import { encodeAnimation, INTERPOLATION } from '../data/pictures/webp.ts';
 import { type Condition, type GeneratedImage, Generator } from '../generation/generator.ts';
+import { requestOf } from '../generation/options.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { contactSheet } from '../render/sheet.ts';
 import { RunDirectory } from '../run/directory.ts';
@@ -47,6 +48,7 @@ async function interpolate(from: string, to: string, options: InterpolateCommand
   const ends = [await conditionOf(from, recipe), await conditionOf(to, recipe)] as const;
   const signal = interruptSignal();
   const display = new ProgressDisplay();
+  requestOf(ends, { seed, negative, ...samplingOf(options) }, recipe);
   const generator = await Generator.open(run, { ...engineOptions(options), clip: options.clip });
   try {
     const pictures: GeneratedImage[] = [];

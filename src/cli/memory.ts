@@ -27,11 +27,14 @@ export function checkLimit({ memory, device = 'cpu' }: { readonly memory?: numbe
     );
 }
 
-/** @throws UserError if a batch of so many pictures does not divide into the micro-batches that are wanted. */
-export function checkAccumulate(accumulate: number | undefined, batch: number): void {
+/** @throws UserError if a stage's batch does not divide into the micro-batches that are wanted. */
+export function checkAccumulate(
+  accumulate: number | undefined,
+  { name, batch }: Pick<StagePlan, 'name' | 'batch'>,
+): void {
   if (accumulate !== undefined && batch % Math.min(accumulate, batch) !== 0)
     throw new UserError(
-      `--accumulate ${accumulate} does not divide a batch of ${batch}: choose one of ${divisors(batch).join(', ')}`,
+      `--accumulate ${accumulate} does not divide the batch of stage ${name} (${name}.batch is ${batch}): choose one of ${divisors(batch).join(', ')}`,
     );
 }
 
@@ -56,7 +59,7 @@ export function checkMemory(
   const trained = names.map((name) => stages[name]).filter((stage) => stage.isPartOf(settings));
   for (const [index, stage] of trained.entries()) {
     const planned = stage.plan(recipe, dim);
-    checkAccumulate(accumulate, planned.batch);
+    checkAccumulate(accumulate, planned);
     if (limit === undefined && device === 'cpu' && !resumed?.hasModel(stage.name))
       refuseTooLarge(planned, planFor(planned, accumulate, expectedBaseline(stage, index)).bytes);
     // A model that is there may be finished; if it is not, its stage is planned when its turn comes.

@@ -27,6 +27,9 @@ export function note(text: string): void {
   writeTo(process.stderr, `${typeable(withFlags(text))}\n`);
 }
 
+/** A failure whose result is on stdout already, also with `--json`: a report that says that nothing can be used. */
+export class FailedResult extends UserError {}
+
 /** What the options of a failing command ask for. */
 export interface FailureFlags {
   readonly json: boolean;
@@ -40,7 +43,7 @@ export interface FailureFlags {
 export function reportFailure(error: unknown, flags: FailureFlags): number {
   const code = error instanceof UserError ? 2 : error instanceof Interrupted ? 130 : 1;
   if (flags.debug && error instanceof Error) note(error.stack ?? error.message);
-  return printError(messageOf(error), code, flags);
+  return printError(messageOf(error), code, { ...flags, json: flags.json && !(error instanceof FailedResult) });
 }
 
 /** The line and the document of a failure. */

@@ -24,6 +24,7 @@ const schema = z.object({
   recipe: z.unknown(),
   relative: z.object({ data: z.string().optional(), clip: z.string().optional() }).optional(),
   fullSteps: z.record(z.string(), z.int()).optional(),
+  lengthened: z.array(z.string()).optional(),
 });
 
 /**
@@ -38,13 +39,13 @@ export function readSettings(folder: string): RunSettings {
     throw new UserError(
       `${file} does not describe a run: ${parsed.error.issues[0]?.path.join('.')}: ${parsed.error.issues[0]?.message}`,
     );
-  const { version, seed, recipe, fullSteps, relative } = parsed.data;
+  const { version, seed, recipe, fullSteps, lengthened, relative } = parsed.data;
   if (version !== RUN_VERSION)
     throw new UserError(`${folder} is of format version ${version}; this program reads version ${RUN_VERSION}`);
   const data = placeNow(folder, parsed.data.data, relative?.data);
   const clip = placeNow(folder, parsed.data.clip, relative?.clip);
   const settings = { seed, data, clip, recipe: parseRecipe(recipe, file) };
-  return fullSteps ? { ...settings, fullSteps } : settings;
+  return { ...settings, ...(fullSteps && { fullSteps }), ...(lengthened && { lengthened }) };
 }
 
 /** What the file of a run in `folder` holds. */

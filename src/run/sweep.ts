@@ -17,6 +17,7 @@ const FOLDERS = [
   'cache',
   'origin',
   'images',
+  'samples',
 ];
 /** A CLIP that was being exported, and the settings of a run that was being made. */
 const UNFINISHED = /^(clip\.\d+\.tmp|run\.json\.\d+-\d+)$/;

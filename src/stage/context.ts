@@ -17,6 +17,8 @@ export interface RunSettings {
   readonly recipe: Recipe;
   /** Steps that stages would have by the preset, where the run was begun with fewer. */
   readonly fullSteps?: { readonly [stage: string]: number | undefined } | undefined;
+  /** Stages that the last command has made longer: each goes on with what the others of them have become. */
+  readonly lengthened?: readonly string[] | undefined;
 }
 
 /** A run directory as stages see it: its settings, and the models in it by the name of their stage. */

@@ -10,6 +10,7 @@ import { ALONE } from '../mpi/ranks.ts';
 import { fingerprint } from '../stage/fingerprint.ts';
 import type { Lineage } from '../stage/stage.ts';
 import type { RunContext } from './context.ts';
+import { listRejected } from './rejected.ts';
 
 /**
  * Where the CLIP's captioned faces begin: far from any face the generator learns from, so that the two never share a
@@ -61,9 +62,8 @@ async function findPairs({ run, signal, display, ranks = ALONE }: RunContext): P
     onProgress: display.count('checking'),
     onRejected: (one) => rejected.push(one),
   });
-  if (rejected.length > 0 && ranks.rank === 0) {
-    run.writeLines('rejected.jsonl', rejected);
-    display.note(`${rejected.length} captioned pictures cannot be used: see ${run.file('rejected.jsonl')}`);
-  }
+  if (ranks.rank !== 0) return source;
+  const list = listRejected(run, rejected);
+  if (rejected.length > 0) display.note(`${rejected.length} captioned pictures cannot be used: see ${list}`);
   return source;
 }

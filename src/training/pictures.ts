@@ -16,6 +16,7 @@ import type { RunDirectory } from '../run/directory.ts';
 import type { RunSettings, Watch } from '../stage/context.ts';
 import { heldApart } from './held-out.ts';
 import { inOrder, keepOrder, knownOrder } from './order.ts';
+import { listRejected } from './rejected.ts';
 
 /** Where faces begin that no stage learns from, for measuring. */
 export const HELD_OUT_FACES_OFFSET = 2_000_000_000;
@@ -137,10 +138,8 @@ export function readyPictures(
   if (ranks.rank === 0) {
     if (order.length > 0) keepOrder(run, order);
     if (inventory.length > 0) run.writeLines(INVENTORY, inventory);
-    // The list of an earlier check is stale.
-    if (rejected.length > 0) run.writeLines('rejected.jsonl', rejected);
-    else fs.rmSync(run.file('rejected.jsonl'), { force: true });
-    for (const line of leftOutLines(source.size, rejected, run.file('rejected.jsonl'))) display.note(line);
+    const list = listRejected(run, rejected);
+    for (const line of leftOutLines(source.size, rejected, list)) display.note(line);
     removeOthers(run.file('cache'), kept);
   }
   const options = { source, side: recipe.imageSize, seed, pictures: recipe.pictures };

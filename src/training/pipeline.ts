@@ -17,6 +17,7 @@ import { drawRunCurves } from './curves-chart.ts';
 import { type StageData, stageData } from './data.ts';
 import type { Pictures } from './pictures.ts';
 import { refuseUneven, runStage } from './run-stage.ts';
+import { sheetFile } from './sheet-files.ts';
 import { type SheetChoice, Sheets, SPARING_SHEETS } from './sheets.ts';
 import { type RegisteredStage, type StageName, stages } from './stages.ts';
 import { doneNote } from './standing.ts';
@@ -78,20 +79,28 @@ export async function trainPipeline(options: PipelineOptions): Promise<Trained> 
       if (done.isTrained) changed ??= 'follow';
       hasTrained ||= done.isTrained;
       if (name === options.run.denoiserStage && isLead) await reportCondition(options, done.isTrained);
-      if (done.isTrained && sheets && isLead) {
+      if (sheets && isLead && (done.isTrained || lacksSheet(options, name))) {
         const sheet = await sheets.after(name, (performance.now() - start) / 1000);
         if (sheet !== undefined) options.display.note(`Sheet: ${sheet}`);
       }
       seconds[name] = (performance.now() - start) / 1000;
     }
-    if (hasTrained && isLead) await drawRunCurves(run);
-    if (hasTrained && isLead && run.hasModel('tokenizer') && run.hasModel(run.denoiserStage)) await writeCard(run);
+    // A kill may have prevented these of a run that is finished.
+    const isToBeMade = (file: string) => isLead && (hasTrained || !fs.existsSync(run.file(file)));
+    if (isToBeMade('curves.png')) await drawRunCurves(run);
+    if (isToBeMade('README.md') && run.hasModel('tokenizer') && run.hasModel(run.denoiserStage)) await writeCard(run);
     return { seconds, hasTrained, clip: reports.clip as ClipReport | undefined };
   } finally {
     for (const source of [data.pairs, data.pictures, data.latents]) source.close();
     lock?.release();
   }
 }
+
+/** Whether a kill has prevented the last sheet of a stage. Sparing ones go by the time that a stage took. */
+const lacksSheet = ({ run, sheets }: PipelineOptions, name: StageName): boolean =>
+  sheets?.isSparing !== true &&
+  run.hasModel(name) &&
+  !fs.existsSync(run.file(sheetFile(name, run.settings.recipe[name].steps)));
 
 /** Look whether prompts will change anything. Under a limit of memory there is no room for it. */
 async function reportCondition(options: PipelineOptions, isNew: boolean): Promise<void> {

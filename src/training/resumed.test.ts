@@ -7,7 +7,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { tinyStages } from '../../test/support/tiny-stages.ts';
 import { writeSafetensors } from '../checkpoint/safetensors.ts';
 import { RunDirectory } from '../run/directory.ts';
-import { openResumed } from './resumed.ts';
+import { provenanceTexts } from '../run/provenance.ts';
+import { openResumed, type ResumeOptions } from './resumed.ts';
+import { standingOf } from './standing.ts';
 
 const folder = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-resume-')), 'run');
 afterAll(() => fs.rmSync(path.dirname(folder), { recursive: true }));
@@ -72,4 +74,38 @@ it('lengthens models together, and none under another that stays as it is before
 it('speaks of the stages that the run has, and of no CLIP that is not its own', () => {
   const { notes } = openResumed(folder, { maxSteps: 50, changed: 'go-on' });
   expect(notes.map((note) => note.split(':')[0])).toEqual(['tokenizer', 'diffusion']);
+});
+
+it('goes on with models that the same command has made longer, also after a kill between them; another change is for the user', () => {
+  const run = RunDirectory.create(path.join(place, 'killed'), {
+    ...{ seed: 1, data: place, clip: '/clip', recipe: tinyStages },
+    fullSteps: { tokenizer: 900, diffusion: 900 },
+  });
+  const was = { tokenizer: 'of step 12', clip: 'a' };
+  for (const stage of ['tokenizer', 'diffusion']) {
+    const texts = provenanceTexts({ step: 12, fingerprint: 'f', madeFrom: was });
+    writeSafetensors(
+      run.file('checkpoints', `${stage}.safetensors`),
+      {},
+      {
+        ...{ format: 'clip-vqdiffusion checkpoint', stage },
+        ...texts,
+      },
+    );
+  }
+  const standing = (options: ResumeOptions, now: object) => () => {
+    const { settings } = openResumed(run.path, options);
+    const again = RunDirectory.open(run.changed(settings).path);
+    const stage = { name: 'diffusion', steps: settings.recipe.diffusion.steps, fingerprint: 'g' };
+    return standingOf(again, { ...stage, madeFrom: { ...was, ...now } }, undefined).candidates.length;
+  };
+  const tokenizer = { tokenizer: 'of step 50' };
+  expect(standing({}, tokenizer)).toThrow(
+    /the tokenizer changed since its checkpoint of step 12.*`changed: "restart"`/,
+  );
+  expect(standing({ maxSteps: 50 }, tokenizer)()).toBe(1);
+  // The next command names no lengths, and another process reads what the first has written down.
+  expect(standing({}, tokenizer)()).toBe(1);
+  expect(standing({}, { ...tokenizer, clip: 'b' })).toThrow(/the tokenizer and the CLIP changed/);
+  expect(standing({ stages: ['tokenizer'], longer: '+1' }, tokenizer)).toThrow(/the tokenizer changed/);
 });

@@ -88,7 +88,9 @@ export function openResumed(folder: string, options: ResumeOptions): Resumed {
     throw new UserError(
       `The pictures of ${folder} are not in ${data} any more: name their place with ${option('data')} (the same pictures elsewhere do)`,
     );
-  return { run, settings: { ...settings, data, clip, recipe }, notes };
+  const longer = stagesOf(settings).filter((name) => recipe[name].steps > settings.recipe[name].steps);
+  const next = { ...settings, data, clip, recipe };
+  return { run, settings: longer.length > 0 ? { ...next, lengthened: longer } : next, notes };
 }
 
 const isDrawn = (data: string): boolean => data === 'faces' || data === 'fashion-mnist';

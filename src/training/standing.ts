@@ -8,6 +8,7 @@ import { UserError } from '../base/errors.ts';
 import { option } from '../base/options.ts';
 import type { RunDirectory } from '../run/directory.ts';
 import { modelProvenance } from '../run/lineage.ts';
+import type { RunSettings } from '../stage/context.ts';
 import type { Stage } from '../stage/stage.ts';
 import { type CheckpointFacts, checkpointFacts, checkpointFiles } from './checkpoint.ts';
 
@@ -97,7 +98,8 @@ export function standingOf(run: RunDirectory, stage: StageIdentity, onChange: On
     notes.push(`${stage.name}: ${what} changed since its checkpoint of step ${newest.facts.step}; it starts again`);
     return { candidates: [], notes };
   }
-  const isFollowing = onChange === 'follow' && newest.facts.step < stage.steps;
+  const isFollowing =
+    newest.facts.step < stage.steps && (onChange === 'follow' || areLengthened(changes, stage, run.settings));
   if (!isSmall(changes) && onChange !== 'go-on' && !isFollowing)
     throw new UserError(
       `${stage.name}: ${what} changed since its checkpoint of step ${newest.facts.step}, which was not touched: add ${option('changed', 'restart')} to train it anew, or ${option('changed', 'go-on')} to train it further on what is there now`,
@@ -107,6 +109,20 @@ export function standingOf(run: RunDirectory, stage: StageIdentity, onChange: On
       `${stage.name}: ${what} changed since its checkpoint of step ${newest.facts.step}; it goes on with what is there now`,
     );
   return { candidates, notes };
+}
+
+/** Whether all that has changed was made longer together with the stage, by a command that did not come to its end. */
+function areLengthened(
+  changes: readonly string[] | undefined,
+  stage: StageIdentity,
+  { lengthened = [] }: RunSettings,
+): boolean {
+  const stageOf = (change: string) => (change === 'perceptual' ? 'clip' : change);
+  return (
+    changes !== undefined &&
+    lengthened.includes(stage.name) &&
+    changes.every((change) => FLEXIBLE.includes(change) || lengthened.includes(stageOf(change)))
+  );
 }
 
 /** @throws UserError if the checkpoint is of a step that the stage does not have. */

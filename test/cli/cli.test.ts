@@ -416,7 +416,7 @@ describe('a mistake', () => {
     [
       'batches that no part can make',
       ['train', '--data', 'faces', '--run', 'x', '--stage', 'clip', '--accumulate', '3'],
-      /--accumulate 3 does not divide a batch of 128/,
+      /--accumulate 3 does not divide the batch of stage clip \(clip\.batch is 128\)/,
     ],
     ...['abc', '10', '-1G', '0M', '1.2.3G', '4T', ''].map((size): [string, string[], RegExp] => [
       `${size || 'nothing'} for memory`,
@@ -437,7 +437,7 @@ describe('a mistake', () => {
     ['no model', ['generate', '--model', 'nowhere', 'x'], /nowhere/],
     ['not a model', ['generate', '--model', 'empty', 'x'], /run\.json/],
     ['no prompt', ['generate', '--model', 'run'], /Say what to make/],
-    ['empty prompt', ['generate', '--model', 'run', ' '], /empty/],
+    ['empty prompt, before a model is opened', ['generate', '--model', 'weightless', ' '], /empty/],
     ['long prompt', ['generate', '--model', 'run', 'word '.repeat(200)], /tokens long/],
     [
       'foreign option',
@@ -483,5 +483,13 @@ describe('a mistake', () => {
     expect(stdout).toBe('');
     expect(status).toBe(2);
     expect(fs.existsSync(at('new'))).toBe(false);
+  });
+
+  it('a check that finds no usable picture ends with code 2, and its report is whole', async () => {
+    const { status, stdout, stderr } = await clipvq('data', 'check', 'junk', '--no-estimate', '--json');
+    const report = JSON.parse(stdout);
+    expect(report).toMatchObject({ accepted: 0, exitCode: 2, rejected: [{ path: 'notes.txt' }] });
+    expect(stderr).toBe(`clipvq: ${report.error}\n`);
+    expect(status).toBe(2);
   });
 });

@@ -1,11 +1,12 @@
 /** From an encoded picture to the square of 8-bit sRGB that the networks see. */
 
 import type { Sharp } from 'sharp';
-import { messageOf } from '../../base/errors.ts';
 import { type Crop, middleSquare } from './crop.ts';
+import { oneLine } from './decoder-words.ts';
 import { firstFrame } from './gif-frame.ts';
 import { identify, type PictureFormat } from './identify.ts';
 import type { RgbImage } from './image.ts';
+import { HDR_REASON, isHdrAvif, pngColours, srgbTable } from './png-colours.ts';
 import { withOrientationInFront } from './png-orientation.ts';
 import { sharp } from './sharp.ts';
 import { resizedSquare } from './square.ts';
@@ -21,7 +22,7 @@ export const MAX_PIXELS = 100e6;
 const MAX_SIDE = 100_000;
 
 /** Changes when the same file becomes other pixels than before: what was computed from those is not used any more. */
-export const DECODING = '2';
+export const DECODING = '3';
 
 export interface SquareOptions {
   /** What to keep; without it the middle square. */
@@ -96,7 +97,7 @@ export interface Header extends Measured {
 export async function readHeader(encoded: Uint8Array, maxPixels = MAX_PIXELS): Promise<Header | string> {
   const identity = identify(encoded.subarray(0, 4096));
   if ('reason' in identity) return identity.reason;
-  const trouble = identity.format === 'tiff' ? tiffTrouble(encoded) : undefined;
+  const trouble = troubleOf(encoded, identity.format);
   if (trouble !== undefined) return trouble;
   try {
     const gif = identity.format === 'gif' ? firstFrame(encoded) : undefined;
@@ -120,6 +121,13 @@ export async function readHeader(encoded: Uint8Array, maxPixels = MAX_PIXELS): P
   } catch (error) {
     return `cannot be read: ${oneLine(error)}`;
   }
+}
+
+/** Why a picture would not become its colours, although the decoder reads it. */
+function troubleOf(encoded: Uint8Array, format: PictureFormat): string | undefined {
+  if (format === 'tiff') return tiffTrouble(encoded);
+  if (format === 'png') return pngColours(encoded).reason;
+  return format === 'avif' && isHdrAvif(encoded) ? HDR_REASON : undefined;
 }
 
 /** The pixels that the first bytes of a file announce, or undefined where they do not reach that far. */
@@ -171,7 +179,7 @@ function formatOf(encoded: Uint8Array): PictureFormat {
 
 /** The file as the decoder reads it rightly: its orientation where it is looked for, its first frame on its canvas. */
 async function decodable(encoded: Uint8Array, format: PictureFormat, maxPixels: number): Promise<Uint8Array> {
-  if (format === 'png') return withOrientationInFront(encoded);
+  if (format === 'png') return withGamma(withOrientationInFront(encoded), maxPixels);
   if (format === 'tiff' && hasOtherBands(encoded)) return coloursAlone(encoded, maxPixels);
   const first = format === 'gif' ? firstFrame(encoded) : undefined;
   if (!first?.small) return first?.file ?? encoded;
@@ -188,6 +196,24 @@ async function decodable(encoded: Uint8Array, format: PictureFormat, maxPixels: 
     })
     .png({ compressionLevel: 1 })
     .toBuffer();
+}
+
+/** A PNG whose samples are those of sRGB; one that is so already is returned as it is. */
+async function withGamma(encoded: Uint8Array, maxPixels: number): Promise<Uint8Array> {
+  const { gamma } = pngColours(encoded);
+  if (gamma === undefined) return encoded;
+  const { data, info } = await sharp(encoded, { limitInputPixels: maxPixels, failOn: 'error' })
+    .autoOrient()
+    .toColourspace('srgb')
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true });
+  const { width, height, channels } = info;
+  const table = srgbTable(gamma);
+  // Transparency is no light.
+  const colours = channels < 3 ? 1 : 3;
+  for (let pixel = 0; pixel < width * height; pixel++)
+    for (let c = 0; c < colours; c++) data[channels * pixel + c] = table[data[channels * pixel + c]!]!;
+  return sharp(data, { raw: { width, height, channels } }).png({ compressionLevel: 1 }).toBuffer();
 }
 
 /** A picture upright and without the bands behind its colours, as a PNG. */
@@ -223,12 +249,3 @@ function densityFor({ width, height }: Size, imageSize: number, maxPixels: numbe
 
 /** Dots per inch at which one unit of an SVG is one pixel. */
 const SVG_DENSITY = 72;
-
-/**
- * Why a decoder fails, in one line: it reports several, with the names of its own routines in front, or does not know.
- */
-export function oneLine(error: unknown): string {
-  const line = messageOf(error).split('\n')[0]!.trim();
-  if (line === '' || line === 'Unknown error') return 'it is damaged or cut short';
-  return line.replace(/^(?:Vips\w*|vips\w*|\w+load(?:_buffer)?): /, '');
-}

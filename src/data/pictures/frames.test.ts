@@ -181,7 +181,7 @@ it('names a file that is no picture that can be read', async () => {
   for (const [bad, words] of [
     [put('zero.jpg', ''), 'empty: 0 bytes'],
     [put('text.jpg', 'words'), 'text and no picture'],
-    [put('cut.jpg', jpeg.subarray(0, 200)), 'premature end'],
+    [put('cut.jpg', jpeg.subarray(0, 200)), 'it is cut short'],
     [put('base.bmp', Buffer.from(`BM${'\0'.repeat(12)}\x28${'\0'.repeat(60)}`, 'latin1')), 'BMP'],
     [put('notes.txt', 'words'), 'it is no JPEG, PNG'],
     [path.join(folder, 'gone.png'), 'no such file'],

@@ -22,6 +22,7 @@ it.each([
   ['a camera raw file (Fujifilm RAF)', 'FUJIFILMCCD-RAW 0201'],
   ['a camera raw file (Olympus ORF)', 'IIRO\x08\0\0\0'],
   ['a camera raw file (Panasonic RW2)', 'IIU\0\x18\0\0\0'],
+  ['a PNG that Xcode has rewritten', '\x89PNG\r\n\x1a\n\0\0\0\x04CgBI'],
   ['HEIC', '\0\0\0\x18ftypheic\0\0\0\0mif1heic'],
   ['JPEG XL', '\xff\x0a\xfa'],
   ['JPEG 2000', '\0\0\0\x0cjP  \r\n\x87\n'],

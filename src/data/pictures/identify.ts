@@ -98,6 +98,10 @@ const OTHERS: readonly (readonly [string, (text: string) => boolean])[] = [
   [undecoded('FLIF'), starts('FLIF')],
   [undecoded('SGI'), starts('\x01\xda\0', '\x01\xda\x01')],
   [undecoded('Sun raster'), starts('\x59\xa6\x6a\x95')],
+  [
+    'a PNG that Xcode has rewritten for its devices (CgBI), which is not read: convert it to PNG or JPEG',
+    (text) => starts('\x89PNG\r\n\x1a\n')(text) && text.startsWith('CgBI', 12),
+  ],
   [undecoded('MNG'), starts('\x8aMNG', '\x8bJNG')],
   [undecoded('WMF'), starts('\xd7\xcd\xc6\x9a')],
   [undecoded('EMF'), (text) => text.startsWith('\x01\0\0\0') && text.startsWith(' EMF', 40)],

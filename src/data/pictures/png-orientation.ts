@@ -5,6 +5,7 @@
 
 import { inflateSync } from 'node:zlib';
 import { pngChunk } from './png-chunk.ts';
+import { chunksOf } from './png-chunks.ts';
 
 /** Keywords of ImageMagick's raw profiles that hold EXIF. */
 const RAW_PROFILES = ['Raw profile type exif', 'Raw profile type APP1'];
@@ -29,18 +30,6 @@ export function withOrientationInFront(png: Uint8Array): Uint8Array {
   }
   if (pixels === undefined || orientation === undefined || orientation === 1) return png;
   return Buffer.concat([file.subarray(0, pixels), exifChunk(orientation), file.subarray(pixels)]);
-}
-
-/** Type, place and data of the chunks; ends where the file does, and where it is damaged. */
-function* chunksOf(file: Buffer): Generator<{ readonly type: string; readonly start: number; readonly data: Buffer }> {
-  for (let start = 8; start + 12 <= file.length; ) {
-    const end = start + 12 + file.readUInt32BE(start);
-    if (end > file.length) return;
-    const type = file.toString('latin1', start + 4, start + 8);
-    if (type === 'IEND' || !/^[A-Za-z]{4}$/.test(type)) return;
-    yield { type, start, data: file.subarray(start + 8, end - 4) };
-    start = end;
-  }
 }
 
 /** The bytes of a raw profile: a name, a length and hex digits, on lines. */

@@ -27,6 +27,13 @@ export function kindOf(reason: string): string {
 export const cannotRead = (what: string, reason: string): string =>
   `Cannot read ${what}: ${reason.replace(/^cannot be read: /, '')}`;
 
+/** That a place holds nothing to learn from, in one line. */
+export function nothingUsable(where: string, rejected: readonly Rejected[]): string {
+  const [first] = rejected;
+  if (first === undefined) return `No pictures in ${where}`;
+  return `No usable picture in ${where}: ${rejected.length} left out, the first (${printable(first.path)}): ${first.reason}`;
+}
+
 /** Totals by kind of reason, the largest first. */
 export function totalsByReason(rejected: readonly Rejected[]): readonly ReasonTotal[] {
   const counts = new Map<string, number>();

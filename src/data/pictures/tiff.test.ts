@@ -61,6 +61,13 @@ it.each<[string, Buffer, RegExp]>([
   ['YCbCr', filled([90, 128, 128], { [BITS]: [8, 8, 8], [PHOTOMETRIC]: [6], [SAMPLES]: [3] }), /YCbCr without JPEG/],
   ['Lab of 8 bits', filled([90, 1, 1], { [BITS]: [8, 8, 8], [PHOTOMETRIC]: [8], [SAMPLES]: [3] }), /Lab of 8 bits/],
   ['ICC Lab', filled([90, 1, 1], { [BITS]: [8, 8, 8], [PHOTOMETRIC]: [9], [SAMPLES]: [3] }), /colours are ICC Lab/],
+  ['zstd', filled([9], { [BITS]: [8], [PHOTOMETRIC]: [1], 259: [50000] }), /compressed with zstd: save it/],
+  ['unknown packing', filled([9], { [BITS]: [8], [PHOTOMETRIC]: [1], 259: [4242] }), /compressed with method 4242/],
+  [
+    'tiles with a plane for each channel',
+    filled([1, 2, 3], { [BITS]: [8, 8, 8], [PHOTOMETRIC]: [2], [SAMPLES]: [3], 284: [2], 322: [16], 323: [16] }),
+    /tiles with a plane for each channel/,
+  ],
   [
     'six bands',
     filled([1, 2, 3, 4, 5, 6], { [BITS]: Array(6).fill(8), [PHOTOMETRIC]: [2], [SAMPLES]: [6], [EXTRA]: [0, 0, 0] }),

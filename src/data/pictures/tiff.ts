@@ -10,6 +10,8 @@ const TAG = {
   compression: 259,
   photometric: 262,
   samples: 277,
+  planar: 284,
+  tileWidth: 322,
   extraSamples: 338,
   sampleFormat: 339,
   subIfds: 330,
@@ -52,7 +54,9 @@ export function tiffTrouble(encoded: Uint8Array): string | undefined {
   const [page] = pages;
   if (!page) return truncated ? undefined : 'has no page';
   const inner = pages.flatMap((tags) => (tags.get(TAG.subIfds) ?? []).flatMap((at) => file.directory(at)?.tags ?? []));
-  return rawTrouble([...pages, ...inner]) ?? thumbnailTrouble(page, inner) ?? sampleTrouble(page);
+  return (
+    rawTrouble([...pages, ...inner]) ?? thumbnailTrouble(page, inner) ?? sampleTrouble(page) ?? packingTrouble(page)
+  );
 }
 
 /**
@@ -113,6 +117,24 @@ function sampleTrouble(page: Tags): string | undefined {
   const extra = page.get(TAG.extraSamples) ?? [];
   if (samples > colors + 1 && extra.some(isAlpha))
     return `a TIFF of ${samples} bands, one of them transparency: save it as grey or RGB`;
+  return undefined;
+}
+
+const [NONE, SEPARATE] = [1, 2];
+/** Compressions that are read: none, those of facsimile, LZW, JPEG, deflate, PackBits, WebP. */
+const READ_COMPRESSIONS = new Set([NONE, 2, 3, 4, 5, 6, JPEG, 8, 32_946, 32_773, 50_001]);
+const COMPRESSION_NAMES: Readonly<Record<number, string>> = {
+  ...{ 33003: 'JPEG 2000', 33005: 'JPEG 2000', 34712: 'JPEG 2000', 50002: 'JPEG XL', 52546: 'JPEG XL' },
+  ...{ 22610: 'JPEG XR', 34925: 'LZMA', 34887: 'LERC', 34933: 'PNG', 50000: 'zstd' },
+};
+
+/** How pixels lie in the file, where the decoder does not read that. */
+function packingTrouble(page: Tags): string | undefined {
+  const compression = one(page, TAG.compression) ?? NONE;
+  if (!READ_COMPRESSIONS.has(compression))
+    return `TIFF compressed with ${COMPRESSION_NAMES[compression] ?? `method ${compression}`}: save it with LZW, deflate or without`;
+  if (one(page, TAG.planar) === SEPARATE && page.has(TAG.tileWidth))
+    return 'TIFF in tiles with a plane for each channel: save it with the channels together';
   return undefined;
 }
 

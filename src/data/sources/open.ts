@@ -1,7 +1,7 @@
 /** Turns the name of a data source (`faces`, a folder, a file) into an image source. */
 
 import { UserError } from '../../base/errors.ts';
-import { printable } from '../../base/text.ts';
+import { nothingUsable } from '../pictures/reasons.ts';
 import type { Rejected } from './containers/container.ts';
 import { openContainer } from './containers/open.ts';
 import { type FaceRange, facesSource } from './faces/source.ts';
@@ -39,13 +39,8 @@ export async function openSource(spec: string, options: OpenOptions): Promise<Im
   const rejected = [...unusable, ...left];
   for (const one of rejected) options.onRejected(one);
   if (pictures.length === 0) {
-    const [first] = rejected;
     await container.close();
-    throw new UserError(
-      first
-        ? `No usable picture in ${spec}: ${rejected.length} rejected, the first (${printable(first.path)}): ${first.reason}`
-        : `no pictures in ${spec}`,
-    );
+    throw new UserError(nothingUsable(spec, rejected));
   }
   return picturesSource(container, pictures, options);
 }

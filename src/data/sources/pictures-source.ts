@@ -3,7 +3,8 @@
 import path from 'node:path';
 import { messageOf, UserError } from '../../base/errors.ts';
 import { option } from '../../base/options.ts';
-import { DECODING, oneLine, toSquare } from '../pictures/decode.ts';
+import { DECODING, toSquare } from '../pictures/decode.ts';
+import { oneLine } from '../pictures/decoder-words.ts';
 import { decoding, reading } from '../pictures/memory.ts';
 import { cannotRead } from '../pictures/reasons.ts';
 import type { Container } from './containers/container.ts';

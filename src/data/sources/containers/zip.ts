@@ -34,6 +34,7 @@ export async function openZip(file: string): Promise<Container> {
     return { zip: archive, ...(await entriesOf(archive, file)) };
   });
   return archiveContainer({ path: file, stamp, ...listed }, async ({ entry, size }, most) => {
+    if (size === 0) return new Uint8Array(0);
     try {
       return await collected(await streamOf(zip, entry), size, most);
     } catch (error) {
