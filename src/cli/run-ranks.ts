@@ -2,6 +2,7 @@
 
 import { messageOf, UserError } from '../base/errors.ts';
 import { MpiJob } from '../mpi/job.ts';
+import { unconnectedTasks } from '../mpi/launched.ts';
 import { note, printError } from './output.ts';
 import { runProgram } from './program.ts';
 import { becomeRank } from './rank.ts';
@@ -15,6 +16,11 @@ const TIMEOUT = 20;
 /** Join the job, run a command line in it, and leave: the process ends here. */
 export async function runAsRank(args: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<void> {
   const flags = { json: args.includes('--json'), debug: args.includes('--debug') };
+  const tasks = unconnectedTasks(env);
+  if (tasks > 1) {
+    process.exitCode = isShared(args) ? refuse(tasks, env, flags) : await runProgram(args);
+    return;
+  }
   let job: MpiJob;
   try {
     job = await MpiJob.start({ timeout: timeoutOf(env), onLost: (line) => aloud(() => note(`clipvq: ${line}`)) }, env);
@@ -36,10 +42,22 @@ export async function runAsRank(args: readonly string[], env: NodeJS.ProcessEnv 
   });
 }
 
+const commandOf = (args: readonly string[]): string => args.find((arg) => !arg.startsWith('-')) ?? '';
+const isShared = (args: readonly string[]): boolean => SHARED.includes(commandOf(args));
+
+/** One line of all tasks that do not know of each other; the exit code. */
+function refuse(tasks: number, env: NodeJS.ProcessEnv, flags: Parameters<typeof printError>[2]): number {
+  if (env.SLURM_PROCID !== '0') return 2;
+  return printError(
+    `srun has started ${tasks} tasks without MPI, each of which would do the whole work: add --mpi=pmix (srun --mpi=list shows what there is), or --ntasks=1 for tasks of their own`,
+    2,
+    flags,
+  );
+}
+
 async function run(job: MpiJob, args: readonly string[], flags: Parameters<typeof printError>[2]): Promise<number> {
-  const command = args.find((arg) => !arg.startsWith('-')) ?? '';
-  if (job.size > 1 && !SHARED.includes(command))
-    return printError(`clipvq ${command} works in one process: start it without the MPI launcher`, 2, flags);
+  if (job.size > 1 && !isShared(args))
+    return printError(`clipvq ${commandOf(args)} works in one process: start it without the MPI launcher`, 2, flags);
   return runProgram(args);
 }
 

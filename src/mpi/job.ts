@@ -5,7 +5,7 @@ import { UserError } from '../base/errors.ts';
 import { endLauncherIn } from './launcher.ts';
 import { loadMpi, type MpiLibrary } from './library.ts';
 import type { Ranks, RankTimes } from './ranks.ts';
-import { BEAT_BYTES, packBeat, unpackBeat, Watch } from './watch.ts';
+import { BEAT_BYTES, isLast, lastBeat, packBeat, unpackBeat, Watch } from './watch.ts';
 
 /** MPI_THREAD_MULTIPLE: signs of life are sent while a collective call waits in another thread. */
 const THREADS = 3;
@@ -14,6 +14,8 @@ const TAG = 7;
 const BEAT_MS = 1000;
 /** Milliseconds that ranks which fail are given to fail alike. */
 const ALIKE_MS = 2000;
+/** Milliseconds that the library is given to end a rank after another's failure. */
+const OTHERS_MS = 5000;
 /** Seconds that a launcher is given to end the others when a rank is lost. */
 const LAUNCHER_SECONDS = 6;
 
@@ -50,7 +52,7 @@ export class MpiJob implements Ranks {
     check(mpi.initThread(null, null, THREADS, provided), 'MPI_Init_thread');
     mpi.rank(mpi.world, rank);
     mpi.size(mpi.world, size);
-    const expected = Number(env.OMPI_COMM_WORLD_SIZE ?? env.PMI_SIZE ?? 1);
+    const expected = Number(env.OMPI_COMM_WORLD_SIZE ?? env.PMI_SIZE ?? env.SLURM_STEP_NUM_TASKS ?? 1);
     if (size[0] === 1 && expected > 1)
       throw new UserError(
         `${mpi.name} does not belong to the launcher, which has started ${expected} ranks: name the launcher's library with CLIPVQ_MPI`,
@@ -157,12 +159,34 @@ export class MpiJob implements Ranks {
     throw new Error('the process is still there');
   }
 
-  /** End all ranks. Where the library cannot reach them, the launcher does when this process ends. */
+  /**
+   * End all ranks: by a last sign, and through the library. Where neither reaches them, the launcher does when this
+   * process ends.
+   */
   private abort(code: number): Promise<never> {
     clearInterval(this.beats);
+    this.sendLast();
     setTimeout(() => this.mpi.exit(code), ALIKE_MS);
     this.mpi.abort.async(this.mpi.world, code, () => this.mpi.exit(code));
     return new Promise(() => {});
+  }
+
+  /** Ranks with which signs are exchanged. */
+  private get peers(): readonly number[] {
+    return this.rank === 0 ? Array.from({ length: this.size - 1 }, (_, i) => i + 1) : [0];
+  }
+
+  private sendLast(): void {
+    const data = packBeat(lastBeat(this.rank));
+    for (const peer of this.peers)
+      this.mpi.send.async(data, BEAT_BYTES, this.mpi.byte, peer, TAG, this.mpi.world, () => {});
+  }
+
+  /** Another rank has failed and said so. */
+  private follow(): void {
+    clearInterval(this.beats);
+    if (this.rank === 0) this.sendLast();
+    setTimeout(() => this.mpi.exit(1), OTHERS_MS);
   }
 
   private async call(kind: keyof RankTimes, begin: (done: Done) => void): Promise<void> {
@@ -184,8 +208,7 @@ export class MpiJob implements Ranks {
 
   /** Begin to send and to expect signs of life. */
   private watch({ timeout, onLost }: JobOptions): void {
-    const { mpi, rank, size } = this;
-    const peers = rank === 0 ? Array.from({ length: size - 1 }, (_, i) => i + 1) : [0];
+    const { mpi, rank, peers } = this;
     const seconds = () => performance.now() / 1000;
     const watch = new Watch(peers, timeout, seconds());
     const sending = new Set<number>();
@@ -193,16 +216,18 @@ export class MpiJob implements Ranks {
     const hear = () => {
       for (;;) {
         mpi.probe(mpi.anySource, TAG, mpi.world, flag, status);
-        if (flag[0] === 0) return;
+        if (flag[0] === 0) return false;
         mpi.receive(received, BEAT_BYTES, mpi.byte, mpi.anySource, TAG, mpi.world, status);
-        watch.beat(unpackBeat(received), seconds());
+        const beat = unpackBeat(received);
+        if (isLast(beat)) return true;
+        watch.beat(beat, seconds());
       }
     };
     let checked = seconds();
     const beat = () => {
       const before = checked;
       checked = seconds();
-      hear();
+      if (hear()) return this.follow();
       for (const peer of peers) {
         // One that does not get away is not followed by another.
         if (sending.has(peer)) continue;

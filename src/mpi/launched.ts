@@ -11,3 +11,10 @@ export function isLaunched(env: NodeJS.ProcessEnv = process.env): boolean {
   const isOne = env.OMPI_COMM_WORLD_SIZE === '1' || env.PMI_SIZE === '1';
   return !isOne && MARKS.some((name) => env[name] !== undefined);
 }
+
+/**
+ * Tasks that Slurm has started side by side without MPI (srun without --mpi=pmix), each of which would take itself for
+ * the only one; 1 where there is no such thing.
+ */
+export const unconnectedTasks = (env: NodeJS.ProcessEnv = process.env): number =>
+  MARKS.some((name) => env[name] !== undefined) ? 1 : Number(env.SLURM_STEP_NUM_TASKS ?? 1);

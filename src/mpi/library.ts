@@ -96,24 +96,32 @@ export async function loadMpi(env: NodeJS.ProcessEnv = process.env): Promise<Mpi
         ? `CLIPVQ_MPI: ${named} is no library that can be loaded`
         : 'This process was started by an MPI launcher, and no MPI library is here: install libopenmpi3 (Debian, Ubuntu: apt install openmpi-bin libopenmpi3), openmpi (Fedora, Homebrew), or name the library with CLIPVQ_MPI',
     );
+  // Open MPI ends the process where it cannot reach its launcher: that is too late for a line of our own.
+  const isPmi = env.SLURM_STEP_ID !== undefined && env.PMI_RANK !== undefined && env.PMIX_RANK === undefined;
+  if (isPmi && !named && isOpenMpi(found.lib))
+    throw new UserError(
+      `srun --mpi=pmi2 is for MPICH, and the library here is Open MPI (${found.name}): use srun --mpi=pmix, or name a library that goes with it with CLIPVQ_MPI`,
+    );
   return bind(found.name, found.lib, libc.lib);
 }
 
+const isOpenMpi = (lib: LibraryHandle): boolean => hasSymbol(lib, 'ompi_mpi_comm_world');
+
 function bind(name: string, lib: LibraryHandle, libc: LibraryHandle): MpiLibrary {
-  const isOpenMpi = hasSymbol(lib, 'ompi_mpi_comm_world');
-  const H = isOpenMpi ? 'void *' : 'int';
-  const handle = (symbol: string, number: number): Handle => (isOpenMpi ? lib.symbol(symbol) : number);
+  const isOpen = isOpenMpi(lib);
+  const H = isOpen ? 'void *' : 'int';
+  const handle = (symbol: string, number: number): Handle => (isOpen ? lib.symbol(symbol) : number);
   const f = (called: string, ...types: string[]) => lib.func(called, 'int', types);
   const transfer = ['void *', 'int', H, 'void *', 'int', H, H];
   return {
-    name: `${name} (${isOpenMpi ? 'Open MPI' : 'MPICH'})`,
+    name: `${name} (${isOpen ? 'Open MPI' : 'MPICH'})`,
     world: handle('ompi_mpi_comm_world', 0x44000000),
     byte: handle('ompi_mpi_byte', 0x4c00010d),
     float: handle('ompi_mpi_float', 0x4c00040a),
     double: handle('ompi_mpi_double', 0x4c00080b),
     sum: handle('ompi_mpi_op_sum', 0x58000003),
     max: handle('ompi_mpi_op_max', 0x58000001),
-    inPlace: isOpenMpi ? 1n : 0xffffffffffffffffn,
+    inPlace: isOpen ? 1n : 0xffffffffffffffffn,
     initThread: f('MPI_Init_thread', 'void *', 'void *', 'int', 'void *'),
     rank: f('MPI_Comm_rank', H, 'void *'),
     size: f('MPI_Comm_size', H, 'void *'),
@@ -128,7 +136,7 @@ function bind(name: string, lib: LibraryHandle, libc: LibraryHandle): MpiLibrary
     receive: f('MPI_Recv', 'void *', 'int', H, 'int', 'int', H, 'void *'),
     abort: f('MPI_Abort', H, 'int'),
     finalize: f('MPI_Finalize'),
-    anySource: isOpenMpi ? -1 : -2,
+    anySource: isOpen ? -1 : -2,
     exit: libc.func('_exit', 'void', ['int']),
   };
 }

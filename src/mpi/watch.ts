@@ -15,6 +15,10 @@ export const packBeat = ({ rank, calls }: Beat): Float64Array => Float64Array.of
 export const unpackBeat = ([rank, calls]: Float64Array): Beat => ({ rank: rank!, calls: calls! });
 export const BEAT_BYTES = 16;
 
+/** The last sign of a job that ends because of a failure. */
+export const lastBeat = (rank: number): Beat => ({ rank, calls: -1 });
+export const isLast = ({ calls }: Beat): boolean => calls < 0;
+
 /**
  * A rank may keep the others waiting for so many times as long as it may be silent: it may be writing, or measuring.
  */

@@ -76,12 +76,13 @@ export function sharedStepOf({ variant, microBatches, programs, engine, settings
       ranks,
       made.map(({ image: _, shares: __, ...numbers }) => numbers),
     );
-    await sums.run();
+    // What a rank reports itself is the norm of what it has added up alone.
+    const norm = scalar(await sums.run());
     if (usage) {
       await shares.run();
       reported = { ...reported, ...(await usage.run({})) };
     }
     await update!.run({ lr: lr! });
-    return whole(results, reported);
+    return whole(results, { ...reported, norm });
   };
 }
