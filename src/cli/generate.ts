@@ -51,7 +51,7 @@ export function generateCommand(): Command {
     .option('-n, --count <n>', 'pictures a prompt (default: 1)', whole(1))
     .addOption(hiddenOption('--number <n>', whole(1)))
     .option('--seed <n>', 'seed of the first picture; the next ones count up', whole(0), 0)
-    .option('--negative <text>', 'what pictures are guided away from')
+    .option('--negative <text>', 'what pictures are guided away from, with a guidance of 2 where the model has none')
     .option('--best-of <n>', 'draw n candidates for each picture and keep the one that CLIP scores highest', whole(1))
     .option(
       '--sweep <setting=values>',

@@ -35,7 +35,7 @@ export function interpolateCommand(): Command {
     .requiredOption('--model <dir>', 'a run directory')
     .option('--frames <n>', 'pictures, both ends included', whole(2), 8)
     .option('--seed <n>', 'seed of all pictures', whole(0), 0)
-    .option('--negative <text>', 'what pictures are guided away from')
+    .option('--negative <text>', 'what pictures are guided away from, with a guidance of 2 where the model has none')
     .option('--out <file>', 'a .png for a sheet, a .webp for an animation', 'interpolation.png');
   return withCommon(withClip(withSampling(command))).action(interpolate);
 }

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { refusal } from '../../test/support/refusal.ts';
 import { tinyRecipe } from '../../test/support/tiny-model.ts';
+import { changedRecipe } from '../recipe/recipe.ts';
 import { checkCodes, checkPictures, type GenerateOptions, requestOf } from './options.ts';
 
 /** Options as a program without types could give them. */
@@ -28,6 +29,13 @@ describe('a request', () => {
     const { settings } = request('a', { steps: 3, guidanceScale: undefined });
     const { promptPrefix: _, nullEmbedding: __, ...sampling } = tinyRecipe.sampling;
     expect(settings).toEqual({ ...sampling, steps: 3 });
+  });
+
+  it('guides away from a negative text where the recipe has no guidance, unless guidance is named', () => {
+    const recipe = changedRecipe(tinyRecipe, { 'sampling.guidanceScale': '1' });
+    const scale = (options: GenerateOptions) => requestOf('a', options, recipe).settings.guidanceScale;
+    expect([scale({}), scale({ negative: 'b' }), scale({ negative: 'b', guidanceScale: 3 })]).toEqual([1, 2, 3]);
+    expect(refusal(() => scale({ negative: 'b', guidanceScale: 1 }))).toMatch(/no effect without guidance/);
   });
 
   it('lists no picture before it is wanted, however many there are', () => {

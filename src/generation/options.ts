@@ -26,7 +26,10 @@ export interface GenerateOptions extends Optional<SamplingChoice> {
    * give the same picture.
    */
   readonly seed?: number | readonly number[] | undefined;
-  /** A text that pictures are guided away from: it takes the place of the null condition, and so needs guidance. */
+  /**
+   * A text that pictures are guided away from: it takes the place of the null condition. Where the recipe draws without
+   * guidance, the guidance scale is 2 by default.
+   */
   readonly negative?: string | undefined;
   /**
    * Draw so many candidates for each picture and keep the one that its prompt fits best, by the CLIP that conditions; 1
@@ -100,7 +103,12 @@ export function requestOf(
   const chosen = Object.fromEntries(
     Object.entries(options).filter(([name, value]) => name in defaults && value !== undefined),
   );
-  const settings: SamplingChoice = { ...defaults, ...chosen };
+  const needsGuidance = options.negative !== undefined && !isGuided(defaults.guidanceScale);
+  const settings: SamplingChoice = {
+    ...defaults,
+    ...(needsGuidance && { guidanceScale: GUIDANCE_AWAY }),
+    ...chosen,
+  };
   checkSampling({ ...recipe.sampling, ...settings }, 'sampling');
   refuseUnused(settings.sampler, chosen);
   refuseSteps(settings, { times: recipe.diffusion.timesteps, tokens: gridSize(recipe) ** 2 }, 'sampling');
@@ -120,6 +128,9 @@ function checkCount(name: string, value: number, what: string): void {
   if (!Number.isSafeInteger(value) || value < 1)
     throw new UserError(`${name} is ${shown(value)}: give a whole number of ${what}, from 1`);
 }
+
+/** The guidance scale away from a negative text, by default, where a recipe has no guidance. */
+const GUIDANCE_AWAY = 2;
 
 /** The negative text, which must make a difference. */
 function negativeOf(
