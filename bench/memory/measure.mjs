@@ -42,7 +42,14 @@ const CONVOLUTIONS = network(6, 256, { 'diffusion.mlp': 'conv', 'tokenizer.codes
 const DEEP = network(12, 384);
 const IN_PLACE = { ...DEEP, 'diffusion.updateInPlace': 'true' };
 
-const row = (stage, preset, batch, parts, changes = {}, note = '') => ({ stage, preset, batch, parts, changes, note });
+const row = (stage, preset, batch, microBatches, changes = {}, note = '') => ({
+  stage,
+  preset,
+  batch,
+  microBatches,
+  changes,
+  note,
+});
 const rows = [
   row('clip', 'nano', 128, 1),
   row('clip', 'nano', 128, 16),
@@ -64,8 +71,8 @@ const rows = [
   row('diffusion', 'base', 16, 4, IN_PLACE, '12 x 384, in place'),
   row('diffusion', 'ffhq-256', 1, 1),
 ];
-const nameOf = ({ stage, preset, note, batch, parts }) =>
-  `${stage}, ${preset}${note && `, ${note}`} | ${batch}, ${parts}`;
+const nameOf = ({ stage, preset, note, batch, microBatches }) =>
+  `${stage}, ${preset}${note && `, ${note}`} | ${batch}, ${microBatches}`;
 
 /** `from` with a function needs a list of all values first, which would be counted. */
 function filled(array, values, value) {
@@ -121,7 +128,7 @@ function stageOf(name, recipe, folder) {
 }
 
 /** One row, in this process. */
-async function measure({ stage, preset, batch, parts, changes }) {
+async function measure({ stage, preset, batch, microBatches, changes }) {
   // Enough for every phase of a tokenizer.
   const steps = { clip: 4, tokenizer: 20, diffusion: 4 }[stage];
   const settings = { [`${stage}.batch`]: `${batch}`, [`${stage}.steps`]: `${steps}`, ...changes };
@@ -131,14 +138,14 @@ async function measure({ stage, preset, batch, parts, changes }) {
     const run = RunDirectory.create(path.join(folder, 'run'), { seed: SEED, data: 'noise', clip: 'compact', recipe });
     const { planned, make } = stageOf(stage, recipe, run.path);
     const before = currentBaseline();
-    const plan = planFor(planned, parts, before);
+    const plan = planFor(planned, microBatches, before);
     // The kernel forgets what the process has held.
     fs.writeFileSync('/proc/self/clear_refs', '5');
     const display = { step: () => {}, count: () => () => {}, note: () => {} };
     const engineOptions = { threads: 1 };
     const { signal } = new AbortController();
     await runStage(
-      { run, engineOptions, signal, resume: false, checkpointEvery: steps / 2, microBatches: parts, display },
+      { run, engineOptions, signal, resume: false, checkpointEvery: steps / 2, microBatches, display },
       planned,
       make,
     );
@@ -159,7 +166,7 @@ const [, , first, given] = process.argv;
 if (first === '--row') console.log(JSON.stringify(await measure(rows[Number(given)])));
 else {
   console.log(
-    '| stage | batch, parts | state | activations | estimate | planned | measured |\n|---|---|---|---|---|---|---|',
+    '| stage | batch, micro-batches | state | activations | estimate | planned | measured |\n|---|---|---|---|---|---|---|',
   );
   for (const [index, asked] of rows.entries()) {
     if (first !== undefined && !nameOf(asked).includes(first)) continue;

@@ -16,31 +16,40 @@ export type NDArray<D extends DType = DType> = {
 /** A plain nested object with leaves of type `T`: parameters, optimiser state, inputs. */
 export type Tree<T> = T | { readonly [key: string]: Tree<T> };
 
+/** The number of elements of a shape. */
 export function sizeOf(shape: readonly number[]): number {
   let n = 1;
   for (const d of shape) n *= d;
   return n;
 }
 
+/** A float32 array of these values, copied unless they are a Float32Array. */
 export function float32(data: Float32Array | readonly number[], shape: readonly number[]): NDArray<'float32'> {
   return { dtype: 'float32', shape, data: data instanceof Float32Array ? data : Float32Array.from(data) };
 }
 
+/** Float32 zeros. */
 export const zeros = (shape: readonly number[]): NDArray<'float32'> => float32(new Float32Array(sizeOf(shape)), shape);
 
+/** An int32 array of these values, copied unless they are an Int32Array. */
 export function int32(data: Int32Array | readonly number[], shape: readonly number[]): NDArray<'int32'> {
   return { dtype: 'int32', shape, data: data instanceof Int32Array ? data : Int32Array.from(data) };
 }
 
+/** A float32 scalar. */
 export function scalar(value: number): NDArray<'float32'> {
   return { dtype: 'float32', shape: [], data: Float32Array.of(value) };
 }
 
-/** Bytes of an array. */
+/** How many bytes an array has. */
 export const bytes = ({ shape, dtype }: Pick<NDArray, 'dtype' | 'shape'>): number =>
   sizeOf(shape) * { float32: 4, float64: 8, int32: 4, bool: 1 }[dtype];
 
-/** The same numbers in memory of their own. */
+/** The bytes of an array's data, over the same memory. */
+export const bytesOf = ({ buffer, byteOffset, byteLength }: NDArray['data'] | Uint16Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
+
+/** A copy of an array in memory of its own. */
 export const copyOf = (array: NDArray): NDArray => ({ ...array, data: array.data.slice() }) as NDArray;
 
 /** Whether other arrays may lie in the memory of one: it cannot be handed over. */

@@ -4,7 +4,7 @@
  * is.
  */
 import { UserError } from '../base/errors.ts';
-import { type DType, type NDArray, sizeOf } from '../base/ndarray.ts';
+import { bytesOf, type DType, type NDArray, sizeOf } from '../base/ndarray.ts';
 import type { Spec } from '../graph/index.ts';
 import { bfloat16ToFloat32, float16ToFloat32 } from './half.ts';
 import { byteSize, type Format, type Header, parseHeader, quoted, type TensorEntry } from './safetensors-header.ts';
@@ -187,10 +187,6 @@ export function checkArray(name: string, { dtype, shape, data }: NDArray): void 
   if (dtype === 'bool' && data.some((value) => value > 1)) {
     throw new Error(`tensor ${quoted(name)}: a bool array holds other bytes than 0 and 1`);
   }
-}
-
-export function bytesOf(data: NDArray['data'] | Uint16Array): Uint8Array {
-  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
 /** Written member by member: a JavaScript object would move names like "0" to the front. */

@@ -1,10 +1,10 @@
 /** Copies of safetensors files: with further texts, or with smaller numbers. */
 
+import { bytesOf } from '../base/ndarray.ts';
 import { piecesFrom, withSourceAsync } from './file-source.ts';
 import { fitsFloat16, float32ToFloat16, shortFloat16 } from './half.ts';
 import {
   type ByteSource,
-  bytesOf,
   encodeEntries,
   type PlacedHeader,
   placed,

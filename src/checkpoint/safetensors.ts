@@ -1,12 +1,11 @@
 /** Safetensors files on the disk: what `safetensors-bytes.ts` reads and writes, with the checksum of `seal.ts`. */
 import { createHash, type Hash } from 'node:crypto';
-import type { NDArray } from '../base/ndarray.ts';
+import { bytesOf, type NDArray } from '../base/ndarray.ts';
 import type { Spec } from '../graph/index.ts';
 import { type Finish, writeFileAtomic } from './atomic.ts';
 import { piecesFrom, withSource, withSourceAsync } from './file-source.ts';
 import {
   type ByteSource,
-  bytesOf,
   checkArray,
   decodeTensor,
   encodeFront,

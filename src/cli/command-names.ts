@@ -12,7 +12,7 @@ export const descriptions = {
   data: 'look at pictures before training on them, or draw the built-in faces',
   export: 'export a trained model: as a folder, as a web page that draws in the browser, or as ONNX files',
   convert: 'convert PyTorch checkpoints of the reference program into a model directory, or back',
-  bench: 'time one step, or compare with PyTorch',
+  bench: 'time steps on this machine, and compare: PyTorch, devices, ranks, samplers, CLIPs',
   runs: 'list runs with how far they are, or compare the curves and settings of two',
   doctor: 'print what this machine has and lacks: Node, cores, memory, disk, GPU, caches, hub, MPI',
   fashion:

@@ -39,6 +39,7 @@ function symbolsOf(text: string): string[][] {
   });
 }
 
+/** An encoding with learned merges. */
 export class Bpe {
   /**
    * The text of every token; its index is its id. Bytes, bytes that end a word, one token a merge, then the specials.

@@ -40,6 +40,7 @@ function planWith(settings: ClipSettings, { rows, known, length }: PlannedWords)
   });
 }
 
+/** The CLIP's stage, for the list of stages. */
 export const clipDescriptor: StageDescriptor<CaptionedPictures, ClipReport> = {
   name: 'clip',
   reportFile: CLIP_REPORT,

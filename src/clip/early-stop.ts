@@ -34,6 +34,7 @@ export interface EarlyStopOptions {
   readonly patience: number;
 }
 
+/** The held-out pairs of one training, its losses on them, and the best weights so far. */
 export class EarlyStop {
   /** Pairs in a look. */
   readonly batch: number;

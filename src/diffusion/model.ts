@@ -24,6 +24,7 @@ export function transformerConfig(recipe: DiffusionRecipe, conditionDim: number)
   return { ...recipe.diffusion, codes: recipe.tokenizer.codes, grid: gridSize(recipe), conditionDim };
 }
 
+/** The schedule that a recipe's settings describe. */
 export function scheduleOf({ diffusion, tokenizer }: DiffusionRecipe): Schedule {
   return maskReplaceSchedule({ ...diffusion, steps: diffusion.timesteps, codes: tokenizer.codes });
 }

@@ -47,6 +47,7 @@ export interface DiffusionStageOptions {
   readonly onExport: (params: Tree<NDArray>, texts: Lineage) => Promise<void> | void;
 }
 
+/** The diffusion stage. Nothing is compiled before `prepare`. */
 export function diffusionStage(options: DiffusionStageOptions): Stage {
   const { engine, name, recipe, seed, latents, ranks = ALONE } = options;
   const settings = recipe.diffusion;

@@ -71,6 +71,7 @@ const STD = 0.02;
 /** Slope of the activation x · sigmoid(1.702 x), the approximation of GELU that the reference calls GELU2. */
 const GELU2 = 1.702;
 
+/** The parameters of a network of these sizes, named as the reference names them; 3x3 weights as files have them. */
 export function diffusionParameters(config: TransformerConfig): DiffusionModel<Parameter> {
   const { dim, codes, fold = 1 } = config;
   const grid = config.grid / fold;

@@ -6,6 +6,7 @@
 import { type NDArray, overBuffer } from '../base/ndarray.ts';
 import type { Arrays } from './protocol.ts';
 
+/** Buffers for feeds, reused from run to run. */
 export class FeedBuffers {
   /** Buffers that are free, by their length. */
   private readonly free = new Map<number, ArrayBuffer[]>();

@@ -5,6 +5,7 @@ import { type DType, joined, type NDArray } from '../base/ndarray.ts';
 import type { Arrays, StateTensor } from './protocol.ts';
 import { fromTensor, toTensor } from './tensors.ts';
 
+/** Tensors by the full path of their state. */
 export class HeldState {
   private readonly tensors = new Map<string, Tensor>();
   /**

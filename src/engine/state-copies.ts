@@ -10,6 +10,7 @@ import type { Arrays, StateTensor } from './protocol.ts';
 /** State by name. */
 type Tensors = Readonly<Record<string, StateTensor>>;
 
+/** Copies state by programs that are compiled once for each set of names. */
 export class StateCopies {
   /** By the names of what they copy. */
   private readonly programs = new Map<string, Executable>();

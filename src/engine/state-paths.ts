@@ -6,6 +6,7 @@
  */
 export const STATE = 'state';
 
+/** Whether an input or output is state. */
 export const isState = (name: string): boolean => name.startsWith(`${STATE}.`);
 
 /** The full path of a part of the state; all of it under the empty path. */
@@ -14,6 +15,7 @@ export const statePath = (path: string): string => (path === '' ? STATE : `${STA
 const CUT = 'cut:';
 /** The name of a value that passes from a core to its fused update. */
 export const cutName = (number: number): string => `${CUT}${number}`;
+/** Whether a name is that of a value between a core and its fused update. */
 export const isCut = (name: string): boolean => name.startsWith(CUT);
 
 /** ONNX requires the names of inputs and outputs apart, while `state.x` is both. */

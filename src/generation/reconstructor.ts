@@ -7,6 +7,7 @@ import { openRunCodec } from '../run/models.ts';
 import type { Codec } from '../vqgan/codec.ts';
 import { decodePictures, encodePictures } from './codes.ts';
 
+/** A run's tokenizer on an engine of its own. */
 export class Reconstructor {
   private constructor(
     private readonly run: RunDirectory,

@@ -5,6 +5,7 @@
 
 import type { Spec } from './tensor.ts';
 
+/** Thrown while tracing: a primitive with the shapes of its operands, and the caller's line. */
 export class ShapeError extends Error {
   override readonly name = 'ShapeError';
 

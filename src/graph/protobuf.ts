@@ -7,6 +7,7 @@ import { joinedBytes } from '../base/ndarray.ts';
 
 const utf8 = new TextEncoder();
 
+/** A message that is being written, as chunks of bytes. */
 export class Message {
   private readonly chunks: Uint8Array[] = [];
   /** Bytes of the chunks. */

@@ -21,7 +21,9 @@ export function trace(inputs: Tree<Spec>, fn: (inputs: never) => Tree<Tensor>): 
   return { inputs: flatten(symbols), outputs: flatten(fn(symbols as never)) };
 }
 
+/** A float32 input of this shape. */
 export const f32 = (...shape: number[]): Spec => ({ shape, dtype: 'float32' });
+/** An int32 input of this shape. */
 export const i32 = (...shape: number[]): Spec => ({ shape, dtype: 'int32' });
 
 /** The operands that a node reads when it runs; those whose gradient is given by hand are only read by the tracer. */

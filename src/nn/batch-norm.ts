@@ -22,6 +22,7 @@ export type RunningStatistics<T> = {
   readonly num_batches_tracked: T;
 };
 
+/** Running statistics of `channels` channels as they start: mean 0, variance 1, no batches. */
 export const runningStatistics = (channels: number): RunningStatistics<Parameter> => ({
   running_mean: constant([channels], 0),
   running_var: constant([channels], 1),

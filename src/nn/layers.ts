@@ -15,6 +15,7 @@ export type Embedding<T> = { readonly weight: T };
 
 // Parameters.
 
+/** Normal with deviation `std`; zero bias. */
 export const linearParameters = (from: number, to: number, std = 1 / Math.sqrt(from)): Linear<Parameter> => ({
   weight: normal([to, from], std),
   bias: constant([to], 0),
@@ -26,11 +27,13 @@ export const convParameters = (from: number, to: number, kernel: number, gain = 
   bias: constant([to], 0),
 });
 
+/** Scale 1, shift 0. */
 export const normParameters = (width: number): Norm<Parameter> => ({
   weight: constant([width], 1),
   bias: constant([width], 0),
 });
 
+/** Normal with deviation `std`. */
 export const embeddingParameters = (rows: number, width: number, std = 0.02): Embedding<Parameter> => ({
   weight: normal([rows, width], std),
 });
@@ -98,6 +101,7 @@ export type Attention<T> = {
   readonly proj: Linear<T>;
 };
 
+/** Four linear maps: query, key, value and projection. */
 export const attentionParameters = (width: number, std?: number): Attention<Parameter> => ({
   key: linearParameters(width, width, std),
   query: linearParameters(width, width, std),

@@ -18,16 +18,19 @@ export interface Parameter extends Spec {
   readonly init: Initializer;
 }
 
+/** A parameter that starts with draws from N(mean, std²). */
 export const normal = (shape: readonly number[], std: number, mean = 0): Parameter => ({
   dtype: 'float32',
   shape,
   init: { kind: 'normal', std, mean },
 });
+/** A parameter that starts with draws from (-bound, bound). */
 export const uniform = (shape: readonly number[], bound: number): Parameter => ({
   dtype: 'float32',
   shape,
   init: { kind: 'uniform', bound },
 });
+/** A parameter that starts with one value everywhere. */
 export const constant = (shape: readonly number[], value: number): Parameter => ({
   dtype: 'float32',
   shape,
@@ -66,6 +69,7 @@ export function literals(arrays: Tree<NDArray>): Tree<Tensor> {
   return mapTree(arrays, (array: NDArray) => g.constant(array));
 }
 
+/** The number of values in all parameters together. */
 export function countParameters(parameters: Tree<Spec>): number {
   return Object.values(flatten(parameters)).reduce((n, { shape }) => n + sizeOf(shape), 0);
 }

@@ -2,6 +2,7 @@
 
 import { permutation } from './noise.ts';
 
+/** The order of `size` samples under a seed and a stream. */
 export class Shuffle {
   private epoch = -1;
   private order = new Int32Array(0);

@@ -32,6 +32,7 @@ const NOT_HASHED: readonly string[] = [...PROVENANCE, ...MODELSPEC];
 /** Folders that every run has. */
 export const RUN_FOLDERS = ['tokenizer', 'diffusion', 'finetune', 'checkpoints', 'cache'] as const;
 
+/** A run directory that exists, with its settings. */
 export class RunDirectory {
   /** Hashes of stages' weights, each with the file that it was taken of. */
   private readonly hashes = new Map<string, { readonly file: string | undefined; readonly hash: string }>();

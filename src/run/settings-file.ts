@@ -8,6 +8,7 @@ import { readText } from '../checkpoint/regular-file.ts';
 import { parseRecipe } from '../recipe/recipe.ts';
 import type { RunSettings } from '../stage/context.ts';
 
+/** The name of the file in a run directory. */
 export const SETTINGS_FILE = 'run.json';
 /** The format that files of a run name, and its version. */
 export const RUN_FORMAT = 'clip-vqdiffusion run';

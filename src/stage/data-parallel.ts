@@ -3,7 +3,7 @@
  * batch's, and the sums over all ranks take their place before the update, which every rank makes for itself.
  */
 
-import { joinedBytes, type NDArray, overBuffer, sizeOf } from '../base/ndarray.ts';
+import { bytesOf, joinedBytes, type NDArray, overBuffer, sizeOf } from '../base/ndarray.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Ranks } from '../mpi/ranks.ts';
 import { GRADIENTS } from '../optim/micro-batches.ts';
@@ -110,7 +110,9 @@ type Arrays = Readonly<Record<string, NDArray>>;
 /** The results of every rank's runs of a program, in the order of the batch: as many runs on each, of equal shapes. */
 export async function gatherResults(ranks: Ranks, own: readonly Arrays[]): Promise<readonly Arrays[]> {
   if (ranks.size === 1) return own;
-  const all = await ranks.gather(joinedBytes(own.flatMap((arrays) => Object.values(arrays).map(bytesOf))));
+  const all = await ranks.gather(
+    joinedBytes(own.flatMap((arrays) => Object.values(arrays).map(({ data }) => bytesOf(data)))),
+  );
   return all.flatMap((bytes) => {
     let at = 0;
     return own.map((arrays) =>
@@ -128,7 +130,7 @@ export async function gatherResults(ranks: Ranks, own: readonly Arrays[]): Promi
 /** Arrays [samples, …] of every rank as one, in the order of the batch. */
 export async function gatherBatch<T extends NDArray>(ranks: Ranks, own: T): Promise<T> {
   if (ranks.size === 1) return own;
-  const bytes = joinedBytes(await ranks.gather(bytesOf(own)));
+  const bytes = joinedBytes(await ranks.gather(bytesOf(own.data)));
   const [first = 0, ...rest] = own.shape;
   return overBuffer(bytes.buffer, { dtype: own.dtype, shape: [first * ranks.size, ...rest] }) as T;
 }
@@ -139,7 +141,7 @@ export async function broadcastArrays(ranks: Ranks, own: Arrays | undefined): Pr
   const specs = Object.entries(own ?? {}).map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
   const [head] = await ranks.gather(new TextEncoder().encode(ranks.rank === 0 ? JSON.stringify(specs) : ''));
   const [body] = await ranks.gather(
-    ranks.rank === 0 ? joinedBytes(Object.values(own!).map(bytesOf)) : new Uint8Array(0),
+    ranks.rank === 0 ? joinedBytes(Object.values(own!).map(({ data }) => bytesOf(data))) : new Uint8Array(0),
   );
   let at = 0;
   return Object.fromEntries(
@@ -150,5 +152,3 @@ export async function broadcastArrays(ranks: Ranks, own: Arrays | undefined): Pr
     }),
   );
 }
-
-const bytesOf = ({ data }: NDArray): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);

@@ -50,6 +50,7 @@ const FRESH: GuardState = {
 /** What is done about a fault: leave out a step, go on at half the rate, or give up. */
 export type Remedy = 'skip' | 'halve' | 'stop';
 
+/** The state of one stage's guard, which checkpoints keep. */
 export class Guard {
   private constructor(private state: GuardState) {}
 

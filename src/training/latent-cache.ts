@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
+import { bytesOf } from '../base/ndarray.ts';
 import { option } from '../base/options.ts';
 import { type ClipEmbedder, imageViews } from '../clip/embedder.ts';
 import type { PictureReader, View } from '../data/cache/reader.ts';
@@ -180,9 +181,6 @@ export const viewKey = (contentId: string, view: number): string =>
 
 /** Where codes are drawn, the noise belongs to the picture's content and not to its place. */
 export const noiseNumber = (key: string): number => Number.parseInt(key.slice(0, 7), 16);
-
-export const bytesOf = ({ buffer, byteOffset, byteLength }: Int32Array | Float32Array): Uint8Array =>
-  new Uint8Array(buffer, byteOffset, byteLength);
 
 /** Latents that stay on the disk: in memory are two numbers a view. */
 export function storedLatents(

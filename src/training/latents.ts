@@ -10,6 +10,7 @@ import type { Encodable } from './latent-cache.ts';
 import { keepStatistics } from './statistics.ts';
 import { Validation } from './validation.ts';
 
+/** The latents of one run. Opening them again closes those before. */
 export class RunLatents {
   private encoded: EncodedPictures | undefined;
 

@@ -19,6 +19,7 @@ export function knownOrder(run: RunDirectory, inventory: readonly InventoryLine[
   return inventory.flatMap((line) => ('picture' in line ? [line.picture.contentId] : []));
 }
 
+/** Write the order of a run's pictures, for `knownOrder`. */
 export const keepOrder = (run: RunDirectory, order: readonly string[]): void =>
   writeFileAtomic(run.file(FILE), order.map((id) => `${id}\n`).join(''));
 

@@ -18,6 +18,7 @@ import { listRejected } from './rejected.ts';
  */
 const CLIP_FACES_OFFSET = 1_000_000_000;
 
+/** The captioned pictures of one run. */
 export class RunPairs {
   private source: Promise<PairSource> | undefined;
 

@@ -36,6 +36,7 @@ export interface StateHashes {
   readonly gradients: string;
 }
 
+/** Writes the entries of one stage. */
 export class Recorder {
   private events: string | undefined;
   private isFirst = true;

@@ -10,6 +10,7 @@ import type { StageState } from './stage-state.ts';
 import { type Standing, standingOf } from './standing.ts';
 import type { StepReports } from './step-reports.ts';
 
+/** The way back of one stage, with the steps that were blamed so far. */
 export class Recovery {
   private readonly blame = new Blame();
   private readonly run: RunDirectory;

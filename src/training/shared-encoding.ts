@@ -4,6 +4,7 @@
  */
 
 import { Interrupted } from '../base/errors.ts';
+import { bytesOf } from '../base/ndarray.ts';
 import { imageViews } from '../clip/embedder.ts';
 import type { View } from '../data/cache/reader.ts';
 import { type Ranks, shared } from '../mpi/ranks.ts';
@@ -11,7 +12,6 @@ import type { Watch } from '../stage/context.ts';
 import {
   allViews,
   batchesOf,
-  bytesOf,
   type Encodable,
   type Encoders,
   isMissingFrom,

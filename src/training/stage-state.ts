@@ -40,6 +40,7 @@ const CHECKPOINT_SECONDS = 300;
 export const isCrossed = (every: number, since: number, step: number): boolean =>
   Math.floor(step / every) > Math.floor(since / every);
 
+/** The state of one stage: taken up from checkpoints, kept in them, hashed. */
 export class StageState {
   /** The last checkpoint of this training, or the one it began with; `undefined` is the beginning. */
   saved: number | undefined;

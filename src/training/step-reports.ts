@@ -17,6 +17,7 @@ export interface ReportOptions {
   readonly onNote?: ((note: string) => void) | undefined;
 }
 
+/** The reports of one stage. */
 export class StepReports {
   /** Metrics of the last step. */
   last: Metrics | undefined;

@@ -32,6 +32,7 @@ export type AttentionBlock<T> = {
 
 export type Resample<T> = { readonly conv: Conv<T> };
 
+/** Of a residual block from `from` to `to` channels. */
 export const residualParameters = (from: number, to: number): ResidualBlock<Parameter> => ({
   norm1: normParameters(from),
   conv1: convParameters(from, to, 3),
@@ -40,6 +41,7 @@ export const residualParameters = (from: number, to: number): ResidualBlock<Para
   ...(from !== to && { nin_shortcut: convParameters(from, to, 1) }),
 });
 
+/** Of an attention block of `channels` channels. */
 export const attentionBlockParameters = (channels: number): AttentionBlock<Parameter> => ({
   norm: normParameters(channels),
   q: convParameters(channels, channels, 1),
@@ -48,6 +50,7 @@ export const attentionBlockParameters = (channels: number): AttentionBlock<Param
   proj_out: convParameters(channels, channels, 1),
 });
 
+/** Of the convolution of an up- or downsampling. */
 export const resampleParameters = (channels: number): Resample<Parameter> => ({
   conv: convParameters(channels, channels, 3),
 });
@@ -60,6 +63,7 @@ export const activate = (p: Norm<Tensor>, x: Tensor, groups: number): Tensor => 
  * back.
  */
 export const channelsLast = (x: Tensor): Tensor => g.transpose(x, [0, 2, 3, 1]);
+/** The inverse of `channelsLast`. */
 export const channelsFirst = (x: Tensor): Tensor => g.transpose(x, [0, 3, 1, 2]);
 
 /**

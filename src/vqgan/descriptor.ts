@@ -62,6 +62,7 @@ function originsOf(run: RunFiles): {
   };
 }
 
+/** The tokenizer's stage, for the list of stages. */
 export const tokenizerDescriptor: StageDescriptor<PictureReader> = {
   name: 'tokenizer',
   isPartOf: () => true,

@@ -56,6 +56,7 @@ export function discriminatorParameters(shape: DiscriminatorShape): Discriminato
   return { main };
 }
 
+/** The running statistics of its batch normalisations, as they start. */
 export function discriminatorBuffers(shape: DiscriminatorShape): DiscriminatorBuffers<Parameter> {
   const numbers = Array.from({ length: shape.discriminatorLayers }, (_, i) => i + 1);
   return { main: Object.fromEntries(numbers.map((n) => [normAt(n), runningStatistics(widthAfter(shape, n))])) };

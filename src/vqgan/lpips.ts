@@ -21,6 +21,7 @@ export type Lpips<T> = {
   readonly lin: { readonly [index: string]: { readonly weight: T } };
 };
 
+/** The parameters of LPIPS over a network; their values come from files. */
 export const lpipsParameters = (net: PerceptualNet): Lpips<Parameter> => ({
   features: backboneParameters(net),
   lin: Object.fromEntries(featureChannels(net).map((channels, i) => [i, { weight: constant([1, channels, 1, 1], 0) }])),

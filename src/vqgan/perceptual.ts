@@ -13,6 +13,7 @@ export interface PerceptualDistance {
   between(x: Tensor, y: Tensor): Tensor;
 }
 
+/** LPIPS, the mean over a batch, with these weights as constants of the programs. */
 export const lpipsDistance = (weights: LpipsWeights): PerceptualDistance => ({
   id: weights.id,
   between: (x, y) => g.mean(lpips(weights.net, literals(weights.params), x, y)),

@@ -36,6 +36,7 @@ export interface Variant {
 export const firstQuantizedStep = ({ steps, autoencoderFraction }: PhaseSettings): number =>
   Math.round(steps * autoencoderFraction);
 
+/** The phase of step `step`, counted from 0. */
 export function phaseAt(settings: PhaseSettings, step: number): Phase {
   if (step < firstQuantizedStep(settings)) return 'autoencoder';
   return step < Math.round(settings.steps * settings.hardAfter) ? 'soft' : 'hard';
@@ -57,6 +58,7 @@ export function discriminatorPhaseAt(settings: DiscriminatorSettings, step: numb
 export const isPerceptual = ({ steps, perceptualWeight, perceptualAfter }: PerceptualSettings, step: number): boolean =>
   perceptualWeight > 0 && step >= Math.round(steps * perceptualAfter);
 
+/** The variant of step `step`, counted from 0. */
 export const variantAt = (
   settings: PhaseSettings & DiscriminatorSettings & PerceptualSettings,
   step: number,

@@ -9,6 +9,7 @@ import type { Variant } from './schedule.ts';
 import { sharedStepOf } from './shared-step.ts';
 import { stagePrograms, stepOf, stepPrograms, type TokenizerStep } from './step.ts';
 
+/** The programs of one tokenizer stage, compiled by name. */
 export class TokenizerPrograms {
   private readonly compiled = new Map<string, Executable>();
   /** The names of those that the last step ran. */

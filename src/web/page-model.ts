@@ -5,9 +5,9 @@
  */
 
 import { UserError } from '../base/errors.ts';
-import type { NDArray } from '../base/ndarray.ts';
+import { bytesOf, type NDArray } from '../base/ndarray.ts';
 import { fitsFloat16, float32ToFloat16 } from '../checkpoint/half.ts';
-import { bytesOf, encodeEntries, inOrder, parseSafetensors, placed } from '../checkpoint/safetensors-bytes.ts';
+import { encodeEntries, inOrder, parseSafetensors, placed } from '../checkpoint/safetensors-bytes.ts';
 import { byteSize } from '../checkpoint/safetensors-header.ts';
 import { parseStrictJson } from '../checkpoint/strict-json.ts';
 import type { Merge } from '../clip/bpe.ts';

@@ -5,6 +5,7 @@ const WINDOW_BYTES = 2 ** 16;
 /** Pickles hold names and numbers, not weights: a few kilobytes a layer. */
 const MAX_PICKLE_BYTES = 2 ** 26;
 
+/** The position in a pickle, and the window of bytes around it. */
 export class Cursor {
   readonly #source: ByteSource;
   readonly #end: number;

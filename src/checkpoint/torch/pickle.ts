@@ -18,6 +18,7 @@ export interface Pickled {
   readonly storages: readonly NDArray['data'][];
 }
 
+/** A value as a pickle, with the storages of its tensors. */
 export function pickle(value: Writable): Pickled {
   const writer = new Writer();
   writer.raw(0x80, 2);

@@ -35,6 +35,7 @@ export const STORAGE_TYPES: ReadonlyMap<string, TorchDType> = new Map([
   ['torch.BoolStorage', 'bool'],
 ]);
 
+/** Bytes of one element. */
 export const elementBytes = (dtype: TorchDType): number => ARRAYS[dtype].BYTES_PER_ELEMENT;
 
 /** A row of elements, shared by the tensors that look into it. */

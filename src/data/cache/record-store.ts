@@ -21,6 +21,7 @@ const MAGIC = 'clipvq records 2';
 /** Bytes read at once when all records are checked. */
 const PIECE = 1 << 22;
 
+/** An open store; it is closed by `close`. */
 export class RecordStore {
   #size = 0;
   #lost = 0;

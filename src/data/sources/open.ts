@@ -14,6 +14,7 @@ import type { ImageSource } from './source.ts';
 /** Sources that are names, not paths (write `./faces` for a folder of that name). */
 const NAMED_SOURCES = ['faces', 'fashion-mnist'] as const;
 
+/** Whether a data source is a built-in set. */
 export const isNamedSource = (spec: string): boolean => NAMED_SOURCES.some((name) => name === spec);
 
 export interface OpenOptions extends SharedInventoryOptions, SelectionOptions {

@@ -9,6 +9,7 @@ export type SamplerName = keyof typeof registry;
 
 /** The definitions by name. */
 export const samplers = { ...registry };
+/** The names of all samplers. */
 export const samplerNames = Object.keys(samplers) as [SamplerName, ...SamplerName[]];
 
 type Shapes = (typeof registry)[SamplerName]['settings'];

@@ -15,6 +15,7 @@ export interface FusedProgram {
 /** Loops of the same steps are one function, however many parameters they serve. */
 const compiled = new Map<string, Loop>();
 
+/** Compile a plan. */
 export function loadFused(plan: FusedPlan): FusedProgram {
   const scalars = new Function('x', plan.scalars.source) as (x: readonly number[]) => readonly number[];
   const loops = plan.loops.map((loop) => ({ ...loop, run: loopOf(loop) }));

@@ -25,6 +25,7 @@ interface TraceEvent {
 /** The lanes of an engine in the trace. */
 const LANES = { host: 1, engine: 2, operators: 3 } as const;
 
+/** Collects what all engines of a piece of work record. */
 export class Profiler {
   private readonly start = now();
   private readonly folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-profile-'));

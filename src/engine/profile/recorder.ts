@@ -3,6 +3,7 @@
 import type { RunTimes } from '../protocol.ts';
 import { now, type Profiler } from './profiler.ts';
 
+/** Records the runs of one engine. */
 export class Recorder {
   private readonly engine: number;
   readonly prefix: string;

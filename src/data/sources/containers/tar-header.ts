@@ -15,6 +15,7 @@ export interface Extension {
 /** Types of headers that say something of the file behind them: GNU's long names and links, and attributes of pax. */
 export const isExtensionType = (type: string): boolean => 'LKxgX'.includes(type);
 
+/** Whether a header is all zeros: two of them end an archive. */
 export const isEmpty = (header: Uint8Array): boolean => header.every((byte) => byte === 0);
 
 /**
@@ -72,6 +73,7 @@ function paxRecords(bytes: Uint8Array): Record<string, string> {
   return records;
 }
 
+/** The name that a header states, with the prefix of ustar. */
 export function nameIn(header: Uint8Array): string {
   const isUstar = Buffer.from(header.subarray(257, 263)).toString('latin1') === 'ustar\0';
   const name = nameFrom(upToZero(header.subarray(0, 100)));

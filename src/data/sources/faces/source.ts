@@ -54,6 +54,7 @@ export interface FacePairs {
   caption(index: number, wording: number): string;
 }
 
+/** The faces of a range with their captions. */
 export function facePairs(range: FaceRange): FacePairs {
   const attributes = (index: number): FaceAttributes => faceAttributes(range.seed, indexIn(range, index));
   return {
