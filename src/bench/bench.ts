@@ -24,8 +24,9 @@ export interface BenchConfig {
   readonly inPlace: boolean;
   /** Side of the squares of tokens that the network takes as one position; 1 by default. */
   readonly fold?: DiffusionSettings['fold'];
-  /** Measured steps, after two that warm up. */
+  /** Measured steps, after those that warm up, of which there are two by default. */
   readonly rounds: number;
+  readonly warmUp?: number;
 }
 
 export interface BenchResult {
@@ -45,7 +46,6 @@ export interface BenchResult {
 
 const CONDITION_DIM = 512;
 const TIMESTEPS = 100;
-const WARM_UP = 2;
 
 /** One training step of the diffusion stage: loss, backward pass, gradient clipping, AdamW, EMA. */
 export async function benchTrainStep(config: BenchConfig, engineOptions: EngineOptions): Promise<BenchResult> {
@@ -109,11 +109,12 @@ async function measure(
   flop: number,
   step: () => Promise<unknown>,
 ): Promise<BenchResult> {
+  const { rounds, warmUp = 2 } = config;
   const times: number[] = [];
-  for (let i = 0; i < WARM_UP + config.rounds; i++) {
+  for (let i = 0; i < warmUp + rounds; i++) {
     const start = performance.now();
     await step();
-    if (i >= WARM_UP) times.push(performance.now() - start);
+    if (i >= warmUp) times.push(performance.now() - start);
   }
   times.sort((a, b) => a - b);
   const middle = times.length / 2;

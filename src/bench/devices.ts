@@ -47,7 +47,7 @@ export async function timeDevice(
  * its operators are the same at any size.
  */
 export async function deviceFallbacks(config: BenchConfig, engineOptions: EngineOptions): Promise<Fallbacks> {
-  const once = { ...config, rounds: 1 };
+  const once = { ...config, rounds: 1, warmUp: 0 };
   const of = (job: Job) => fallbacksOf((profiled) => work[job](once, profiled), engineOptions);
   return {
     'training step': await of('training step'),

@@ -1,4 +1,7 @@
-/** Engines for files of many tests with the same programs: most of the time of such tests goes into compiling. */
+/**
+ * Engines for tests with the same programs: most of the time of such tests goes into compiling. Files follow each other
+ * in a process, and go on with the engines of those before, which know the programs that files have in common.
+ */
 
 import { createHash } from 'node:crypto';
 import { afterAll, vi } from 'vitest';
@@ -59,38 +62,36 @@ class KeepingEngine {
   }
 }
 
-/**
- * Starts an engine of a single thread that keeps what it has compiled. That giving back a program loses none of the
- * state is checked in `src/engine/engine.test.ts`, and over the phases of a run in `src/vqgan/stage.test.ts`.
- */
-export function startKeepingEngine(): Engine {
-  const engine = Engine.start({ threads: 1 });
-  return new KeepingEngine(engine).lend(() => engine.close());
+const start = Engine.start.bind(Engine);
+
+/** Those of this process that nobody uses, by their options. An engine keeps no process alive. */
+const idle = new Map<string, KeepingEngine[]>();
+
+function lend(options: EngineOptions): Engine {
+  const key = JSON.stringify(options);
+  const waiting = idle.get(key) ?? [];
+  idle.set(key, waiting);
+  const keeping = waiting.pop() ?? new KeepingEngine(start(options));
+  return keeping.lend(() => void waiting.push(keeping));
 }
 
 /**
- * From here to the end of the file, an engine that the code under test starts in this process is one that it has closed
+ * An engine of a single thread that keeps what it has compiled. That giving back a program loses none of the state is
+ * checked in `src/engine/engine.test.ts`, and over the phases of a run in `src/vqgan/stage.test.ts`.
+ */
+export const startKeepingEngine = (): Engine => lend({ threads: 1 });
+
+/**
+ * From here to the end of the file, an engine that the code under test starts in this process is one that was closed
  * before, if there is one of the same options: it has forgotten the state, and knows the programs. Starting and ending
  * are checked in `src/engine/worker.test.ts` and `src/engine/engine.test.ts`, and with the whole program in
  * `test/examples.test.ts`, where it is a process of its own.
  */
 export function shareEngines(): void {
-  const start = Engine.start.bind(Engine);
-  const all: KeepingEngine[] = [];
-  const idle = new Map<string, KeepingEngine[]>();
-  const spy = vi.spyOn(Engine, 'start').mockImplementation((options: EngineOptions = {}) => {
-    if (options.profiler) return start(options);
-    const key = JSON.stringify(options);
-    const waiting = idle.get(key) ?? [];
-    idle.set(key, waiting);
-    const keeping = waiting.pop() ?? new KeepingEngine(start(options));
-    if (!all.includes(keeping)) all.push(keeping);
-    return keeping.lend(() => void waiting.push(keeping));
-  });
-  afterAll(async () => {
-    spy.mockRestore();
-    await Promise.all(all.map(({ engine }) => engine.close()));
-  });
+  const spy = vi
+    .spyOn(Engine, 'start')
+    .mockImplementation((options: EngineOptions = {}) => (options.profiler ? start(options) : lend(options)));
+  afterAll(() => spy.mockRestore());
 }
 
 /** A hash of all that a compiled program comes of. */

@@ -5,20 +5,23 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** The slowest first. Without this list a fresh clone goes by the size of the files, and some of these are short. */
 const slow = [
   'test/webgpu/webgpu',
-  'test/cli/cli',
-  'src/publish/web',
-  'src/studio/studio',
   'test/browser/studio',
+  'test/cli/cli',
+  'src/studio/studio',
+  'src/publish/web',
   'test/mpi/train',
-  'test/mpi/job',
-  'src/vqgan/micro-batches',
-  'src/vqgan/adversarial',
-  'src/training/pipeline',
-  'test/cli/memory',
+  'test/mpi/stages',
   'test/examples',
   'src/training/guard',
+  'src/training/pipeline',
+  'src/vqgan/micro-batches',
   'src/training/sheets',
   'test/cli/convert',
+  'src/vqgan/adversarial',
+  'test/package',
+  'test/mpi/job',
+  'test/mpi/commands',
+  'test/kill',
 ];
 
 /** Their place; those that keep a process to themselves stay in front, and the others behind. */

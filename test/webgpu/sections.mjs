@@ -10,10 +10,9 @@ import * as g from '../../dist/graph/index.js';
 import { command } from './command.mjs';
 import { fallbacks } from './fallbacks.mjs';
 import { programs } from './programs.mjs';
-import { train } from './train.mjs';
 import { upload } from './upload.mjs';
 
-const sections = { command, fallbacks, programs, train, upload };
+const sections = { command, fallbacks, programs, upload };
 
 // The kernels are kept for as long as any program of the process is.
 const keeper = Engine.start({ device: 'webgpu', threads: 1 });

@@ -19,17 +19,12 @@ const present = hasVulkan('the product on WebGPU');
 vi.setConfig({ testTimeout: 1_200_000, hookTimeout: 1_200_000 });
 const NOTHING = { tensors: 0, bytes: 0 };
 
-interface Training {
-  readonly losses: readonly number[];
-  /** Of the state tensors after the first step. */
-  readonly locations: Readonly<Record<string, string>>;
-  readonly head: readonly number[];
-}
-
 interface Curve {
   readonly losses: readonly number[];
   /** Of all steps but the first. */
   readonly transfers: Transfers;
+  /** Of the state's tensors, after all steps. */
+  readonly locations: readonly string[];
 }
 
 interface Programs {
@@ -68,26 +63,6 @@ describe.skipIf(!present)('on WebGPU (software Vulkan)', () => {
     });
   });
 
-  it('training steps lose what they lose on the CPU, with the state on the device', async () => {
-    const [cpu, onDevice] = [await gpu.call<Training>('train', 'cpu'), await gpu.call<Training>('train', 'webgpu')];
-    expect(cpu.losses).toHaveLength(5);
-    expect(cpu.losses.at(-1)).toBeLessThan(cpu.losses[0]! / 1.5);
-    // Losses are near 1.6; after steps of rounding in another order they may differ by this much.
-    cpu.losses.forEach((loss, step) => {
-      expect(Math.abs(onDevice.losses[step]! - loss), `step ${step}`).toBeLessThan(1e-3);
-    });
-
-    const locations = Object.values(onDevice.locations);
-    expect(locations.length).toBeGreaterThan(30);
-    expect(new Set(locations)).toEqual(new Set(['gpu-buffer']));
-    expect(new Set(Object.values(cpu.locations))).toEqual(new Set(['cpu']));
-
-    // What is read back from the device is what training left there.
-    onDevice.head.forEach((value, i) => {
-      expect(value).toBeCloseTo(cpu.head[i]!, 3);
-    });
-  });
-
   it('runs every operator of both trainings, reverse step and encoding on the device', async () => {
     // What `clipvq bench device --nodes` lists.
     const fallbacks = await gpu.call('fallbacks');
@@ -111,7 +86,7 @@ describe.skipIf(!present)('on WebGPU (software Vulkan)', () => {
       // Measured: 2e-7, the rounding of float32.
       expect(apart(result.diffusion)).toBeLessThan(1e-5);
       const { cpu, webgpu } = result.diffusion;
-      expect(Math.max(...cpu.ema.map(Math.abs))).toBeGreaterThan(1e-3);
+      expect(Math.max(...cpu.ema.map(Math.abs))).toBeGreaterThan(1e-4);
       cpu.ema.forEach((value, i) => {
         expect(webgpu.ema[i]).toBeCloseTo(value, 5);
       });
@@ -133,16 +108,20 @@ describe.skipIf(!present)('on WebGPU (software Vulkan)', () => {
     });
 
     it.each(['diffusion', 'tokenizer'] as const)(
-      'moves the batch in and single numbers out in training (%s)',
+      'moves the batch in and single numbers out in training (%s), whose state stays on the device',
       (model) => {
         const { cpu, webgpu } = result[model];
+        expect(webgpu.locations.length).toBeGreaterThan(30);
+        expect(new Set(webgpu.locations)).toEqual(new Set(['gpu-buffer']));
+        expect(new Set(cpu.locations)).toEqual(new Set(['cpu']));
         const { feeds, stateIn, results, stateOut } = webgpu.transfers;
         expect({ stateIn, stateOut }).toEqual({ stateIn: NOTHING, stateOut: NOTHING });
         const steps = result.steps - 1;
         // As many tensors every step: a whole number of them.
         expect([feeds.tensors % steps, results.tensors % steps]).toEqual([0, 0]);
         expect(feeds.tensors / steps).toBeGreaterThanOrEqual(5);
-        expect(feeds.bytes / steps).toBeLessThan(20_000);
+        // At most 2 pictures of 3 kB and a Gumbel noise of 256 numbers for each of their 32 tokens; weights are 10 times that.
+        expect(feeds.bytes / steps).toBeLessThan(40_000);
         expect(results.bytes / steps).toBeLessThan(2000);
         expect(cpu.transfers).toEqual({ feeds: NOTHING, stateIn: NOTHING, results: NOTHING, stateOut: NOTHING });
       },
@@ -165,8 +144,10 @@ describe.skipIf(!present)('on WebGPU (software Vulkan)', () => {
     const clipvq = (...args: string[]) => gpu.call<string>('command', ...args, '--json');
 
     beforeAll(async () => {
-      // Wide enough for convolutions to be computed as those of the presets are.
-      const tiny = tinyFlags({ 'tokenizer.channels': 32 });
+      // Wide enough for convolutions to be computed as those of the presets are; each phase of a stage in one step, which
+      // begins with the weights that the one before has left.
+      const phases = { 'tokenizer.steps': 2, 'tokenizer.autoencoderFraction': 0.5, 'diffusion.steps': 2 };
+      const tiny = tinyFlags({ ...phases, 'tokenizer.channels': 32, images: 8, 'sampling.steps': 2 });
       for (const device of ['webgpu', 'cpu'])
         await clipvq('train', '--data', 'faces', '--run', at(device), '--device', device, ...tiny);
     });
@@ -176,7 +157,9 @@ describe.skipIf(!present)('on WebGPU (software Vulkan)', () => {
       expect(one.map(({ stage, step }) => `${stage} ${step}`)).toEqual(
         other.map(({ stage, step }) => `${stage} ${step}`),
       );
-      expect(one).toHaveLength(2 + 3 + 3);
+      expect(one).toHaveLength(2 + 2 + 2);
+      expect(one[2]).not.toHaveProperty('perplexity');
+      expect(one[3]).toMatchObject({ perplexity: expect.any(Number), perceptual: expect.any(Number) });
       // Measured: 4e-6 of the loss.
       one.forEach(({ stage, step, loss }, i) => {
         expect(Math.abs(loss / other[i]!.loss - 1), `${stage} ${step}`).toBeLessThan(1e-3);
