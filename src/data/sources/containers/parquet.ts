@@ -59,7 +59,12 @@ export async function openParquet(file: string): Promise<Container> {
   } catch (error) {
     if (error instanceof UserError) throw error;
     // The reader takes a footer at its word, and stumbles over what is none.
-    throw damaged(file, error instanceof TypeError ? 'its footer is damaged; copy it again' : messageOf(error));
+    throw damaged(
+      file,
+      error instanceof TypeError || error instanceof RangeError
+        ? 'its footer is damaged; copy it again'
+        : messageOf(error),
+    );
   }
 }
 
