@@ -48,6 +48,9 @@ it('names the line that is no pair', async () => {
     ['{"image": "a.png", "text": "x", "texts": ["y"]}', /line 1: not a pair: it has both/],
     ['{"file_name": "a.png", "text": "x"}', /the key "file_name" is to be called "image"/],
     ['{"image": "a.png", "caption": "x"}', /the key "caption" is to be called "text"/],
+    ['{"image": "a.png", "text": "x", "text": "y"}', /line 1: the key "text" is there twice/],
+    ['{"image": "https://example.org/a.png", "text": "x"}', /"image" is an address; download the picture/],
+    ['{"image": "a.png", "text": "x", "__proto__": 1}', /the key "__proto__" is too many/],
     ['["a.png", "x"]', /line 1: not a pair/],
     ['', /holds no pairs/],
   ] as const) {
@@ -57,8 +60,9 @@ it('names the line that is no pair', async () => {
   }
 });
 
-it('reads files with a byte order mark, and of UTF-16', async () => {
+it('reads files with a byte order mark, of UTF-16, and with the line ends of old Macintoshes', async () => {
   const line = '{"image": "a.png", "text": "grün"}\n';
+  expect((await open(line.repeat(2).replaceAll('\n', '\r'))).images.size).toBe(2);
   for (const bytes of [Buffer.from(`\ufeff${line}`), Buffer.from(`\ufeff${line}`, 'utf16le')])
     expect((await open(bytes)).caption(0, 0)).toBe('grün');
 });

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { messageOf, UserError } from '../../base/errors.ts';
 import { readText } from '../../checkpoint/regular-file.ts';
+import { parseStrictJson } from '../../checkpoint/strict-json.ts';
 import { permutation } from '../../random/noise.ts';
 import {
   bytesAt,
@@ -110,7 +111,7 @@ async function filePairs(file: string, options: PairOptions): Promise<PairSource
  */
 export function readPairs(file: string): readonly Line[] {
   const lines = readText(file, MOST_PAIRS)
-    .split(/\r?\n/)
+    .split(/\r\n|\r|\n/)
     .flatMap((line, i) => (line.trim() === '' ? [] : [parsedLine(line, `${file}, line ${i + 1}`)]));
   if (lines.length === 0) throw new UserError(`${file} holds no pairs`);
   return lines;
@@ -133,7 +134,7 @@ function pairTrouble(value: unknown): string {
   const given = new Map(Object.entries(value));
   const quoted = (key: string) => JSON.stringify(key.slice(0, 60));
   for (const key of given.keys()) {
-    const meant = OTHER_NAMES[key];
+    const meant = Object.hasOwn(OTHER_NAMES, key) ? OTHER_NAMES[key] : undefined;
     if (meant !== undefined && !given.has(meant))
       return `not a pair: the key ${quoted(key)} is to be called "${meant}"`;
   }
@@ -142,9 +143,14 @@ function pairTrouble(value: unknown): string {
   if (given.has('text') && given.has('texts')) return 'not a pair: it has both "text" and "texts"';
   const extra = [...given.keys()].filter((key) => !KEYS.includes(key));
   if (extra.length > 0) return `not a pair: the key ${extra.map(quoted).join(', ')} is too many, leave it out`;
+  const image: unknown = given.get('image');
+  if (typeof image === 'string' && ADDRESS.test(image))
+    return 'not a pair: "image" is an address; download the picture and name its file';
   const wrong = [...given].find(([key, content]) => !isFilled(key, content))?.[0] ?? 'text';
   return `not a pair: "${wrong}" is ${wrong === 'texts' ? 'no list of texts' : 'no text, or empty'}`;
 }
+
+const ADDRESS = /^[a-z][a-z0-9+.-]+:\/\//i;
 
 const isFilled = (key: string, content: unknown): boolean =>
   key === 'texts'
@@ -154,12 +160,14 @@ const isFilled = (key: string, content: unknown): boolean =>
 function parsedLine(line: string, where: string): Line {
   let value: unknown;
   try {
-    value = JSON.parse(line);
-  } catch {
-    throw new UserError(`${where}: not JSON; write one object a line: ${FORM}`);
+    value = parseStrictJson(line);
+  } catch (error) {
+    const twice = /the key .* is there twice/.exec(messageOf(error))?.[0];
+    throw new UserError(`${where}: ${twice ?? 'not JSON'}; write one object a line: ${FORM}`);
   }
   const { data } = lineSchema.safeParse(value);
-  if (!data) throw new UserError(`${where}: ${pairTrouble(value)}; write ${FORM}, or "texts" with a list`);
+  if (!data || ADDRESS.test(data.image))
+    throw new UserError(`${where}: ${pairTrouble(value)}; write ${FORM}, or "texts" with a list`);
   return 'text' in data ? { image: data.image, texts: [data.text] } : data;
 }
 

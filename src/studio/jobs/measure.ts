@@ -17,7 +17,7 @@ export interface CommandWork {
   readonly args: () => readonly string[];
   /** Where its output goes. */
   readonly log: string;
-  /** Called with its result, as JSON, once it has succeeded. */
+  /** Called with its result, as JSON, once it has succeeded, or has failed with a report that says why. */
   readonly onResult: (result: unknown) => void;
 }
 
@@ -29,14 +29,28 @@ export const commandWork = ({ args, log, onResult }: CommandWork): Work => ({
     try {
       const code = await watched(ended(child), job, log, (signal) => child.kill(signal));
       if (job.cancelled.aborted || job.closing.aborted) throw new Interrupted('Stopped');
-      if (code !== 0) throw new UserError(failureIn(log, code));
-      onResult(JSON.parse(readText(result)));
+      if (code === 0) onResult(JSON.parse(readText(result)));
+      else {
+        const report = failedReport(result);
+        if (report !== undefined) onResult(report);
+        throw new UserError(failureIn(log, code));
+      }
       return 'done';
     } finally {
       fs.rmSync(result, { force: true });
     }
   },
 });
+
+/** The document of a command that failed, where it holds more than the failure. */
+export function failedReport(file: string): unknown {
+  try {
+    const { error, exitCode, ...report } = JSON.parse(readText(file)) as Record<string, unknown>;
+    return exitCode === 2 && Object.keys(report).length > 0 ? report : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 /** Waits for the end of a process, shows its progress, and stops it when the job is cancelled. */
 async function watched(

@@ -180,6 +180,20 @@ describe('zip', () => {
     expect(names).toEqual(['a.png', 'b.png']);
     expect(reasons['a.png']).toContain('another entry of this name');
   });
+
+  it('leaves out what has another checksum than the directory states, and unpacks nothing for empty entries', async () => {
+    const file = zip(['a.png', 'b.png'], red, false);
+    const second = file.lastIndexOf(Buffer.from('PK\x01\x02', 'latin1'));
+    file.writeUInt8(file.readUInt8(second + 16) ^ 1, second + 16);
+    const { names, reasons } = await look(write('checksum.zip', file));
+    expect([names, reasons['b.png']]).toEqual([
+      ['a.png'],
+      'cannot be unpacked: its checksum is another: it is damaged',
+    ]);
+    expect((await look(write('empty.zip', zip(['a.png'], Buffer.alloc(0), false)))).reasons).toEqual({
+      'a.png': 'empty: 0 bytes',
+    });
+  });
 });
 
 describe('Parquet', () => {
@@ -207,6 +221,7 @@ describe('Parquet', () => {
         expect(await refusal(altered)).toContain('Cannot read the Parquet file');
       }
     expect((await look(file)).names.length).toBe(50);
+    expect(await refusal(write('tiny.parquet', Buffer.from('PAR1')))).toMatch(/its footer is damaged; copy it again$/);
   });
 });
 

@@ -58,8 +58,13 @@ export async function openParquet(file: string): Promise<Container> {
     };
   } catch (error) {
     if (error instanceof UserError) throw error;
-    // The reader does not check a footer, and throws a TypeError for what is none.
-    throw damaged(file, error instanceof TypeError ? 'its footer is damaged; copy it again' : messageOf(error));
+    // The reader does not check a footer, and throws one of these for what is none.
+    throw damaged(
+      file,
+      error instanceof TypeError || error instanceof RangeError
+        ? 'its footer is damaged; copy it again'
+        : messageOf(error),
+    );
   }
 }
 

@@ -64,7 +64,8 @@ function paxRecords(bytes: Uint8Array): Record<string, string> {
   for (let at = 0; at < bytes.length; ) {
     const space = bytes.indexOf(0x20, at);
     const length = Number(nameFrom(bytes.subarray(at, space)));
-    if (space < 0 || !Number.isInteger(length) || length <= space - at) break;
+    const isRecord = space >= 0 && Number.isInteger(length) && length > space - at && at + length <= bytes.length;
+    if (!isRecord) break;
     const record = nameFrom(bytes.subarray(space + 1, at + length - 1));
     const equals = record.indexOf('=');
     records[record.slice(0, equals)] = record.slice(equals + 1);

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import { Readable } from 'node:stream';
 import yauzl, { type Entry, type ZipFile } from 'yauzl';
 import { messageOf, UserError } from '../../../base/errors.ts';
+import { crc32 } from '../../../checkpoint/crc32.ts';
 import { openRegular } from '../../../checkpoint/regular-file.ts';
 import {
   type ArchiveEntry,
@@ -36,7 +37,11 @@ export async function openZip(file: string): Promise<Container> {
   return archiveContainer({ path: file, stamp, ...listed }, async ({ entry, size }, most) => {
     if (size === 0) return new Uint8Array(0);
     try {
-      return await collected(await streamOf(zip, entry), size, most);
+      const bytes = await collected(await streamOf(zip, entry), size, most);
+      // The library leaves this to its callers: a picture may be damaged and still decode.
+      if (bytes.length === size && crc32(bytes) !== entry.crc32)
+        throw new Error('its checksum is another: it is damaged');
+      return bytes;
     } catch (error) {
       throw new UserError(`cannot be unpacked: ${messageOf(error)}`);
     }
