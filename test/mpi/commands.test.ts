@@ -16,17 +16,8 @@ const common = ['--model', '../model', '--threads', '1'];
 const COMMANDS = [
   // 18 pictures are a batch of 16 and one of 2: one for each rank.
   [
-    'evaluate',
-    '--data',
-    '../real',
-    '--prompts',
-    '../prompts.txt',
-    '--pictures',
-    '6',
-    '--count',
-    '9',
-    '--json',
-    ...common,
+    ...['evaluate', '--data', '../real', '--prompts', '../prompts.txt', '--pictures', '6', '--count', '9', '--json'],
+    ...['--report', 'report', '--training-pictures', '6', '--offline', ...common],
   ],
   [
     ...['bench', 'samplers', '--pictures', '18', '--prompts', '../prompts.txt', '--out', 'samplers', '--json'],
