@@ -1,7 +1,7 @@
 /**
  * Bundles what runs in a browser: every folder of `pages/` that holds an `index.html` becomes `dist/pages/<name>`: its
  * `main.tsx` (or `main.ts`), what its `bundle.json` lists, style sheets, and the other files as they are. In `bundle.json`
- * `workers` are modules, `classic` scripts that bring all they need along, and `runtime` adds onnxruntime-web, packed.
+ * `workers` are modules, `classic` scripts that stand alone (the page's own is a module otherwise), and `runtime` adds onnxruntime-web, packed.
  *
  *   node scripts/pages.mjs [--force]
  */
@@ -70,7 +70,7 @@ async function bundle(name) {
   };
   await build({
     ...common,
-    entryPoints: [main, ...workers].map((file) => path.join(from, file)),
+    entryPoints: [...(classic.includes(main) ? [] : [main]), ...workers].map((file) => path.join(from, file)),
     format: 'esm',
     // The runtime's script lies beside its workers: its threads load it, too.
     conditions: ['onnxruntime-web-use-extern-wasm'],

@@ -22,12 +22,12 @@ export type OnProgress = (done: number, total: number) => void;
 
 /**
  * Fetch files, all at once; where one fails, the others end. `onProgress` counts bytes over all of them, `onFile` is
- * called with each as soon as it is there, by its place in the list.
+ * called with each, packed, as soon as it is there, by its place in the list.
  */
 export async function fetchAll(
   assets: readonly Asset[],
   onProgress: OnProgress,
-  onFile: (at: number, bytes: ArrayBuffer) => void,
+  onFile: (at: number, file: Blob) => void | Promise<void>,
 ): Promise<void> {
   const total = assets.reduce((sum, { bytes }) => sum + bytes, 0);
   const stop = new AbortController();
@@ -37,8 +37,8 @@ export async function fetchAll(
     if (!stop.signal.aborted) onProgress(Math.min(done, total), total);
   };
   const fetched = assets.map(async ({ file }, at) => {
-    const bytes = await unpacked(await fetchFile(file, stop.signal, count));
-    if (!stop.signal.aborted) onFile(at, bytes);
+    const blob = await fetchFile(file, stop.signal, count);
+    if (!stop.signal.aborted) await onFile(at, blob);
   });
   await Promise.all(fetched).finally(() => stop.abort());
 }
@@ -61,20 +61,20 @@ async function fetchFile(file: string, signal: AbortSignal, onBytes: (bytes: num
   }
 }
 
-/** What lies in the page, as base64 in an element that is no script. */
-export async function inPage(id: string): Promise<ArrayBuffer> {
+/** What lies in the page, as base64 in an element that is no script. The page may still be read: then it comes later. */
+export async function inPage(id: string): Promise<Blob> {
+  // What nothing follows yet may be there in part.
+  if (!document.getElementById(id)?.nextSibling && document.readyState === 'loading')
+    await new Promise((resolve) => document.addEventListener('DOMContentLoaded', resolve, { once: true }));
   const element = document.getElementById(id);
-  const text = atob(element?.textContent?.trim() ?? '');
+  const bytes = fromBase64(element?.textContent ?? '');
   // The text is needed once, and is large.
   element?.remove();
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return unpacked(new Blob([bytes]));
+  return new Blob([bytes]);
 }
 
-/** Packed bytes unpacked. Some servers unpack them on the way: then they are as they should be. */
-async function unpacked(blob: Blob): Promise<ArrayBuffer> {
-  const [first, second] = new Uint8Array(await blob.slice(0, 2).arrayBuffer());
-  if (first !== 0x1f || second !== 0x8b) return blob.arrayBuffer();
-  return new Response(blob.stream().pipeThrough(new DecompressionStream('gzip'))).arrayBuffer();
+/** The browser's own reader where it has one: it takes a tenth of the time. */
+function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  const { fromBase64: read } = Uint8Array as { readonly fromBase64?: (text: string) => Uint8Array<ArrayBuffer> };
+  return read ? read(text) : Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }

@@ -2,6 +2,7 @@
 
 import { fetchAll, inPage, type OnProgress, pageData } from './assets.ts';
 import type { Answer, Choices, Facts, FrameMessage, Request } from './protocol.ts';
+import { unpacked } from './unpacked.ts';
 
 export type Device = 'cpu' | 'webgpu';
 
@@ -47,16 +48,19 @@ export class Engine {
     if (typeof DecompressionStream === 'undefined' || typeof WebAssembly === 'undefined')
       throw new Error('This browser is too old for this page: it needs WebAssembly and DecompressionStream');
     const { files } = pageData();
-    const worker = files ? siteWorker(device) : fileWorker(await inPage('worker'));
+    const worker = files ? siteWorker(device) : fileWorker(await unpacked(await inPage('worker')));
     const glue = files && absolute(device === 'webgpu' ? 'runtime-webgpu.mjs' : 'runtime.mjs');
     const threads = device === 'webgpu' ? 1 : threadsHere();
-    const sendRuntime = (wasm: ArrayBuffer) => send(worker, { kind: 'runtime', wasm, glue, threads }, wasm);
-    const sendModel = (model: ArrayBuffer) => send(worker, { kind: 'load', model }, model);
+    const sendRuntime = (wasm: Blob) => send(worker, { kind: 'runtime', wasm, glue, threads });
+    const sendModel = async (packed: Blob) => {
+      const model = await unpacked(packed);
+      send(worker, { kind: 'load', model }, [model]);
+    };
     const sending = files
-      ? fetchAll([device === 'webgpu' ? files.webgpu : files.wasm, files.model], onProgress, (at, bytes) =>
-          at === 0 ? sendRuntime(bytes) : sendModel(bytes),
+      ? fetchAll([device === 'webgpu' ? files.webgpu : files.wasm, files.model], onProgress, (at, file) =>
+          at === 0 ? sendRuntime(file) : sendModel(file),
         )
-      : // The runtime first: it gets ready beside this thread, which unpacks the model meanwhile.
+      : // The runtime first: it gets ready beside this thread, which reads and unpacks the model meanwhile.
         inPage('wasm')
           .then(sendRuntime)
           .then(() => inPage('model'))
@@ -109,7 +113,7 @@ export class Engine {
 }
 
 /** Bytes that are sent are the worker's from then on. */
-const send = (worker: Worker, request: Request, bytes: ArrayBuffer): void => worker.postMessage(request, [bytes]);
+const send = (worker: Worker, request: Request, bytes: ArrayBuffer[] = []): void => worker.postMessage(request, bytes);
 
 /** Addresses inside a worker are relative to the worker's own file. */
 const absolute = (file: string): string => new URL(file, location.href).href;

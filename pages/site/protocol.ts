@@ -34,7 +34,8 @@ export type Request =
   /** What computes; it may come before the model or after it. */
   | {
       readonly kind: 'runtime';
-      readonly wasm: ArrayBuffer;
+      /** As it lies in files: the worker unpacks it, while the page reads the model. */
+      readonly wasm: Blob;
       /** Where the runtime's script lies, absolute; undefined where the worker brings it. */
       readonly glue: string | undefined;
       readonly threads: number;

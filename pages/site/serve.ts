@@ -7,7 +7,9 @@ import { WebExecutor, type WebRuntime } from '../../src/web/executor.ts';
 import { hintOf } from '../../src/web/hint.ts';
 import { PageGenerator } from '../../src/web/page-generator.ts';
 import { readPageModel } from '../../src/web/page-model.ts';
+import { fromPlanes } from '../../src/web/planes.ts';
 import type { Answer, Facts, Field, Request } from './protocol.ts';
+import { unpacked } from './unpacked.ts';
 
 /** The part of onnxruntime-web that is set up here. */
 interface Runtime extends WebRuntime {
@@ -39,7 +41,7 @@ export function serve(runtime: Runtime, device: 'cpu' | 'webgpu'): void {
 
   async function startRuntime({ wasm, glue, threads }: Extract<Request, { kind: 'runtime' }>): Promise<WebExecutor> {
     runtime.env.logLevel = 'error';
-    runtime.env.wasm.wasmBinary = wasm;
+    runtime.env.wasm.wasmBinary = await unpacked(wasm);
     runtime.env.wasm.numThreads = threads;
     if (glue !== undefined) runtime.env.wasm.wasmPaths = { mjs: glue };
     const executor = new WebExecutor(runtime, device);
@@ -48,7 +50,7 @@ export function serve(runtime: Runtime, device: 'cpu' | 'webgpu'): void {
   }
 
   async function load(model: ArrayBuffer): Promise<void> {
-    const page = readPageModel(new Uint8Array(model));
+    const page = readPageModel(fromPlanes(new Uint8Array(model)));
     generator = await PageGenerator.load(page, await started);
     answer({ kind: 'loaded', facts: factsOf(page.title, page.precision, page.recipe) });
     prepared = generator.prepare().catch(() => {});

@@ -8,6 +8,7 @@ import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
 import { assertFreeFolder, makeWholeFolder } from '../checkpoint/new-folder.ts';
 import type { RunDirectory } from '../run/directory.ts';
 import { encodePageModel } from '../web/page-model.ts';
+import { toPlanes } from '../web/planes.ts';
 import { builtFile, packed, pageWith, SITE_FILES } from './built-page.ts';
 import { type PageOptions, pageModelOf } from './page-model.ts';
 
@@ -36,7 +37,7 @@ export interface ExportedPage {
 export async function exportSite(run: RunDirectory, folder: string, options: PageOptions): Promise<ExportedPage> {
   assertFreeFolder(folder, 'the site');
   const page = await pageModelOf(run, options);
-  const model = packed(Buffer.concat(encodePageModel(page)));
+  const model = packed(toPlanes(encodePageModel(page)));
   const large = { model, wasm: builtFile('runtime.bin'), webgpu: builtFile('runtime-webgpu.bin') };
   const named = Object.entries(large).map(([name, bytes]) => ({ name, file: `${name}-${digest(bytes)}.bin`, bytes }));
   const assets = Object.fromEntries(named.map(({ name, file, bytes }) => [name, { file, bytes: bytes.length }]));
@@ -69,27 +70,27 @@ export async function exportSite(run: RunDirectory, folder: string, options: Pag
 export async function exportHtml(run: RunDirectory, file: string, options: PageOptions): Promise<ExportedPage> {
   if (fs.existsSync(file)) throw new UserError(`${file} is there already: choose another name, or remove it`);
   const page = await pageModelOf(run, options);
-  const model = packed(Buffer.concat(encodePageModel(page)));
+  const model = packed(toPlanes(encodePageModel(page)));
   const wasm = builtFile('runtime.bin');
   const worker = packed(builtFile('worker-file.js'));
   const [style, main] = [builtFile('main.css').toString('utf8'), builtFile('main.js').toString('utf8')];
   const script = inElement(main, 'script');
-  const data = { model, wasm, worker } satisfies Record<string, Uint8Array>;
-  const blocks = Object.entries(data).map(
-    ([id, bytes]) => `<script type="text/plain" id="${id}">${Buffer.from(bytes).toString('base64')}</script>`,
-  );
+  const block = (id: string, bytes: Uint8Array) =>
+    `<script type="text/plain" id="${id}">${Buffer.from(bytes).toString('base64')}</script>`;
+  // The script starts the runtime in its worker while the browser still reads the model.
+  const [before, after] = [[block('worker', worker), block('wasm', wasm)], block('model', model)];
   const html = pageWith(
     page.title,
     { title: page.title },
     {
       [SITE_POLICY]: filePolicy(script),
       '<link rel="stylesheet" href="main.css">': `<style>${inElement(style, 'style')}</style>`,
-      '<script type="module" src="main.js"></script>': `${blocks.join('\n')}\n<script type="module">${script}</script>`,
+      '<script type="module" src="main.js"></script>': [...before, `<script>${script}</script>`, after].join('\n'),
     },
   );
   makeFolder(path.dirname(path.resolve(file)));
   writeFileAtomic(file, html);
-  const own = html.length - sum(blocks.map(({ length }) => length));
+  const own = html.length - sum([...before, after].map(({ length }) => length));
   return {
     path: file,
     files: 1,

@@ -101,6 +101,9 @@ describe('the door', () => {
       expect([origin, (await raw('/api/state', { headers: { origin, host } })).status]).toEqual([origin, 403]);
     expect((await raw('/api/state', { headers: { 'sec-fetch-site': 'cross-site' } })).status).toBe(403);
     expect((await raw('/api/state', { headers: { origin: `http://${host}`, host } })).status).toBe(200);
+    const from = (dest: string) => raw('/', { headers: { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': dest } });
+    for (const dest of ['image', 'iframe', 'empty']) expect([dest, (await from(dest)).status]).toEqual([dest, 403]);
+    expect((await from('document')).status).toBe(200);
   });
 
   it('knows its own names where other machines may come: addresses, and no name that is not its own', () => {
@@ -209,6 +212,9 @@ describe('bodies', () => {
       ...[chunk('IHDR', huge), chunk('IDAT', Buffer.from([0])), chunk('IEND', Buffer.alloc(0))],
     ]);
     expect((await post('/api/pictures/import?name=bomb.png', bomb, {})).status).toBe(400);
+    const entities = [...'bcdefghij'].map((name, i) => `<!ENTITY ${name} "${`&${'abcdefghi'[i]};`.repeat(10)}">`);
+    const laughs = `<!DOCTYPE svg [<!ENTITY a "ha">${entities.join('')}]><svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><text>&j;</text></svg>`;
+    expect((await post('/api/pictures/import?name=laughs.svg', laughs, {})).status).toBe(400);
     const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><script>alert(1)</script></svg>';
     const name = encodeURIComponent('"><img src=x onerror=alert(1)>.svg');
     const { status, text } = await post(`/api/pictures/import?name=${name}`, svg, {});

@@ -45,9 +45,11 @@ export function studioApp({ studio, host, port, tokens, pages, onUsedToken, onFa
     if (!hosts.isOwn(headers.host, port())) return c.json({ error: 'This studio has another address' }, 421);
     const { origin } = headers;
     const site = c.req.header('sec-fetch-site');
-    const isFirst = c.req.method === 'GET' && c.req.path === '/';
+    const goesThere = (c.req.header('sec-fetch-dest') ?? 'document') === 'document';
+    const isFirst = c.req.method === 'GET' && c.req.path === '/' && goesThere;
     const own = isOwnPage({ host: headers.host!, ...(origin && { origin }), ...(site && { site }) });
-    // A link elsewhere may lead to the first page: it shows nothing without the cookie.
+    // A link elsewhere may lead to the first page, which shows nothing without the cookie; as a picture or a frame of
+    // another page it would only use up the requests of its owner.
     if (!own && !(isFirst && origin === undefined))
       return c.json({ error: 'Only pages of this studio may do that' }, 403);
     if (c.req.url.length > MOST_ADDRESS) return c.json({ error: 'The address is too long' }, 414);
