@@ -169,7 +169,7 @@ function Avoid({ limit }: { readonly limit: number }) {
         onInput={({ currentTarget }) => change({ negative: currentTarget.value })}
       />
       <p class="hint" id="avoid-hint">
-        What pictures are guided away from, the negative prompt. It works only with guidance other than 1.
+        What pictures are guided away from, the negative prompt. Where guidance is 1, it becomes 2 for these pictures.
       </p>
     </div>
   );
