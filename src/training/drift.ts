@@ -2,6 +2,24 @@
 
 import { UserError } from '../base/errors.ts';
 import { gatherTexts, type Ranks } from '../mpi/ranks.ts';
+import type { Stage } from '../stage/stage.ts';
+
+/**
+ * Compare what the ranks are about to train: settings, pictures and models, as a stage's fingerprint has them, and what
+ * a resumed run may change.
+ * @throws UserError naming the first rank that differs from rank 0.
+ */
+export async function assertSameStart(ranks: Ranks, stage: Stage): Promise<void> {
+  if (ranks.size === 1) return;
+  const { name, fingerprint, steps, batch } = stage;
+  const rates = [0, 0.5, 1].map((part) => stage.learningRate?.(Math.floor(part * (steps - 1))));
+  const all = await gatherTexts(ranks, JSON.stringify({ fingerprint, steps, batch, rates }));
+  const other = all.findIndex((one) => one !== all[0]);
+  if (other >= 0)
+    throw new UserError(
+      `${name}: rank ${other} has other settings, pictures or models than rank 0: start all ranks with the same words, on a folder that all machines share`,
+    );
+}
 
 /**
  * Compare a hash over all ranks.

@@ -14,6 +14,7 @@ import type { Metrics, Stage } from '../stage/stage.ts';
 import { type Advance, advance, meansOf } from './advance.ts';
 import { collapseNote } from './collapse.ts';
 import type { RunContext } from './context.ts';
+import { assertSameStart } from './drift.ts';
 import { adviceFor, type FaultKind } from './faults.ts';
 import { Guard, MOST_SKIPPED } from './guard.ts';
 import { Recovery } from './recovery.ts';
@@ -69,9 +70,11 @@ export function isFinished(
  * taken back: training goes on from the last checkpoint and leaves that step out; after three of them at half the rate.
  * @throws Interrupted when the signal fires, after a checkpoint was written.
  * @throws TooLarge when the process has grown beyond its limit, after a checkpoint was written.
- * @throws UserError when no rate helps, or when the stage was begun with other models; the last good checkpoints stay.
+ * @throws UserError when no rate helps, when the stage was begun with other models, or when a rank has others; the last
+ * good checkpoints stay.
  */
 export async function trainStage(stage: Stage, options: TrainOptions): Promise<void> {
+  await assertSameStart(options.ranks ?? ALONE, stage);
   if (await lead(options.ranks ?? ALONE, () => isFinished(stage, options))) return;
   await new Training(stage, options).run();
 }

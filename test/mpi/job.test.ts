@@ -56,11 +56,8 @@ function mpirun(
   });
 }
 
-/** Ranks mostly wait here, so the jobs run beside each other. */
-const concurrent = true;
-const needed = '(skipped where there is no mpirun: apt install openmpi-bin libopenmpi3)';
-
-describe.skipIf(!hasMpi)(`an MPI job ${needed}`, { concurrent }, () => {
+// Most of these wait for a rank that does not answer: they wait together.
+describe.skipIf(!hasMpi)('an MPI job (skipped where there is no mpirun: apt install openmpi-bin libopenmpi3)', () => {
   it('adds up, gathers, broadcasts and shares, failures included', async () => {
     const { code, stdout, stderr } = await mpirun(3, ['collect']);
     expect(code, stderr).toBe(0);
@@ -79,23 +76,22 @@ describe.skipIf(!hasMpi)(`an MPI job ${needed}`, { concurrent }, () => {
       });
   });
 
-  it('ends, with a line that names the rank, when one is killed', async () => {
+  it.concurrent('ends, with a line that names the rank, when one is killed', async () => {
     const { code, stderr } = await mpirun(2, ['die']);
     expect(code).not.toBe(0);
     expect(stderr).toMatch(/rank 1\b.*signal 9/i);
   });
 
-  it('ends, with a line that names the rank, when one hangs', async () => {
+  it.concurrent('ends, with a line that names the rank, when one hangs', async () => {
     const { code, stderr } = await mpirun(2, ['hang', '4']);
     expect(code).not.toBe(0);
     expect(stderr).toMatch(/Rank 1 of 2 \(.+\) has not answered for \d+ s: it has died, hangs or has lost its network/);
   });
 
-  it('ends when one rank fails, which reports itself; a failure of all is reported once', async () => {
-    const one = await mpirun(2, ['failAlone']);
+  it.concurrent('ends when one rank fails, which reports itself; a failure of all is reported once', async () => {
+    const [one, all] = await Promise.all([mpirun(2, ['failAlone']), mpirun(2, ['failAlike'])]);
     expect(one.code).not.toBe(0);
     expect(one.stderr).toMatch(/Rank 1 of 2 \(.+\): the disk is full/);
-    const all = await mpirun(2, ['failAlike']);
     expect(all.code).toBe(2);
     expect(all.stderr.match(/no such recipe/g)).toHaveLength(1);
     expect(all.stderr).toMatch(/^all: no such recipe/m);
