@@ -3,6 +3,7 @@
 import { getProxyForUrl } from 'proxy-from-env';
 import type { ProxyAgent, RequestInit, Response } from 'undici';
 import { messageOf, UserError } from '../base/errors.ts';
+import { recordIn } from '../base/record.ts';
 
 const agents = new Map<string, ProxyAgent>();
 
@@ -24,12 +25,23 @@ export async function request(url: string, init: RequestInit = {}): Promise<Resp
     // Loaded with the first request.
     const { fetch, ProxyAgent } = await import('undici');
     const agent = agentFor(url, ProxyAgent);
-    return await fetch(url, { ...init, ...(agent && { dispatcher: agent }) });
+    const send = () => fetch(url, { ...init, ...(agent && { dispatcher: agent }) });
+    return await send().catch((error: unknown) => {
+      if (isClosed(error)) return send();
+      throw error;
+    });
   } catch (error) {
     init.signal?.throwIfAborted();
     throw unreachable(url, error);
   }
 }
+
+/**
+ * Whether a connection was closed before it brought an answer: a server may close one that is kept open in the moment
+ * in which it is used again. Such a request was not answered, and is sent once more.
+ */
+const isClosed = (error: unknown): boolean =>
+  error instanceof Error && recordIn(error.cause, 'code') === 'UND_ERR_SOCKET';
 
 /** An address does not answer. */
 export class Unreachable extends UserError {
