@@ -25,9 +25,9 @@ import { lpipsDistance, type PerceptualDistance } from './perceptual.ts';
 import { tokenizerStage } from './stage.ts';
 
 const SIZE = 32;
-const STEPS = 10;
+const STEPS = 16;
 /** Where LPIPS joins, the discriminator begins to train, and its loss to take part. */
-const borders = { perceptual: 2, learning: 4, counting: 8 };
+const borders = { perceptual: 3, learning: 6, counting: 11 };
 
 const recipe: TokenizerRecipe = {
   imageSize: SIZE,
