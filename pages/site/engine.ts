@@ -15,7 +15,10 @@ interface Job {
   readonly resolve: (end: JobEnd) => void;
 }
 
+/** How a job has come to its end. */
 export interface JobEnd {
+  /** Whether the device was lost before: the rest may be drawn on another one. */
+  readonly isLost?: boolean;
   readonly message: string | undefined;
   readonly unknownWords: readonly string[];
 }
@@ -28,15 +31,12 @@ export class Engine {
     private readonly worker: Worker,
     readonly device: Device,
     readonly facts: Facts,
-    onBroken: (message: string) => void,
+    private readonly onBroken: (message: string) => void,
   ) {
     worker.onmessage = ({ data }: MessageEvent<Answer>) => this.receive(data);
     worker.onerror = (event) => {
       event.preventDefault();
-      const message = 'The drawing stopped: the browser ended its worker, perhaps for want of memory.';
-      for (const { resolve } of this.jobs.values()) resolve({ message, unknownWords: [] });
-      this.jobs.clear();
-      onBroken(message);
+      this.breakOff('The drawing stopped: the browser ended its worker, perhaps for want of memory.');
     };
   }
 
@@ -100,7 +100,15 @@ export class Engine {
     this.worker.terminate();
   }
 
+  private breakOff(message: string): void {
+    this.close();
+    for (const { resolve } of this.jobs.values()) resolve({ message, unknownWords: [], isLost: true });
+    this.jobs.clear();
+    this.onBroken(message);
+  }
+
   private receive(answer: Answer): void {
+    if (answer.kind === 'lost') this.breakOff(answer.message);
     if (answer.kind === 'frame') this.jobs.get(answer.job)?.onFrame(answer);
     if (answer.kind !== 'ended') return;
     this.jobs.get(answer.job)?.resolve(answer);

@@ -12,28 +12,32 @@ import { Studio } from './studio.tsx';
 
 type Stage =
   | { readonly name: 'loading'; readonly done: number; readonly total: number }
-  | { readonly name: 'ready'; readonly engine: Engine }
+  | { readonly name: 'ready' }
   | { readonly name: 'failed'; readonly message: string };
 
 const { title = 'Pictures from text', files } = pageData();
 
 function App() {
   const [stage, setStage] = useState<Stage>({ name: 'loading', done: 0, total: 0 });
+  /** The last one that was ready. What it has drawn stays while another one gets ready. */
+  const [engine, setEngine] = useState<Engine>();
   const [gpu, setGpu] = useState(false);
   const [notice, setNotice] = useState<string>();
 
   const start = async (device: Device) => {
     setStage({ name: 'loading', done: 0, total: 0 });
-    const fail = (message: string) => setStage({ name: 'failed', message });
-    try {
-      const engine = await Engine.start(device, (done, total) => setStage({ name: 'loading', done, total }), fail);
-      setStage({ name: 'ready', engine });
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      if (device === 'cpu') return fail(message);
-      setNotice(`WebGPU does not work here (${message}): the CPU draws instead.`);
+    const goOn = async (message: string, what: string) => {
+      if (device === 'cpu') return setStage({ name: 'failed', message });
+      setNotice(`${what} (${message}): the CPU draws instead.`);
       setGpu(false);
       await start('cpu');
+    };
+    try {
+      const onProgress = (done: number, total: number) => setStage({ name: 'loading', done, total });
+      setEngine(await Engine.start(device, onProgress, (message) => void goOn(message, 'The GPU stopped')));
+      setStage({ name: 'ready' });
+    } catch (error) {
+      await goOn(error instanceof Error ? error.message : String(error), 'WebGPU does not work here');
     }
   };
 
@@ -45,8 +49,8 @@ function App() {
     })();
   }, []);
 
-  const change = (engine: Engine, device: Device) => {
-    engine.close();
+  const change = (device: Device) => {
+    engine?.close();
     setNotice(undefined);
     void start(device);
   };
@@ -71,10 +75,10 @@ function App() {
           </button>
         </div>
       )}
-      {stage.name === 'ready' && <Studio engine={stage.engine} />}
-      {stage.name === 'ready' && (
+      {engine && <Studio engine={engine} isReady={stage.name === 'ready'} title={title} />}
+      {engine && stage.name === 'ready' && (
         <footer class="hint">
-          <Computing engine={stage.engine} gpu={gpu} onChange={(device) => change(stage.engine, device)} />
+          <Computing engine={engine} gpu={gpu} onChange={change} />
         </footer>
       )}
     </main>
@@ -122,7 +126,10 @@ function Computing({ engine: { device, facts }, gpu, onChange }: ComputingProps)
           </select>
         </label>
       ) : (
-        <span>Computed on the {cpu}. </span>
+        <span>
+          Computed on the {cpu}
+          {files && '; this browser has no WebGPU that could be used'}.{' '}
+        </span>
       )}
       <span>{precision}</span>
     </>

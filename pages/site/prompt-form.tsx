@@ -13,15 +13,17 @@ const SEEDS = 100_000;
 interface PromptFormProps {
   readonly facts: Facts;
   readonly isDrawing: boolean;
+  /** Whether nothing new can begin. */
+  readonly isBusy: boolean;
   readonly onDraw: (prompt: string, choices: Choices) => void;
   readonly onCancel: () => void;
 }
 
-export function PromptForm({ facts, isDrawing, onDraw, onCancel }: PromptFormProps) {
+export function PromptForm({ facts, isDrawing, isBusy, onDraw, onCancel }: PromptFormProps) {
   const create = useRef<HTMLButtonElement>(null);
   const submit = (event: TargetedEvent<HTMLFormElement>) => {
     event.preventDefault();
-    if (isDrawing) return;
+    if (isBusy) return;
     const given = new FormData(event.currentTarget);
     const number = (name: string) => Number(given.get(name));
     const seed = `${given.get('seed')}`.trim();
@@ -44,7 +46,7 @@ export function PromptForm({ facts, isDrawing, onDraw, onCancel }: PromptFormPro
         <label for="prompt">Prompt</label>
         <div class="row">
           <input class="input" id="prompt" name="prompt" type="text" required autocomplete="off" spellcheck={false} />
-          <button class="button primary" type="submit" aria-disabled={isDrawing} ref={create}>
+          <button class="button primary" type="submit" aria-disabled={isBusy} ref={create}>
             Create
           </button>
           {isDrawing && (

@@ -63,6 +63,8 @@ export type Answer =
   /** The model could not be loaded. */
   | { readonly kind: 'broken'; readonly message: string }
   | FrameMessage
+  /** The GPU computes no more: what was being drawn has not ended. */
+  | { readonly kind: 'lost'; readonly message: string }
   /** A job is at its end: whole, cancelled, or with what went wrong. */
   | {
       readonly kind: 'ended';

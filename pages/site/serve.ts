@@ -15,6 +15,7 @@ import { unpacked } from './unpacked.ts';
 interface Runtime extends WebRuntime {
   readonly env: {
     logLevel?: 'verbose' | 'info' | 'warning' | 'error' | 'fatal';
+    readonly webgpu?: { readonly device?: PromiseLike<{ readonly lost: Promise<{ readonly message: string }> }> };
     readonly wasm: { numThreads?: number; wasmBinary?: ArrayBufferLike | Uint8Array; wasmPaths?: unknown };
   };
 }
@@ -46,6 +47,8 @@ export function serve(runtime: Runtime, device: 'cpu' | 'webgpu'): void {
     if (glue !== undefined) runtime.env.wasm.wasmPaths = { mjs: glue };
     const executor = new WebExecutor(runtime, device);
     await executor.start();
+    const gpu = await runtime.env.webgpu?.device;
+    void gpu?.lost.then(({ message }) => answer({ kind: 'lost', message: lineOf(message) }));
     return executor;
   }
 
@@ -69,6 +72,8 @@ export function serve(runtime: Runtime, device: 'cpu' | 'webgpu'): void {
         answer({ kind: 'frame', job, ...facts, pixels: preview.data });
       }
     } catch (error) {
+      const isOfDevice = device === 'webgpu' && !(error instanceof UserError) && !stop.signal.aborted;
+      if (isOfDevice) return answer({ kind: 'lost', message: lineOf(messageOf(error)) });
       if (!stop.signal.aborted) message = inWords(error);
     }
     jobs.delete(job);
@@ -86,7 +91,9 @@ export function serve(runtime: Runtime, device: 'cpu' | 'webgpu'): void {
 
 /** Mistakes of the visitor as they are; what else went wrong with what it was. */
 const inWords = (error: unknown): string =>
-  error instanceof UserError ? error.message : `Something went wrong: ${messageOf(error).split('\n')[0]}`;
+  error instanceof UserError ? error.message : `Something went wrong: ${lineOf(messageOf(error))}`;
+
+const lineOf = (message: string): string => message.split('\n')[0]!;
 
 const { steps, guidanceScale, sampler } = samplingSchema.shape;
 

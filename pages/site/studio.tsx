@@ -24,11 +24,25 @@ interface PictureEvent {
   readonly png: Uint8Array<ArrayBuffer>;
 }
 
-export function Studio({ engine }: { readonly engine: Engine }) {
+interface StudioProps {
+  readonly engine: Engine;
+  /** Whether it can draw; otherwise another one is on its way. */
+  readonly isReady: boolean;
+  readonly title: string;
+}
+
+interface Order {
+  readonly prompt: string;
+  readonly choices: Choices;
+}
+
+export function Studio({ engine, isReady, title }: StudioProps) {
   const [pictures, setPictures] = useState<readonly Picture[]>([]);
   const [drawing, setDrawing] = useState<Drawing>();
   const [problem, setProblem] = useState<string>();
   const [remark, setRemark] = useState('');
+  /** What a lost device has left, for the next one. */
+  const [unfinished, setUnfinished] = useState<Order>();
   const last = useRef(0);
 
   const keep = (prompt: string, frame: FrameMessage) => {
@@ -54,7 +68,11 @@ export function Studio({ engine }: { readonly engine: Engine }) {
       setDrawing({ job, prompt, count: choices.count, frame: undefined });
     });
     setDrawing({ job, prompt, count: choices.count, frame: undefined });
-    const { message, unknownWords } = await end;
+    const { message, unknownWords, isLost } = await end;
+    if (isLost && engine.device === 'webgpu') {
+      const rest = { ...choices, seed: choices.seed + done, count: choices.count - done };
+      return setUnfinished({ prompt, choices: rest });
+    }
     setDrawing(undefined);
     setProblem(message);
     if (message !== undefined) return;
@@ -63,7 +81,20 @@ export function Studio({ engine }: { readonly engine: Engine }) {
     setRemark(`${done < choices.count ? 'Cancelled. ' : ''}${made}${unknown}`);
   };
 
-  const cancel = () => drawing && engine.cancel(drawing.job);
+  const cancel = () => {
+    if (!drawing) return;
+    if (!unfinished) return engine.cancel(drawing.job);
+    setUnfinished(undefined);
+    setDrawing(undefined);
+  };
+  useEffect(() => {
+    if (!isReady || !unfinished) return;
+    setUnfinished(undefined);
+    void draw(unfinished.prompt, unfinished.choices);
+  }, [isReady, unfinished]);
+  useEffect(() => {
+    document.title = drawing ? `${progressOf(drawing)} · ${title}` : title;
+  }, [drawing, title]);
   useEffect(() => {
     const onKey = ({ key }: KeyboardEvent) => {
       if (key === 'Escape') cancel();
@@ -74,7 +105,13 @@ export function Studio({ engine }: { readonly engine: Engine }) {
 
   return (
     <>
-      <PromptForm facts={engine.facts} isDrawing={drawing !== undefined} onDraw={draw} onCancel={cancel} />
+      <PromptForm
+        facts={engine.facts}
+        isBusy={drawing !== undefined || !isReady}
+        isDrawing={drawing !== undefined}
+        onDraw={draw}
+        onCancel={cancel}
+      />
       {problem !== undefined && (
         <p class="notice error" role="alert">
           {problem}

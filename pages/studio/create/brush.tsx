@@ -15,6 +15,8 @@ interface BrushProps {
   /** In places. */
   readonly size: number;
   readonly isErasing: boolean;
+  /** Called before a stroke. */
+  readonly onStroke: () => void;
 }
 
 interface Place {
@@ -54,7 +56,7 @@ function line(from: Place, to: Place): Place[] {
   }));
 }
 
-export function Brush({ picture, grid, mask, size, isErasing }: BrushProps) {
+export function Brush({ picture, grid, mask, size, isErasing, onStroke }: BrushProps) {
   const surface = useRef<HTMLButtonElement>(null);
   const cursor = useSignal<Place>({ x: Math.floor(grid / 2), y: Math.floor(grid / 2) });
   const last = useRef<Place | undefined>(undefined);
@@ -83,8 +85,10 @@ export function Brush({ picture, grid, mask, size, isErasing }: BrushProps) {
     if (move) {
       const within = (value: number) => Math.min(grid - 1, Math.max(0, value));
       cursor.value = { x: within(cursor.value.x + move.x), y: within(cursor.value.y + move.y) };
-    } else if (event.key === ' ' || event.key === 'Enter') paint([cursor.value]);
-    else return;
+    } else if (event.key === ' ' || event.key === 'Enter') {
+      onStroke();
+      paint([cursor.value]);
+    } else return;
     event.preventDefault();
   };
   // A finger paints and does not scroll.
@@ -109,6 +113,7 @@ export function Brush({ picture, grid, mask, size, isErasing }: BrushProps) {
         surface.current?.setPointerCapture(event.pointerId);
         last.current = placeOf(event);
         cursor.value = last.current;
+        onStroke();
         paint([last.current]);
       }}
       onPointerMove={onPointerMove}

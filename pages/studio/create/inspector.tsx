@@ -7,7 +7,7 @@ import { PixelPicture } from '../../shared/pixel-picture.tsx';
 import { pictureUrl } from '../api.ts';
 import { change } from '../form.ts';
 import { changePicture, deletePicture, isCompared, selected, shownPictures, toggleCompared } from '../gallery.ts';
-import { say } from '../toasts.tsx';
+import { attempt, say } from '../toasts.tsx';
 import { PICTURE_KINDS, when } from '../words.ts';
 import { BesideNow } from './beside-now.tsx';
 import { InterpolateButton } from './interpolate.tsx';
@@ -56,7 +56,7 @@ function Facts({ picture }: { readonly picture: Picture }) {
 }
 
 function Actions({ picture }: { readonly picture: Picture }) {
-  const { id, isKept, kind, job } = picture;
+  const { id, isKept, kind, job, prompt } = picture;
   return (
     <div class="row wrap">
       <button type="button" class="button" aria-pressed={isKept} onClick={() => changePicture(id, { isKept: !isKept })}>
@@ -68,6 +68,12 @@ function Actions({ picture }: { readonly picture: Picture }) {
       <a class="button" href={`${pictureUrl(id)}?download=1`} download>
         Download
       </a>
+      {/* Browsers lend the clipboard to safe addresses alone: not to http on another machine. */}
+      {navigator.clipboard && (
+        <button type="button" class="button" onClick={() => void copy(prompt)}>
+          Copy prompt
+        </button>
+      )}
       {kind === 'interpolate' && job !== undefined && (
         <a class="button" href={`/api/jobs/${job}/animation.webp`} download>
           Animation
@@ -75,6 +81,10 @@ function Actions({ picture }: { readonly picture: Picture }) {
       )}
     </div>
   );
+}
+
+async function copy(prompt: string): Promise<void> {
+  if (await attempt(() => navigator.clipboard.writeText(prompt))) say('The prompt is copied');
 }
 
 function Content({
@@ -109,6 +119,7 @@ function Content({
         <Stars picture={picture} />
       </div>
       <Actions picture={picture} />
+      {isBeside.value && <p class="hint">Keys: ← and → other pictures, K keep, 1 to 5 stars, Esc close.</p>}
       <section class="make-more" aria-label="Make more of it">
         <h3>Make more of it</h3>
         <Vary state={state} picture={picture} />
@@ -139,19 +150,18 @@ function confirmDelete({ id, isKept }: Picture): void {
   if (!isKept || confirm('This picture is kept. Delete it all the same?')) void deletePicture(id);
 }
 
-function Step({ by, name, sign }: { readonly by: number; readonly name: string; readonly sign: string }) {
+const neighbour = (by: number): Picture | undefined => {
   const at = shownPictures.value.findIndex(({ id }) => id === selected.value?.id);
-  const other = at < 0 ? undefined : shownPictures.value[at + by];
+  return at < 0 ? undefined : shownPictures.value[at + by];
+};
+
+function step(by: number): void {
+  selected.value = neighbour(by) ?? selected.value;
+}
+
+function Step({ by, name, sign }: { readonly by: number; readonly name: string; readonly sign: string }) {
   return (
-    <button
-      type="button"
-      class="button quiet"
-      aria-label={name}
-      disabled={!other}
-      onClick={() => {
-        selected.value = other;
-      }}
-    >
+    <button type="button" class="button quiet" aria-label={name} disabled={!neighbour(by)} onClick={() => step(by)}>
       {sign}
     </button>
   );
@@ -164,9 +174,23 @@ function close(): void {
   document.querySelector<HTMLElement>(`#tile-${id}`)?.focus({ preventScroll: true });
 }
 
-/** Escape closes it from anywhere, unless a dialog lies over it, which closes first. */
-function onEscape({ key, defaultPrevented }: KeyboardEvent): void {
-  if (key === 'Escape' && !defaultPrevented && selected.value && !document.querySelector('dialog[open]')) close();
+/** What has keys of its own. */
+const OWN_KEYS = 'input, textarea, select, .tiles, dialog:not(.inspector-over)';
+
+/** Keys for the picture, unless they are meant for something else or a dialog lies over it, which closes first. */
+function onKey({ key, target, defaultPrevented, ctrlKey, metaKey, altKey }: KeyboardEvent): void {
+  const picture = selected.value;
+  if (!picture || defaultPrevented || ctrlKey || metaKey || altKey) return;
+  if (key === 'Escape') {
+    if (!document.querySelector('dialog[open]')) close();
+    return;
+  }
+  if (target instanceof Element && target.closest(OWN_KEYS)) return;
+  const { id, isKept, rating } = picture;
+  if (key === 'ArrowLeft') step(-1);
+  else if (key === 'ArrowRight') step(1);
+  else if (key === 'k') changePicture(id, { isKept: !isKept });
+  else if (/^[1-5]$/.test(key)) changePicture(id, { rating: Number(key) === rating ? 0 : Number(key) });
 }
 
 function Modal({ state, picture }: { readonly state: StudioState; readonly picture: Picture }) {
@@ -192,8 +216,8 @@ function Modal({ state, picture }: { readonly state: StudioState; readonly pictu
 export function Inspector({ state }: { readonly state: StudioState }) {
   const picture = selected.value;
   useEffect(() => {
-    addEventListener('keydown', onEscape);
-    return () => removeEventListener('keydown', onEscape);
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
   }, []);
   if (!picture) return null;
   if (!isBeside.value) return <Modal state={state} picture={picture} />;

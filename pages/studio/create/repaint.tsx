@@ -31,8 +31,18 @@ function RepaintDialog({ state, picture, onClose }: Props & { readonly onClose: 
   const count = useSignal(form.value.count);
   const size = useSignal(Math.max(1, Math.round(grid / 5)));
   const isErasing = useSignal(false);
+  /** Masks before the last strokes. */
+  const past = useSignal<readonly (readonly boolean[])[]>([]);
   const painted = mask.value.filter(Boolean).length;
+  const remember = () => {
+    past.value = [...past.value, mask.value];
+  };
+  const undo = () => {
+    mask.value = past.value.at(-1) ?? mask.value;
+    past.value = past.value.slice(0, -1);
+  };
   const fill = (of: (place: boolean) => boolean) => {
+    remember();
     mask.value = mask.value.map(of);
   };
   const start = async () => {
@@ -54,7 +64,14 @@ function RepaintDialog({ state, picture, onClose }: Props & { readonly onClose: 
   return (
     <Dialog title="Repaint" isWide onClose={onClose}>
       <div class="repaint">
-        <Brush picture={picture} grid={grid} mask={mask} size={size.value} isErasing={isErasing.value} />
+        <Brush
+          picture={picture}
+          grid={grid}
+          mask={mask}
+          size={size.value}
+          isErasing={isErasing.value}
+          onStroke={remember}
+        />
         <div class="repaint-side">
           <p class="hint">
             Paint over what should be drawn anew; the rest stays. With the keyboard: arrows move, the space bar paints.
@@ -69,6 +86,9 @@ function RepaintDialog({ state, picture, onClose }: Props & { readonly onClose: 
               }}
             >
               Erase
+            </button>
+            <button type="button" class="button" aria-disabled={past.value.length === 0} onClick={undo}>
+              Undo
             </button>
             <button type="button" class="button" onClick={() => fill(() => false)}>
               Clear
