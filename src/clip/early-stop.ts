@@ -6,6 +6,7 @@
 
 import { float32, int32, type NDArray, scalar } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
+import { assertFinite } from '../checkpoint/finite.ts';
 import type { Engine, Executable } from '../engine/engine.ts';
 import { type CaptionedPictures, planes, tokenIds } from './batches.ts';
 import type { Bpe } from './bpe.ts';
@@ -100,8 +101,10 @@ export class EarlyStop {
     };
   }
 
-  /** Take up what `hostState` gave. */
+  /** Take up what `hostState` gave. @throws NotFinite if the best weights hold NaN or infinity. */
   restore(host: Readonly<Record<string, NDArray>>): void {
+    for (const [name, array] of Object.entries(host))
+      if (name.startsWith(BEST)) assertFinite(array, `the checkpoint's ${name}`);
     this.reset();
     const [best, last] = host[LOSS]?.data ?? [];
     if (best === undefined) return;

@@ -40,8 +40,16 @@ describe('retrieval', () => {
     // Three steps away: six texts are as near or nearer, one of them as near.
     const near = measureRetrieval(circle(turns), circle(turns.map((t) => t + 0.151)), 2);
     expect(near.imageToText).toEqual({ at1: 0, at5: 0, at10: 1 });
-    const same = measureRetrieval(circle([0, 0.3, 0.1]), circle([0.2, 0.2, 0.2]), 2);
+    const same = measureRetrieval(circle([0, 0.3, 0.7]), circle([0.2, 0.2, 0.6]), 2);
     expect(same.imageToText.at1).toBe(1);
+  });
+
+  it('is that of guessing where all embeddings are equal, and nothing where they are no numbers', () => {
+    const turns = Array.from({ length: 20 }, (_, i) => i / 20);
+    const equal = measureRetrieval(circle(turns), circle(turns.fill(0.2)), 2);
+    expect(equal.imageToText).toEqual({ at1: 1 / 20, at5: 1 / 4, at10: 1 / 2 });
+    const broken = measureRetrieval(circle([0, 0.3]), circle([Number.NaN, Number.NaN]), 2);
+    expect(broken).toMatchObject({ imageToText: { at1: 0 }, textToImage: { at1: 0 } });
   });
 
   it('names the class that is nearest', () => {

@@ -18,8 +18,9 @@ export interface Retrieval {
 
 /**
  * Recall in groups of `among` pairs; `images` and `texts`: unit vectors [n, dim], row i of one belonging to row i of
- * the other. Rows that are as near as the partner do not count against it, so that equal texts are equally right. Pairs
- * left over after the last full group are not compared.
+ * the other. Rows that are as near as the partner do not count against it, so that equal texts are equally right; where
+ * all rows are equally near, as after a collapse, the partner is found as often as by guessing, and where numbers are
+ * not finite never. Pairs left over after the last full group are not compared.
  */
 export function measureRetrieval(images: Float32Array, texts: Float32Array, dim: number, among = 100): Retrieval {
   const n = images.length / dim;
@@ -58,7 +59,10 @@ export function zeroShotAccuracy(
   return right / n;
 }
 
-/** How many of rows start … start + size − 1 are nearer to row `query` of `queries` than row `query` of `rows` is. */
+/**
+ * How many of rows start … start + size − 1 are nearer to row `query` of `queries` than row `query` of `rows` is; its
+ * place among them where all are equally near.
+ */
 function rankOf(
   queries: Float32Array,
   query: number,
@@ -68,9 +72,13 @@ function rankOf(
   dim: number,
 ): number {
   const own = dot(queries, query, rows, query, dim);
-  let nearer = 0;
-  for (let row = start; row < start + size; row++) if (dot(queries, query, rows, row, dim) > own) nearer++;
-  return nearer;
+  let [nearer, farther] = [0, 0];
+  for (let row = start; row < start + size; row++) {
+    const other = dot(queries, query, rows, row, dim);
+    if (other < own) farther++;
+    else if (other !== own) nearer++;
+  }
+  return nearer + farther === 0 ? query - start : nearer;
 }
 
 function recallOf(ranks: readonly number[]): Recall {

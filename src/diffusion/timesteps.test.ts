@@ -1,8 +1,17 @@
 /** Importance-sampled times: when they begin, what is drawn, and what is remembered. */
 import { describe, expect, it } from 'vitest';
 import { chiSquareZ } from '../../test/support/chi-square.ts';
+import { NotFinite } from '../checkpoint/finite.ts';
 import { uniforms } from '../random/noise.ts';
-import { drawTimesteps, initialTimesteps, probabilities, type TimestepState, updateHistory } from './timesteps.ts';
+import {
+  drawTimesteps,
+  initialTimesteps,
+  probabilities,
+  restoredTimesteps,
+  savedTimesteps,
+  type TimestepState,
+  updateHistory,
+} from './timesteps.ts';
 
 describe('timesteps', () => {
   it('starts uniform and stays so until every time has more than ten samples', () => {
@@ -14,6 +23,13 @@ describe('timesteps', () => {
     [1, 1, 2, 4].forEach((weight, t) => {
       expect(p[t]).toBeCloseTo(weight / 8, 3);
     });
+  });
+
+  it('comes back from a checkpoint as it was, and not where it holds no numbers or negative ones', () => {
+    const state = stateOf([9, 1], [3, 0]);
+    expect(restoredTimesteps(savedTimesteps(state))).toEqual(state);
+    for (const broken of [stateOf([9, Number.NaN], [3, 0]), stateOf([9, 1], [3, Infinity]), stateOf([-9, 1], [3, 0])])
+      expect(() => restoredTimesteps(savedTimesteps(broken))).toThrow(NotFinite);
   });
 
   it('draws by inverse CDF and reports the probability of what it drew', () => {

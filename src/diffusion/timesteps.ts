@@ -4,6 +4,7 @@
  */
 
 import type { NDArray } from '../base/ndarray.ts';
+import { isFiniteArray, NotFinite } from '../checkpoint/finite.ts';
 
 /**
  * A history of the losses so far, one entry for each time, `[T]`. `history`: running mean of the squared loss L_t^2;
@@ -25,15 +26,22 @@ export function initialTimesteps(steps: number): TimestepState {
 
 const [HISTORY, COUNT] = ['times.history', 'times.count'] as const;
 
-/** The state as arrays of a checkpoint, and back. */
+/** The state as arrays of a checkpoint. */
 export const savedTimesteps = ({ history, count }: TimestepState): Readonly<Record<string, NDArray>> => ({
   [HISTORY]: { dtype: 'float64', shape: [history.length], data: history },
   [COUNT]: { dtype: 'float64', shape: [count.length], data: count },
 });
-export const restoredTimesteps = (arrays: Readonly<Record<string, NDArray>>): TimestepState => ({
-  history: arrays[HISTORY]!.data as Float64Array,
-  count: arrays[COUNT]!.data as Float64Array,
-});
+
+/**
+ * The state that `savedTimesteps` gave. @throws NotFinite where a mean or a count is none: every later step would be
+ * lost.
+ */
+export function restoredTimesteps(arrays: Readonly<Record<string, NDArray>>): TimestepState {
+  for (const name of [HISTORY, COUNT])
+    if (!isFiniteArray(arrays[name]!) || arrays[name]!.data.some((n) => n < 0))
+      throw new NotFinite(`the checkpoint's ${name} holds numbers that are no mean of squares or no count`);
+  return { history: arrays[HISTORY]!.data as Float64Array, count: arrays[COUNT]!.data as Float64Array };
+}
 
 /**
  * p(t) `[T]`: uniform until every time has more than 10 samples, then proportional to sqrt(H_t + 1e-10) + 1e-4, where t

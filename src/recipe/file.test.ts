@@ -102,6 +102,8 @@ describe('the subset of YAML', () => {
     ['a: null', /does not use/],
     ['a: 0x10', /does not use/],
     ['a: .inf', /does not use/],
+    ['a: 010', /line 1: "a: 010" holds 010, which is octal in YAML 1.1 and decimal in 1.2: write 10$/],
+    ['a: [1, -007]', /write -7$/],
     ['a: [1, 2', /holds no list such as \[1, 2\]/],
     ['a: [1] 2', /goes on after its list/],
     ['a: [1,, 2]', /holds no list/],

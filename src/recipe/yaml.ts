@@ -161,6 +161,11 @@ class Reader {
       return inner.replaceAll("''", "'");
     }
     if (text === 'true' || text === 'false') return text === 'true';
+    if (/^[-+]?0\d+$/.test(text))
+      throw this.fault(
+        line,
+        `holds ${text.slice(0, 40)}, which is octal in YAML 1.1 and decimal in 1.2: write ${Number(text)}`,
+      );
     if (NUMBER.test(text) && Number.isFinite(Number(text))) return Number(text);
     if (RESERVED.test(text) || OTHER_TYPES.test(text) || /:(\s|$)/.test(text))
       throw this.fault(line, `holds ${text.slice(0, 40)}, which a recipe does not use: put a text in quotes`);

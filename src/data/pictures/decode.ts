@@ -6,10 +6,11 @@ import { oneLine } from './decoder-words.ts';
 import { firstFrame } from './gif-frame.ts';
 import { identify, type PictureFormat } from './identify.ts';
 import type { RgbImage } from './image.ts';
-import { HDR_REASON, isHdrAvif, pngColours, srgbTable } from './png-colours.ts';
+import { avifTrouble, pngColours, srgbTable } from './png-colours.ts';
 import { withOrientationInFront } from './png-orientation.ts';
 import { sharp } from './sharp.ts';
 import { resizedSquare } from './square.ts';
+import { DRAWING, drawnSvg, LOOKING, type SvgJob, svgSize } from './svg.ts';
 import { hasOtherBands, tiffTrouble } from './tiff.ts';
 
 /** Larger pictures are refused from their header, before any pixel is decoded, by default. */
@@ -44,12 +45,11 @@ export async function toSquare(
   { crop = middleSquare, background = '#ffffff', maxPixels = MAX_PIXELS }: SquareOptions = {},
 ): Promise<RgbImage> {
   const format = formatOf(encoded);
-  const bytes = await decodable(encoded, format, maxPixels);
+  const density = format === 'svg' ? densityFor(await svgSize(encoded), imageSize, maxPixels) : undefined;
+  const bytes = await decodable(encoded, format, { maxPixels, density, seconds: DRAWING });
   const options = { limitInputPixels: maxPixels, failOn: 'error', pages: 1 } as const;
-  let size = (await sharp(bytes, options).metadata()).autoOrient;
-  const density = format === 'svg' ? densityFor(size, imageSize, maxPixels) : undefined;
-  if (density !== undefined) size = (await sharp(bytes, { ...options, density }).metadata()).autoOrient;
-  const picture = sharp(bytes, { ...options, ...(density !== undefined && { density }) }).autoOrient();
+  const size = (await sharp(bytes, options).metadata()).autoOrient;
+  const picture = sharp(bytes, options).autoOrient();
   const box = crop(size.width, size.height);
   const data = await resizedSquare(picture.flatten({ background }), size, box, imageSize, background);
   return { width: imageSize, height: imageSize, data };
@@ -102,9 +102,15 @@ export async function readHeader(encoded: Uint8Array, maxPixels = MAX_PIXELS): P
   try {
     const gif = identity.format === 'gif' ? firstFrame(encoded) : undefined;
     const bytes = identity.format === 'png' ? withOrientationInFront(encoded) : (gif?.file ?? encoded);
-    const metadata = await sharp(bytes, { limitInputPixels: false }).metadata();
-    const { format, pages = 1, depth } = metadata;
-    const { width, height } = gif?.canvas ?? metadata.autoOrient;
+    const {
+      format,
+      pages = 1,
+      depth,
+      autoOrient,
+    } = identity.format === 'svg'
+      ? ({ format: 'svg', depth: 'uchar', autoOrient: await svgSize(encoded) } as const)
+      : await sharp(bytes, { limitInputPixels: false }).metadata();
+    const { width, height } = gif?.canvas ?? autoOrient;
     const pixels = width * height;
     if (Math.max(width, height) > MAX_SIDE)
       return `${width}x${height} is longer than the limit of ${MAX_SIDE} pixels a side: cut it into pictures`;
@@ -127,7 +133,7 @@ export async function readHeader(encoded: Uint8Array, maxPixels = MAX_PIXELS): P
 function troubleOf(encoded: Uint8Array, format: PictureFormat): string | undefined {
   if (format === 'tiff') return tiffTrouble(encoded);
   if (format === 'png') return pngColours(encoded).reason;
-  return format === 'avif' && isHdrAvif(encoded) ? HDR_REASON : undefined;
+  return format === 'avif' ? avifTrouble(encoded) : undefined;
 }
 
 /** The pixels that the first bytes of a file announce, or undefined where they do not reach that far. */
@@ -150,15 +156,11 @@ export async function inspect(encoded: Uint8Array, maxPixels = MAX_PIXELS): Prom
   return { format, width, height, pages, thumbnail };
 }
 
-/** Seconds that drawing an SVG may take: it is a program, and some never end. */
-const MOST_DRAWING = 20;
-
 async function squeezed(encoded: Uint8Array, format: PictureFormat, maxPixels: number): Promise<Uint8Array | string> {
   try {
-    const bytes = await decodable(encoded, format, maxPixels);
+    const bytes = await decodable(encoded, format, { maxPixels, density: undefined, seconds: LOOKING });
     // A stretch to a thumbnail needs every row; the crop of `toSquare` would not touch, and so not check, the margins.
     const thumbnail = await sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error', pages: 1 })
-      .timeout({ seconds: format === 'svg' ? MOST_DRAWING : 0 })
       .autoOrient()
       .flatten({ background: '#ffffff' })
       .resize(THUMBNAIL, THUMBNAIL, { fit: 'fill' })
@@ -177,8 +179,16 @@ function formatOf(encoded: Uint8Array): PictureFormat {
   return identity.format;
 }
 
-/** The file as the decoder reads it rightly: its orientation where it is looked for, its first frame on its canvas. */
-async function decodable(encoded: Uint8Array, format: PictureFormat, maxPixels: number): Promise<Uint8Array> {
+/** How a file is decoded. */
+type Decoding = Omit<Required<SvgJob>, 'svg'>;
+
+/**
+ * The file as the decoder reads it rightly: its orientation where it is looked for, its first frame on its canvas, its
+ * drawing drawn.
+ */
+async function decodable(encoded: Uint8Array, format: PictureFormat, how: Decoding): Promise<Uint8Array> {
+  const { maxPixels } = how;
+  if (format === 'svg') return drawnSvg(encoded, how);
   if (format === 'png') return withGamma(withOrientationInFront(encoded), maxPixels);
   if (format === 'tiff' && hasOtherBands(encoded)) return coloursAlone(encoded, maxPixels);
   const first = format === 'gif' ? firstFrame(encoded) : undefined;

@@ -11,6 +11,7 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/^input buffer contains unsupported image format$/i, `${DAMAGED}, or of a variety that is not read`],
   [/^zero-sized image$|bad dimensions$/i, 'it states no size that a picture has'],
   [/excessive depth|amplification|entity/i, 'its XML is damaged, nested too deep, or names other files'],
+  [/^SVG rendering failed$/i, 'it is no whole drawing, or its elements use each other too often'],
 ];
 
 /** Names of routines in front of what they report. */

@@ -46,11 +46,19 @@ it('leaves transparency as it is under an exponent', async () => {
 it('leaves out high dynamic range, and colours that nothing here converts', async () => {
   expect(await inspect(withChunks(chunk('cICP', Buffer.from([9, 16, 0, 1]))))).toMatch(/high dynamic range/);
   expect(await inspect(withChunks(chunk('cICP', Buffer.from([12, 13, 0, 1]))))).toMatch(/another space than sRGB/);
-  const avif = (primaries: number, curve: number) =>
+  const avif = (primaries: number, curve: number, profile = '') =>
     Buffer.from(
-      `\0\0\0\x1cftypavif\0\0\0\0avifmif1miafcolrnclx\0${String.fromCharCode(primaries, 0, curve)}`,
+      `\0\0\0\x1cftypavif\0\0\0\0avifmif1miafcolrnclx\0${String.fromCharCode(primaries, 0, curve)}${profile}`,
       'latin1',
     );
   expect(await inspect(avif(9, 16))).toMatch(/high dynamic range/);
-  expect(await inspect(avif(1, 13))).toMatch(/cut short/);
+  for (const [primaries, curve] of [
+    [12, 13],
+    [9, 1],
+    [1, 8],
+  ] as const)
+    expect(await inspect(avif(primaries, curve))).toMatch(/another space than sRGB .*nclx/);
+  // What a profile says is converted; these get as far as the decoder.
+  for (const file of [avif(12, 13, 'colrprof'), avif(1, 13), avif(6, 6)])
+    expect(await inspect(file)).toMatch(/cut short/);
 });

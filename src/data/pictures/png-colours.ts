@@ -6,11 +6,12 @@
 import { chunksOf } from './png-chunks.ts';
 
 /** Curves of cICP (ITU-T H.273): those that are close to sRGB, and those of high dynamic range. */
-const [SDR, HDR] = [new Set([1, 2, 6, 13, 14, 15]), new Set([16, 18])];
+const [SDR, HDR] = [new Set([1, 2, 4, 6, 13, 14, 15]), new Set([16, 18])];
 /** Primaries of cICP that are those of sRGB, or unknown. */
 const SRGB_PRIMARIES = new Set([1, 2]);
 
-export const HDR_REASON = 'a picture of high dynamic range (HDR), which is not converted: save it as sRGB';
+const OTHER_SPACE = 'colours of another space than sRGB without a profile';
+const HDR_REASON = 'a picture of high dynamic range (HDR), which is not converted: save it as sRGB';
 
 /** Exponents within so much of that of sRGB are its own (as in libpng). */
 const [SRGB_GAMMA, THRESHOLD] = [1 / 2.2, 0.05];
@@ -31,8 +32,7 @@ export function pngColours(png: Uint8Array): PngColours {
   const [primaries = 1, transfer = 13] = found.get('cICP') ?? [];
   if (HDR.has(transfer)) return { reason: HDR_REASON };
   if (found.has('iCCP')) return {};
-  if (!SDR.has(transfer) || !SRGB_PRIMARIES.has(primaries))
-    return { reason: 'colours of another space than sRGB without a profile (cICP): save it as sRGB' };
+  if (!SDR.has(transfer) || !SRGB_PRIMARIES.has(primaries)) return { reason: `${OTHER_SPACE} (cICP): save it as sRGB` };
   const field = found.get('gAMA');
   if (found.has('cICP') || found.has('sRGB') || field?.length !== 4) return {};
   const gamma = field.readUInt32BE() / 100_000;
@@ -47,12 +47,20 @@ export const srgbTable = (gamma: number): Uint8Array =>
     return Math.round(255 * (light <= 0.0031308 ? 12.92 * light : 1.055 * light ** (1 / 2.4) - 0.055));
   });
 
+/** Primaries of standard television, which lie close to those of sRGB: what many encoders write without looking. */
+const TELEVISION = new Set([5, 6]);
+
 /**
- * Whether an AVIF file is of high dynamic range, by its colour box of numbers (nclx; ISO/IEC 23001-8): primaries and
- * curve, 16 bits each.
+ * Why the colours of an AVIF file cannot be used, by its colour box of numbers (nclx; ISO/IEC 23001-8): primaries and
+ * curve, 16 bits each. A profile beside it (ICC) is what the decoder converts by.
  */
-export function isHdrAvif(avif: Uint8Array): boolean {
+export function avifTrouble(avif: Uint8Array): string | undefined {
   const head = Buffer.from(avif.buffer, avif.byteOffset, Math.min(avif.byteLength, 1 << 16));
   const at = head.indexOf('colrnclx', 0, 'latin1');
-  return at >= 0 && at + 12 <= head.length && HDR.has(head.readUInt16BE(at + 10));
+  if (at < 0 || at + 12 > head.length) return undefined;
+  const [primaries, transfer] = [head.readUInt16BE(at + 8), head.readUInt16BE(at + 10)];
+  if (HDR.has(transfer)) return HDR_REASON;
+  if (head.includes('colrprof', 0, 'latin1') || head.includes('colrrICC', 0, 'latin1')) return undefined;
+  const isClose = SDR.has(transfer) && (SRGB_PRIMARIES.has(primaries) || TELEVISION.has(primaries));
+  return isClose ? undefined : `${OTHER_SPACE} (AVIF's nclx): save it as sRGB`;
 }
