@@ -12,7 +12,7 @@ import { presets } from '../../src/recipe/recipe.ts';
 import type { RunningStudio } from '../../src/studio/http/server.ts';
 import { costKey } from '../../src/studio/presets.ts';
 import type { Picture, PictureList, RunList } from '../../src/studio/protocol.ts';
-import { startTinyStudio } from '../support/studio.ts';
+import { startTinyStudio, writeStudioModel } from '../support/studio.ts';
 import { writeLoggedRun, writeReport, writeSheet } from '../support/studio-files.ts';
 
 const EXECUTABLE = '/usr/bin/chromium';
@@ -24,6 +24,8 @@ const AXE = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe
 const PROMPT = 'a red face';
 /** What comes soon takes longer on a busy machine. */
 const SOON = { timeout: 60_000 };
+/** So many steps take longer than anything that is done while they are drawn; they are cancelled. */
+const SLOW = 200;
 
 describe.skipIf(!isThere)('the page of the studio', () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-page-'));
@@ -51,6 +53,7 @@ describe.skipIf(!isThere)('the page of the studio', () => {
     writeLoggedRun(path.join(folder, 'runs', 'calm'), 0.3, {});
     const bold = writeLoggedRun(path.join(folder, 'runs', 'bold'), 0.7, { 'diffusion.layers': '7' });
     for (const step of [100, 200]) writeSheet(bold, 'tokenizer', step, await photoOf(step));
+    writeStudioModel(path.join(folder, 'model'), SLOW);
     running = await startTinyStudio(folder, { data: [photos] });
     browser = await chromium.launch({ executablePath: EXECUTABLE, args: ['--no-sandbox', '--disable-gpu'] });
     page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
@@ -108,7 +111,7 @@ describe.skipIf(!isThere)('the page of the studio', () => {
 
   it('comes back to a drawing in the middle, with its preview; the queue is ordered and cancelled', async () => {
     await set('Best of', 16);
-    await set('Steps', 7);
+    await set('Steps', SLOW);
     await create('a slow face', 64);
     await live().getByRole('img').first().waitFor();
     // As long as the first one, so that nothing but the prompt is typed while that is drawn.

@@ -6,9 +6,13 @@ import { type RunningStudio, type ServeOptions, serveStudio } from '../../src/st
 import type { Job, StudioEvent } from '../../src/studio/protocol.ts';
 import { tinyRecipe, writeTinyRun } from './tiny-model.ts';
 
-/** The tiny model, with fewer steps by default than the most that it can take. */
-export const writeStudioModel = (folder: string) =>
-  writeTinyRun(folder, { ...tinyRecipe, sampling: { ...tinyRecipe.sampling, steps: 4 } });
+/** The tiny model, with fewer steps by default than the most that it can take, `timesteps`. */
+export const writeStudioModel = (folder: string, timesteps = tinyRecipe.diffusion.timesteps) =>
+  writeTinyRun(folder, {
+    ...tinyRecipe,
+    diffusion: { ...tinyRecipe.diffusion, timesteps },
+    sampling: { ...tinyRecipe.sampling, steps: 4 },
+  });
 
 /** Starts one in a folder, in which the tiny model is made if it is not there. */
 export async function startTinyStudio(folder: string, options: Partial<ServeOptions> = {}): Promise<RunningStudio> {
