@@ -23,7 +23,7 @@ if (!isThere)
 const AXE = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const PROMPT = 'a red face';
 /** What comes soon takes longer on a busy machine. */
-const SOON = { timeout: 60_000 };
+const SOON = { timeout: 120_000 };
 /** So many steps take longer than anything that is done while they are drawn; they are cancelled. */
 const SLOW = 200;
 
@@ -57,7 +57,7 @@ describe.skipIf(!isThere)('the page of the studio', () => {
     running = await startTinyStudio(folder, { data: [photos] });
     browser = await chromium.launch({ executablePath: EXECUTABLE, args: ['--no-sandbox', '--disable-gpu'] });
     page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
-    page.setDefaultTimeout(60_000);
+    page.setDefaultTimeout(SOON.timeout);
     // Every question of this page is whether something may be deleted.
     page.on('dialog', (dialog) => dialog.accept());
     page.on('pageerror', ({ message }) => faults.push(message));
