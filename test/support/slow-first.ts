@@ -5,7 +5,6 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** The slowest first. Without this list a fresh clone goes by the size of the files, and some of these are short. */
 const slow = [
   'test/webgpu/webgpu',
-  'test/browser/studio',
   'test/cli/cli',
   'src/studio/studio',
   'src/publish/web',
@@ -13,6 +12,8 @@ const slow = [
   'test/mpi/stages',
   'test/examples',
   'src/training/guard',
+  // Not beside the first one, whose GPU in software leaves no processor to a browser.
+  'test/browser/studio',
   'src/training/pipeline',
   'src/vqgan/micro-batches',
   'src/training/sheets',
