@@ -17,7 +17,7 @@ export const DEMO_MINUTES = 6.4;
  * with its pictures, drawn and decoded; codes and embedding of a picture; and at the end two models that answer
  * prompts, scores, measures and the sheet.
  */
-const SECONDS = { start: 4, tokenizerStep: 0.029, encodedPicture: 0.0014, answers: 20 };
+const SECONDS = { start: 4, tokenizerStep: 0.029, encodedPicture: 0.0014, answers: 11 };
 /** What a step takes in training beside what it takes alone: its batch, the log, checkpoints. */
 const OVERHEAD = 1.06;
 /** Fewest steps that a stage is cut to, and fewest pictures. */
