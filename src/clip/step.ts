@@ -14,7 +14,7 @@ import { literals, type Parameter } from '../nn/parameters.ts';
 import { adamw, clipByGlobalNorm, globalNorm, optimized } from '../optim/adamw.ts';
 import { addGradients, cut, GRADIENTS, join, microBatchSize } from '../optim/micro-batches.ts';
 import type { ClipSettings } from '../recipe/schema.ts';
-import { accumulate } from '../stage/accumulate.ts';
+import { accumulate, runEach } from '../stage/accumulate.ts';
 import { gatherResults, gradientReduction } from '../stage/data-parallel.ts';
 import type { ClipBatch } from './batches.ts';
 import { contrastiveLoss } from './loss.ts';
@@ -102,8 +102,7 @@ export function stepOf({ captions }: ClipSettings, microBatches: number, program
   return async ({ images, ids, lr }) => {
     const [pictures, texts] = [cut(images, microBatches), cut(ids, microBatches, captions)];
     const feeds = pictures.map((some, i) => ({ images: some, ids: texts[i]! }));
-    const embedded: Readonly<Record<string, NDArray>>[] = [];
-    for (const one of feeds) embedded.push(await first.run(one));
+    const embedded = await runEach(first, feeds);
     const { toPictures, toTexts, ...results } = await loss.run({
       pictures: join(embedded.map((one) => one.pictures!)),
       texts: join(
@@ -137,9 +136,7 @@ export function sharedStepOf(
   return async ({ images, ids, lr }) => {
     const [pictures, texts] = [own(cut(images, microBatches)), own(cut(ids, microBatches, captions))];
     const feeds = pictures.map((some, i) => ({ images: some, ids: texts[i]! }));
-    const embedded: Readonly<Record<string, NDArray>>[] = [];
-    for (const one of feeds) embedded.push(await first.run(one));
-    const all = await gatherResults(ranks, embedded);
+    const all = await gatherResults(ranks, await runEach(first, feeds));
     const { toPictures, toTexts, ...results } = await loss.run({
       pictures: join(all.map((one) => one.pictures!)),
       texts: join(

@@ -9,7 +9,7 @@ import type { PlannedProgram } from '../engine/memory/footprint.ts';
 import { blank } from '../nn/parameters.ts';
 import { GRADIENTS, join, microBatchSize, split } from '../optim/micro-batches.ts';
 import type { TokenizerRecipe, TokenizerSettings } from '../recipe/schema.ts';
-import { accumulate } from '../stage/accumulate.ts';
+import { accumulate, runEach } from '../stage/accumulate.ts';
 import {
   addingProgram,
   balanceProgram,
@@ -150,9 +150,7 @@ export function stepOf(variant: Variant, microBatches: number, programs: readonl
 
 /** x̂ of each micro-batch, by `imageProgram`. */
 export async function imagesOf(program: Executable, feeds: readonly Arrays[]): Promise<NDArray[]> {
-  const images: NDArray[] = [];
-  for (const one of feeds) images.push((await program.run(one)).image!);
-  return images;
+  return (await runEach(program, feeds)).map(({ image }) => image!);
 }
 
 /** What the whole batch would have reported. */
