@@ -212,12 +212,7 @@ async function decodable(encoded: Uint8Array, format: PictureFormat, how: Decodi
 async function withGamma(encoded: Uint8Array, maxPixels: number): Promise<Uint8Array> {
   const { gamma } = pngColours(encoded);
   if (gamma === undefined) return encoded;
-  const { data, info } = await sharp(encoded, { limitInputPixels: maxPixels, failOn: 'error' })
-    .autoOrient()
-    .toColourspace('srgb')
-    .raw({ depth: 'uchar' })
-    .toBuffer({ resolveWithObject: true });
-  const { width, height, channels } = info;
+  const { data, width, height, channels } = await samplesOf(encoded, maxPixels);
   const table = srgbTable(gamma);
   // Transparency is no light.
   const colours = channels < 3 ? 1 : 3;
@@ -226,14 +221,20 @@ async function withGamma(encoded: Uint8Array, maxPixels: number): Promise<Uint8A
   return sharp(data, { raw: { width, height, channels } }).png({ compressionLevel: 1 }).toBuffer();
 }
 
-/** A picture upright and without the bands behind its colours, as a PNG. */
-async function coloursAlone(encoded: Uint8Array, maxPixels: number): Promise<Uint8Array> {
+/** The 8-bit samples of a picture that stands upright, [height, width, channels]. */
+async function samplesOf(encoded: Uint8Array, maxPixels: number) {
   const { data, info } = await sharp(encoded, { limitInputPixels: maxPixels, failOn: 'error', pages: 1 })
     .autoOrient()
     .toColourspace('srgb')
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true });
   const { width, height, channels } = info;
+  return { data, width, height, channels };
+}
+
+/** A picture upright and without the bands behind its colours, as a PNG. */
+async function coloursAlone(encoded: Uint8Array, maxPixels: number): Promise<Uint8Array> {
+  const { data, width, height, channels } = await samplesOf(encoded, maxPixels);
   const colours = new Uint8Array(3 * width * height);
   for (let pixel = 0; pixel < width * height; pixel++)
     for (let c = 0; c < 3; c++) colours[3 * pixel + c] = data[channels * pixel + c]!;

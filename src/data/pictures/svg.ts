@@ -16,7 +16,11 @@ export interface SvgJob {
 export type SvgReply =
   | { readonly width: number; readonly height: number }
   | { readonly png: Uint8Array }
-  | { readonly reason: string /** The process ends. */; readonly isOver?: boolean };
+  | {
+      readonly reason: string;
+      /** The process ends. */
+      readonly isOver?: boolean;
+    };
 
 /** A look at a picture is a stricter limit than its use, so that a picture that was accepted is drawn. */
 export const [LOOKING, DRAWING] = [5, 20];
