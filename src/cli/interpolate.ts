@@ -48,13 +48,15 @@ async function interpolate(from: string, to: string, options: InterpolateCommand
   const ends = [await conditionOf(from, recipe), await conditionOf(to, recipe)] as const;
   const signal = interruptSignal();
   const display = new ProgressDisplay();
-  requestOf(ends, { seed, negative, ...samplingOf(options) }, recipe);
+  const drawing = { seed, negative, ...samplingOf(options) };
+  // What cannot be drawn is refused before a model is loaded.
+  requestOf(ends, drawing, recipe);
   const generator = await Generator.open(run, { ...engineOptions(options), clip: options.clip });
   try {
     const pictures: GeneratedImage[] = [];
     const onProgress = display.count('sampling');
-    const drawing = { frames, seed, negative, ...samplingOf(options), signal, onProgress };
-    for await (const picture of generator.interpolate(...ends, drawing)) pictures.push(picture);
+    for await (const picture of generator.interpolate(...ends, { ...drawing, frames, signal, onProgress }))
+      pictures.push(picture);
     display.end();
     writeKeeping(out, await write(pictures, `${from} -> ${to}`));
     const clipScores = pictures.map(({ clipScore }) => clipScore);

@@ -13,8 +13,7 @@ export async function assertSameStart(ranks: Ranks, stage: Stage): Promise<void>
   if (ranks.size === 1) return;
   const { name, fingerprint, steps, batch } = stage;
   const rates = [0, 0.5, 1].map((part) => stage.learningRate?.(Math.floor(part * (steps - 1))));
-  const all = await gatherTexts(ranks, JSON.stringify({ fingerprint, steps, batch, rates }));
-  const other = all.findIndex((one) => one !== all[0]);
+  const other = await firstOther(ranks, JSON.stringify({ fingerprint, steps, batch, rates }));
   if (other >= 0)
     throw new UserError(
       `${name}: rank ${other} has other settings, pictures or models than rank 0: start all ranks with the same words, on a folder that all machines share`,
@@ -27,10 +26,15 @@ export async function assertSameStart(ranks: Ranks, stage: Stage): Promise<void>
  */
 export async function assertAlike(ranks: Ranks, hash: string, where: string): Promise<void> {
   if (ranks.size === 1) return;
-  const hashes = await gatherTexts(ranks, hash);
-  const other = hashes.findIndex((one) => one !== hashes[0]);
+  const other = await firstOther(ranks, hash);
   if (other >= 0)
     throw new UserError(
       `${where}: the weights of rank ${other} are not those of rank 0 any more: its processor, memory or MPI library is at fault; the checkpoint before it is sound`,
     );
+}
+
+/** The first rank whose text is not that of rank 0, or −1. */
+async function firstOther(ranks: Ranks, text: string): Promise<number> {
+  const all = await gatherTexts(ranks, text);
+  return all.findIndex((one) => one !== all[0]);
 }
