@@ -11,7 +11,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import yazl from 'yazl';
 import { chunk } from '../../test/support/png-chunk.ts';
 import { Browser, startTinyStudio } from '../../test/support/studio.ts';
-import { Events } from './events.ts';
 import { Hosts, Rate } from './http/guard.ts';
 import type { RunningStudio } from './http/server.ts';
 import type { DataList, Job, Picture } from './protocol.ts';
@@ -303,23 +302,5 @@ describe('a crowd', () => {
 
   it('has left no fault behind', () => {
     expect(faults).toEqual([]);
-  });
-});
-
-describe('a listener that reads nothing', () => {
-  it('keeps only the newest preview of a job, and is let go when too much waits for it', async () => {
-    const events = new Events();
-    const listener = events.listen({ type: 'reports' });
-    const frame = { png: 'x'.repeat(1000), masked: '', seed: 0, prompt: '' };
-    for (let step = 1; step <= 1000; step++)
-      events.publish({
-        type: 'preview',
-        preview: { job: 'one', step, steps: 1000, first: 0, grid: 1, frames: [frame] },
-      });
-    expect(await listener.next()).toContain('"reports"');
-    expect(await listener.next()).toContain('"step":1000');
-    for (let i = 0; i < 600; i++) events.publish({ type: 'data' });
-    expect(await listener.next()).toBeUndefined();
-    events.close();
   });
 });
