@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import { UserError } from '../base/errors.ts';
 import { fileError, systemCode } from './file-errors.ts';
 import { openRegular } from './regular-file.ts';
-import type { ByteSource } from './safetensors-bytes.ts';
+import { type ByteSource, ownBytes } from './safetensors-bytes.ts';
 
 /**
  * Opens a file for `use`, and closes it afterwards.
@@ -47,8 +47,8 @@ const readError = (path: string, error: unknown): unknown =>
 
 /** Reads range by range: a whole file may exceed what one buffer holds. */
 function sourceOf(file: number, path: string): ByteSource {
-  const read = (begin: number, end: number): Uint8Array<ArrayBuffer> => {
-    const bytes = new Uint8Array(end - begin);
+  const read = (begin: number, end: number, spare?: number): Uint8Array<ArrayBuffer> => {
+    const bytes = ownBytes(end - begin, spare);
     const most = 2 ** 30;
     for (let at = 0; at < bytes.length; ) {
       const got = fs.readSync(file, bytes, at, Math.min(most, bytes.length - at), begin + at);

@@ -1,6 +1,6 @@
 /** Half-precision formats against known values and, for every bit pattern, against float32 bit assembly. */
 import { describe, expect, it } from 'vitest';
-import { bfloat16ToFloat32, float16ToFloat32, float32ToFloat16 } from './half.ts';
+import { bfloat16ToFloat32, float16ToFloat32, float32ToFloat16, wordsOver } from './half.ts';
 
 const ALL = Uint16Array.from({ length: 65_536 }, (_, bits) => bits);
 
@@ -34,6 +34,15 @@ describe('float16', () => {
 
   it('agrees with bit assembly on all 65536 patterns', () => {
     expect(float16ToFloat32(ALL)).toEqual(Float32Array.from(ALL, assembled));
+  });
+
+  it('widens in the memory whose latter half the patterns are', () => {
+    const memory = new ArrayBuffer(4 * ALL.length);
+    const bits = new Uint16Array(memory, 2 * ALL.length);
+    bits.set(ALL);
+    const values = float16ToFloat32(bits, wordsOver(bits));
+    expect(values.buffer).toBe(memory);
+    expect(values).toEqual(Float32Array.from(ALL, assembled));
   });
 });
 

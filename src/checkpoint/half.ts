@@ -3,20 +3,24 @@
 /** The float32 bits of every bit pattern of binary16, made at the first use: a model has many more numbers. */
 let words16: Uint32Array | undefined;
 
-/** IEEE 754 binary16 bit patterns to their values. */
-export function float16ToFloat32(bits: Uint16Array): Float32Array {
+/** IEEE 754 binary16 bit patterns to their values, written to `words`. */
+export function float16ToFloat32(bits: Uint16Array, words = new Uint32Array(bits.length)): Float32Array {
   words16 ??= float32Words();
-  const words = new Uint32Array(bits.length);
   for (let i = 0; i < bits.length; i++) words[i] = words16[bits[i]!]!;
   return new Float32Array(words.buffer);
 }
 
-/** bfloat16 bit patterns, the upper halves of float32 ones, to their values. */
-export function bfloat16ToFloat32(bits: Uint16Array): Float32Array {
-  const words = new Uint32Array(bits.length);
+/** bfloat16 bit patterns, the upper halves of float32 ones, to their values, written to `words`. */
+export function bfloat16ToFloat32(bits: Uint16Array, words = new Uint32Array(bits.length)): Float32Array {
   for (let i = 0; i < bits.length; i++) words[i] = bits[i]! << 16;
   return new Float32Array(words.buffer);
 }
+
+/**
+ * The memory whose latter half bit patterns are, to write their values to: no pattern is overwritten before it was
+ * read. Touching new memory costs more than widening.
+ */
+export const wordsOver = (bits: Uint16Array<ArrayBuffer>): Uint32Array<ArrayBuffer> => new Uint32Array(bits.buffer);
 
 /**
  * Binary16 has a sign, 5 exponent bits with bias 15 and 10 fraction bits; float32 8 exponent bits with bias 127 and 23

@@ -6,7 +6,7 @@
 import { UserError } from '../base/errors.ts';
 import { bytesOf, type DType, type NDArray, sizeOf } from '../base/ndarray.ts';
 import type { Spec } from '../graph/index.ts';
-import { bfloat16ToFloat32, float16ToFloat32 } from './half.ts';
+import { bfloat16ToFloat32, float16ToFloat32, wordsOver } from './half.ts';
 import { byteSize, type Format, type Header, parseHeader, quoted, type TensorEntry } from './safetensors-header.ts';
 
 export interface Safetensors {
@@ -28,7 +28,14 @@ const MAX_HEADER_BYTES = 100_000_000;
  */
 export function parseSafetensors(bytes: Uint8Array, label: string): Safetensors {
   return decodeSafetensors(
-    { size: bytes.length, read: (begin, end) => new Uint8Array(bytes.subarray(begin, end)) },
+    {
+      size: bytes.length,
+      read(begin, end, spare) {
+        const own = ownBytes(end - begin, spare);
+        own.set(bytes.subarray(begin, end));
+        return own;
+      },
+    },
     label,
   );
 }
@@ -78,8 +85,13 @@ export function encodeEntries(entries: readonly TensorEntry[], metadata: Readonl
 /** Random access to a file's bytes; `read` returns a fresh array, so that any element type can be laid over it. */
 export interface ByteSource {
   readonly size: number;
-  read(begin: number, end: number): Uint8Array<ArrayBuffer>;
+  /** Bytes in memory of their own, behind `spare` bytes that are free; 0 by default. */
+  read(begin: number, end: number, spare?: number): Uint8Array<ArrayBuffer>;
 }
+
+/** Zeros behind `spare` bytes that are free. */
+export const ownBytes = (length: number, spare = 0): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(new ArrayBuffer(spare + length), spare);
 
 /** Everything that a source holds, as `parseSafetensors` reads it. */
 function decodeSafetensors(source: ByteSource, label: string): Safetensors {
@@ -105,9 +117,16 @@ export function readHeader(source: ByteSource, label: string): PlacedHeader {
 
 /** @throws UserError as `parseSafetensors` does. */
 export function readTensor(source: ByteSource, { end }: PlacedHeader, entry: TensorEntry, label: string): NDArray {
-  const { buffer } = source.read(end + entry.begin, end + entry.end);
-  return decodeTensor(entry, buffer, label);
+  return decodeTensor(entry, readBytes(source, end, entry), label);
 }
+
+/** The bytes of a tensor as `decodeTensor` takes them: before 16-bit numbers there is room to widen. */
+export function readBytes(source: ByteSource, headerEnd: number, { format, begin, end }: TensorEntry): Bytes {
+  const spare = format === 'F16' || format === 'BF16' ? end - begin : 0;
+  return source.read(headerEnd + begin, headerEnd + end, spare);
+}
+
+type Bytes = Uint8Array<ArrayBuffer>;
 
 function findHeaderEnd(source: ByteSource, label: string): number {
   const advice = 'give a complete safetensors file';
@@ -125,17 +144,22 @@ function findHeaderEnd(source: ByteSource, label: string): number {
   return end;
 }
 
-/** A tensor from its bytes, over which its array is laid. @throws UserError as `parseSafetensors` does. */
-export function decodeTensor({ name, format, shape }: TensorEntry, buffer: ArrayBuffer, label: string): NDArray {
+/** A tensor from its bytes, over whose memory its array is laid. @throws UserError as `parseSafetensors` does. */
+export function decodeTensor({ name, format, shape }: TensorEntry, bytes: Bytes, label: string): NDArray {
+  const { buffer, byteOffset } = bytes;
+  const widened = (widen: typeof float16ToFloat32) => {
+    const bits = new Uint16Array(buffer, byteOffset);
+    return widen(bits, wordsOver(bits));
+  };
   switch (format) {
     case 'F32':
       return { dtype: 'float32', shape, data: new Float32Array(buffer) };
     case 'F64':
       return { dtype: 'float64', shape, data: new Float64Array(buffer) };
     case 'F16':
-      return { dtype: 'float32', shape, data: float16ToFloat32(new Uint16Array(buffer)) };
+      return { dtype: 'float32', shape, data: widened(float16ToFloat32) };
     case 'BF16':
-      return { dtype: 'float32', shape, data: bfloat16ToFloat32(new Uint16Array(buffer)) };
+      return { dtype: 'float32', shape, data: widened(bfloat16ToFloat32) };
     case 'I32':
       return { dtype: 'int32', shape, data: new Int32Array(buffer) };
     case 'U8':

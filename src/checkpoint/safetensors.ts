@@ -12,6 +12,7 @@ import {
   encodeSafetensors,
   inOrder,
   namedTensors,
+  readBytes,
   readHeader,
   readTensor,
   type Safetensors,
@@ -54,14 +55,14 @@ function readWhole(
   const header = readHeader(source, path);
   const { entries, metadata, end } = header;
   const front = source.read(0, end);
-  const read = entries.map((entry) => ({ entry, bytes: source.read(end + entry.begin, end + entry.end) }));
+  const read = entries.map((entry) => ({ entry, bytes: readBytes(source, end, entry) }));
   const inFile = read.toSorted((a, b) => a.entry.begin - b.entry.begin).map(({ bytes }) => bytes);
   checkSeal(front, inFile, path);
   if (also) {
     also.hash.update(frontWithout(header, also.without) ?? front);
     for (const bytes of inFile) also.hash.update(bytes);
   }
-  const named = read.map(({ entry, bytes }) => [entry.name, decodeTensor(entry, bytes.buffer, path)] as const);
+  const named = read.map(({ entry, bytes }) => [entry.name, decodeTensor(entry, bytes, path)] as const);
   return { tensors: namedTensors(named), metadata };
 }
 

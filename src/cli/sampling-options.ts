@@ -23,7 +23,7 @@ export function withSampling(command: Command): Command {
     const value = choicesOf(schema) ? 'name' : 'n';
     const users = usersOf(setting);
     const notes = [
-      ...(users.length < samplerNames.length ? [`used by ${new Intl.ListFormat('en-GB').format(users)}`] : []),
+      ...(users.length < samplerNames.length ? [`used by ${users.join(', ')}`] : []),
       ...(optionOf(setting) === setting ? [] : [`${setting} in recipes and programs`]),
       'default: as the recipe',
     ];
