@@ -5,7 +5,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { encodePng, readPngText } from '../src/data/pictures/png.ts';
+import { encodePng } from '../src/data/pictures/png.ts';
+import { readPngText } from '../src/data/pictures/read-png-text.ts';
 import { facesSource } from '../src/data/sources/faces/source.ts';
 import { writeTinyRun } from './support/tiny-model.ts';
 

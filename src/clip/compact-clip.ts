@@ -14,6 +14,7 @@ import { Bpe } from './bpe.ts';
 import { type ClipSource, hashClip, neededFiles } from './clip-files.ts';
 import { type ClipModel, type ClipOpening, checkText, embeddings } from './clip-model.ts';
 import { type CompactSettings, jsonFiles, pixelOf } from './compact-files.ts';
+import { halved } from './halved.ts';
 import { knowledgeOf, tokenRows } from './knowledge.ts';
 import { mergesOf } from './tokenizer-files.ts';
 
@@ -102,8 +103,10 @@ function compactIn(source: ClipSource): { readonly settings: CompactSettings; re
 }
 
 /** The bytes of a square picture at the network's size, as the library resizes it (Lanczos 3), [side, side, 3]. */
-async function resized({ width, height, data }: RgbImage, side: number): Promise<Uint8Array> {
+async function resized(image: RgbImage, side: number): Promise<Uint8Array> {
+  const { width, height, data } = image;
   if (width === side) return data;
+  if (width === 2 * side) return halved(image);
   const picture = sharp(data, { raw: { width, height, channels: 3 } });
   return picture.resize(side, side, { fit: 'fill', kernel: 'lanczos3' }).raw().toBuffer();
 }

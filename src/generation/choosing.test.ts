@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { diffusionOf, exportTinyClip, tinyRecipe, tokenizerOf } from '../../test/support/tiny-model.ts';
 import { UserError } from '../base/errors.ts';
 import { unflatten } from '../base/tree.ts';
-import { readPngText } from '../data/pictures/png.ts';
+import { readPngText } from '../data/pictures/read-png-text.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { type GeneratedImage, Generator } from './generator.ts';
 import { requestOf } from './options.ts';

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tinyRecipe, writeTinyRun } from '../../test/support/tiny-model.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
-import { readPngText } from '../data/pictures/png.ts';
+import { readPngText } from '../data/pictures/read-png-text.ts';
 import { samplerNames } from '../diffusion/samplers/index.ts';
 import { type GeneratedImage, Generator, type StreamFrame } from './generator.ts';
 import { requestOf } from './options.ts';

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { exportTinyClip, tinyRecipe, writeTinyRun } from '../../test/support/tiny-model.ts';
 import { UserError } from '../base/errors.ts';
-import { readPngText } from '../data/pictures/png.ts';
+import { readPngText } from '../data/pictures/read-png-text.ts';
 import { Engine } from '../engine/engine.ts';
 import { Generator, type LoadProgress, type StreamFrame } from './generator.ts';
 

@@ -249,8 +249,8 @@ export class Generator {
    * A PNG that remembers how it was made: prompt, seed, settings and model hash are in its text chunks. The same
    * picture gives the same bytes.
    */
-  toPng(picture: GeneratedImage): Promise<Buffer> {
-    return encodePng(picture.image, provenanceTexts(picture, this.hash, version));
+  async toPng(picture: GeneratedImage): Promise<Buffer> {
+    return Buffer.from((await encodePng(picture.image, provenanceTexts(picture, this.hash, version))).buffer);
   }
 
   async close(): Promise<void> {

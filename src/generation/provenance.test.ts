@@ -2,7 +2,8 @@
 
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { encodePng, readPngText } from '../data/pictures/png.ts';
+import { encodePng } from '../data/pictures/png.ts';
+import { readPngText } from '../data/pictures/read-png-text.ts';
 import { isGenerated } from '../data/sources/own-files.ts';
 import { makeRecipe } from '../recipe/recipe.ts';
 import { type Provenance, provenanceTexts } from './provenance.ts';

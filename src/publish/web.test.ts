@@ -14,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { hasBrowser, openBrowser } from '../../test/support/browser.ts';
 import { listenOnLoopback } from '../../test/support/loopback.ts';
 import { tinyRecipe, writeTinyRun } from '../../test/support/tiny-model.ts';
-import { readPngText } from '../data/pictures/png.ts';
+import { readPngText } from '../data/pictures/read-png-text.ts';
 import { Generator } from '../generation/generator.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { exportHtml, exportSite } from './web.ts';

@@ -6,7 +6,8 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import yazl from 'yazl';
 import { Browser, startTinyStudio, writeStudioModel } from '../../test/support/studio.ts';
-import { encodePng, readPngText } from '../data/pictures/png.ts';
+import { encodePng } from '../data/pictures/png.ts';
+import { readPngText } from '../data/pictures/read-png-text.ts';
 import { presets as allPresets } from '../recipe/recipe.ts';
 import type { RunningStudio } from './http/server.ts';
 import { costKey } from './presets.ts';
@@ -35,8 +36,8 @@ const photos = path.join(folder, 'photos');
 let running: RunningStudio;
 let browser: Browser;
 
-const picture = (shade: number, side = 24) =>
-  encodePng({ width: side, height: side, data: new Uint8Array(3 * side * side).fill(shade) }, {});
+const picture = async (shade: number, side = 24) =>
+  Buffer.from(await encodePng({ width: side, height: side, data: new Uint8Array(3 * side * side).fill(shade) }, {}));
 
 async function open(): Promise<void> {
   running = await startTinyStudio(folder, { data: [photos] });

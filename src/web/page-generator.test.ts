@@ -7,7 +7,7 @@ import * as ort from 'onnxruntime-web/wasm';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { tinyRecipe, writeTinyRun } from '../../test/support/tiny-model.ts';
-import { readPngText } from '../data/pictures/png.ts';
+import { readPngText } from '../data/pictures/read-png-text.ts';
 import { type GeneratedImage, Generator } from '../generation/generator.ts';
 import { pageModelOf } from '../publish/page-model.ts';
 import { WebExecutor } from './executor.ts';

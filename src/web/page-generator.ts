@@ -5,6 +5,7 @@
 
 import { correctTexts, type EmbeddingStatistics } from '../clip/correction.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
+import { encodePng } from '../data/pictures/png.ts';
 import type { Executor } from '../engine/executor.ts';
 import { type Frame, PictureModel } from '../generation/draw.ts';
 import { embedConditions, pictureRows } from '../generation/embedding.ts';
@@ -12,7 +13,6 @@ import { type GenerateOptions, requestOf } from '../generation/options.ts';
 import { provenanceTexts } from '../generation/provenance.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import type { PageModel } from './page-model.ts';
-import { encodeWebPng } from './png.ts';
 import { PageTexts } from './text-tower.ts';
 
 /** What a page may choose; the rest is as the model's recipe says. */
@@ -91,7 +91,7 @@ export class PageGenerator {
       for await (const { step, steps, masked, tokens, preview } of frames) {
         const image = preview![0]!;
         const file = async () => ({
-          png: await encodeWebPng(
+          png: await encodePng(
             image,
             provenanceTexts(
               { image, prompt, negative: request.negative, seed, settings },

@@ -35,9 +35,9 @@ describe.skipIf(!isThere)('the page of the studio', () => {
   let browser: Chromium;
   let page: Page;
 
-  const photoOf = (i: number) => {
+  const photoOf = async (i: number) => {
     const data = Uint8Array.from({ length: 3 * 32 * 32 }, (_, at) => (at * (i + 3)) % 256);
-    return encodePng({ width: 32, height: 32, data }, {});
+    return Buffer.from(await encodePng({ width: 32, height: 32, data }, {}));
   };
 
   beforeAll(async () => {

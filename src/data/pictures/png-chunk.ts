@@ -2,6 +2,9 @@
 
 import { crc32 } from '../../checkpoint/crc32.ts';
 
+/** The first bytes of every PNG file. */
+export const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+
 /**
  * A chunk: length, type, data, and the checksum of type and data.
  * @param type four ASCII letters.

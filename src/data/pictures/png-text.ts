@@ -3,9 +3,7 @@ import { UserError } from '../../base/errors.ts';
 import { joinedBytes } from '../../base/ndarray.ts';
 import { crc32 } from '../../checkpoint/crc32.ts';
 import { XMP_KEYWORD } from './made-by-machine.ts';
-import { pngChunk } from './png-chunk.ts';
-
-const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+import { pngChunk, SIGNATURE } from './png-chunk.ts';
 
 /** Unpacks a zlib stream. */
 export type Inflate = (data: Uint8Array) => Uint8Array;
