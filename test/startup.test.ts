@@ -1,6 +1,8 @@
 /** What is loaded before a command does anything. */
 
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import process from 'node:process';
 import { expect, it } from 'vitest';
 import { commandNames, descriptions } from '../src/cli/command-names.ts';
 import { loaders } from '../src/cli/commands.ts';
@@ -40,5 +42,25 @@ it.each(['clip/clip-worker', 'engine/engine-worker', 'engine/engine-host'])(
     const { files } = importClosure([`src/${worker}.ts`]);
     expect(packagesOf(`src/${worker}.ts`)).toEqual([]);
     expect(files.filter((file) => /graph.(ops|gradients|lowering)\.ts$|recipe.schema\.ts$/.test(file))).toEqual([]);
+  },
+);
+
+it.skipIf(process.platform !== 'linux')(
+  'a picture of twice the side of the CLIP is embedded and written without the image library',
+  () => {
+    const program = `
+      import fs from 'node:fs';
+      import { openEmbedder } from './dist/clip/embedder.js';
+      import { encodePng } from './dist/data/pictures/png.js';
+      const picture = { width: 128, height: 128, data: new Uint8Array(3 * 128 * 128) };
+      const clip = await openEmbedder('models/faces/clip');
+      await clip.embedImages([picture]);
+      await encodePng(picture, {});
+      const loaded = fs.readFileSync('/proc/self/maps', 'utf8');
+      console.log(/onnxruntime/.test(loaded), /vips|sharp/.test(loaded));
+      await clip.close();
+    `;
+    const out = execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+    expect(out.trim()).toBe('true false');
   },
 );
