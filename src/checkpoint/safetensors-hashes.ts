@@ -2,18 +2,17 @@
 
 import { createHash, type Hash } from 'node:crypto';
 import { UserError } from '../base/errors.ts';
-import { piecesFrom, withSource } from './file-source.ts';
+import { openSource, piecesFrom } from './file-source.ts';
 import { type ByteSource, encodeEntries, type PlacedHeader, readHeader } from './safetensors-bytes.ts';
 
 /**
  * SHA-256, in hex, of what comes after a file's header: of its tensors alone. @throws UserError if it cannot be read.
  */
 export function hashTensors(path: string): string {
-  return withSource(path, (source) => {
-    const hash = createHash('sha256');
-    for (const piece of piecesFrom(source, readHeader(source, path).end)) hash.update(piece);
-    return hash.digest('hex');
-  });
+  using source = openSource(path);
+  const hash = createHash('sha256');
+  for (const piece of piecesFrom(source, readHeader(source, path).end)) hash.update(piece);
+  return hash.digest('hex');
 }
 
 /**
@@ -24,12 +23,11 @@ export function hashTensors(path: string): string {
  * @throws UserError if it cannot be read.
  */
 export function hashWithoutTexts(hash: Hash, path: string, without: readonly string[]): void {
-  withSource(path, (source) => {
-    const header = headerOf(source, path);
-    const front = header && frontWithout(header, without);
-    if (front) hash.update(front);
-    for (const piece of piecesFrom(source, front ? header.end : 0)) hash.update(piece);
-  });
+  using source = openSource(path);
+  const header = headerOf(source, path);
+  const front = header && frontWithout(header, without);
+  if (front) hash.update(front);
+  for (const piece of piecesFrom(source, front ? header.end : 0)) hash.update(piece);
 }
 
 /** Length and header of a file without some of its texts; undefined if it has none of them. */
