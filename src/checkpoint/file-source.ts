@@ -10,7 +10,7 @@ import { type ByteSource, ownBytes } from './safetensors-bytes.ts';
  * The bytes of a regular file, read range by range: a whole file may exceed what one buffer holds. `using` closes it.
  * @throws UserError, one line naming the file, if it cannot be opened; `read` does if it cannot be read.
  */
-export function openSource(path: string): ByteSource & Disposable {
+export function openByteSource(path: string): ByteSource & Disposable {
   const file = openRegular(path);
   const read = (begin: number, end: number, spare?: number): Uint8Array<ArrayBuffer> => {
     const bytes = ownBytes(end - begin, spare);

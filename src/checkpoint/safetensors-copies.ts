@@ -1,7 +1,7 @@
 /** Copies of safetensors files: with further texts, or with smaller numbers. */
 
 import { bytesOf } from '../base/ndarray.ts';
-import { openSource, piecesFrom } from './file-source.ts';
+import { openByteSource, piecesFrom } from './file-source.ts';
 import { fitsFloat16, float32ToFloat16, shortFloat16 } from './half.ts';
 import {
   type ByteSource,
@@ -64,7 +64,7 @@ async function copyChanged(
   texts: Readonly<Record<string, string>>,
   change: (source: ByteSource, header: PlacedHeader) => Content,
 ): Promise<void> {
-  using source = openSource(from);
+  using source = openByteSource(from);
   const header = readHeader(source, from);
   const { entries, data } = change(source, header);
   await writeSealed(to, encodeEntries(entries, blankSeal({ ...header.metadata, ...texts })), data);

@@ -2,14 +2,14 @@
 
 import { createHash, type Hash } from 'node:crypto';
 import { UserError } from '../base/errors.ts';
-import { openSource, piecesFrom } from './file-source.ts';
+import { openByteSource, piecesFrom } from './file-source.ts';
 import { type ByteSource, encodeEntries, type PlacedHeader, readHeader } from './safetensors-bytes.ts';
 
 /**
  * SHA-256, in hex, of what comes after a file's header: of its tensors alone. @throws UserError if it cannot be read.
  */
 export function hashTensors(path: string): string {
-  using source = openSource(path);
+  using source = openByteSource(path);
   const hash = createHash('sha256');
   for (const piece of piecesFrom(source, readHeader(source, path).end)) hash.update(piece);
   return hash.digest('hex');
@@ -23,7 +23,7 @@ export function hashTensors(path: string): string {
  * @throws UserError if it cannot be read.
  */
 export function hashWithoutTexts(hash: Hash, path: string, without: readonly string[]): void {
-  using source = openSource(path);
+  using source = openByteSource(path);
   const header = headerOf(source, path);
   const front = header && frontWithout(header, without);
   if (front) hash.update(front);

@@ -15,7 +15,7 @@ export interface EngineOptions {
   readonly threads?: number;
   /** Whether threads wait for work spinning without an end: no faster on an idle machine, much slower on a busy one. */
   readonly spin?: boolean;
-  /** Records where the time goes. */
+  /** Records where the time goes. @internal */
   readonly profiler?: Profiler | undefined;
 }
 
