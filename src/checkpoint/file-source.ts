@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import { UserError } from '../base/errors.ts';
 import { fileError } from './file-errors.ts';
+import { readFully } from './full-io.ts';
 import { openRegular } from './regular-file.ts';
 import { type ByteSource, ownBytes } from './safetensors-bytes.ts';
 
@@ -14,11 +15,8 @@ export function openByteSource(path: string): ByteSource & Disposable {
   const file = openRegular(path);
   const read = (begin: number, end: number, spare?: number): Uint8Array<ArrayBuffer> => {
     const bytes = ownBytes(end - begin, spare);
-    for (let at = 0; at < bytes.length; ) {
-      const got = readSome(file, bytes.subarray(at, at + MOST_AT_ONCE), begin + at, path);
-      if (got === 0) throw new UserError(`${path}: the file shrank while it was read; run again`);
-      at += got;
-    }
+    if (readInto(bytes, file, begin, path) < bytes.length)
+      throw new UserError(`${path}: the file shrank while it was read; run again`);
     return bytes;
   };
   return { size: fs.fstatSync(file).size, read, [Symbol.dispose]: () => fs.closeSync(file) };
@@ -30,12 +28,10 @@ export function* piecesFrom(source: ByteSource, begin: number): Iterable<Uint8Ar
 }
 
 const PIECE = 2 ** 22;
-/** Bytes that one call of the system reads. */
-const MOST_AT_ONCE = 2 ** 30;
 
-function readSome(file: number, bytes: Uint8Array, position: number, path: string): number {
+function readInto(bytes: Uint8Array, file: number, position: number, path: string): number {
   try {
-    return fs.readSync(file, bytes, 0, bytes.length, position);
+    return readFully(file, bytes, position);
   } catch (error) {
     throw fileError('read', path, error);
   }

@@ -11,7 +11,8 @@ import { UserError } from '../../base/errors.ts';
 import { makeFolder } from '../../checkpoint/atomic.ts';
 import { crc32 } from '../../checkpoint/crc32.ts';
 import { fileError } from '../../checkpoint/file-errors.ts';
-import { requireRegular } from '../../checkpoint/regular-file.ts';
+import { readFully, writeFully } from '../../checkpoint/full-io.ts';
+import { openWith } from '../../checkpoint/regular-file.ts';
 import { KEY, KeyTable } from './key-table.ts';
 
 /** An index entry: key, and CRC-32 of key and record. The first entry says what the store is. */
@@ -86,8 +87,8 @@ export class RecordStore {
     });
     try {
       // The record first: an index entry promises that its record is there.
-      writeAll(this.data, rows, this.size * this.width);
-      writeAll(this.index, entries, (this.size + 1) * ENTRY);
+      writeFully(this.data, rows, this.size * this.width);
+      writeFully(this.index, entries, (this.size + 1) * ENTRY);
     } catch (error) {
       throw fileError('write', `${this.file}.data`, error);
     }
@@ -101,8 +102,7 @@ export class RecordStore {
   read(slot: number, target: Uint8Array, offset: number): boolean {
     this.#assertOpen();
     const record = target.subarray(offset, offset + this.width);
-    const got = fs.readSync(this.data, record, 0, this.width, slot * this.width);
-    return got === this.width && this.#isWhole(slot, record);
+    return readFully(this.data, record, slot * this.width) === this.width && this.#isWhole(slot, record);
   }
 
   /**
@@ -166,8 +166,8 @@ export class RecordStore {
       const entry = Buffer.alloc(ENTRY);
       entry.set(this.#keys.keyOf(last));
       entry.writeUInt32LE(this.#keys.checksumOf(last), KEY);
-      writeAll(this.data, record, slot * this.width);
-      writeAll(this.index, entry, (slot + 1) * ENTRY);
+      writeFully(this.data, record, slot * this.width);
+      writeFully(this.index, entry, (slot + 1) * ENTRY);
     }
     this.#keys.replaceByLast(slot);
   }
@@ -186,11 +186,11 @@ export class RecordStore {
     header.write(MAGIC, 'latin1');
     header.writeUInt32LE(this.width, KEY);
     const found = Buffer.alloc(ENTRY);
-    const isOurs = fs.readSync(this.index, found, 0, ENTRY, 0) === ENTRY && found.equals(header);
+    const isOurs = readFully(this.index, found, 0) === ENTRY && found.equals(header);
     const promised = Math.max(0, Math.floor(fs.fstatSync(this.index).size / ENTRY) - 1);
     if (!isOurs) {
       fs.ftruncateSync(this.index, 0);
-      writeAll(this.index, header, 0);
+      writeFully(this.index, header, 0);
     }
     const whole = isOurs ? Math.min(promised, Math.floor(fs.fstatSync(this.data).size / this.width)) : 0;
     this.#lost = promised - whole;
@@ -210,25 +210,8 @@ export class RecordStore {
 }
 
 /** Open for reading and writing at any place, made if it is not there. */
-function openAnyway(file: string): number {
-  const descriptor = fs.openSync(file, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o644);
-  try {
-    requireRegular(file, fs.fstatSync(descriptor));
-  } catch (error) {
-    fs.closeSync(descriptor);
-    throw error;
-  }
-  return descriptor;
-}
+const openAnyway = (file: string): number => openWith(file, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o644);
 
-function writeAll(fd: number, bytes: Uint8Array, position: number): void {
-  for (let at = 0; at < bytes.length; ) at += fs.writeSync(fd, bytes, at, bytes.length - at, position + at);
-}
-
-function readAll(fd: number, bytes: Uint8Array, position: number): void {
-  for (let at = 0; at < bytes.length; ) {
-    const got = fs.readSync(fd, bytes, at, bytes.length - at, position + at);
-    if (got === 0) throw new Error('shorter than a moment ago');
-    at += got;
-  }
+function readAll(file: number, bytes: Uint8Array, position: number): void {
+  if (readFully(file, bytes, position) < bytes.length) throw new Error('shorter than a moment ago');
 }
