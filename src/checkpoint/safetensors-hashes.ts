@@ -1,9 +1,9 @@
 /** What identifies a safetensors file: hashes of all of it, or of a part. */
 
 import { createHash, type Hash } from 'node:crypto';
-import { UserError } from '../base/errors.ts';
+import { unlessRefused } from '../base/errors.ts';
 import { openByteSource, piecesFrom } from './file-source.ts';
-import { type ByteSource, encodeEntries, type PlacedHeader, readHeader } from './safetensors-bytes.ts';
+import { encodeEntries, type PlacedHeader, readHeader } from './safetensors-bytes.ts';
 
 /**
  * SHA-256, in hex, of what comes after a file's header: of its tensors alone. @throws UserError if it cannot be read.
@@ -24,7 +24,7 @@ export function hashTensors(path: string): string {
  */
 export function hashWithoutTexts(hash: Hash, path: string, without: readonly string[]): void {
   using source = openByteSource(path);
-  const header = headerOf(source, path);
+  const header = unlessRefused(() => readHeader(source, path));
   const front = header && frontWithout(header, without);
   if (front) hash.update(front);
   for (const piece of piecesFrom(source, front ? header.end : 0)) hash.update(piece);
@@ -35,13 +35,4 @@ export function frontWithout({ entries, metadata }: PlacedHeader, without: reado
   if (without.every((key) => !(key in metadata))) return undefined;
   const kept = Object.entries(metadata).filter(([key]) => !without.includes(key));
   return encodeEntries(entries, Object.fromEntries(kept));
-}
-
-function headerOf(source: ByteSource, path: string): PlacedHeader | undefined {
-  try {
-    return readHeader(source, path);
-  } catch (error) {
-    if (error instanceof UserError) return undefined;
-    throw error;
-  }
 }
