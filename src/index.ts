@@ -7,8 +7,11 @@
 export { Interrupted, UserError } from './base/errors.ts';
 export type { Estimate, StageEstimate } from './bench/estimate.ts';
 export { estimate, type ForecastOptions } from './bench/forecast.ts';
+export type { Preparation } from './bench/preparation.ts';
 export type { ClipEmbedder } from './clip/embedder.ts';
+export type { Knowledge } from './clip/knowledge.ts';
 export type { ClipReport } from './clip/report.ts';
+export type { Recall, Retrieval } from './clip/retrieval.ts';
 export { type OpenDataOptions, openData, type PictureData } from './data/open.ts';
 export type { Crop, Rectangle } from './data/pictures/crop.ts';
 export type { SquareOptions } from './data/pictures/decode.ts';
@@ -21,19 +24,31 @@ export type { Denoiser, Sampler, SamplerOptions, SamplerProgress } from './diffu
 export type { Device } from './engine/executor.ts';
 export type { EngineOptions } from './engine/protocol.ts';
 export {
+  type BetweenCondition,
   type Condition,
+  type Drawn,
   type Edit,
+  type EmbeddingCondition,
+  type Frame,
   type GeneratedImage,
   type GenerateOptions,
   Generator,
   type InterpolateOptions,
+  type LoadOptions,
+  type LoadProgress,
+  type MixCondition,
   type Passes,
+  type PictureCondition,
   type SamplingChoice,
+  type SamplingOptions,
   type StartPicture,
+  type StreamFrame,
+  type StreamOptions,
+  type UsualScore,
 } from './generation/generator.ts';
-export { makeRecipe } from './recipe/recipe.ts';
+export { makeRecipe, type RecipeChanges } from './recipe/recipe.ts';
 export type { Recipe, SamplingSettings } from './recipe/schema.ts';
-export type { Progress } from './stage/display.ts';
+export type { Progress, RankShares } from './stage/display.ts';
 export type { Metrics } from './stage/stage.ts';
 export type { StageName } from './training/stages.ts';
 export {

@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { unexportedTypes } from './support/declarations.ts';
 import { skipped } from './support/skip.ts';
 
 const root = path.resolve('.');
@@ -36,6 +37,12 @@ describe('npm pack', () => {
 });
 
 describe('types', () => {
+  it('are exported where a public signature names them', () => {
+    const { checked, missing } = unexportedTypes(path.join(root, 'dist', 'index.d.ts'));
+    expect(missing).toEqual([]);
+    expect(checked).toBeGreaterThan(50);
+  });
+
   const names = ['index.ts', 'index.mts', 'index.cts'];
 
   beforeAll(async () => {

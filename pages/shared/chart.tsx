@@ -30,7 +30,7 @@ const INNER = { width: WIDTH - EDGE.left - EDGE.right, height: HEIGHT - EDGE.top
 /** At most so many points a line: more cannot be distinguished at this width. */
 const MOST = 400;
 
-export function thinned(points: readonly Point[], most = MOST): readonly Point[] {
+function thinned(points: readonly Point[], most = MOST): readonly Point[] {
   if (points.length <= most) return points;
   const every = points.length / most;
   const kept = Array.from({ length: most }, (_, i) => points[Math.floor(i * every)]!);
@@ -38,7 +38,7 @@ export function thinned(points: readonly Point[], most = MOST): readonly Point[]
 }
 
 /** An average that forgets: what a noisy line means. */
-export function smoothed(points: readonly Point[]): readonly Point[] {
+function smoothed(points: readonly Point[]): readonly Point[] {
   const keep = points.length < 20 ? 0 : Math.exp(-40 / points.length);
   let [sum, weight] = [0, 0];
   return points.map(({ x, y }) => {
@@ -49,7 +49,7 @@ export function smoothed(points: readonly Point[]): readonly Point[] {
 }
 
 /** From which to which value the chart goes: without the outermost hundredth of noisy values. */
-export function rangeOf(values: readonly number[]): readonly [number, number] {
+function rangeOf(values: readonly number[]): readonly [number, number] {
   const sorted = values.filter(Number.isFinite).sort((a, b) => a - b);
   if (sorted.length === 0) return [0, 1];
   const cut = Math.floor(sorted.length / 100);

@@ -2,6 +2,8 @@
 
 import '../shared/tokens.css';
 import '../shared/base.css';
+import '../shared/buttons.css';
+import '../shared/fields.css';
 import './site.css';
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';

@@ -17,3 +17,14 @@ export function unitRows(values: ArrayLike<number>, dim: number): Float64Array<A
 /** `unitRows`, rounded to float32. */
 export const unitRows32 = (values: ArrayLike<number>, dim: number): Float32Array<ArrayBuffer> =>
   Float32Array.from(unitRows(values, dim));
+
+/** Some rows of a table [size, width], one after another. */
+export function takeRows<T extends Int32Array | Float32Array | Uint8Array>(
+  table: T,
+  width: number,
+  rows: ArrayLike<number>,
+): T {
+  const taken = new (table.constructor as new (n: number) => T)(rows.length * width);
+  for (let i = 0; i < rows.length; i++) taken.set(table.subarray(rows[i]! * width, (rows[i]! + 1) * width), i * width);
+  return taken;
+}

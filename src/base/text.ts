@@ -17,6 +17,11 @@ function escaped(character: string): string {
   return named ?? (hex.length <= 2 ? `\\x${hex.padStart(2, '0')}` : `\\u${hex.padStart(4, '0')}`);
 }
 
+const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+
+/** Text as content of HTML or XML, or as the value of an attribute between double quotes. */
+export const asMarkup = (text: string): string => text.replaceAll(/[&<>"]/g, (character) => ENTITIES[character]!);
+
 /** A name as a file system or an archive holds it: UTF-8, or, where it is not, with its other bytes as `\xff`. */
 export function nameFrom(bytes: Uint8Array): string {
   try {

@@ -9,10 +9,10 @@ import { measureRetrieval } from '../clip/retrieval.ts';
 import { facePairs, facesSource } from '../data/sources/faces/source.ts';
 import { loadAll } from '../data/sources/source.ts';
 import {
+  type AttributeAccuracy,
+  attributeAccuracy,
   attributePrompts,
   bestRows,
-  type Followed,
-  followed,
   type Seen,
   type Wording,
 } from '../evaluation/attribute-prompts.ts';
@@ -27,9 +27,9 @@ export interface ClipBench {
   /** Faces retrieved for a prompt. */
   readonly nearest: number;
   /** By wording: what the nearest faces show. */
-  readonly ceiling: Readonly<Record<Wording, Followed>>;
+  readonly ceiling: Readonly<Record<Wording, AttributeAccuracy>>;
   /** What the best faces show, as the classifier sees them: no CLIP could do better. */
-  readonly best: Followed;
+  readonly best: AttributeAccuracy;
   /** Share of captions whose own picture is the nearest of 100, and of pictures whose own caption is. */
   readonly textAt1: number;
   readonly imageAt1: number;
@@ -66,7 +66,7 @@ export async function benchClip(options: ClipBenchOptions): Promise<ClipBench> {
   const ceiling = async (wording: Wording) => {
     const prompts = attributePrompts(count, wording);
     const texts = await clip.embedTexts(prompts.map(({ prompt }) => prompt));
-    return followed(prompts, nearestRows(texts, images, clip.dim, k), seen);
+    return attributeAccuracy(prompts, nearestRows(texts, images, clip.dim, k), seen);
   };
   const pairs = facePairs({ seed: 0, count: faces, offset: first });
   const captions = await clip.embedTexts(
@@ -78,7 +78,7 @@ export async function benchClip(options: ClipBenchOptions): Promise<ClipBench> {
   return {
     ...{ prompts: count, faces, nearest: k },
     ceiling: { known: await ceiling('known'), 'held-out': await ceiling('held-out') },
-    best: followed(prompts, bestRows(prompts, seen, k), seen),
+    best: attributeAccuracy(prompts, bestRows(prompts, seen, k), seen),
     ...{ textAt1: textToImage.at1, imageAt1: imageToText.at1, gap },
     distributionGap: distributionGap(images, captions, clip.dim),
   };

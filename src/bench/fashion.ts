@@ -4,6 +4,7 @@
  */
 
 import fs from 'node:fs';
+import { takeRows } from '../base/rows.ts';
 import type { ClipEmbedder } from '../clip/embedder.ts';
 import { imageViews } from '../clip/embedder.ts';
 import { zeroShotAccuracy } from '../clip/retrieval.ts';
@@ -23,7 +24,7 @@ export interface Wording {
   readonly name: string;
   /** Whether the CLIP has learned from such captions. */
   readonly isKnown: boolean;
-  ask(label: FashionClass): string;
+  promptFor(label: FashionClass): string;
 }
 
 const ARTICLE = /^[aeiou]/i;
@@ -31,12 +32,12 @@ const nounOf = (label: FashionClass): string => label.toLowerCase();
 const article = (noun: string): string => (ARTICLE.test(noun) ? 'an' : 'a');
 
 /** Two wordings of the CLIP's captions, and three that it has never read. */
-export const WORDINGS: readonly Wording[] = [
-  { name: 'a sneaker', isKnown: true, ask: (label) => fashionCaption(label, 0) },
-  { name: 'a photo of a sneaker', isKnown: true, ask: (label) => fashionCaption(label, 1) },
-  { name: 'sneaker', isKnown: false, ask: nounOf },
-  { name: 'i see a sneaker', isKnown: false, ask: (label) => `i see ${article(label)} ${nounOf(label)}` },
-  { name: 'the best sneaker', isKnown: false, ask: (label) => `the best ${nounOf(label)}` },
+const WORDINGS: readonly Wording[] = [
+  { name: 'a sneaker', isKnown: true, promptFor: (label) => fashionCaption(label, 0) },
+  { name: 'a photo of a sneaker', isKnown: true, promptFor: (label) => fashionCaption(label, 1) },
+  { name: 'sneaker', isKnown: false, promptFor: nounOf },
+  { name: 'i see a sneaker', isKnown: false, promptFor: (label) => `i see ${article(label)} ${nounOf(label)}` },
+  { name: 'the best sneaker', isKnown: false, promptFor: (label) => `the best ${nounOf(label)}` },
 ];
 
 const CLASSIFIER = { channels: 24, features: 128, heads: [{ name: 'class', classes: FASHION_CLASSES }] } as const;
@@ -101,27 +102,27 @@ export async function studyFashion(
   const known = await loadAll(train, side, { signal, onProgress: progress('reading') });
   const unseen = await loadAll(test, side, { signal });
   const classifier = await openClassifier(options, known, trainLabels, side);
-  const said = async (pixels: Uint8Array) =>
+  const classesOf = async (pixels: Uint8Array) =>
     mostLikely((await classifier.classify(pixels)).probabilities.class!, FASHION_CLASSES.length);
-  const testSaid = await said(unseen);
+  const testClasses = await classesOf(unseen);
 
   // Test pictures that neither classifier nor CLIP has learned from.
-  const held = [...fashionOrder(seed, test.size)].slice(FASHION_CLIP_PAIRS);
-  const heldPixels = rowsOf(unseen, held, side);
-  const heldLabels = held.map((row) => testLabels[row]!);
+  const rows = [...fashionOrder(seed, test.size)].slice(FASHION_CLIP_PAIRS);
+  const heldPixels = takeRows(unseen, 3 * side * side, rows);
+  const heldLabels = rows.map((row) => testLabels[row]!);
   const back = await inParts(imageViews(heldPixels, side), async (some) =>
     generator.decode(await generator.encode(some)),
   );
-  const backSaid = await said(packImages(back));
+  const reconstructedClasses = await classesOf(packImages(back));
 
-  const asked = WORDINGS.flatMap((wording) => FASHION_CLASSES.map((label, index) => ({ wording, label, index })));
+  const requests = WORDINGS.flatMap((wording) => FASHION_CLASSES.map((label, index) => ({ wording, label, index })));
   const made = await generator.generate(
-    asked.map(({ wording, label }) => wording.ask(label)),
-    { count, seed: asked.map((_, i) => 1000 * i), signal, onProgress: progress('sampling') },
+    requests.map(({ wording, label }) => wording.promptFor(label)),
+    { count, seed: requests.map((_, i) => 1000 * i), signal, onProgress: progress('sampling') },
   );
   const images = made.map(({ image }) => image);
-  const truth = made.map((_, i) => asked[Math.floor(i / count)]!.index);
-  const seen = await said(packImages(images));
+  const truth = made.map((_, i) => requests[Math.floor(i / count)]!.index);
+  const seen = await classesOf(packImages(images));
   const hit = (which: (i: number) => boolean) =>
     share(truth.map((label, i) => (which(i) ? label === seen[i] : undefined)));
 
@@ -132,9 +133,9 @@ export async function studyFashion(
   const compared = Array.from({ length: 60 }, (_, i) => i);
   return {
     report: {
-      classifierAccuracy: share([...testSaid].map((label, i) => label === testLabels[i])),
+      classifierAccuracy: share([...testClasses].map((label, i) => label === testLabels[i])),
       clipZeroShot: await zeroShot(generator.clip, heldPixels, heldLabels, side),
-      reconstructed: share(heldLabels.map((label, i) => label === backSaid[i])),
+      reconstructed: share(heldLabels.map((label, i) => label === reconstructedClasses[i])),
       recognised: hit(() => true),
       byWording: WORDINGS.map(({ name, isKnown }, w) => ({
         name,
@@ -144,8 +145,10 @@ export async function studyFashion(
       byClass: FASHION_CLASSES.map((name, index) => ({
         name,
         recognised: hit((i) => truth[i] === index),
-        real: share([...testLabels].map((label, i) => (label === index ? testSaid[i] === index : undefined))),
-        reconstructed: share(heldLabels.map((label, i) => (label === index ? backSaid[i] === index : undefined))),
+        real: share([...testLabels].map((label, i) => (label === index ? testClasses[i] === index : undefined))),
+        reconstructed: share(
+          heldLabels.map((label, i) => (label === index ? reconstructedClasses[i] === index : undefined)),
+        ),
       })),
       confusion: confusionMatrix(truth, seen, FASHION_CLASSES.length),
       nearest: {
@@ -157,7 +160,7 @@ export async function studyFashion(
       generated: FASHION_CLASSES.map((_, index) => images.slice(index * count, (index + 1) * count)),
       neighbours: sample.map((picture, i) => ({
         picture,
-        nearest: found[i]!.map(({ row }) => imageViews(rowsOf(known, [row], side), side)[0]!),
+        nearest: found[i]!.map(({ row }) => imageViews(takeRows(known, 3 * side * side, [row]), side)[0]!),
       })),
     },
   };
@@ -198,15 +201,6 @@ async function zeroShot(
 function share(answers: readonly (boolean | undefined)[]): number {
   const given = answers.filter((answer) => answer !== undefined);
   return given.filter(Boolean).length / given.length;
-}
-
-function rowsOf(pixels: Uint8Array, rows: readonly number[], side: number): Uint8Array {
-  const stride = 3 * side * side;
-  const taken = new Uint8Array(rows.length * stride);
-  rows.forEach((row, i) => {
-    taken.set(pixels.subarray(row * stride, (row + 1) * stride), i * stride);
-  });
-  return taken;
 }
 
 async function inParts(

@@ -49,7 +49,7 @@ function painter(failAt = Number.POSITIVE_INFINITY) {
   return { generator, calls };
 }
 
-const requests = Array.from({ length: PICTURES }, (_, i) => ({ prompt: `picture ${i}`, asked: {} }));
+const requests = Array.from({ length: PICTURES }, (_, i) => ({ prompt: `picture ${i}`, attributes: {} }));
 const real = Float32Array.from(uniforms({ seed: 0, stream: 'real', step: 0 }, 0, 300 * DIM));
 const bench = (generator: BenchGenerator, folder: string, seed = 7) =>
   benchSamplers(trials, { generator, requests, classifier: undefined, real, seed, folder: path.join(root, folder) });

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import { fileError, systemCode } from './file-errors.ts';
+import { writeFully } from './full-io.ts';
 
 /** `.NAME.PID-THREAD.tmp`: the writer's identity tells a sweep whether the writer may still be at work. */
 const TEMPORARY = /^\..+\.(\d+)-(\d+)\.tmp$/;
@@ -203,15 +204,6 @@ function isLeftover(name: string, owner: boolean): boolean {
 function chunksOf(data: string | Uint8Array | Iterable<Uint8Array>): Iterable<Uint8Array> {
   if (typeof data === 'string') return [Buffer.from(data)];
   return data instanceof Uint8Array ? [data] : data;
-}
-
-/** One call may write less than requested (and never more than 2 GiB), so it is repeated until all is out. */
-function writeFully(file: number, bytes: Uint8Array, position?: number): void {
-  const most = 2 ** 30;
-  for (let at = 0; at < bytes.length; ) {
-    const to = position === undefined ? null : position + at;
-    at += fs.writeSync(file, bytes, at, Math.min(most, bytes.length - at), to);
-  }
 }
 
 /** Makes the rename itself survive a power cut. Windows and some file systems cannot flush folders: they go without. */

@@ -8,6 +8,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { UserError } from '../base/errors.ts';
 import { decodeText } from '../base/text.ts';
 import { fileError } from './file-errors.ts';
+import { readFully } from './full-io.ts';
 
 const MIB = 2 ** 20;
 /** Settings, prompts and lists are smaller than this. */
@@ -25,19 +26,27 @@ const READ = fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0);
 export function openRegular(file: string | Buffer, most = Number.POSITIVE_INFINITY): number {
   try {
     requireRegular(file, fs.statSync(file));
-    const descriptor = fs.openSync(file, READ);
-    try {
-      // Something else may have taken its place in between.
-      const stats = fs.fstatSync(descriptor);
-      requireRegular(file, stats);
-      refuseLarge(nameOf(file), stats.size, most);
-    } catch (error) {
-      fs.closeSync(descriptor);
-      throw error;
-    }
-    return descriptor;
+    // Something else may take its place in between: the open file is looked at, too.
+    return openWith(file, READ, undefined, most);
   } catch (error) {
     throw error instanceof UserError ? error : fileError('read', nameOf(file), error);
+  }
+}
+
+/**
+ * Open a regular file with flags of `fs.constants`, and with permissions if it is made. Anything else is closed again.
+ * @throws UserError for what is not a regular file, or is larger than `most` bytes; what the system refuses as it is.
+ */
+export function openWith(file: string | Buffer, flags: number, mode?: number, most = Number.POSITIVE_INFINITY): number {
+  const descriptor = fs.openSync(file, flags, mode);
+  try {
+    const stats = fs.fstatSync(descriptor);
+    requireRegular(file, stats);
+    refuseLarge(nameOf(file), stats.size, most);
+    return descriptor;
+  } catch (error) {
+    fs.closeSync(descriptor);
+    throw error;
   }
 }
 
@@ -80,15 +89,32 @@ export function readRegular(file: string, most = Number.POSITIVE_INFINITY): Buff
 export const readText = (file: string, most = MOST_TEXT): string => decodeText(readRegular(file, most), file);
 
 /**
+ * The last bytes of a regular file, as UTF-8 text: at most `most` of them, so that its first line may be cut.
+ * @throws UserError as `openRegular` does.
+ */
+export function readTail(file: string, most: number): { readonly text: string; readonly isCut: boolean } {
+  const descriptor = openRegular(file);
+  try {
+    const { size } = fs.fstatSync(descriptor);
+    const bytes = Buffer.alloc(Math.min(size, most));
+    const got = readFully(descriptor, bytes, size - bytes.length);
+    return { text: bytes.toString('utf8', 0, got), isCut: size > most };
+  } catch (error) {
+    throw fileError('read', file, error);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+/**
  * Add text at the end of a regular file, which is made if it is not there.
  * @throws UserError as `openRegular` does: a FIFO is not waited for.
  */
 export function appendRegular(file: string, text: string): void {
   const { O_WRONLY, O_APPEND, O_CREAT } = fs.constants;
   try {
-    const descriptor = fs.openSync(file, O_WRONLY | O_APPEND | O_CREAT | (fs.constants.O_NONBLOCK ?? 0), 0o666);
+    const descriptor = openWith(file, O_WRONLY | O_APPEND | O_CREAT | (fs.constants.O_NONBLOCK ?? 0), 0o666);
     try {
-      requireRegular(file, fs.fstatSync(descriptor));
       fs.writeFileSync(descriptor, text);
     } finally {
       fs.closeSync(descriptor);

@@ -1,7 +1,7 @@
 /** Copies of safetensors files: with further texts, or with smaller numbers. */
 
 import { bytesOf } from '../base/ndarray.ts';
-import { piecesFrom, withSourceAsync } from './file-source.ts';
+import { openByteSource, piecesFrom } from './file-source.ts';
 import { fitsFloat16, float32ToFloat16, shortFloat16 } from './half.ts';
 import {
   type ByteSource,
@@ -58,15 +58,14 @@ interface Content {
 }
 
 /** Copy a file with further texts and what `change` makes of its content. */
-function copyChanged(
+async function copyChanged(
   from: string,
   to: string,
   texts: Readonly<Record<string, string>>,
   change: (source: ByteSource, header: PlacedHeader) => Content,
 ): Promise<void> {
-  return withSourceAsync(from, async (source) => {
-    const header = readHeader(source, from);
-    const { entries, data } = change(source, header);
-    await writeSealed(to, encodeEntries(entries, blankSeal({ ...header.metadata, ...texts })), data);
-  });
+  using source = openByteSource(from);
+  const header = readHeader(source, from);
+  const { entries, data } = change(source, header);
+  await writeSealed(to, encodeEntries(entries, blankSeal({ ...header.metadata, ...texts })), data);
 }

@@ -1,19 +1,18 @@
 /** What identifies a safetensors file: hashes of all of it, or of a part. */
 
 import { createHash, type Hash } from 'node:crypto';
-import { UserError } from '../base/errors.ts';
-import { piecesFrom, withSource } from './file-source.ts';
-import { type ByteSource, encodeEntries, type PlacedHeader, readHeader } from './safetensors-bytes.ts';
+import { unlessRefused } from '../base/errors.ts';
+import { openByteSource, piecesFrom } from './file-source.ts';
+import { encodeEntries, type PlacedHeader, readHeader } from './safetensors-bytes.ts';
 
 /**
  * SHA-256, in hex, of what comes after a file's header: of its tensors alone. @throws UserError if it cannot be read.
  */
 export function hashTensors(path: string): string {
-  return withSource(path, (source) => {
-    const hash = createHash('sha256');
-    for (const piece of piecesFrom(source, readHeader(source, path).end)) hash.update(piece);
-    return hash.digest('hex');
-  });
+  using source = openByteSource(path);
+  const hash = createHash('sha256');
+  for (const piece of piecesFrom(source, readHeader(source, path).end)) hash.update(piece);
+  return hash.digest('hex');
 }
 
 /**
@@ -24,12 +23,11 @@ export function hashTensors(path: string): string {
  * @throws UserError if it cannot be read.
  */
 export function hashWithoutTexts(hash: Hash, path: string, without: readonly string[]): void {
-  withSource(path, (source) => {
-    const header = headerOf(source, path);
-    const front = header && frontWithout(header, without);
-    if (front) hash.update(front);
-    for (const piece of piecesFrom(source, front ? header.end : 0)) hash.update(piece);
-  });
+  using source = openByteSource(path);
+  const header = unlessRefused(() => readHeader(source, path));
+  const front = header && frontWithout(header, without);
+  if (front) hash.update(front);
+  for (const piece of piecesFrom(source, front ? header.end : 0)) hash.update(piece);
 }
 
 /** Length and header of a file without some of its texts; undefined if it has none of them. */
@@ -37,13 +35,4 @@ export function frontWithout({ entries, metadata }: PlacedHeader, without: reado
   if (without.every((key) => !(key in metadata))) return undefined;
   const kept = Object.entries(metadata).filter(([key]) => !without.includes(key));
   return encodeEntries(entries, Object.fromEntries(kept));
-}
-
-function headerOf(source: ByteSource, path: string): PlacedHeader | undefined {
-  try {
-    return readHeader(source, path);
-  } catch (error) {
-    if (error instanceof UserError) return undefined;
-    throw error;
-  }
 }

@@ -3,7 +3,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { bytesOf, type NDArray } from '../base/ndarray.ts';
 import type { Spec } from '../graph/index.ts';
 import { type Finish, writeFileAtomic } from './atomic.ts';
-import { piecesFrom, withSource, withSourceAsync } from './file-source.ts';
+import { openByteSource, piecesFrom } from './file-source.ts';
 import {
   type ByteSource,
   checkArray,
@@ -29,7 +29,8 @@ import { writeSealed } from './sealed-file.ts';
  * with a checksum that does not belong to its bytes, or with values that no DType can represent.
  */
 export function readSafetensors(path: string): Safetensors {
-  return withSource(path, (source) => readWhole(source, path));
+  using source = openByteSource(path);
+  return readWhole(source, path);
 }
 
 /**
@@ -40,10 +41,9 @@ export function readSafetensors(path: string): Safetensors {
  * @throws UserError as `readSafetensors` does.
  */
 export function readHashed(path: string, without: readonly string[]): Safetensors & { readonly hash: string } {
-  return withSource(path, (source) => {
-    const hash = createHash('sha256');
-    return { ...readWhole(source, path, { hash, without }), hash: hash.digest('hex') };
-  });
+  using source = openByteSource(path);
+  const hash = createHash('sha256');
+  return { ...readWhole(source, path, { hash, without }), hash: hash.digest('hex') };
 }
 
 /** Everything in a file, each byte read once; checked against its checksum, and added to a hash if one is given. */
@@ -72,7 +72,8 @@ function readWhole(
  * @throws UserError as `readSafetensors` does.
  */
 export function readMetadata(path: string): Record<string, string> {
-  return withSource(path, (source) => readHeader(source, path).metadata);
+  using source = openByteSource(path);
+  return readHeader(source, path).metadata;
 }
 
 /**
@@ -82,11 +83,10 @@ export function readMetadata(path: string): Record<string, string> {
  * @throws UserError as `readSafetensors` does.
  */
 export function readTensorOf(path: string, name: string): NDArray | undefined {
-  return withSource(path, (source) => {
-    const header = readHeader(source, path);
-    const entry = header.entries.find((one) => one.name === name);
-    return entry && readTensor(source, header, entry, path);
-  });
+  using source = openByteSource(path);
+  const header = readHeader(source, path);
+  const entry = header.entries.find((one) => one.name === name);
+  return entry && readTensor(source, header, entry, path);
 }
 
 /**
@@ -95,12 +95,11 @@ export function readTensorOf(path: string, name: string): NDArray | undefined {
  *
  * @throws UserError as `readSafetensors` does, for a tensor when its turn comes. What `use` throws passes through.
  */
-export function eachTensor(path: string, use: (name: string, array: NDArray) => Promise<void>): Promise<void> {
-  return withSourceAsync(path, async (source) => {
-    const header = readHeader(source, path);
-    checkSeal(source.read(0, header.end), piecesFrom(source, header.end), path);
-    for (const entry of header.entries) await use(entry.name, readTensor(source, header, entry, path));
-  });
+export async function eachTensor(path: string, use: (name: string, array: NDArray) => Promise<void>): Promise<void> {
+  using source = openByteSource(path);
+  const header = readHeader(source, path);
+  checkSeal(source.read(0, header.end), piecesFrom(source, header.end), path);
+  for (const entry of header.entries) await use(entry.name, readTensor(source, header, entry, path));
 }
 
 /**

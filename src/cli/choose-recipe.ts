@@ -2,14 +2,14 @@
 
 import { UserError } from '../base/errors.ts';
 import { readRecipe } from '../recipe/file.ts';
-import { type Changes, makeRecipe } from '../recipe/recipe.ts';
+import { makeRecipe, type RecipeChanges } from '../recipe/recipe.ts';
 import type { Recipe } from '../recipe/schema.ts';
 
 export interface RecipeChoice {
   readonly preset?: string | undefined;
   /** A file. */
   readonly recipe?: string | undefined;
-  readonly set?: Changes | undefined;
+  readonly set?: RecipeChanges | undefined;
 }
 
 /** @throws UserError where both a preset and a file are named, or a name or value does not exist or does not fit. */

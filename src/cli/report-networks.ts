@@ -1,6 +1,6 @@
 /** The networks that `clipvq evaluate --report` measures with, each opened where it is wanted. */
 
-import { UserError } from '../base/errors.ts';
+import { UserError, unlessRefused } from '../base/errors.ts';
 import { openEmbedder } from '../clip/embedder.ts';
 import type { HubOptions } from '../clip/hub.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
@@ -52,15 +52,8 @@ export async function openLpips(folder: string, side: number, engineOptions: Eng
   };
 }
 
-function hasLpips(folder: string, net: 'alex' | 'squeeze' | 'vgg'): boolean {
-  try {
-    filesIn(folder, net);
-    return true;
-  } catch (error) {
-    if (error instanceof UserError) return false;
-    throw error;
-  }
-}
+const hasLpips = (folder: string, net: 'alex' | 'squeeze' | 'vgg'): boolean =>
+  unlessRefused(() => filesIn(folder, net)) !== undefined;
 
 /**
  * Another CLIP, which scores what the conditioning one has taken part in.

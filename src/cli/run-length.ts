@@ -3,7 +3,7 @@
 import { UserError } from '../base/errors.ts';
 import { estimateTraining } from '../bench/estimate.ts';
 import { machineSpeed } from '../bench/speed.ts';
-import type { Changes } from '../recipe/recipe.ts';
+import type { RecipeChanges } from '../recipe/recipe.ts';
 import type { RunSettings } from '../run/directory.ts';
 import { cappedSettings, scaledSteps } from '../training/lengths.ts';
 import { suitedPreset } from '../training/lengths-for-pictures.ts';
@@ -83,7 +83,7 @@ export async function fitted(
 /** Lengths for the pictures of a preset's run; a recipe from a file is taken as it is. */
 export const suitedLengths = async (
   settings: RunSettings,
-  { recipe, set = {} }: { readonly recipe?: string; readonly set?: Changes },
+  { recipe, set = {} }: { readonly recipe?: string; readonly set?: RecipeChanges },
 ) => (recipe === undefined ? suitedToPictures(settings, Object.keys(set)) : undefined);
 
 /** Sentences of an estimate about the pictures. */

@@ -1,13 +1,13 @@
 /** The list of settings in `clipvq train --help`, read from the schema, with the values of the preset that is named. */
 
 import type { AddHelpTextContext } from 'commander';
-import { type Changes, makeRecipe } from '../recipe/recipe.ts';
+import { makeRecipe, type RecipeChanges } from '../recipe/recipe.ts';
 import { settingSchemas } from '../recipe/schema.ts';
 import { progressTerms } from './progress.ts';
 
 /** Wrapped at the width of the terminal, as the rest of the help. */
 export function settingsHelp({ command }: Pick<AddHelpTextContext, 'command'>): string {
-  const { preset = 'nano', set } = command.opts<{ preset?: string; set?: Changes }>();
+  const { preset = 'nano', set } = command.opts<{ preset?: string; set?: RecipeChanges }>();
   const recipe = makeRecipe(preset, set);
   const help = command.createHelp();
   help.prepareContext({ helpWidth: command.configureOutput().getOutHelpWidth?.() ?? 80 });

@@ -8,8 +8,7 @@ import { float32, int32, type NDArray, scalar } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
 import { assertFinite } from '../checkpoint/finite.ts';
 import type { Engine, Executable } from '../engine/engine.ts';
-import { type CaptionedPictures, planes, tokenIds } from './batches.ts';
-import type { Bpe } from './bpe.ts';
+import { type BatchOptions, planes, tokenIds } from './batches.ts';
 
 /** Looks at held-out pairs in a training. */
 const LOOKS = 20;
@@ -22,15 +21,8 @@ const MOST = 256;
 const [LOSS, WAITED] = ['heldOut.loss', 'heldOut.waited'] as const;
 const BEST = 'best.';
 
-export interface EarlyStopOptions {
-  readonly pairs: CaptionedPictures;
-  /** The pairs from here on are held out. */
-  readonly count: number;
-  readonly bpe: Bpe;
-  /** Tokens of a caption. */
-  readonly length: number;
-  /** Captions of each picture in a batch. */
-  readonly captions: number;
+/** The pairs from `count` on are held out. */
+export interface EarlyStopOptions extends Pick<BatchOptions, 'pairs' | 'count' | 'bpe' | 'length' | 'captions'> {
   readonly steps: number;
   readonly patience: number;
 }

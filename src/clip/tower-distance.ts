@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
 import type { NDArray } from '../base/ndarray.ts';
+import { bytesOf } from '../base/ndarray.ts';
 import { unflatten } from '../base/tree.ts';
 import { readSafetensors } from '../checkpoint/safetensors.ts';
 import type { Tensor } from '../graph/index.ts';
@@ -34,8 +35,7 @@ export function openTowerDistance(folder: string): TowerDistance {
   const image = Object.entries(tensors).filter(([name]) => name.startsWith('image.'));
   if (image.length === 0) throw new UserError(`${file} holds no image tower of a compact CLIP`);
   const hash = createHash('sha256');
-  for (const [name, { data }] of image)
-    hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  for (const [name, { data }] of image) hash.update(name).update(bytesOf(data));
   const arrays = unflatten(Object.fromEntries(image.map(([name, array]) => [name.slice('image.'.length), array])));
   return towerDistance(arrays as ImageTower<NDArray>, hash.digest('hex'));
 }

@@ -4,23 +4,12 @@ import { UserError } from '../base/errors.ts';
 import { option } from '../base/options.ts';
 import type { DiffusionSettings, Recipe, TokenizerSettings } from '../recipe/schema.ts';
 import type { DiscriminatorShape } from '../vqgan/discriminator.ts';
+import type { TokenizerShape } from '../vqgan/model.ts';
 
 /** Anything with named shapes: tensors of a file, or of a model. */
 export type Shapes = Readonly<Record<string, { readonly shape: readonly number[] }>>;
 
-type TokenizerArchitecture = Pick<
-  TokenizerSettings,
-  | 'patchSize'
-  | 'channels'
-  | 'channelMultipliers'
-  | 'residualBlocks'
-  | 'middleAttention'
-  | 'normGroups'
-  | 'latentChannels'
-  | 'codes'
-  | 'codeDim'
-  | 'normalizeLatents'
->;
+type TokenizerArchitecture = Omit<TokenizerShape, 'attentionResolutions'> & Pick<TokenizerSettings, 'normalizeLatents'>;
 
 export interface TokenizerFindings {
   readonly settings: TokenizerArchitecture;

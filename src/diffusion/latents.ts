@@ -2,6 +2,7 @@
  * What the diffusion stage learns from: the codes and the CLIP image embedding of every picture. No pixels, no
  * captions.
  */
+import { takeRows } from '../base/rows.ts';
 
 export interface Latents {
   /** Pictures. */
@@ -25,15 +26,4 @@ export function latentsOf(codes: Int32Array, tokens: number, embeddings: Float32
     dim,
     gather: (rows) => ({ codes: takeRows(codes, tokens, rows), embeddings: takeRows(embeddings, dim, rows) }),
   };
-}
-
-/** Rows of a table [size, width], one after another. */
-export function takeRows<T extends Int32Array | Float32Array | Uint8Array>(
-  table: T,
-  width: number,
-  rows: ArrayLike<number>,
-): T {
-  const taken = new (table.constructor as new (n: number) => T)(rows.length * width);
-  for (let i = 0; i < rows.length; i++) taken.set(table.subarray(rows[i]! * width, (rows[i]! + 1) * width), i * width);
-  return taken;
 }

@@ -143,7 +143,7 @@ export function gradientProgram(config: TransformerConfig, schedule: Schedule, s
  * The first half for one of several micro-batches: its share of the gradient is added to `keep` times what the state
  * holds.
  */
-export function addingProgram(
+function addingProgram(
   config: TransformerConfig,
   schedule: Schedule,
   settings: DiffusionSettings,

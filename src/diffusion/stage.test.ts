@@ -130,9 +130,9 @@ describe('diffusion stage', () => {
     await engine.drop('');
     await stage.prepare();
     const before = await walk(stage, 0, 3);
-    expect(Object.keys(await engine.locations())).toContainEqual(expect.stringMatching(`^state\\.${GRADIENTS}\\.`));
+    expect(Object.keys(await engine.describe(''))).toContainEqual(expect.stringMatching(`^${GRADIENTS}\\.`));
     for (const path of stage.transient!) await engine.drop(path);
-    expect(Object.keys(await engine.locations())).not.toContainEqual(expect.stringMatching(GRADIENTS));
+    expect(Object.keys(await engine.describe(''))).not.toContainEqual(expect.stringMatching(GRADIENTS));
     expect([...before, ...(await walk(stage, 3, 6))]).toEqual(whole.metrics);
     await stage.export();
     expect(exported[0]).toEqual(whole.weights);

@@ -6,7 +6,7 @@ import { bytes, type NDArray, overBuffer } from '../base/ndarray.ts';
 import { serveThread, threadOptions } from '../base/worker-calls.ts';
 import type { Spec } from '../graph/index.ts';
 import { failureOf } from './failures.ts';
-import { type FusedProgram, loadFused } from './fusion/fused.ts';
+import { type FusedProgram, loadFused } from './fusion/fused-program.ts';
 import { HeldState } from './held-state.ts';
 import { runInto } from './ort/run-into.ts';
 import { ort } from './ort/runtime.ts';

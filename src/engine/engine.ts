@@ -205,12 +205,6 @@ export class Engine implements Executor {
     return Object.fromEntries(tensors.map(([name, tensor]) => [name.slice(STATE.length + 1), tensor]));
   }
 
-  /** Where each state tensor lies: `cpu` or `gpu-buffer`. */
-  async locations(): Promise<Readonly<Record<string, string>>> {
-    const tensors = await this.tensorsUnder(STATE);
-    return Object.fromEntries(Object.entries(tensors).map(([name, { location }]) => [name, location]));
-  }
-
   /** What programs have moved between host and device since the last call; on the CPU nothing moves. */
   transfers(): Promise<Transfers> {
     return this.worker.call('transfers', {});

@@ -19,7 +19,7 @@ export interface CompileOptions {
    * Write new state over the old one instead of into a second buffer. Only for programs in which whatever reads a piece
    * of state has done so before its successor is written: elementwise updates, and state that is written and not read.
    * Memory on a device is managed by its provider, which this leaves alone. On the CPU a program of nothing but
-   * elementwise arithmetic becomes one loop for each group of arrays (`fusion/fuse.ts`).
+   * elementwise arithmetic becomes one loop for each group of arrays (`fusion/`).
    */
   readonly inPlace?: boolean;
   /**

@@ -2,7 +2,9 @@
 
 import type { Program } from '../graph/index.ts';
 import type { CompileOptions, Device } from './executor.ts';
-import { type FusedPlan, fuse, splitUpdate } from './fusion/fuse.ts';
+import { fuse } from './fusion/fuse.ts';
+import type { FusedPlan } from './fusion/plan.ts';
+import { splitUpdate } from './fusion/split-update.ts';
 import { spelledOut } from './ort/scheduling.ts';
 import { isState } from './state-paths.ts';
 

@@ -3,7 +3,7 @@
 import type { DType, NDArray } from '../base/ndarray.ts';
 import type { Spec } from '../graph/index.ts';
 import type { Device } from './executor.ts';
-import type { FusedPlan } from './fusion/fuse.ts';
+import type { FusedPlan } from './fusion/plan.ts';
 import type { Profiler } from './profile/profiler.ts';
 
 /** No machine has use for more threads in one operator. */
@@ -15,7 +15,7 @@ export interface EngineOptions {
   readonly threads?: number;
   /** Whether threads wait for work spinning without an end: no faster on an idle machine, much slower on a busy one. */
   readonly spin?: boolean;
-  /** Records where the time goes. */
+  /** Records where the time goes. @internal */
   readonly profiler?: Profiler | undefined;
 }
 

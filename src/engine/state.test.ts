@@ -55,7 +55,7 @@ it('is missed by name when it was never loaded or has been dropped', async () =>
   await look.run({});
   await engine.drop('gone');
   await expect(look.run({})).rejects.toThrow(/state\.gone\.w/);
-  expect(Object.keys(await engine.locations())).not.toContain('state.gone.w');
+  expect(Object.keys(await engine.describe(''))).not.toContain('gone.w');
 });
 
 it('is written over in place, with the same results, where a program asks for it', async () => {

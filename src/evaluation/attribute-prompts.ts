@@ -15,7 +15,7 @@ export type Wording = 'known' | 'held-out';
 export interface AttributePrompt {
   readonly prompt: string;
   /** By question of the classifier: the classes that fit the words. "Brown hair" fits two. */
-  readonly asked: Readonly<Record<string, readonly string[]>>;
+  readonly attributes: Readonly<Record<string, readonly string[]>>;
 }
 
 /** Faces that no model learns from and no other measure uses. */
@@ -43,7 +43,7 @@ export function attributePrompts(count: number, wording: Wording): AttributeProm
     const parts = draws.shuffle(partsOf(faceAttributes(0, FIRST_FACE + i), draws)).slice(0, 1 + (i % 3));
     return {
       prompt: wording === 'known' ? knownSentence(parts, draws) : otherSentence(parts, draws),
-      asked: Object.fromEntries(parts.map(({ question, fits }) => [question, fits])),
+      attributes: Object.fromEntries(parts.map(({ question, fits }) => [question, fits])),
     };
   });
 }
@@ -128,7 +128,7 @@ function otherSentence(parts: readonly Part[], draws: Draws): string {
 /** A classifier's answers on some pictures: by question, the class of each. */
 export type Seen = Readonly<Record<string, readonly string[]>>;
 
-export interface Followed {
+export interface AttributeAccuracy {
   /** Mean share of the attributes of a prompt that its pictures show. */
   readonly attributes: number;
   /** Share of pictures that show all of them. */
@@ -138,16 +138,16 @@ export interface Followed {
 }
 
 /** How far pictures show what their prompts name; `rows[i]` are those for prompt i, by their place in `seen`. */
-export function followed(
+export function attributeAccuracy(
   prompts: readonly AttributePrompt[],
   rows: readonly (readonly number[])[],
   seen: Seen,
-): Followed {
+): AttributeAccuracy {
   const counts: Record<string, { right: number; all: number }> = {};
-  let [attributes, whole, pictures] = [0, 0, 0];
-  for (const [i, { asked }] of prompts.entries())
+  let [shares, whole, pictures] = [0, 0, 0];
+  for (const [i, { attributes }] of prompts.entries())
     for (const row of rows[i]!) {
-      const right = Object.entries(asked).map(([question, fits]) => {
+      const right = Object.entries(attributes).map(([question, fits]) => {
         const isRight = fits.includes(seen[question]![row]!);
         const count = counts[question] ?? { right: 0, all: 0 };
         counts[question] = count;
@@ -155,20 +155,20 @@ export function followed(
         if (isRight) count.right++;
         return isRight;
       });
-      attributes += right.filter(Boolean).length / right.length;
+      shares += right.filter(Boolean).length / right.length;
       if (right.every(Boolean)) whole++;
       pictures++;
     }
   const byQuestion = Object.entries(counts).map(([name, { right, all }]) => [name, right / all] as const);
-  return { attributes: attributes / pictures, whole: whole / pictures, byQuestion: Object.fromEntries(byQuestion) };
+  return { attributes: shares / pictures, whole: whole / pictures, byQuestion: Object.fromEntries(byQuestion) };
 }
 
 /** The `k` pictures that show most of each prompt: what perfect retrieval would find. */
 export function bestRows(prompts: readonly AttributePrompt[], seen: Seen, k: number): number[][] {
   const count = Object.values(seen)[0]!.length;
-  return prompts.map(({ asked }) => {
+  return prompts.map(({ attributes }) => {
     const score = (row: number) =>
-      Object.entries(asked).filter(([question, fits]) => fits.includes(seen[question]![row]!)).length;
+      Object.entries(attributes).filter(([question, fits]) => fits.includes(seen[question]![row]!)).length;
     const scores = Array.from({ length: count }, (_, row) => score(row));
     return scores
       .map((_, row) => row)

@@ -3,6 +3,7 @@
  * cells of the space. As their code has it, a picture is compared with the training pictures of its own cell.
  */
 
+import { takeRows } from '../base/rows.ts';
 import { kmeans } from '../vqgan/kmeans.ts';
 import { nearestRows } from './neighbours.ts';
 
@@ -87,11 +88,7 @@ function byNearest(rows: Float32Array, centres: Float32Array, dim: number): Floa
   const { index } = nearestRows(rows, centres, dim);
   return Array.from({ length: centres.length / dim }, (_, cell) => {
     const own = Array.from(index.keys()).filter((i) => index[i] === cell);
-    const part = new Float32Array(own.length * dim);
-    own.forEach((row, i) => {
-      part.set(rows.subarray(row * dim, (row + 1) * dim), i * dim);
-    });
-    return part;
+    return takeRows(rows, dim, own);
   });
 }
 

@@ -3,6 +3,7 @@
  * does not count as error.
  */
 
+import { takeRows } from '../base/rows.ts';
 import { integers } from '../random/noise.ts';
 import { frechetDistance } from './feature-distance.ts';
 
@@ -41,7 +42,7 @@ export function distancesOf(features: Float32Array, real: Float32Array, dim: num
   const n = features.length / dim;
   const resampled = Array.from({ length: RESAMPLES }, (_, r) => {
     const rows = integers({ seed: 0, stream: 'sampler-bench/bootstrap', step: r }, 0, n, n);
-    return frechetDistance(rowsOf(features, rows, dim), real, dim);
+    return frechetDistance(takeRows(features, dim, rows), real, dim);
   });
   return { all: frechetDistance(features, real, dim), resampled };
 }
@@ -54,14 +55,6 @@ export const ratioOf = (a: Distances, b: Distances): Estimate => ({
   value: a.all / b.all,
   error: deviation(a.resampled.map((distance, r) => distance / b.resampled[r]!)),
 });
-
-function rowsOf(features: Float32Array, rows: Int32Array, dim: number): Float32Array {
-  const drawn = new Float32Array(rows.length * dim);
-  rows.forEach((row, i) => {
-    drawn.set(features.subarray(row * dim, (row + 1) * dim), i * dim);
-  });
-  return drawn;
-}
 
 function deviation(values: ArrayLike<number>): number {
   const centre = mean(values);

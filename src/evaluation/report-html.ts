@@ -1,5 +1,6 @@
 /** A report as one HTML file that needs nothing else: numbers with their intervals, and pictures as data. */
 
+import { asMarkup } from '../base/text.ts';
 import type { Interval } from './interval.ts';
 import { DINOV2, INCEPTION } from './networks/network.ts';
 import type { Distances, Report, SetReport } from './report.ts';
@@ -29,30 +30,27 @@ img { max-width: 100%; } .quiet { color: #6b7280; } .caution { border-left: 3px 
   td:nth-child(3)::before { content: "pictures: "; }
 }`;
 
-/** Everything from outside goes through here: prompts and paths cannot become markup. */
-const escaped = (text: string): string => text.replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`);
-
 export function reportHtml(report: Report, pictures: readonly ReportPicture[]): string {
   const parts = [
-    `<h1>${escaped(report.model)}</h1>`,
+    `<h1>${asMarkup(report.model)}</h1>`,
     '<p class="quiet">Intervals are of 95 %: of means by resampling the pictures, of distances between sets 1.96 standard errors by the generated pictures. docs/evaluation.md says how each number is computed.</p>',
-    ...summary(report).map((text) => `<p>${escaped(text)}</p>`),
+    ...summary(report).map((text) => `<p>${asMarkup(text)}</p>`),
     ...section('Reconstruction', reconstructionRows(report)),
     ...section('Prompts', promptRows(report)),
     ...cautions(promptCautions(report)),
     ...(report.sets.length > 0 ? ['<h2>Against real pictures</h2>'] : []),
     ...report.sets.flatMap((set) => [
-      `<h3>In the features of ${escaped(set.features)}</h3>`,
+      `<h3>In the features of ${asMarkup(set.features)}</h3>`,
       table(rowsOfSet(set)),
       ...cautions(set.caution === undefined ? [] : [`${set.caution}.`]),
     ]),
     ...section('Copies', copyRows(report)),
     ...pictures.map(
       ({ title, text, png }) =>
-        `<h2>${escaped(title)}</h2><p class="quiet">${escaped(text)}</p><img alt="${escaped(title)}" src="data:image/png;base64,${Buffer.from(png).toString('base64')}">`,
+        `<h2>${asMarkup(title)}</h2><p class="quiet">${asMarkup(text)}</p><img alt="${asMarkup(title)}" src="data:image/png;base64,${Buffer.from(png).toString('base64')}">`,
     ),
   ];
-  return `<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escaped(report.model)}</title><style>${STYLE}</style></head>\n<body>\n${parts.join('\n')}\n</body>\n</html>\n`;
+  return `<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${asMarkup(report.model)}</title><style>${STYLE}</style></head>\n<body>\n${parts.join('\n')}\n</body>\n</html>\n`;
 }
 
 /** The numbers of a report in lines of text, for a terminal. */
@@ -86,13 +84,14 @@ const promptCautions = ({ prompts }: Report): string[] =>
       ]
     : [];
 
-const cautions = (texts: readonly string[]): string[] => texts.map((text) => `<p class="caution">${escaped(text)}</p>`);
+const cautions = (texts: readonly string[]): string[] =>
+  texts.map((text) => `<p class="caution">${asMarkup(text)}</p>`);
 
 const section = (title: string, rows: readonly Row[]): string[] =>
   rows.length === 0 ? [] : [`<h2>${title}</h2>`, table(rows)];
 
 function table(rows: readonly Row[]): string {
-  const body = rows.map((row) => `<tr>${row.map((cell) => `<td>${escaped(cell)}</td>`).join('')}</tr>`);
+  const body = rows.map((row) => `<tr>${row.map((cell) => `<td>${asMarkup(cell)}</td>`).join('')}</tr>`);
   return `<table><tr><th>measure</th><th>value (95 % interval)</th><th>pictures</th><th>what it is</th></tr>${body.join('')}</table>`;
 }
 

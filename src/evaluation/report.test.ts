@@ -134,7 +134,7 @@ it('the page holds its pictures, asks the network for nothing, and lets no marku
   const html = reportHtml(report, [{ title: 'A <sheet>', text: 'x', png: Uint8Array.of(1, 2, 3) }]);
   expect(html).toContain('data:image/png;base64,AQID');
   expect(html).not.toMatch(/https?:|<script|<link|<mine>|<sheet>|"yours"/);
-  expect(html).toContain('runs/&#60;mine&#62; &#38; &#34;yours&#34;');
+  expect(html).toContain('runs/&lt;mine&gt; &amp; &quot;yours&quot;');
   for (const name of [
     'PSNR',
     'SSIM',

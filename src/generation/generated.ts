@@ -1,5 +1,6 @@
 /** The results of a generator, and the options of the ways to get them. */
 
+import { bytesOf } from '../base/ndarray.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
 import { fingerprint } from '../stage/fingerprint.ts';
 import type { Frame, Passes } from './draw.ts';
@@ -74,7 +75,7 @@ export function generatedImages(
 /** How a picture of these codes went on from the one that it started from. */
 function editOf({ codes, strength, redraw }: StartCodes, drawn: Int32Array): Edit {
   return {
-    start: fingerprint(new Uint8Array(codes.buffer, codes.byteOffset, codes.byteLength)),
+    start: fingerprint(bytesOf(codes)),
     strength,
     named: redraw?.reduce((sum, one) => sum + one, 0),
     changed: drawn.reduce((sum, code, i) => sum + (code === codes[i] ? 0 : 1), 0),

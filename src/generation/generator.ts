@@ -35,13 +35,21 @@ import type { UsualScore } from './usual-scores.ts';
 export type { RgbImage } from '../data/pictures/image.ts';
 export type { SamplerName } from '../diffusion/samplers/index.ts';
 export type { EngineOptions } from '../engine/engine.ts';
-export { type Condition, nameOf } from './conditions.ts';
-export type { Frame, Passes } from './draw.ts';
+export {
+  type BetweenCondition,
+  type Condition,
+  type EmbeddingCondition,
+  type MixCondition,
+  nameOf,
+  type PictureCondition,
+} from './conditions.ts';
+export type { Drawn, Frame, Passes } from './draw.ts';
 export type { GeneratedImage, InterpolateOptions, StreamFrame, StreamOptions } from './generated.ts';
 export type { LoadOptions, LoadProgress } from './load.ts';
-export type { GenerateOptions, SamplingChoice } from './options.ts';
+export type { GenerateOptions, SamplingChoice, SamplingOptions } from './options.ts';
 export type { Edit } from './provenance.ts';
 export type { StartPicture } from './start.ts';
+export type { UsualScore } from './usual-scores.ts';
 
 const { version } = createRequire(import.meta.url)('clip-vqdiffusion/package.json') as { version: string };
 
@@ -75,7 +83,7 @@ export class Generator {
     return Generator.open(RunDirectory.open(folder), options);
   }
 
-  /** The same for a run that is open. */
+  /** The same for a run that is open. @internal */
   static async open(run: RunDirectory, options: LoadOptions = {}): Promise<Generator> {
     const { clip: other, offline, signal, onProgress, ranks = ALONE, ...engineOptions } = options;
     signal?.throwIfAborted();

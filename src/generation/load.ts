@@ -22,7 +22,7 @@ export interface LoadOptions extends EngineOptions {
   readonly offline?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
-  /** The processes that draw together: each draws some of the batches, and all give all pictures. */
+  /** The processes that draw together: each draws some of the batches, and all give all pictures. @internal */
   readonly ranks?: Ranks | undefined;
 }
 

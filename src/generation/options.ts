@@ -15,10 +15,10 @@ import { checkStrength, redrawnCodes, type StartPicture } from './start.ts';
 /** How pictures are drawn: the sampling settings of a recipe, but for those that belong to the model. */
 export type SamplingChoice = Omit<SamplingSettings, 'promptPrefix' | 'nullEmbedding'>;
 
-type Optional<T> = { readonly [K in keyof T]?: T[K] | undefined };
+/** Sampling settings; those that are left out are those of the model's recipe. */
+export type SamplingOptions = { readonly [K in keyof SamplingChoice]?: SamplingChoice[K] | undefined };
 
-/** Sampling settings that are left out are those of the model's recipe. */
-export interface GenerateOptions extends Optional<SamplingChoice> {
+export interface GenerateOptions extends SamplingOptions {
   /** Pictures a prompt; 1 by default. */
   readonly count?: number | undefined;
   /**

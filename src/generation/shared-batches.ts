@@ -1,5 +1,6 @@
 /** Batches of pictures over several ranks: each rank draws one of a round, and all get all of them. */
 
+import { bytesOf } from '../base/ndarray.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
 import { gatherTexts, type Ranks } from '../mpi/ranks.ts';
 import type { Passes } from './draw.ts';
@@ -21,7 +22,7 @@ export async function gatherBatches(ranks: Ranks, own: DrawnBatch | undefined): 
   if (ranks.size === 1) return own ? [own] : [];
   const { images = [], tokens = new Int32Array(0), ...rest } = own ?? {};
   const pixels = await ranks.gather(Buffer.concat(images.map(({ data }) => data)));
-  const codes = await ranks.gather(new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength));
+  const codes = await ranks.gather(bytesOf(tokens));
   const sizes = images.map(({ width, height }) => ({ width, height }));
   const heads = await gatherTexts(ranks, own ? JSON.stringify({ ...rest, sizes }) : '');
   return heads.flatMap((text, rank): DrawnBatch[] => {

@@ -1,6 +1,6 @@
 /** The ONNX writer: a program becomes the bytes of a model file. */
 
-import { type NDArray, sizeOf } from '../base/ndarray.ts';
+import { bytesOf, type NDArray, sizeOf } from '../base/ndarray.ts';
 import { type Emitter, lower, type OnnxAttribute, onnxTypes } from './lowering.ts';
 import { Message } from './protobuf.ts';
 import type { Node, Tensor } from './tensor.ts';
@@ -117,8 +117,7 @@ class Writer implements Emitter {
   }
 
   literal(value: NDArray): string {
-    const bytes = new Uint8Array(value.data.buffer, value.data.byteOffset, value.data.byteLength);
-    return this.initializer(this.keyOf(value), onnxTypes[value.dtype], value.shape, bytes);
+    return this.initializer(this.keyOf(value), onnxTypes[value.dtype], value.shape, bytesOf(value.data));
   }
 
   /** A key that equal literals share; different ones may share it, too. */
@@ -182,8 +181,7 @@ class Writer implements Emitter {
   }
 
   private literalNamed(name: string, value: NDArray): string {
-    const bytes = new Uint8Array(value.data.buffer, value.data.byteOffset, value.data.byteLength);
-    this.initializers.set(name, tensorProto(name, onnxTypes[value.dtype], value.shape, bytes));
+    this.initializers.set(name, tensorProto(name, onnxTypes[value.dtype], value.shape, bytesOf(value.data)));
     return name;
   }
 

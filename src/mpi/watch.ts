@@ -22,7 +22,7 @@ export const isLast = ({ calls }: Beat): boolean => calls < 0;
 /**
  * A rank may keep the others waiting for so many times as long as it may be silent: it may be writing, or measuring.
  */
-export const PATIENCE = 30;
+const PATIENCE = 30;
 
 export class Watch {
   private readonly heard: Map<number, { at: number; calls: number }>;

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { UserError } from '../base/errors.ts';
+import { asMarkup } from '../base/text.ts';
 
 /** Files that a static site consists of, besides its page, its model and the runtime. */
 export const SITE_FILES = [
@@ -37,7 +38,7 @@ export const packed = (bytes: Uint8Array): Buffer => gzipSync(bytes, { level: 9 
 /** The page with the export's own facts, its title, and parts of it replaced. */
 export function pageWith(title: string, data: object, parts: Readonly<Record<string, string>> = {}): string {
   const replacements = {
-    '<title>Pictures from text</title>': `<title>${escaped(title)}</title>`,
+    '<title>Pictures from text</title>': `<title>${asMarkup(title)}</title>`,
     '<script type="application/json" id="page">{}</script>': `<script type="application/json" id="page">${json(data)}</script>`,
     ...parts,
   };
@@ -48,10 +49,6 @@ export function pageWith(title: string, data: object, parts: Readonly<Record<str
   }
   return html;
 }
-
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-
-const escaped = (text: string): string => text.replaceAll(/[&<>"]/g, (character) => ENTITIES[character]!);
 
 /** JSON that no element ends in. */
 const json = (value: object): string => JSON.stringify(value).replaceAll('<', '\\u003c');

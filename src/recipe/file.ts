@@ -3,7 +3,7 @@
 import { UserError } from '../base/errors.ts';
 import { readText } from '../checkpoint/regular-file.ts';
 import { parseStrictJson } from '../checkpoint/strict-json.ts';
-import { type Changes, changedRecipe, makeRecipe, parseRecipe } from './recipe.ts';
+import { changedRecipe, makeRecipe, parseRecipe, type RecipeChanges } from './recipe.ts';
 import { type Recipe, recipeSchema, settingSchemas } from './schema.ts';
 import { parseYaml, yamlText } from './yaml.ts';
 
@@ -18,7 +18,7 @@ const COLUMNS = 100;
  * (`preset: small`; nano by default).
  * @throws UserError naming the file and the line or setting that does not exist or does not fit.
  */
-export function readRecipe(file: string, changes: Changes = {}): Recipe {
+export function readRecipe(file: string, changes: RecipeChanges = {}): Recipe {
   return changedRecipe(recipeFrom(readText(file, MOST), file), changes);
 }
 

@@ -11,13 +11,13 @@ import { type Recipe, recipeSchema, type SamplingSettings, samplingSchema, setti
 export { type PresetName, presets } from './presets/index.ts';
 
 /** Settings as text, by their paths: `{ 'diffusion.layers': '6' }`. */
-export type Changes = Readonly<Record<string, string>>;
+export type RecipeChanges = Readonly<Record<string, string>>;
 
 /**
  * A preset with changes.
  * @throws UserError naming the preset, setting or value that does not exist or does not fit.
  */
-export function makeRecipe(preset: string, changes: Changes = {}): Recipe {
+export function makeRecipe(preset: string, changes: RecipeChanges = {}): Recipe {
   const base = Object.entries(presets).find(([name]) => name === preset)?.[1];
   if (!base) throw new UserError(`There is no preset "${preset}": choose one of ${Object.keys(presets).join(', ')}`);
   return changedRecipe(base, changes);
@@ -27,7 +27,7 @@ export function makeRecipe(preset: string, changes: Changes = {}): Recipe {
  * A recipe with changes, for a new run.
  * @throws UserError naming the setting or value that does not exist, does not fit, or could never be used.
  */
-export function changedRecipe(base: Recipe, changes: Changes = {}): Recipe {
+export function changedRecipe(base: Recipe, changes: RecipeChanges = {}): Recipe {
   const recipe = structuredClone(base) as Record<string, unknown>;
   for (const [path, text] of Object.entries(changes)) assign(recipe, path, text);
   const changed = parseRecipe(recipe, 'settings');

@@ -2,7 +2,7 @@
  * Whether the files of a run belong together: each names what it was made from, and a pair is checked when it is read.
  */
 
-import { UserError } from '../base/errors.ts';
+import { UserError, unlessRefused } from '../base/errors.ts';
 import { option, resumeCall } from '../base/options.ts';
 import { readMetadata } from '../checkpoint/safetensors.ts';
 import type { RunDirectory } from './directory.ts';
@@ -41,12 +41,8 @@ export function checkMadeFrom(run: RunDirectory, stage: 'diffusion' | 'finetune'
 }
 
 /** Whether `checkMadeFrom` has nothing against a model. */
-export function isMadeFrom(run: RunDirectory, stage: 'diffusion' | 'finetune'): boolean {
-  try {
+export const isMadeFrom = (run: RunDirectory, stage: 'diffusion' | 'finetune'): boolean =>
+  unlessRefused(() => {
     checkMadeFrom(run, stage);
     return true;
-  } catch (error) {
-    if (error instanceof UserError) return false;
-    throw error;
-  }
-}
+  }) ?? false;

@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import { z } from 'zod';
-import { openRegular, readText } from '../checkpoint/regular-file.ts';
+import { readTail, readText } from '../checkpoint/regular-file.ts';
 
 /** One line of a log. */
 export interface Logged {
@@ -32,16 +32,7 @@ export function readLogged(file: string): Logged[] {
 
 /** The last entry of a log, of which only the end is read. */
 export function lastLogged(file: string): Logged | undefined {
-  if (!fs.existsSync(file)) return undefined;
-  const descriptor = openRegular(file);
-  try {
-    const { size } = fs.fstatSync(descriptor);
-    const bytes = Buffer.alloc(Math.min(size, TAIL));
-    fs.readSync(descriptor, bytes, 0, bytes.length, size - bytes.length);
-    return bytes.toString('utf8').split('\n').flatMap(entryOf).at(-1);
-  } finally {
-    fs.closeSync(descriptor);
-  }
+  return fs.existsSync(file) ? readTail(file, TAIL).text.split('\n').flatMap(entryOf).at(-1) : undefined;
 }
 
 /** The entry of a line; none for a line that is half-written or no entry. */

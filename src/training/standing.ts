@@ -4,7 +4,7 @@
  */
 
 import fs from 'node:fs';
-import { UserError } from '../base/errors.ts';
+import { UserError, unlessRefused } from '../base/errors.ts';
 import { option } from '../base/options.ts';
 import type { RunDirectory } from '../run/directory.ts';
 import { modelProvenance } from '../run/lineage.ts';
@@ -158,14 +158,8 @@ export function doneNote(run: RunDirectory, stage: StageIdentity): string | unde
   return `${stage.name}: ${changedText(changes)} changed since it was trained; it stays as it is (${option('longer')} trains it further, ${option('changed', 'restart')} anew)`;
 }
 
-function soundFacts(run: RunDirectory, stage: StageIdentity): CheckpointFacts | undefined {
-  try {
-    return checkpointFacts(checkpointFiles(run, stage)[0], stage);
-  } catch (error) {
-    if (error instanceof UserError) return undefined;
-    throw error;
-  }
-}
+const soundFacts = (run: RunDirectory, stage: StageIdentity): CheckpointFacts | undefined =>
+  unlessRefused(() => checkpointFacts(checkpointFiles(run, stage)[0], stage));
 
 /**
  * Whether the model is that of a checkpoint. One of an earlier version does not say; it counts unless it is older than

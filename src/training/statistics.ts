@@ -1,5 +1,6 @@
 /** The statistics of a run's embeddings, of a part of its pictures where they are many. */
 
+import { takeRows } from '../base/rows.ts';
 import { type EmbeddingStatistics, momentsOf } from '../clip/correction.ts';
 import { genericTexts } from '../data/sources/generic-texts.ts';
 import type { Latents } from '../diffusion/latents.ts';
@@ -34,10 +35,10 @@ function statisticsOf(latents: Pick<Latents, 'size' | 'dim' | 'gather'>, texts: 
   const rows = Int32Array.from({ length: count }, (_, i) => Math.floor((i * size) / count));
   const { embeddings } = latents.gather(rows, new Int32Array(count));
   const anchors = Math.min(ANCHORS, count);
-  const kept = new Float32Array(anchors * dim);
-  for (let i = 0; i < anchors; i++) {
-    const row = Math.floor((i * count) / anchors);
-    kept.set(embeddings.subarray(row * dim, (row + 1) * dim), i * dim);
-  }
-  return { images: momentsOf(embeddings, dim), texts: momentsOf(texts, dim), anchors: kept };
+  const evenly = Int32Array.from({ length: anchors }, (_, i) => Math.floor((i * count) / anchors));
+  return {
+    images: momentsOf(embeddings, dim),
+    texts: momentsOf(texts, dim),
+    anchors: takeRows(embeddings, dim, evenly),
+  };
 }

@@ -5,7 +5,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { UserError } from '../base/errors.ts';
+import { UserError, unlessRefused } from '../base/errors.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { modelProvenance } from '../run/lineage.ts';
 import { type Owner, trainerOf } from '../run/lock.ts';
@@ -68,14 +68,7 @@ export function findRuns(folder: string, depth = 3): RunSummary[] {
   if (!fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory())
     throw new UserError(`There is no folder ${folder}: name one that holds runs`);
   return foldersOfRuns(folder, depth)
-    .flatMap((found) => {
-      try {
-        return [summarizeRun(found)];
-      } catch (error) {
-        if (error instanceof UserError) return [];
-        throw error;
-      }
-    })
+    .flatMap((found) => unlessRefused(() => summarizeRun(found)) ?? [])
     .sort((a, b) => b.lastActivity.localeCompare(a.lastActivity));
 }
 
@@ -94,25 +87,17 @@ function foldersOfRuns(folder: string, depth: number): string[] {
     .flatMap(({ name }) => foldersOfRuns(path.join(folder, name), depth - 1));
 }
 
-/** Damaged files are none, for a summary. */
-function quietly<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof UserError) return undefined;
-    throw error;
-  }
-}
-
 const checkpointStep = (run: RunDirectory, name: StageName): number =>
-  quietly(() => checkpointFacts(checkpointFiles(run, { name })[0], { name, steps: 0 }))?.step ?? 0;
+  unlessRefused(() => checkpointFacts(checkpointFiles(run, { name })[0], { name, steps: 0 }))?.step ?? 0;
 
 /** Whether a stage ended before its last step because more were of no use. */
 const hasEnough = (run: RunDirectory, name: StageName): boolean =>
-  quietly(() => checkpointFacts(checkpointFiles(run, { name })[0], { name, steps: 0 }))?.enough ?? false;
+  unlessRefused(() => checkpointFacts(checkpointFiles(run, { name })[0], { name, steps: 0 }))?.enough ?? false;
 
 const modelStep = (run: RunDirectory, name: StageName): number | undefined =>
-  quietly(() => (fs.existsSync(run.file(name, 'model.safetensors')) ? modelProvenance(run, name)?.step : undefined));
+  unlessRefused(() =>
+    fs.existsSync(run.file(name, 'model.safetensors')) ? modelProvenance(run, name)?.step : undefined,
+  );
 
 function lastWritten(run: RunDirectory): number {
   const times = ['log.jsonl', 'run.json', 'checkpoints'].flatMap(

@@ -4,13 +4,14 @@
  */
 
 import type { NDArray, Tree } from '../base/ndarray.ts';
+import { takeRows } from '../base/rows.ts';
 import { leaves } from '../base/tree.ts';
 import { ownScores } from '../clip/cosine.ts';
 import type { ClipEmbedder } from '../clip/embedder.ts';
 import { fromPlanar } from '../data/pictures/image.ts';
 import type { Scorer } from '../diffusion/descriptor.ts';
 import { guidanceAt } from '../diffusion/guidance.ts';
-import { type Latents, takeRows } from '../diffusion/latents.ts';
+import type { Latents } from '../diffusion/latents.ts';
 import { DenoiserPool, scheduleOf, transformerConfig } from '../diffusion/model.ts';
 import { drawTokens } from '../diffusion/samplers/index.ts';
 import { Engine } from '../engine/engine.ts';

@@ -8,6 +8,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
 import type { NDArray } from '../base/ndarray.ts';
+import { bytesOf } from '../base/ndarray.ts';
 import { option } from '../base/options.ts';
 import { flatten } from '../base/tree.ts';
 import { cacheFolder } from '../checkpoint/cache-folder.ts';
@@ -186,6 +187,6 @@ function readTensors(file: string, nameOf: (name: string) => string | undefined)
 function identity(params: Lpips<NDArray<'float32'>>): string {
   const hash = createHash('sha256');
   for (const [name, { data }] of Object.entries(flatten<NDArray<'float32'>>(params)))
-    hash.update(`${name}\0`).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    hash.update(`${name}\0`).update(bytesOf(data));
   return hash.digest('hex');
 }

@@ -7,6 +7,8 @@ import type {
   Recipe,
   RgbImage,
   Sampler,
+  StreamFrame,
+  StreamOptions,
   TrainingOptions,
   TrainingProgress,
 } from 'clip-vqdiffusion';
@@ -44,10 +46,15 @@ export async function main(): Promise<void> {
   const generator: Generator = await Generator.load('run', engine);
   const codes: Int32Array = await generator.encode(images);
   await generator.decode(codes);
-  const asked: GenerateOptions = { count: 2, steps: 8, customSampler: firstCodes };
-  for (const picture of await generator.generate(['a red hat'], asked)) {
+  const drawing: GenerateOptions = { count: 2, steps: 8, customSampler: firstCodes };
+  for (const picture of await generator.generate(['a red hat'], drawing)) {
     await save('picture.png', await generator.toPng(picture));
     await save('plain.png', picture.image);
+  }
+  const frames: StreamOptions = { seed: 3, preview: true };
+  for await (const frame of generator.stream('a red hat', frames)) {
+    const { step, pictures = [] }: StreamFrame = frame;
+    console.log(step, ...pictures.map(({ clipScore }) => clipScore));
   }
   await generator.close();
   console.log(cost.seconds, recipe.diffusion.layers);

@@ -5,7 +5,7 @@
 
 import { createHash } from 'node:crypto';
 import { afterAll, vi } from 'vitest';
-import type { NDArray } from '../../src/base/ndarray.ts';
+import { bytesOf } from '../../src/base/ndarray.ts';
 import { Engine, type EngineOptions, type Executable } from '../../src/engine/engine.ts';
 import type { CompileOptions } from '../../src/engine/executor.ts';
 import { footprint, needsOf } from '../../src/engine/memory/footprint.ts';
@@ -105,7 +105,7 @@ function keyOf(program: Program, options: CompileOptions): string {
     });
     const { op, attributes, outputs } = node;
     hash.update(`${op} ${operandsOf(node).map(nameOf)} ${outputs.map(({ dtype, shape }) => `${dtype}[${shape}]`)} `);
-    if ('value' in attributes) hash.update(bytesOf(attributes.value));
+    if ('value' in attributes) hash.update(bytesOf(attributes.value.data));
     else hash.update(JSON.stringify(attributes));
   }
   const ends = [program.inputs, program.outputs].map((ends) =>
@@ -113,5 +113,3 @@ function keyOf(program: Program, options: CompileOptions): string {
   );
   return hash.update(JSON.stringify([ends, options])).digest('hex');
 }
-
-const bytesOf = ({ data }: NDArray): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);

@@ -33,7 +33,8 @@ async function curve(engine, job, optimizer) {
     if (i === 0) await engine.transfers();
   }
   const transfers = await engine.transfers();
-  return { losses, transfers, locations: Object.values(await engine.locations()) };
+  const tensors = Object.values(await engine.describe(''));
+  return { losses, transfers, locations: tensors.map(({ location }) => location) };
 }
 
 async function diffusion(engine) {

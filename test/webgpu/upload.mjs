@@ -7,7 +7,7 @@ import * as g from '../../dist/graph/index.js';
 /** What it sees, and where the state lies. */
 export async function upload() {
   const engine = Engine.start({ device: 'webgpu', threads: 1 });
-  const locations = async () => Object.values(await engine.locations());
+  const locations = async () => Object.values(await engine.describe('')).map(({ location }) => location);
   await engine.load({ layer: { w: float32([1, 2, 3, 4], [4]), b: float32([5], []) } });
   const before = await locations();
   await engine.upload('layer');

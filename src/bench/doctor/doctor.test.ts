@@ -6,8 +6,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { listenOnLoopback } from '../../../test/support/loopback.ts';
+import { inspectCache } from './cache.ts';
 import { findingsOf } from './findings.ts';
-import { findMpi, inspectCache, inspectMachine, type Machine } from './machine.ts';
+import { inspectMachine, type Machine } from './machine.ts';
+import { findMpi } from './mpi.ts';
 
 const COMMIT = 'a'.repeat(40);
 let folder: string;

@@ -5,6 +5,7 @@
 import fs from 'node:fs';
 import { UserError } from '../../base/errors.ts';
 import { fileError, systemCode } from '../file-errors.ts';
+import { readFully } from '../full-io.ts';
 import { openRegular } from '../regular-file.ts';
 
 /** Bytes that are fetched on demand. */
@@ -62,15 +63,9 @@ export function oneLine(text: string): string {
 
 const changed = (path: string) => new UserError(`${path}: the file changed while it was read; run again`);
 
-/** One call reads less than requested near the end of the file, and never more than 2 GiB. */
 function readRange(file: number, begin: number, end: number, path: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(end - begin);
-  const most = 2 ** 30;
-  for (let at = 0; at < bytes.length; ) {
-    const got = fs.readSync(file, bytes, at, Math.min(most, bytes.length - at), begin + at);
-    if (got === 0) throw changed(path);
-    at += got;
-  }
+  if (readFully(file, bytes, begin) < bytes.length) throw changed(path);
   return bytes;
 }
 

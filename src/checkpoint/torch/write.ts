@@ -1,4 +1,5 @@
 /** Writes checkpoints that `torch.load` reads, also with `weights_only=True`. */
+import { bytesOf } from '../../base/ndarray.ts';
 import { writeFileAtomic } from '../atomic.ts';
 import { pickle, type Writable } from './pickle.ts';
 import { encodeZip, type ZipContent } from './zip-writer.ts';
@@ -20,7 +21,7 @@ export function encodeTorch(value: Writable): Iterable<Uint8Array> {
   return encodeZip([
     entry('data.pkl', program),
     entry('byteorder', Buffer.from('little')),
-    ...storages.map((data, key) => entry(`data/${key}`, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))),
+    ...storages.map((data, key) => entry(`data/${key}`, bytesOf(data))),
     entry('version', Buffer.from('3\n')),
   ]);
 }

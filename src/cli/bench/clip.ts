@@ -8,7 +8,7 @@ import { benchClip, type ClipBench } from '../../bench/clip-bench.ts';
 import { cacheFolder } from '../../checkpoint/cache-folder.ts';
 import { openEmbedder } from '../../clip/embedder.ts';
 import { Engine } from '../../engine/engine.ts';
-import type { Followed, Wording } from '../../evaluation/attribute-prompts.ts';
+import type { AttributeAccuracy, Wording } from '../../evaluation/attribute-prompts.ts';
 import { openFaceClassifier } from '../../evaluation/classifier/face-classifier.ts';
 import { HELD_OUT_FACES_OFFSET } from '../../training/pictures.ts';
 import { type CommonOptions, engineOptions, whole, withCommon } from '../options.ts';
@@ -58,7 +58,7 @@ async function run(options: Options): Promise<void> {
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
 function lines({ ceiling, best, ...bench }: ClipBench): string[] {
-  const row = (name: string, { attributes, whole, byQuestion }: Followed) =>
+  const row = (name: string, { attributes, whole, byQuestion }: AttributeAccuracy) =>
     `${name}: ${percent(attributes)} of attributes, ${percent(whole)} whole (${Object.entries(byQuestion)
       .map(([question, share]) => `${question} ${percent(share)}`)
       .join(', ')})`;

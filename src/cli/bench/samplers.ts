@@ -126,7 +126,7 @@ function promptsOf({ prompts }: Options): string[] {
 }
 
 const repeated = (prompts: readonly string[], count: number) =>
-  Array.from({ length: count }, (_, i) => ({ prompt: prompts[i % prompts.length]!, asked: {} }));
+  Array.from({ length: count }, (_, i) => ({ prompt: prompts[i % prompts.length]!, attributes: {} }));
 
 /** CLIP features of pictures like those the model learned from; of faces, such that it has not seen. */
 async function realFeatures(

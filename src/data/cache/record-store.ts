@@ -2,7 +2,7 @@
  * Records of one width on the disk, found by what they were computed from. Two files: the records, and an index of keys
  * and checksums. What a kill leaves half-written is cut off when the store is opened again, and what has been damaged
  * is found by `damaged` and taken out by `drop`. Reads are positional and served from the system's page cache; in
- * memory a record takes 28 to 44 bytes, however wide it is.
+ * memory there are only the keys (`key-table.ts`).
  */
 
 import fs from 'node:fs';
@@ -11,10 +11,10 @@ import { UserError } from '../../base/errors.ts';
 import { makeFolder } from '../../checkpoint/atomic.ts';
 import { crc32 } from '../../checkpoint/crc32.ts';
 import { fileError } from '../../checkpoint/file-errors.ts';
-import { requireRegular } from '../../checkpoint/regular-file.ts';
+import { readFully, writeFully } from '../../checkpoint/full-io.ts';
+import { openWith } from '../../checkpoint/regular-file.ts';
+import { KEY, KeyTable } from './key-table.ts';
 
-/** Bytes of a key: the 128 bits that name a picture's content. */
-const KEY = 16;
 /** An index entry: key, and CRC-32 of key and record. The first entry says what the store is. */
 const ENTRY = KEY + 4;
 const MAGIC = 'clipvq records 2';
@@ -23,13 +23,9 @@ const PIECE = 1 << 22;
 
 /** An open store; it is closed by `close`. */
 export class RecordStore {
-  #size = 0;
   #lost = 0;
   #isOpen = true;
-  #keys = new Uint8Array(0);
-  #checksums = new Uint32Array(0);
-  /** Open addressing: slot + 1 of a key, 0 where there is none. At most half full. */
-  #table = new Int32Array(64);
+  readonly #keys = new KeyTable();
 
   private constructor(
     private readonly file: string,
@@ -58,7 +54,7 @@ export class RecordStore {
 
   /** Number of records. */
   get size(): number {
-    return this.#size;
+    return this.#keys.size;
   }
 
   /** Records that the index promised when the store was opened, and that were not there. */
@@ -68,8 +64,7 @@ export class RecordStore {
 
   /** Where the record of a key (32 hex digits) lies, or −1. */
   slotOf(key: string): number {
-    const bytes = Buffer.from(key, 'hex');
-    return this.#table[this.#place(bytes, 0)]! - 1;
+    return this.#keys.slotOf(Buffer.from(key, 'hex'));
   }
 
   /**
@@ -92,8 +87,8 @@ export class RecordStore {
     });
     try {
       // The record first: an index entry promises that its record is there.
-      writeAll(this.data, rows, this.#size * this.width);
-      writeAll(this.index, entries, (this.#size + 1) * ENTRY);
+      writeFully(this.data, rows, this.size * this.width);
+      writeFully(this.index, entries, (this.size + 1) * ENTRY);
     } catch (error) {
       throw fileError('write', `${this.file}.data`, error);
     }
@@ -107,8 +102,7 @@ export class RecordStore {
   read(slot: number, target: Uint8Array, offset: number): boolean {
     this.#assertOpen();
     const record = target.subarray(offset, offset + this.width);
-    const got = fs.readSync(this.data, record, 0, this.width, slot * this.width);
-    return got === this.width && this.#isWhole(slot, record);
+    return readFully(this.data, record, slot * this.width) === this.width && this.#isWhole(slot, record);
   }
 
   /**
@@ -118,9 +112,9 @@ export class RecordStore {
     this.#assertOpen();
     const slots: number[] = [];
     const each = Math.max(1, Math.floor(PIECE / this.width));
-    const piece = new Uint8Array(Math.min(each, this.#size) * this.width);
-    for (let first = 0; first < this.#size; first += each) {
-      const count = Math.min(each, this.#size - first);
+    const piece = new Uint8Array(Math.min(each, this.size) * this.width);
+    for (let first = 0; first < this.size; first += each) {
+      const count = Math.min(each, this.size - first);
       readAll(this.data, piece.subarray(0, count * this.width), first * this.width);
       for (let i = 0; i < count; i++)
         if (!this.#isWhole(first + i, piece.subarray(i * this.width, (i + 1) * this.width))) slots.push(first + i);
@@ -138,12 +132,13 @@ export class RecordStore {
     if (slots.length === 0) return;
     try {
       for (const slot of [...slots].sort((a, b) => b - a)) this.#fill(slot);
-      fs.ftruncateSync(this.index, (this.#size + 1) * ENTRY);
-      fs.ftruncateSync(this.data, this.#size * this.width);
+      fs.ftruncateSync(this.index, (this.size + 1) * ENTRY);
+      fs.ftruncateSync(this.data, this.size * this.width);
     } catch (error) {
       throw fileError('write', `${this.file}.data`, error);
+    } finally {
+      this.#keys.rebuild();
     }
-    this.#rehash(this.#table.length);
   }
 
   /** Make what was added outlast a power cut. */
@@ -164,21 +159,21 @@ export class RecordStore {
    * Move the last record to `slot`, which need not be whole; a kill leaves it damaged as before, or the last one twice.
    */
   #fill(slot: number): void {
-    const last = --this.#size;
-    if (slot === last) return;
-    const record = Buffer.alloc(this.width);
-    readAll(this.data, record, last * this.width);
-    const entry = Buffer.alloc(ENTRY);
-    entry.set(this.#keys.subarray(last * KEY, (last + 1) * KEY));
-    entry.writeUInt32LE(this.#checksums[last]!, KEY);
-    writeAll(this.data, record, slot * this.width);
-    writeAll(this.index, entry, (slot + 1) * ENTRY);
-    this.#keys.copyWithin(slot * KEY, last * KEY, (last + 1) * KEY);
-    this.#checksums[slot] = this.#checksums[last]!;
+    const last = this.size - 1;
+    if (slot < last) {
+      const record = Buffer.alloc(this.width);
+      readAll(this.data, record, last * this.width);
+      const entry = Buffer.alloc(ENTRY);
+      entry.set(this.#keys.keyOf(last));
+      entry.writeUInt32LE(this.#keys.checksumOf(last), KEY);
+      writeFully(this.data, record, slot * this.width);
+      writeFully(this.index, entry, (slot + 1) * ENTRY);
+    }
+    this.#keys.replaceByLast(slot);
   }
 
   #isWhole(slot: number, record: Uint8Array): boolean {
-    return crc32(record, crc32(this.#keys.subarray(slot * KEY, (slot + 1) * KEY))) === this.#checksums[slot];
+    return crc32(record, crc32(this.#keys.keyOf(slot))) === this.#keys.checksumOf(slot);
   }
 
   #assertOpen(): void {
@@ -191,89 +186,32 @@ export class RecordStore {
     header.write(MAGIC, 'latin1');
     header.writeUInt32LE(this.width, KEY);
     const found = Buffer.alloc(ENTRY);
-    const isOurs = fs.readSync(this.index, found, 0, ENTRY, 0) === ENTRY && found.equals(header);
+    const isOurs = readFully(this.index, found, 0) === ENTRY && found.equals(header);
     const promised = Math.max(0, Math.floor(fs.fstatSync(this.index).size / ENTRY) - 1);
     if (!isOurs) {
       fs.ftruncateSync(this.index, 0);
-      writeAll(this.index, header, 0);
+      writeFully(this.index, header, 0);
     }
     const whole = isOurs ? Math.min(promised, Math.floor(fs.fstatSync(this.data).size / this.width)) : 0;
     this.#lost = promised - whole;
     const entries = Buffer.alloc(whole * ENTRY);
     readAll(this.index, entries, ENTRY);
     this.#enter(entries);
-    fs.ftruncateSync(this.index, (this.#size + 1) * ENTRY);
-    fs.ftruncateSync(this.data, this.#size * this.width);
+    fs.ftruncateSync(this.index, (this.size + 1) * ENTRY);
+    fs.ftruncateSync(this.data, this.size * this.width);
   }
 
   #enter(entries: Buffer): void {
     const count = entries.length / ENTRY;
-    this.#grow(this.#size + count);
-    for (let i = 0; i < count; i++) {
-      const slot = this.#size++;
-      this.#keys.set(entries.subarray(i * ENTRY, i * ENTRY + KEY), slot * KEY);
-      this.#checksums[slot] = entries.readUInt32LE(i * ENTRY + KEY);
-      this.#table[this.#place(this.#keys, slot * KEY)] = slot + 1;
-    }
-  }
-
-  #grow(size: number): void {
-    const capacity = this.#checksums.length;
-    if (size > capacity) {
-      const next = Math.max(size, Math.ceil(capacity * 1.5), 64);
-      const [keys, checksums] = [new Uint8Array(next * KEY), new Uint32Array(next)];
-      keys.set(this.#keys);
-      checksums.set(this.#checksums);
-      [this.#keys, this.#checksums] = [keys, checksums];
-    }
-    if (2 * size <= this.#table.length) return;
-    this.#rehash(2 ** Math.ceil(Math.log2(2 * size)));
-  }
-
-  #rehash(length: number): void {
-    this.#table = new Int32Array(length);
-    for (let slot = 0; slot < this.#size; slot++) this.#table[this.#place(this.#keys, slot * KEY)] = slot + 1;
-  }
-
-  /** The place in the table where the key at `offset` of `bytes` is, or would be. */
-  #place(bytes: Uint8Array, offset: number): number {
-    const mask = this.#table.length - 1;
-    // Keys are hashes already.
-    let at =
-      (bytes[offset]! | (bytes[offset + 1]! << 8) | (bytes[offset + 2]! << 16) | (bytes[offset + 3]! << 24)) & mask;
-    for (;;) {
-      const slot = this.#table[at]! - 1;
-      if (slot < 0 || this.#isKey(slot, bytes, offset)) return at;
-      at = (at + 1) & mask;
-    }
-  }
-
-  #isKey(slot: number, bytes: Uint8Array, offset: number): boolean {
-    for (let i = 0; i < KEY; i++) if (this.#keys[slot * KEY + i] !== bytes[offset + i]) return false;
-    return true;
+    this.#keys.reserve(count);
+    for (let i = 0; i < count; i++)
+      this.#keys.add(entries.subarray(i * ENTRY, i * ENTRY + KEY), entries.readUInt32LE(i * ENTRY + KEY));
   }
 }
 
 /** Open for reading and writing at any place, made if it is not there. */
-function openAnyway(file: string): number {
-  const descriptor = fs.openSync(file, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o644);
-  try {
-    requireRegular(file, fs.fstatSync(descriptor));
-  } catch (error) {
-    fs.closeSync(descriptor);
-    throw error;
-  }
-  return descriptor;
-}
+const openAnyway = (file: string): number => openWith(file, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o644);
 
-function writeAll(fd: number, bytes: Uint8Array, position: number): void {
-  for (let at = 0; at < bytes.length; ) at += fs.writeSync(fd, bytes, at, bytes.length - at, position + at);
-}
-
-function readAll(fd: number, bytes: Uint8Array, position: number): void {
-  for (let at = 0; at < bytes.length; ) {
-    const got = fs.readSync(fd, bytes, at, bytes.length - at, position + at);
-    if (got === 0) throw new Error('shorter than a moment ago');
-    at += got;
-  }
+function readAll(file: number, bytes: Uint8Array, position: number): void {
+  if (readFully(file, bytes, position) < bytes.length) throw new Error('shorter than a moment ago');
 }

@@ -1,4 +1,5 @@
 /** The mark that a picture was made by a machine, as the IPTC names it, in XMP; on any platform. */
+import { asMarkup } from '../../base/text.ts';
 
 /** The keyword of XMP in PNG files. */
 export const XMP_KEYWORD = 'XML:com.adobe.xmp';
@@ -18,13 +19,9 @@ export function machineMadeXmp(kind: MachineMade, program: string): string {
     '    xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"',
     '    xmlns:xmp="http://ns.adobe.com/xap/1.0/"',
     `    Iptc4xmpExt:DigitalSourceType="${SOURCE_TYPES}${kind}"`,
-    `    xmp:CreatorTool="${escaped(program)}"/>`,
+    `    xmp:CreatorTool="${asMarkup(program)}"/>`,
     ' </rdf:RDF>',
     '</x:xmpmeta>',
     '<?xpacket end="w"?>',
   ].join('\n');
 }
-
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-
-const escaped = (text: string): string => text.replaceAll(/[&<>"]/g, (character) => ENTITIES[character]!);

@@ -15,7 +15,7 @@ export interface ReasonTotal {
 const KINDS_BY_NUMBER = /\b\d+ (?:bits|bands)\b/;
 
 /** Reasons of one kind differ in their numbers and in what stands behind a colon. */
-export function kindOf(reason: string): string {
+function kindOf(reason: string): string {
   if (reason.includes('megapixels')) return 'more megapixels than the limit';
   if (reason.includes('longer than the limit'))
     return `longer than the limit of ${/limit of (\S+)/.exec(reason)?.[1] ?? ''} pixels a side`;

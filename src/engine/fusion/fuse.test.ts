@@ -9,7 +9,8 @@ import { updateEma } from '../../optim/ema.ts';
 import { normals } from '../../random/noise.ts';
 import { Engine } from '../engine.ts';
 import { isCut } from '../state-paths.ts';
-import { fuse, splitUpdate } from './fuse.ts';
+import { fuse } from './fuse.ts';
+import { splitUpdate } from './split-update.ts';
 
 const engine = Engine.start({ threads: 1 });
 afterAll(() => engine.close());

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { normals } from '../../random/noise.ts';
-import type { LoopOp } from './fuse.ts';
+import type { LoopOp } from './plan.ts';
 import { compileLoop } from './simd.ts';
 
 const draw = (stream: string, n: number) => Float32Array.from(normals({ seed: 3, stream, step: 0 }, 0, n));

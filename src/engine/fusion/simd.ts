@@ -4,7 +4,7 @@
  * JavaScript, which has no SIMD and computes in float64, that takes a third of the time.
  */
 
-import type { FusedLoop, LoopOp, LoopOperand } from './fuse.ts';
+import type { FusedLoop, LoopOp, LoopOperand } from './plan.ts';
 
 /** A compiled loop: overwrites `arrays`, all of one length, given the values of its scalars. */
 export type Loop = (scalars: readonly number[], arrays: readonly Float32Array[]) => void;

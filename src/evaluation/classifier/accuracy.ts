@@ -11,15 +11,15 @@ export async function heldOutAccuracy(
   const { probabilities } = await classifier.classify(pixels);
   return Object.fromEntries(
     classifier.config.heads.map(({ name, classes }) => {
-      const said = mostLikely(probabilities[name]!, classes.length);
-      return [name, said.filter((label, i) => label === labels[name]![i]).length / count];
+      const answers = mostLikely(probabilities[name]!, classes.length);
+      return [name, answers.filter((label, i) => label === labels[name]![i]).length / count];
     }),
   );
 }
 
 /** Counts [classes, classes]: row = the requested or true class, column = the class that the classifier sees. */
-export function confusionMatrix(truth: ArrayLike<number>, said: ArrayLike<number>, classes: number): number[][] {
+export function confusionMatrix(truth: ArrayLike<number>, answers: ArrayLike<number>, classes: number): number[][] {
   const counts = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
-  for (let i = 0; i < truth.length; i++) counts[truth[i]!]![said[i]!]!++;
+  for (let i = 0; i < truth.length; i++) counts[truth[i]!]![answers[i]!]!++;
   return counts;
 }

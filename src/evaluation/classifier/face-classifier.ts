@@ -15,7 +15,7 @@ import { faceHeads, faceLabels } from './face-heads.ts';
 import { trainClassifier } from './train.ts';
 
 /** Faces that no generator and no CLIP has seen: for the classifier to learn from, for testing it, and for prompts. */
-const CLASSIFIER_FACES = { learn: 3_000_000_000, test: 3_200_000_000, ask: 3_400_000_000 } as const;
+const CLASSIFIER_FACES = { learn: 3_000_000_000, test: 3_200_000_000, request: 3_400_000_000 } as const;
 const TRAINING = {
   faces: 4000,
   tested: 500,
@@ -86,7 +86,7 @@ async function labelled(
 export interface Request {
   readonly prompt: string;
   /** By question: the class that the prompt names. */
-  readonly asked: Readonly<Record<string, string>>;
+  readonly attributes: Readonly<Record<string, string>>;
 }
 
 /**
@@ -94,7 +94,7 @@ export interface Request {
  * has.
  */
 export function faceRequests(count: number): Request[] {
-  return Array.from({ length: count }, (_, i) => requestFor(faceAttributes(0, CLASSIFIER_FACES.ask + i), i));
+  return Array.from({ length: count }, (_, i) => requestFor(faceAttributes(0, CLASSIFIER_FACES.request + i), i));
 }
 
 function requestFor(face: FaceAttributes, index: number): Request {
@@ -115,10 +115,10 @@ function requestFor(face: FaceAttributes, index: number): Request {
   const chosen = [
     ...new Set([first % parts.length, (first + 1 + (step % Math.max(1, parts.length - 1))) % parts.length]),
   ];
-  const asked = ['background', ...chosen.map((part) => parts[part]!.question)];
+  const attributes = ['background', ...chosen.map((part) => parts[part]!.question)];
   return {
     prompt: `a person ${chosen.map((part) => parts[part]!.words).join(' ')} on a ${backgroundWords[background][0]} background`,
-    asked: Object.fromEntries(asked.map((question) => [question, label(question)])),
+    attributes: Object.fromEntries(attributes.map((question) => [question, label(question)])),
   };
 }
 
@@ -139,12 +139,12 @@ export async function recognisedShares(
   pixels: Uint8Array,
 ): Promise<Float64Array> {
   const { probabilities } = await classifier.classify(pixels);
-  const said = Object.fromEntries(
+  const classOf = Object.fromEntries(
     faceHeads.map(({ name, classes }) => [name, mostLikely(probabilities[name]!, classes.length)]),
   );
   const classesOf = Object.fromEntries(faceHeads.map(({ name, classes }) => [name, classes]));
-  return Float64Array.from(requests, ({ asked }, i) => {
-    const answers = Object.entries(asked).map(([name, wanted]) => classesOf[name]![said[name]![i]!] === wanted);
+  return Float64Array.from(requests, ({ attributes }, i) => {
+    const answers = Object.entries(attributes).map(([name, wanted]) => classesOf[name]![classOf[name]![i]!] === wanted);
     return answers.filter(Boolean).length / answers.length;
   });
 }

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { readTail } from '../../checkpoint/regular-file.ts';
 import type { Progress } from '../protocol.ts';
 
 const program = (): string => {
@@ -55,21 +56,10 @@ const TAIL = 2 ** 16;
 
 /** The last lines of a log, at most `most`; none if there is no log. */
 export function lastLines(log: string, most: number): string[] {
-  const stats = fs.lstatSync(log, { throwIfNoEntry: false });
-  if (!stats?.isFile()) return [];
-  const descriptor = fs.openSync(log, 'r');
-  try {
-    const bytes = Buffer.alloc(Math.min(stats.size, TAIL));
-    fs.readSync(descriptor, bytes, 0, bytes.length, stats.size - bytes.length);
-    const lines = bytes
-      .toString('utf8')
-      .split(/[\r\n]+/)
-      .filter(Boolean);
-    // The first may be cut.
-    return lines.slice(stats.size > TAIL ? 1 : 0).slice(-most);
-  } finally {
-    fs.closeSync(descriptor);
-  }
+  if (!fs.lstatSync(log, { throwIfNoEntry: false })?.isFile()) return [];
+  const { text, isCut } = readTail(log, TAIL);
+  const lines = text.split(/[\r\n]+/).filter(Boolean);
+  return lines.slice(isCut ? 1 : 0).slice(-most);
 }
 
 /** What a failed command said last. */

@@ -132,7 +132,7 @@ export function distinct<T extends { readonly name: string }>(
 }
 
 /** Names in code unit order, so that no locale changes which picture has which number. */
-export const byName = <T extends { readonly name: string }>(entries: readonly T[]): T[] =>
+const byName = <T extends { readonly name: string }>(entries: readonly T[]): T[] =>
   [...entries].sort((a, b) => (a.name < b.name ? -1 : 1));
 
 /** Whether an archive's entry is a folder, or one of the files that archivers and WebDataset put beside pictures. */

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import yauzl, { type Entry, type ZipFile } from 'yauzl';
 import { messageOf, UserError } from '../../../base/errors.ts';
 import { crc32 } from '../../../checkpoint/crc32.ts';
+import { readFully } from '../../../checkpoint/full-io.ts';
 import { openRegular } from '../../../checkpoint/regular-file.ts';
 import {
   type ArchiveEntry,
@@ -97,11 +98,8 @@ class ClosingReader extends yauzl.RandomAccessReader {
     try {
       const fd = this.#held ?? openRegular(this.file);
       try {
-        for (let at = 0; at < length; ) {
-          const got = fs.readSync(fd, buffer, offset + at, length - at, position + at);
-          if (got === 0) throw new Error('unexpected end of the file');
-          at += got;
-        }
+        if (readFully(fd, buffer.subarray(offset, offset + length), position) < length)
+          throw new Error('unexpected end of the file');
       } finally {
         if (own) fs.closeSync(fd);
       }

@@ -1,6 +1,6 @@
 /** The worker's part of fused programs: makes a plan runnable and runs it on the state. */
 
-import type { FusedLoop, FusedPlan } from './fuse.ts';
+import type { FusedLoop, FusedPlan } from './plan.ts';
 import { compileLoop, type Loop } from './simd.ts';
 
 export interface FusedProgram {
