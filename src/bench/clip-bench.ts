@@ -3,6 +3,7 @@
  * nearest of many unseen real faces are retrieved, and a classifier that knows nothing of the CLIP looks at them.
  */
 
+import { finish } from '../base/steps.ts';
 import type { ClipEmbedder } from '../clip/embedder.ts';
 import { imageViews } from '../clip/embedder.ts';
 import { measureRetrieval } from '../clip/retrieval.ts';
@@ -104,7 +105,7 @@ export function nearestRows(queries: Float32Array, rows: Float32Array, dim: numb
  * divided by its trace. 0 for equal shapes, at most √2 for clouds in directions that have nothing in common.
  */
 export function distributionGap(a: Float32Array, b: Float32Array, dim: number): number {
-  return Math.sqrt(Math.max(0, frechetDistance(standardised(a, dim), standardised(b, dim), dim)));
+  return Math.sqrt(Math.max(0, finish(frechetDistance(standardised(a, dim), standardised(b, dim), dim))));
 }
 
 function standardised(rows: Float32Array, dim: number): Float64Array {

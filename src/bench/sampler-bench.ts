@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { float32 } from '../base/ndarray.ts';
+import { inTurns } from '../base/steps.ts';
 import { makeFolder } from '../checkpoint/atomic.ts';
 import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import { packImages } from '../data/pictures/image.ts';
@@ -91,10 +92,11 @@ export async function benchSamplers(trials: readonly Trial[], options: SamplerBe
   makeFolder(options.folder);
   const points: Point[] = [];
   let reference: Compared | undefined;
+  const carry = inTurns(() => options.signal?.throwIfAborted());
   for (const [i, trial] of trials.entries()) {
     options.onTrial?.(trial, i, trials.length);
     const measured = await measureAll(trial, options);
-    const distances = distancesOf(measured.features, options.real, options.generator.clip.dim);
+    const distances = await carry(distancesOf(measured.features, options.real, options.generator.clip.dim));
     reference ??= { recognised: measured.recognised, distances };
     points.push({ ...trial, ...summary(measured, distances, reference) });
   }

@@ -25,7 +25,7 @@ import { scorePictures } from './evaluate.ts';
 import { facePrompts } from './face-prompts.ts';
 import { checkLimit } from './memory.ts';
 import { between, type CommonOptions, changedOption, engineOptions, memorySize, whole, withCommon } from './options.ts';
-import { interruptSignal, note, printResult } from './output.ts';
+import { CHECKPOINT_KEPT, interruptSignal, note, printResult } from './output.ts';
 import { duration, ProgressDisplay } from './progress.ts';
 import { checkDemo } from './sense.ts';
 
@@ -61,7 +61,7 @@ export function demoCommand(): Command {
 async function demo(options: DemoOptions): Promise<void> {
   checkLimit(options);
   shippedModel();
-  const signal = interruptSignal();
+  const signal = interruptSignal(undefined, CHECKPOINT_KEPT);
   const display = new ProgressDisplay();
   const resume = RunDirectory.exists(options.out);
   const speed = await machineSpeed(engineOptions(options));

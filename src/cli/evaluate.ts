@@ -3,6 +3,7 @@
 import { Command, Option } from 'commander';
 import { mapConcurrently } from '../base/concurrency.ts';
 import { UserError } from '../base/errors.ts';
+import { inTurns } from '../base/steps.ts';
 import { isNamedSource } from '../data/sources/open.ts';
 import { clipScore } from '../evaluation/clip-score.ts';
 import { facePromptsFile } from '../evaluation/published-prompts.ts';
@@ -223,10 +224,12 @@ export async function scorePictures(
     await clip.embedImages(pictures.map(({ image }) => image)),
     await clip.embedTexts(prompts.map((p) => prefix + p)),
   ];
-  return clipScore(
-    images,
-    texts,
-    pictures.map(({ prompt }) => prompts.indexOf(prompt)),
-    clip.dim,
+  return inTurns()(
+    clipScore(
+      images,
+      texts,
+      pictures.map(({ prompt }) => prompts.indexOf(prompt)),
+      clip.dim,
+    ),
   );
 }

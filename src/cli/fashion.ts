@@ -14,7 +14,7 @@ import { openPictures } from '../training/pictures.ts';
 import { trainPipeline } from '../training/pipeline.ts';
 import { descriptions } from './command-names.ts';
 import { assignment, type CommonOptions, changedOption, engineOptions, whole, withCommon } from './options.ts';
-import { interruptSignal, note, printResult } from './output.ts';
+import { CHECKPOINT_KEPT, interruptSignal, note, printResult } from './output.ts';
 import { ProgressDisplay } from './progress.ts';
 
 interface Options extends CommonOptions {
@@ -37,7 +37,7 @@ export function fashionCommand(): Command {
 }
 
 async function fashion(options: Options): Promise<void> {
-  const signal = interruptSignal();
+  const signal = interruptSignal(undefined, CHECKPOINT_KEPT);
   const display = new ProgressDisplay();
   const resume = RunDirectory.exists(options.out);
   const run = resume

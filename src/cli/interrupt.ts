@@ -12,13 +12,17 @@ const ONE_KEYSTROKE = 500;
 
 let controller: AbortController | undefined;
 
+/** What a second Ctrl-C prints where a stage trains. */
+export const CHECKPOINT_KEPT = 'Stopped at once: the last checkpoint is kept, and the run goes on from it';
+
 /**
  * A signal that fires on Ctrl-C, on SIGTERM, when the terminal is closed, and when an output stream breaks, so that a
  * command can leave a checkpoint. A second Ctrl-C or SIGTERM ends the process at once. Under nohup a closed terminal
  * changes nothing.
  * @param what stops, as the first Ctrl-C is answered.
+ * @param atOnce what the second one prints.
  */
-export function interruptSignal(what = 'Stopping after this step'): AbortSignal {
+export function interruptSignal(what = 'Stopping after this step', atOnce = 'Stopped at once'): AbortSignal {
   if (controller) return controller.signal;
   controller = new AbortController();
   const { signal } = controller;
@@ -36,6 +40,7 @@ export function interruptSignal(what = 'Stopping after this step'): AbortSignal 
         // The default action of the signal: an orderly exit would end threads in the middle of native code, which
         // aborts.
         process.removeListener(name, listener);
+        writeTo(process.stderr, `${atOnce}\n`);
         process.kill(process.pid, name);
       }
     };

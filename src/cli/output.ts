@@ -6,7 +6,7 @@ import { withFlags } from './flags.ts';
 import { typeable } from './invocation.ts';
 import { writeTo } from './streams.ts';
 
-export { interruptSignal } from './interrupt.ts';
+export { CHECKPOINT_KEPT, interruptSignal } from './interrupt.ts';
 export { watchStreams } from './streams.ts';
 
 /** One JSON document with `--json`, else readable lines. */

@@ -1,11 +1,12 @@
 /** What `clipvq evaluate --report` looks at: generated pictures, real ones, and their features by each network. */
 
 import { joined } from '../base/ndarray.ts';
+import { type Carry, inTurns } from '../base/steps.ts';
 import type { Crop } from '../data/pictures/crop.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
 import type { ImageSource } from '../data/sources/source.ts';
 import type { FeatureNetwork } from '../evaluation/networks/network.ts';
-import { type SetReport, setReport } from '../evaluation/report.ts';
+import type { SetFeatures } from '../evaluation/report.ts';
 import type { GeneratedImage, Generator } from '../generation/generator.ts';
 import { permutation } from '../random/noise.ts';
 import type { ProgressDisplay } from './progress.ts';
@@ -66,17 +67,29 @@ export async function featuresOf(
   }));
 }
 
-/** The sets of every network, without those that are too small. */
-export const setsOf = (
+/** The features that sets of every network are compared by. */
+export const setFeatures = (
   networks: readonly FeatureNetwork[],
   made: Features,
   real: Features,
   others: Features | undefined,
-): SetReport[] =>
-  networks.flatMap(({ name, dim }, i) => {
+): SetFeatures[] =>
+  networks.map(({ name, dim }, i) => {
     const { rows, logits } = made[i]!;
-    return setReport({ name, dim, made: rows, logits, real: real[i]!.rows, others: others?.[i]?.rows }) ?? [];
+    return { name, dim, made: rows, logits, real: real[i]!.rows, others: others?.[i]?.rows };
   });
+
+/** A way to carry computations through that cost `total` together: it shows how far they are, and ends by a signal. */
+export function shown(display: ProgressDisplay, what: string, total: number, signal: AbortSignal): Carry {
+  const onProgress = display.count(`${what}, %`);
+  let done = 0;
+  return inTurns((cost) => {
+    signal.throwIfAborted();
+    done += cost;
+    // Costs are estimates: the last percent is for what they lack.
+    onProgress(Math.min(99, Math.floor((100 * done) / total)), 100);
+  });
+}
 
 /** The best candidate of each picture, with the mean of their scores; and the first, which is not a choice. */
 export interface Drawn {

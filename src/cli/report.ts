@@ -3,8 +3,18 @@
 import path from 'node:path';
 import { makeFolder } from '../checkpoint/atomic.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
+import { clipScoreCost } from '../evaluation/clip-score.ts';
+import { memorisationCost } from '../evaluation/memorisation.ts';
 import { clipNetwork } from '../evaluation/networks/network.ts';
-import { copyReport, promptReport, type Report, reconstructionReport } from '../evaluation/report.ts';
+import {
+  copyReport,
+  promptReport,
+  type Report,
+  reconstructionReport,
+  type SetReport,
+  setCost,
+  setReport,
+} from '../evaluation/report.ts';
 import { type ReportPicture, reportHtml, reportLines } from '../evaluation/report-html.ts';
 import type { GeneratedImage, Generator } from '../generation/generator.ts';
 import { contactSheet, type SheetRow } from '../render/sheet.ts';
@@ -17,7 +27,7 @@ import { note, printResult } from './output.ts';
 import type { ProgressDisplay } from './progress.ts';
 import { currentRanks } from './rank.ts';
 import { type NetworkOptions, openJudge, openLpips, openNetworks } from './report-networks.ts';
-import { drawCandidates, featuresOf, type RealPictures, setsOf } from './report-sets.ts';
+import { drawCandidates, featuresOf, type RealPictures, setFeatures, shown } from './report-sets.ts';
 
 export interface ReportOptions extends NetworkOptions {
   /** The folder that the report is written into. */
@@ -67,6 +77,7 @@ export async function writeReport(evaluated: Evaluated, options: ReportOptions):
     images,
     recipe.tokenizer.codes,
     options.lpips === undefined ? undefined : await openLpips(options.lpips, recipe.imageSize, options.engineOptions),
+    untilAborted(signal, display.count('reconstructions')),
   );
   const shown = Array.from({ length: Math.min(MOST_COLUMNS, images.length) }, (_, i) => i);
   pictures.push({
@@ -133,11 +144,12 @@ async function measurePrompts(
     await openNetworks(networks, options, signal, display);
     const { best, firsts } = await drawCandidates(generator, prompts, { count, bestOf, seed, signal }, display);
     sheets.push(await madeSheet(best, prompts));
+    const counted = (what: string) => untilAborted(signal, display.count(what));
     const made = await featuresOf(
       networks,
       best.length,
       (from, to) => best.slice(from, to).map(({ image }) => image),
-      display.count('features of generated pictures'),
+      counted('features of generated pictures'),
     );
     const wanted = realWanted(best.length, evaluated.reconstructed, options.real);
     const reading = (start: number, what: string) =>
@@ -145,21 +157,36 @@ async function measurePrompts(
         networks,
         Math.max(0, Math.min(wanted, pictures.size - start)),
         (from, to) => pictures.read(start + from, start + to, signal),
-        display.count(what),
+        counted(what),
       );
     const real = await reading(0, 'features of real pictures');
     const others = pictures.size > wanted ? await reading(wanted, 'features of other real pictures') : undefined;
-    display.end();
     const prefix = generator.recipe.sampling.promptPrefix;
     const texts = prompts.map((prompt) => prefix + prompt);
     const promptOf = best.map(({ prompt }) => prompts.indexOf(prompt));
     const independent = judging && {
       ...judging,
       features: made[1]!.rows,
-      firsts: bestOf > 1 ? await judging.clip.embedImages(firsts) : made[1]!.rows,
+      firsts:
+        bestOf > 1
+          ? (
+              await featuresOf(
+                [networks[1]!],
+                firsts.length,
+                (from, to) => firsts.slice(from, to),
+                counted('first candidates'),
+              )
+            )[0]!.rows
+          : made[1]!.rows,
     };
-    const report = await promptReport(best, promptOf, texts, { clip, features: made[0]!.rows, bestOf, independent });
-    const sets = setsOf(networks, made, real, others);
+    const compared = setFeatures(networks, made, real, others);
+    const total = compared.reduce((sum, set) => sum + setCost(set), clipScoreCost(best.length));
+    const carry = shown(display, 'distances', total, signal);
+    const scoring = { clip, features: made[0]!.rows, bestOf, independent, carry };
+    const report = await promptReport(best, promptOf, texts, scoring);
+    const sets: SetReport[] = [];
+    for (const set of compared) sets.push(...[(await carry(setReport(set))) ?? []].flat());
+    display.end();
     if (sets.length === 0) note('Too few pictures for distances between sets: give at least 8 of either (-n, --count)');
     const features = { features: made[0]!.rows, real: real[0]!.rows };
     const copies =
@@ -190,12 +217,22 @@ async function copiesOf(
   const { source } = await openPictures(settings, { signal, display }, run);
   const count = Math.min(trainingPictures, source.size);
   const indices = Array.from({ length: count }, (_, i) => Math.floor((i * source.size) / count));
-  const training: RgbImage[] = [];
-  for (const index of indices) {
-    signal.throwIfAborted();
-    training.push(await source.read(index, recipe.imageSize));
-  }
-  const report = await copyReport(features, real, await clip.embedImages(training), clip.dim);
+  const read = async (of: readonly number[]) => {
+    const images: RgbImage[] = [];
+    for (const index of of) {
+      signal.throwIfAborted();
+      images.push(await source.read(index, recipe.imageSize));
+    }
+    return images;
+  };
+  const network = clipNetwork('the CLIP that conditions', clip);
+  const onProgress = display.count('features of training pictures');
+  const [training] = await featuresOf([network], count, (from, to) => read(indices.slice(from, to)), onProgress);
+  const cost = memorisationCost(made.length, real.length / clip.dim, count, clip.dim);
+  const carry = shown(display, 'copies', cost, signal);
+  const report = await copyReport(features, real, training!.rows, clip.dim, carry);
+  display.end();
+  const originals = await read(report.nearest.map((one) => indices[one.training]!));
   pictures.push({
     title: 'Nearest to training pictures',
     text: `The generated pictures that lie nearest to one of ${count} training pictures, the nearest first, and that one. Above them how far apart they are: 0 for equal pictures, 1.41 for embeddings at right angles.`,
@@ -203,12 +240,20 @@ async function copiesOf(
       columns: report.nearest.map(({ distance }) => distance.toFixed(3)),
       rows: [
         { label: 'generated', images: report.nearest.map((one) => made[one.made]!.image) },
-        { label: 'of training', images: report.nearest.map((one) => training[one.training]!) },
+        { label: 'of training', images: originals },
       ],
     }),
   });
   return report;
 }
+
+/** Progress that ends the work when a signal fires. */
+const untilAborted =
+  (signal: AbortSignal, onProgress: (done: number, total: number) => void) =>
+  (done: number, total: number): void => {
+    signal.throwIfAborted();
+    onProgress(done, total);
+  };
 
 async function madeSheet(made: readonly GeneratedImage[], prompts: readonly string[]): Promise<ReportPicture> {
   const rows = prompts.slice(0, MOST_ROWS).map((label): SheetRow => {

@@ -3,7 +3,9 @@
  * full.
  */
 
+import fs from 'node:fs';
 import type { Writable } from 'node:stream';
+import { isatty } from 'node:tty';
 
 const broken = new Set<Writable>();
 const listeners = new Set<() => void>();
@@ -20,6 +22,23 @@ function markBroken(stream: Writable): void {
  */
 export function watchStreams(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => markBroken(stream));
+  const terminals = [0, 1, 2].filter(isatty);
+  process.on('exit', () => closeLost(terminals));
+}
+
+/**
+ * Close those of some terminals that are gone: Node.js puts a terminal back into its first state when it ends, and
+ * aborts with a core dump where that fails.
+ */
+function closeLost(terminals: readonly number[]): void {
+  for (const descriptor of terminals) {
+    if (isatty(descriptor)) continue;
+    try {
+      fs.closeSync(descriptor);
+    } catch {
+      // It was closed before.
+    }
+  }
 }
 
 /** Call a function as soon as a stream breaks. */

@@ -19,7 +19,7 @@ import { type StageName, stages } from '../training/stages.ts';
 import { descriptions } from './command-names.ts';
 import { printEstimate } from './estimate.ts';
 import { checkLimit, checkMemory } from './memory.ts';
-import { interruptSignal, note, printResult } from './output.ts';
+import { CHECKPOINT_KEPT, interruptSignal, note, printResult } from './output.ts';
 import { pictureSettings } from './picture-options.ts';
 import { profiled } from './profile.ts';
 import { duration, ProgressDisplay } from './progress.ts';
@@ -50,7 +50,7 @@ async function train(given: TrainCommandOptions): Promise<void> {
 
 async function trainInto(folder: string, options: TrainCommandOptions): Promise<void> {
   const display = new ProgressDisplay();
-  const signal = interruptSignal();
+  const signal = interruptSignal(undefined, CHECKPOINT_KEPT);
   const ranks = trainingRanks(options);
   checkLengths(options);
   if (options.resume && options.recipe !== undefined)

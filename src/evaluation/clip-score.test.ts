@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { unitRows32 } from '../base/rows.ts';
+import { finish } from '../base/steps.ts';
 import { normals } from '../random/noise.ts';
 import { clipScore } from './clip-score.ts';
 
@@ -16,7 +17,7 @@ describe('CLIP score', () => {
     promptOf.forEach((p, i) => {
       images.set(texts.subarray(p * dim, (p + 1) * dim), i * dim);
     });
-    const score = clipScore(images, texts, promptOf, dim);
+    const score = finish(clipScore(images, texts, promptOf, dim));
     expect(score.matched).toBeCloseTo(1, 5);
     expect(score.shuffled).toBeLessThan(0.5);
     expect(score.p).toBeLessThan(0.001);
@@ -26,13 +27,13 @@ describe('CLIP score', () => {
     const texts = unitRows('texts', 8);
     const ps = Array.from(
       { length: 20 },
-      (_, round) => clipScore(unitRows(`noise ${round}`, 32), texts, promptOf, dim).p,
+      (_, round) => finish(clipScore(unitRows(`noise ${round}`, 32), texts, promptOf, dim)).p,
     );
     expect(ps.filter((p) => p < 0.05).length).toBeLessThan(5);
     expect(ps.reduce((a, b) => a + b, 0) / ps.length).toBeGreaterThan(0.25);
   });
 
   it('gives no significance to a single prompt', () => {
-    expect(clipScore(unitRows('a', 4), unitRows('b', 1), [0, 0, 0, 0], dim).p).toBe(1);
+    expect(finish(clipScore(unitRows('a', 4), unitRows('b', 1), [0, 0, 0, 0], dim)).p).toBe(1);
   });
 });

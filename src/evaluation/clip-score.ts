@@ -1,5 +1,6 @@
 /** CLIP score: how well pictures follow their prompts, against the same pictures under other prompts. */
 
+import type { Steps } from '../base/steps.ts';
 import { dot } from '../clip/cosine.ts';
 import { permutation } from '../random/noise.ts';
 
@@ -15,18 +16,20 @@ export interface ClipScore {
 }
 
 const ROUNDS = 9999;
+/** What it costs to draw a picture's place and look at its cosine, in multiplications. */
+const PERMUTED = 100;
 
 /**
  * @param images unit rows, [images, dim].
  * @param texts unit rows, [prompts, dim].
  * @param promptOf the prompt of each image, [images].
  */
-export function clipScore(
+export function* clipScore(
   images: Float32Array,
   texts: Float32Array,
   promptOf: readonly number[],
   dim: number,
-): ClipScore {
+): Steps<ClipScore> {
   const prompts = texts.length / dim;
   const cosine = promptOf.map((_, i) =>
     Array.from({ length: prompts }, (_, j) => dot(images, i * dim, texts, j * dim, dim)),
@@ -38,8 +41,12 @@ export function clipScore(
   for (let round = 0; round < ROUNDS; round++) {
     const order = permutation(0, 'clip-score', round, promptOf.length);
     if (meanUnder((i) => promptOf[order[i]!]!) >= matched - 1e-12) asHigh++;
+    yield PERMUTED * promptOf.length;
   }
   return { matched, shuffled: others.length > 0 ? average(others) : matched, p: (asHigh + 1) / (ROUNDS + 1) };
 }
 
 const average = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+
+/** What `clipScore` costs. */
+export const clipScoreCost = (images: number): number => ROUNDS * PERMUTED * images;

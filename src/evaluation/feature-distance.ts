@@ -2,9 +2,11 @@
  * Distances between two sets of picture features: Fréchet (FID; Heusel et al., 1706.08500) and kernel (KID; Bińkowski
  * et al., 1801.01401).
  */
+import type { Steps } from '../base/steps.ts';
 import { type Interval, linearInterval } from './interval.ts';
 import {
   covariance,
+  eigenCost,
   type Matrix,
   matrix,
   meanRow,
@@ -21,10 +23,10 @@ import {
  *
  * @param a, b features, `[pictures, dim]`, at least two pictures each.
  */
-export function frechetDistance(a: ArrayLike<number>, b: ArrayLike<number>, dim: number): number {
+export function* frechetDistance(a: ArrayLike<number>, b: ArrayLike<number>, dim: number): Steps<number> {
   const [x, y] = [matrix(a, dim), matrix(b, dim)];
-  const [first, second] = [covariance(x), covariance(y)];
-  return squaredMeanDistance(x, y) + trace(first) + trace(second) - 2 * traceOfRoot(first, second);
+  const [first, second] = [yield* covariance(x), yield* covariance(y)];
+  return squaredMeanDistance(x, y) + trace(first) + trace(second) - 2 * (yield* traceOfRoot(first, second));
 }
 
 /**
@@ -35,30 +37,36 @@ export function frechetDistance(a: ArrayLike<number>, b: ArrayLike<number>, dim:
  *
  * @param made, real features, `[pictures, dim]`, at least two pictures each.
  */
-export function frechetInterval(made: ArrayLike<number>, real: ArrayLike<number>, dim: number): Interval {
+export function* frechetInterval(made: ArrayLike<number>, real: ArrayLike<number>, dim: number): Steps<Interval> {
   const [x, y] = [matrix(made, dim), matrix(real, dim)];
-  const [own, other] = [covariance(x), covariance(y)];
-  const half = rootRows(other);
-  const { values, vectors } = symmetricEigen(timesTransposed(timesTransposed(half, own), half));
+  const [own, other] = [yield* covariance(x), yield* covariance(y)];
+  const half = yield* rootRows(other);
+  const inner = yield* timesTransposed(yield* timesTransposed(half, own), half);
+  const { values, vectors } = yield* symmetricEigen(inner);
   const roots = values.map((value) => Math.sqrt(Math.max(0, value)));
   const total = roots.reduce((sum, root) => sum + root, 0);
   const value = squaredMeanDistance(x, y) + trace(own) + trace(other) - 2 * total;
   const largest = roots.reduce((a, b) => Math.max(a, b), 0);
   // Rows u with |Σ (u·d)²| = dᵀ T d; directions in which the generated pictures do not vary have no part in it.
-  const transport = timesTransposed(vectors, transposed(half));
+  const transport = yield* timesTransposed(vectors, transposed(half));
   roots.forEach((root, i) => {
     const scale = root > 1e-9 * largest ? 1 / Math.sqrt(root) : 0;
     for (let k = 0; k < dim; k++) transport.data[i * dim + k]! *= scale;
   });
   const [mean, otherMean] = [meanRow(x), meanRow(y)];
-  const influence = Float64Array.from({ length: x.rows }, (_, i) => {
+  const influence = new Float64Array(x.rows);
+  for (let i = 0; i < x.rows; i++) {
     const d = { rows: 1, columns: dim, data: mean.map((m, k) => x.data[i * dim + k]! - m) };
     let sum = 0;
     for (let k = 0; k < dim; k++) sum += 2 * (mean[k]! - otherMean[k]!) * d.data[k]! + d.data[k]! ** 2;
-    return timesTransposed(transport, d).data.reduce((rest, u) => rest - u * u, sum);
-  });
+    influence[i] = (yield* timesTransposed(transport, d)).data.reduce((rest, u) => rest - u * u, sum);
+  }
   return linearInterval(value, influence);
 }
+
+/** What `frechetInterval` costs. */
+export const frechetCost = (made: number, real: number, dim: number): number =>
+  (2 * made + real) * dim ** 2 + 3 * dim ** 3 + 2 * eigenCost(dim);
 
 /** |m₀ − m₁|², the part of the Fréchet distance that is about means. */
 export function squaredMeanDistance(x: Matrix, y: Matrix): number {
@@ -67,15 +75,16 @@ export function squaredMeanDistance(x: Matrix, y: Matrix): number {
 }
 
 /** tr (S₀^½ S₁ S₀^½)^½. With S₀ = V diag(w) Vᵀ the inner matrix has the eigenvalues of W Vᵀ S₁ V W, W = diag(√w). */
-function traceOfRoot(first: Matrix, second: Matrix): number {
-  const scaled = rootRows(first);
-  const inner = timesTransposed(timesTransposed(scaled, second), scaled);
-  return symmetricEigen(inner).values.reduce((sum, value) => sum + Math.sqrt(Math.max(0, value)), 0);
+function* traceOfRoot(first: Matrix, second: Matrix): Steps<number> {
+  const scaled = yield* rootRows(first);
+  const inner = yield* timesTransposed(yield* timesTransposed(scaled, second), scaled);
+  const { values } = yield* symmetricEigen(inner);
+  return values.reduce((sum, value) => sum + Math.sqrt(Math.max(0, value)), 0);
 }
 
 /** W Vᵀ, rows of eigenvectors times the roots of their eigenvalues: a root R of S = Rᵀ R. */
-function rootRows(symmetric: Matrix): Matrix {
-  const { values, vectors } = symmetricEigen(symmetric);
+function* rootRows(symmetric: Matrix): Steps<Matrix> {
+  const { values, vectors } = yield* symmetricEigen(symmetric);
   const n = symmetric.rows;
   return { ...vectors, data: vectors.data.map((v, i) => v * Math.sqrt(Math.max(0, values[Math.floor(i / n)]!))) };
 }
@@ -87,11 +96,11 @@ function rootRows(symmetric: Matrix): Matrix {
  *
  * @param made, real features, `[pictures, dim]`, at least two pictures each.
  */
-export function kernelInterval(made: ArrayLike<number>, real: ArrayLike<number>, dim: number): Interval {
+export function* kernelInterval(made: ArrayLike<number>, real: ArrayLike<number>, dim: number): Steps<Interval> {
   const [x, y] = [matrix(made, dim), matrix(real, dim)];
   if (x.rows < 2 || y.rows < 2) throw new RangeError('a kernel distance takes at least two samples a side');
-  const [own, other] = [kernelRows(x, x), kernelRows(x, y)];
-  const value = mean(own) + mean(kernelRows(y, y)) - 2 * mean(other);
+  const [own, other] = [yield* kernelRows(x, x), yield* kernelRows(x, y)];
+  const value = mean(own) + mean(yield* kernelRows(y, y)) - 2 * mean(other);
   return linearInterval(
     value,
     own.map((sum, i) => 2 * (sum - other[i]!)),
@@ -99,12 +108,23 @@ export function kernelInterval(made: ArrayLike<number>, real: ArrayLike<number>,
 }
 
 /** Mean kernel of each row of x with the rows of y, or with its other rows where both are one set. */
-function kernelRows(x: Matrix, y: Matrix): Float64Array {
-  return Float64Array.from({ length: x.rows }, (_, i) => {
-    let sum = 0;
-    for (let j = 0; j < y.rows; j++) if (x !== y || i !== j) sum += (rowDot(x, i, y, j) / x.columns + 1) ** 3;
-    return sum / (x === y ? y.rows - 1 : y.rows);
-  });
+function* kernelRows(x: Matrix, y: Matrix): Steps<Float64Array> {
+  const means = new Float64Array(x.rows);
+  for (let i = 0; i < x.rows; i++) {
+    means[i] = kernelSum(x, i, y) / (x === y ? y.rows - 1 : y.rows);
+    yield y.rows * y.columns;
+  }
+  return means;
 }
+
+function kernelSum(x: Matrix, i: number, y: Matrix): number {
+  let sum = 0;
+  for (let j = 0; j < y.rows; j++) if (x !== y || i !== j) sum += (rowDot(x, i, y, j) / x.columns + 1) ** 3;
+  return sum;
+}
+
+/** What `kernelInterval` costs. */
+export const kernelCost = (made: number, real: number, dim: number): number =>
+  (made * made + made * real + real * real) * dim;
 
 const mean = (values: Float64Array): number => values.reduce((a, b) => a + b, 0) / values.length;

@@ -1,5 +1,6 @@
 /** Numbers with the range in which they would lie for other pictures: bootstrap intervals (Efron, 1979). */
 
+import type { Steps } from '../base/steps.ts';
 import { integers } from '../random/noise.ts';
 
 /** A value with its 95 % confidence interval, and the number of samples that it is of. */
@@ -36,11 +37,15 @@ export function meanInterval(values: ArrayLike<number>, rounds = ROUNDS): Interv
  * side: such numbers are biased in resamples, so that their own range would lie beside the value.
  * @param statistic the number for some rows of the set, by index.
  */
-export function setInterval(n: number, statistic: (rows: Int32Array) => number, rounds = SET_ROUNDS): Interval {
-  const value = statistic(Int32Array.from({ length: n }, (_, i) => i));
-  const resampled = Array.from({ length: rounds }, (_, round) =>
-    statistic(integers({ seed: 0, stream: 'evaluation/set', step: round }, 0, n, n)),
-  );
+export function* setInterval(
+  n: number,
+  statistic: (rows: Int32Array) => Steps<number>,
+  rounds = SET_ROUNDS,
+): Steps<Interval> {
+  const value = yield* statistic(Int32Array.from({ length: n }, (_, i) => i));
+  const resampled: number[] = [];
+  for (let step = 0; step < rounds; step++)
+    resampled.push(yield* statistic(integers({ seed: 0, stream: 'evaluation/set', step }, 0, n, n)));
   const mean = resampled.reduce((a, b) => a + b, 0) / rounds;
   const variance = resampled.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (rounds - 1);
   return within(value, Math.sqrt(variance), n);

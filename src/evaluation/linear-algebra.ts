@@ -1,5 +1,7 @@
 /** Dense float64 linear algebra for the metrics: covariances, products, and the eigenvalues of symmetric matrices. */
 
+import type { Steps } from '../base/steps.ts';
+
 /** A row-major matrix. */
 export interface Matrix {
   readonly rows: number;
@@ -15,9 +17,12 @@ export function matrix(data: ArrayLike<number>, columns: number): Matrix {
 }
 
 /** A Bᵀ, whose rows are the inner products of rows: both operands are read in order. */
-export function timesTransposed(a: Matrix, b: Matrix): Matrix {
+export function* timesTransposed(a: Matrix, b: Matrix): Steps<Matrix> {
   const data = new Float64Array(a.rows * b.rows);
-  for (let i = 0; i < a.rows; i++) for (let j = 0; j < b.rows; j++) data[i * b.rows + j] = rowDot(a, i, b, j);
+  for (let i = 0; i < a.rows; i++) {
+    for (let j = 0; j < b.rows; j++) data[i * b.rows + j] = rowDot(a, i, b, j);
+    yield b.rows * b.columns;
+  }
   return { rows: a.rows, columns: b.rows, data };
 }
 
@@ -49,14 +54,14 @@ export function meanRow({ rows, columns, data }: Matrix): Float64Array {
 }
 
 /** Sample covariance of the rows, with divisor n - 1; throws a RangeError for fewer than two. */
-export function covariance(samples: Matrix): Matrix {
+export function* covariance(samples: Matrix): Steps<Matrix> {
   const { rows, columns, data } = samples;
   if (rows < 2) throw new RangeError('a covariance takes at least two samples');
   const mean = meanRow(samples);
   const scale = 1 / Math.sqrt(rows - 1);
   const centred = data.map((x, i) => (x - mean[i % columns]!) * scale);
   const axes = transposed({ rows, columns, data: centred });
-  return timesTransposed(axes, axes);
+  return yield* timesTransposed(axes, axes);
 }
 
 export interface Eigen {
@@ -70,6 +75,11 @@ export interface Eigen {
 const NOTHING = 1e-150;
 /** QR steps each eigenvalue may take; two or three are usual. */
 const PATIENCE = 60;
+/** What eigenvalues cost, in products of two matrices, by the clock: half for either part. */
+const EIGEN = 8;
+
+/** What the eigenvalues of an n x n matrix cost. */
+export const eigenCost = (n: number): number => EIGEN * n ** 3;
 
 /**
  * Eigenvalues and eigenvectors of a symmetric matrix: Householder reduction to tridiagonal form, then QR steps with
@@ -77,7 +87,7 @@ const PATIENCE = 60;
  *
  * @throws RangeError when an entry is not finite.
  */
-export function symmetricEigen(symmetric: Matrix): Eigen {
+export function* symmetricEigen(symmetric: Matrix): Steps<Eigen> {
   let largest = 0;
   for (const value of symmetric.data) {
     if (!Number.isFinite(value)) throw new RangeError('a matrix with entries that are not finite has no eigenvalues');
@@ -85,7 +95,7 @@ export function symmetricEigen(symmetric: Matrix): Eigen {
   }
   if (largest === 0) return eigenOfZero(symmetric.rows);
   // Entries of about 1 neither underflow nor overflow when they are squared.
-  const { diagonal, side, vectors } = tridiagonal({
+  const { diagonal, side, vectors } = yield* tridiagonal({
     ...symmetric,
     data: symmetric.data.map((value) => value / largest),
   });
@@ -95,6 +105,7 @@ export function symmetricEigen(symmetric: Matrix): Eigen {
     if (left === 0) throw new RangeError('the eigenvalues of a matrix did not converge');
     if (negligible(last - 1)) {
       last--;
+      yield (EIGEN / 2) * diagonal.length ** 2;
       continue;
     }
     let first = last - 1;
@@ -117,7 +128,7 @@ interface Tridiagonal {
   readonly vectors: Matrix;
 }
 
-function tridiagonal({ rows: n, data }: Matrix): Tridiagonal {
+function* tridiagonal({ rows: n, data }: Matrix): Steps<Tridiagonal> {
   const a = data.slice();
   const q = new Float64Array(n * n);
   for (let i = 0; i < n; i++) q[i * n + i] = 1;
@@ -136,6 +147,7 @@ function tridiagonal({ rows: n, data }: Matrix): Tridiagonal {
     for (let i = k + 1; i < n; i++) v[i] = v[i]! / size;
     reflectBothSides(a, n, v, w, k);
     reflectRows(q, n, v, k);
+    yield (EIGEN / 2) * n ** 2;
   }
   return {
     diagonal: Float64Array.from({ length: n }, (_, i) => a[i * n + i]!),

@@ -4,6 +4,7 @@
  */
 
 import { takeRows } from '../base/rows.ts';
+import { type Carry, inTurns } from '../base/steps.ts';
 import { kmeans } from '../vqgan/kmeans.ts';
 import { nearestRows } from './neighbours.ts';
 
@@ -43,6 +44,7 @@ const ITERATIONS = 20;
  * C_T over the clusters of the training pictures: by default about one for sixty pictures of the smaller set, twenty at
  * most. Where no cell has enough pictures the whole space is one.
  * @param made, heldOut, training features `[pictures, dim]`; held-out pictures are real and not trained on.
+ * @param carry carries through what takes long.
  */
 export async function memorisation(
   made: Float32Array,
@@ -50,13 +52,14 @@ export async function memorisation(
   training: Float32Array,
   dim: number,
   cells?: number,
+  carry: Carry = inTurns(),
 ): Promise<Memorisation> {
   const samples = { made: made.length / dim, heldOut: heldOut.length / dim, training: training.length / dim };
   const wanted = Math.floor(Math.min(samples.made, samples.heldOut) / WANTED);
   const count = Math.min(cells ?? Math.max(1, Math.min(MOST_CELLS, wanted)), samples.training);
-  const nearest = nearestRows(made, training, dim);
+  const nearest = await carry(nearestRows(made, training, dim));
   const own = nearest.distance;
-  const unseen = nearestRows(heldOut, training, dim).distance;
+  const unseen = (await carry(nearestRows(heldOut, training, dim))).distance;
   const whole = { z: rankZ(own, unseen), made: samples.made, heldOut: samples.heldOut };
   const tested = count > 1 ? await cellsOf(count) : [];
   const used = tested.length > 0 ? tested : [whole];
@@ -72,21 +75,28 @@ export async function memorisation(
   async function cellsOf(k: number): Promise<Cell[]> {
     const key = { seed: 0, stream: 'evaluation/cells', step: 0 };
     const { centres } = await kmeans(training, dim, k, ITERATIONS, key);
-    const parts = [made, heldOut, training].map((rows) => byNearest(rows, centres, dim));
+    const parts: Float32Array[][] = [];
+    for (const rows of [made, heldOut, training])
+      parts.push(byNearest(rows, (await carry(nearestRows(rows, centres, dim))).index, k));
     const [ofMade, ofHeldOut, ofTraining] = parts as [Float32Array[], Float32Array[], Float32Array[]];
-    return Array.from({ length: k }, (_, cell) => {
-      const [a, b] = [ofMade[cell]!, ofHeldOut[cell]!].map(
-        (rows) => nearestRows(rows, ofTraining[cell]!, dim).distance,
-      ) as [Float64Array, Float64Array];
-      return { z: rankZ(a, b), made: a.length, heldOut: b.length };
-    }).filter((cell) => Math.min(cell.made, cell.heldOut) >= FEWEST);
+    const found: Cell[] = [];
+    for (const [cell, known] of ofTraining.entries()) {
+      const a = (await carry(nearestRows(ofMade[cell]!, known, dim))).distance;
+      const b = (await carry(nearestRows(ofHeldOut[cell]!, known, dim))).distance;
+      if (Math.min(a.length, b.length) >= FEWEST) found.push({ z: rankZ(a, b), made: a.length, heldOut: b.length });
+    }
+    return found;
   }
 }
 
-/** Rows by the centre that is nearest to them. */
-function byNearest(rows: Float32Array, centres: Float32Array, dim: number): Float32Array[] {
-  const { index } = nearestRows(rows, centres, dim);
-  return Array.from({ length: centres.length / dim }, (_, cell) => {
+/** What `memorisation` carries through: distances to all training pictures, and to those of the cells. */
+export const memorisationCost = (made: number, heldOut: number, training: number, dim: number): number =>
+  (made + heldOut) * training * dim;
+
+/** Rows by the one of k centres that is nearest to them. */
+function byNearest(rows: Float32Array, index: Int32Array, k: number): Float32Array[] {
+  const dim = rows.length / index.length;
+  return Array.from({ length: k }, (_, cell) => {
     const own = Array.from(index.keys()).filter((i) => index[i] === cell);
     return takeRows(rows, dim, own);
   });

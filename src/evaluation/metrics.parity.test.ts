@@ -4,6 +4,7 @@ import { hesselScore, pairCosines } from '../../test/reference/clip-score.ts';
 import { inceptionScore } from '../../test/reference/inception-score.ts';
 import { onFixture } from '../../test/support/fixtures.ts';
 import { compare } from '../../test/support/parity.ts';
+import { finish } from '../base/steps.ts';
 import { frechetDistance, kernelInterval, squaredMeanDistance } from './feature-distance.ts';
 import { matrix } from './linear-algebra.ts';
 
@@ -15,7 +16,7 @@ onFixture('metrics', (file) => {
   it.each(file.matching(/^fid\.(\w+)\.feat0$/))('fid.%s', (name) => {
     const [a, b] = [file.floats(`fid.${name}.feat0`), file.floats(`fid.${name}.feat1`)];
     const dim = widthOf(`fid.${name}.feat0`);
-    const value = frechetDistance(a, b, dim);
+    const value = finish(frechetDistance(a, b, dim));
     // With fewer pictures than features some eigenvalues are zero in theory, and roots of rounding add up: the README's
     // 1e-5.
     const relative = Math.min(a.length, b.length) > dim * dim ? 1e-6 : 1e-5;
@@ -29,7 +30,7 @@ onFixture('metrics', (file) => {
       FLOAT64,
     );
     const scale = Math.abs(file.floats(`fid.${name}.value`)[0]!);
-    compare('metrics', `fid.${name} self`, [frechetDistance(a, a, dim)], [0], { absolute: relative * scale });
+    compare('metrics', `fid.${name} self`, [finish(frechetDistance(a, a, dim))], [0], { absolute: relative * scale });
   });
 
   it('kid', () => {
@@ -38,7 +39,7 @@ onFixture('metrics', (file) => {
       const isNull = name === 'null';
       const a = file.floats(isNull ? 'fid.full.feat0' : `fid.${name}.feat0`);
       const b = file.floats(isNull ? 'kid.null_feat' : `fid.${name}.feat1`);
-      const { value } = kernelInterval(a, b, widthOf(isNull ? 'kid.null_feat' : `fid.${name}.feat0`));
+      const { value } = finish(kernelInterval(a, b, widthOf(isNull ? 'kid.null_feat' : `fid.${name}.feat0`)));
       compare('metrics', `kid.${name}`, [value], file.floats(`kid.${name}`), FLOAT64);
     }
   });

@@ -3,6 +3,7 @@
  * features. A few thousand pictures tell what the Fréchet distance needs many more for.
  */
 
+import type { Steps } from '../base/steps.ts';
 import { normals } from '../random/noise.ts';
 import { type Interval, setInterval } from './interval.ts';
 
@@ -10,6 +11,8 @@ import { type Interval, setInterval } from './interval.ts';
 const DIRECTIONS = 256;
 /** Resamples for the interval. */
 const ROUNDS = 20;
+/** What it costs to draw and sort a number among a few thousand, in multiplications. */
+const SORTED = 80;
 
 interface Directions {
   readonly directions?: number;
@@ -22,24 +25,32 @@ interface Directions {
  * sizes. Directions are those of the seed; the interval is over resampled generated pictures.
  * @param made, real features `[pictures, dim]`, at least one picture each.
  */
-export function mindInterval(
+export function* mindInterval(
   made: ArrayLike<number>,
   real: ArrayLike<number>,
   dim: number,
   { directions = DIRECTIONS, seed = 0 }: Directions = {},
-): Interval {
-  const projections = Array.from({ length: directions }, (_, d) => {
+): Steps<Interval> {
+  const projections: { readonly own: Float64Array; readonly other: Float64Array }[] = [];
+  for (let d = 0; d < directions; d++) {
     const unit = directionOf(d, dim, seed);
-    return { own: projected(made, unit), other: projected(real, unit).sort() };
-  });
-  const statistic = (rows: Int32Array): number => {
+    projections.push({ own: projected(made, unit), other: projected(real, unit).sort() });
+    yield made.length + real.length;
+  }
+  function* statistic(rows: Int32Array): Steps<number> {
     let sum = 0;
-    for (const { own, other } of projections)
+    for (const { own, other } of projections) {
       sum += squaredWasserstein(Float64Array.from(rows, (row) => own[row]!).sort(), other);
+      yield SORTED * rows.length;
+    }
     return (3 * dim * sum) / directions;
-  };
-  return setInterval(made.length / dim, statistic, ROUNDS);
+  }
+  return yield* setInterval(made.length / dim, statistic, ROUNDS);
 }
+
+/** What `mindInterval` costs. */
+export const mindCost = (made: number, real: number, dim: number): number =>
+  DIRECTIONS * ((made + real) * dim + (ROUNDS + 1) * SORTED * made);
 
 function directionOf(d: number, dim: number, seed: number): Float64Array {
   const direction = normals({ seed, stream: 'sliced-wasserstein', step: 0 }, d, dim);

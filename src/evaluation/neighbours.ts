@@ -3,6 +3,7 @@
  * al., 1904.06991), density and coverage (Naeem et al., 2002.09797).
  */
 
+import type { Steps } from '../base/steps.ts';
 import { type Interval, meanInterval } from './interval.ts';
 
 /** Each with the interval for other pictures in the place of those that it is a share or a mean of. */
@@ -22,11 +23,11 @@ export interface Neighbourhoods {
  * @param real, made features `[pictures, dim]`, more than k of each.
  * @throws RangeError for k pictures or fewer.
  */
-export function neighbourhoods(real: Float32Array, made: Float32Array, dim: number, k: number): Neighbourhoods {
+export function* neighbourhoods(real: Float32Array, made: Float32Array, dim: number, k: number): Steps<Neighbourhoods> {
   const [reals, mades] = [real.length / dim, made.length / dim];
   if (Math.min(reals, mades) <= k)
     throw new RangeError(`neighbourhoods of ${k} take more pictures than ${Math.min(reals, mades)}`);
-  const [realRadius, madeRadius] = [radii(real, dim, k), radii(made, dim, k)];
+  const [realRadius, madeRadius] = [yield* radii(real, dim, k), yield* radii(made, dim, k)];
   const coveredReal = new Uint8Array(reals);
   const recalled = new Uint8Array(reals);
   const balls = new Float64Array(mades);
@@ -41,6 +42,7 @@ export function neighbourhoods(real: Float32Array, made: Float32Array, dim: numb
       if (distance <= madeRadius[j]!) recalled[i] = 1;
     }
     balls[j] = inside;
+    yield real.length;
   }
   return {
     precision: meanInterval(balls.map((inside) => (inside > 0 ? 1 : 0))),
@@ -50,23 +52,31 @@ export function neighbourhoods(real: Float32Array, made: Float32Array, dim: numb
   };
 }
 
+/** What `neighbourhoods` costs. */
+export const neighbourhoodsCost = (real: number, made: number, dim: number): number =>
+  (real * real + real * made + made * made) * dim;
+
 /** The squared distance of each row to its k-th nearest other row. */
-function radii(rows: Float32Array, dim: number, k: number): Float64Array {
+function* radii(rows: Float32Array, dim: number, k: number): Steps<Float64Array> {
   const n = rows.length / dim;
-  return Float64Array.from({ length: n }, (_, i) => {
-    const distances = new Float64Array(n);
+  const found = new Float64Array(n);
+  const distances = new Float64Array(n);
+  for (let i = 0; i < n; i++) {
     for (let j = 0; j < n; j++)
       distances[j] = j === i ? Number.POSITIVE_INFINITY : squaredDistance(rows, i, rows, j, dim);
-    return distances.sort()[k - 1]!;
-  });
+    found[i] = distances.sort()[k - 1]!;
+    yield rows.length;
+  }
+  return found;
+}
+
+export interface Nearest {
+  readonly index: Int32Array;
+  readonly distance: Float64Array;
 }
 
 /** The nearest row of `among` for each row of `rows`, and its distance. */
-export function nearestRows(
-  rows: Float32Array,
-  among: Float32Array,
-  dim: number,
-): { readonly index: Int32Array; readonly distance: Float64Array } {
+export function* nearestRows(rows: Float32Array, among: Float32Array, dim: number): Steps<Nearest> {
   const n = rows.length / dim;
   const index = new Int32Array(n);
   const distance = new Float64Array(n).fill(Number.POSITIVE_INFINITY);
@@ -75,6 +85,7 @@ export function nearestRows(
       const squared = squaredDistance(rows, i, among, j, dim);
       if (squared < distance[i]!) [index[i], distance[i]] = [j, squared];
     }
+    yield among.length;
   }
   return { index, distance: distance.map(Math.sqrt) };
 }

@@ -1,6 +1,7 @@
 /** Errors of paired comparisons: by hand, and against how far the same comparison scatters when it is repeated. */
 
 import { expect, it } from 'vitest';
+import { finish } from '../base/steps.ts';
 import { normals } from '../random/noise.ts';
 import { distancesOf, meanDifference, meanOf, ratioOf, spreadOf } from './paired.ts';
 
@@ -30,7 +31,7 @@ function sides(step: number) {
   const own = draw('own', PICTURES * DIM, step);
   const a = Float32Array.from(luck, (value) => value + 0.5);
   const b = Float32Array.from(luck, (value, i) => value + 0.5 + 0.1 * own[i]!);
-  return { a: distancesOf(a, real, DIM), b: distancesOf(b, real, DIM) };
+  return { a: finish(distancesOf(a, real, DIM)), b: finish(distancesOf(b, real, DIM)) };
 }
 
 it('says of a Fréchet ratio how far it scatters over other pictures, which is less than without pairs', () => {

@@ -4,6 +4,7 @@
  */
 
 import { takeRows } from '../base/rows.ts';
+import type { Steps } from '../base/steps.ts';
 import { integers } from '../random/noise.ts';
 import { frechetDistance } from './feature-distance.ts';
 
@@ -38,13 +39,14 @@ export interface Distances {
  * The distance of features to real ones, and of resamples of theirs (bootstrap; Efron, 1979).
  * @param features, real `[pictures, dim]`.
  */
-export function distancesOf(features: Float32Array, real: Float32Array, dim: number): Distances {
+export function* distancesOf(features: Float32Array, real: Float32Array, dim: number): Steps<Distances> {
   const n = features.length / dim;
-  const resampled = Array.from({ length: RESAMPLES }, (_, r) => {
-    const rows = integers({ seed: 0, stream: 'sampler-bench/bootstrap', step: r }, 0, n, n);
-    return frechetDistance(takeRows(features, dim, rows), real, dim);
-  });
-  return { all: frechetDistance(features, real, dim), resampled };
+  const resampled: number[] = [];
+  for (let step = 0; step < RESAMPLES; step++) {
+    const rows = integers({ seed: 0, stream: 'sampler-bench/bootstrap', step }, 0, n, n);
+    resampled.push(yield* frechetDistance(takeRows(features, dim, rows), real, dim));
+  }
+  return { all: yield* frechetDistance(features, real, dim), resampled };
 }
 
 /** The distance of all pictures, with the standard deviation over the resamples. */

@@ -2,10 +2,19 @@
 
 import { expect, it } from 'vitest';
 import { unitRows32 } from '../base/rows.ts';
+import { finish } from '../base/steps.ts';
 import { psnr, type RgbImage } from '../data/pictures/image.ts';
 import { integers, normals } from '../random/noise.ts';
 import { frechetDistance, kernelInterval } from './feature-distance.ts';
-import { copyReport, promptReport, type Report, reconstructionReport, type SetFeatures, setReport } from './report.ts';
+import {
+  copyReport,
+  promptReport,
+  type Report,
+  reconstructionReport,
+  type SetFeatures,
+  setCost,
+  setReport,
+} from './report.ts';
 import { reportHtml, reportLines } from './report-html.ts';
 import { ssim } from './ssim.ts';
 
@@ -38,7 +47,7 @@ const made = [0, 1, 2, 3].map((i) => ({
 }));
 
 const setOf = (made: Float32Array, real: Float32Array, dim: number, more: Partial<SetFeatures> = {}) =>
-  setReport({ name: 'a CLIP', dim, made, real, others: undefined, ...more });
+  finish(setReport({ name: 'a CLIP', dim, made, real, others: undefined, ...more }));
 
 let whole: Promise<Report> | undefined;
 const wholeReport = (): Promise<Report> => (whole ??= makeReport());
@@ -109,12 +118,12 @@ it('the score of prompts is given with and without the choice, and by another CL
 it('distances of sets are those of their functions, beside those of real pictures, with a caution where pictures are few', async () => {
   const [set] = (await wholeReport()).sets;
   const [features, real] = [unitRows(12, 7), unitRows(15, 8)];
-  expect(set!.frechet.value).toBeCloseTo(frechetDistance(features, real, DIM), 9);
-  expect(set!.kernel.value).toBe(kernelInterval(features, real, DIM).value);
+  expect(set!.frechet.value).toBeCloseTo(finish(frechetDistance(features, real, DIM)), 9);
+  expect(set!.kernel.value).toBe(finish(kernelInterval(features, real, DIM)).value);
   expect(set!.frechet.low).toBeLessThan(set!.frechet.value);
   expect([set!.made, set!.real, set!.caution]).toEqual([12, 15, undefined]);
   expect(set!.floor!.pictures).toBe(9);
-  expect(set!.floor!.kernel.value).toBe(kernelInterval(unitRows(9, 12), real, DIM).value);
+  expect(set!.floor!.kernel.value).toBe(finish(kernelInterval(unitRows(9, 12), real, DIM)).value);
   expect(setOf(unitRows(7, 1), real, DIM)).toBeUndefined();
   expect(setOf(features, real, DIM, { others: unitRows(7, 1) })!.floor).toBeUndefined();
   expect(setOf(real.slice(0, 48), real.slice(0, 48), 6)!.caution).toBeUndefined();
@@ -159,4 +168,14 @@ it('the page holds its pictures, asks the network for nothing, and lets no marku
   expect(reportHtml({ ...report, prompts: { ...report.prompts!, independent: undefined } }, [])).toContain('flatters');
   const short = reportHtml({ ...report, prompts: undefined, sets: [], copies: undefined }, []);
   expect(short).not.toMatch(/Prompts|Against real pictures|Copies/);
+});
+
+it('the costs of the steps of a set add up to about its expected cost, by which progress is shown', () => {
+  const dim = 16;
+  const rows = (count: number, sample: number) =>
+    unitRows32(normals({ seed: 2, stream: 'report', step: 2 }, sample, count * dim), dim);
+  const set = { name: 'a CLIP', dim, made: rows(40, 0), real: rows(60, 1), others: rows(30, 2) };
+  let cost = 0;
+  for (const step of setReport(set)) cost += step;
+  expect(cost / setCost(set)).toBeCloseTo(1, 1);
 });

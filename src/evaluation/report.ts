@@ -3,16 +3,17 @@
  * copies.
  */
 
+import { type Carry, inTurns, type Steps } from '../base/steps.ts';
 import { ownScores } from '../clip/cosine.ts';
 import type { ClipEmbedder } from '../clip/embedder.ts';
 import { psnr, type RgbImage } from '../data/pictures/image.ts';
 import { type ClipScore, clipScore } from './clip-score.ts';
-import { frechetInterval, kernelInterval } from './feature-distance.ts';
+import { frechetCost, frechetInterval, kernelCost, kernelInterval } from './feature-distance.ts';
 import { type InceptionScore, inceptionScore } from './inception-score.ts';
 import { type Interval, meanInterval } from './interval.ts';
 import { type Memorisation, memorisation } from './memorisation.ts';
-import { mindInterval } from './mind.ts';
-import { type Neighbourhoods, neighbourhoods } from './neighbours.ts';
+import { mindCost, mindInterval } from './mind.ts';
+import { type Neighbourhoods, neighbourhoods, neighbourhoodsCost } from './neighbours.ts';
 import type { Codec } from './reconstruction.ts';
 import { ssim } from './ssim.ts';
 
@@ -95,12 +96,16 @@ const SHOWN_COPIES = 8;
 /** The distance of each of some pictures from its counterpart. */
 export type PairDistances = (a: readonly RgbImage[], b: readonly RgbImage[]) => Promise<readonly number[]>;
 
-/** Pictures through the tokenizer and back, and what was lost; the pictures come back too. */
+/**
+ * Pictures through the tokenizer and back, and what was lost; the pictures come back too.
+ * @param onProgress called after each batch of pictures; it may throw to end the work.
+ */
 export async function reconstructionReport(
   codec: Codec,
   images: readonly RgbImage[],
   codes: number,
   lpips?: { readonly net: string; readonly distances: PairDistances } | undefined,
+  onProgress?: (done: number, total: number) => void,
 ): Promise<{ readonly report: ReconstructionReport; readonly back: readonly RgbImage[] }> {
   const counts = new Float64Array(codes);
   const back: RgbImage[] = [];
@@ -108,6 +113,7 @@ export async function reconstructionReport(
     const tokens = await codec.encode(images.slice(start, start + BATCH));
     for (const code of tokens) counts[code]!++;
     back.push(...(await codec.decode(tokens)));
+    onProgress?.(back.length, images.length);
   }
   const drawn = counts.reduce((a, b) => a + b, 0);
   const entropy = counts.reduce((h, n) => (n > 0 ? h - (n / drawn) * Math.log(n / drawn) : h), 0);
@@ -134,6 +140,7 @@ export async function promptReport(
     features,
     bestOf,
     independent,
+    carry = inTurns(),
   }: {
     readonly clip: Embedder;
     /** Embeddings of the pictures by `clip`. */
@@ -148,11 +155,12 @@ export async function promptReport(
           readonly firsts: Float32Array;
         }
       | undefined;
+    readonly carry?: Carry;
   },
 ): Promise<PromptReport> {
   const texts = await clip.embedTexts(prompts);
   return {
-    ...clipScore(features, texts, promptOf, clip.dim),
+    ...(await carry(clipScore(features, texts, promptOf, clip.dim))),
     prompts: prompts.length,
     bestOf,
     chosen: meanInterval(made.map(({ clipScore: score }) => score)),
@@ -189,19 +197,20 @@ export interface SetFeatures {
  * Distances between generated and real pictures by their features.
  * @returns undefined for fewer than eight pictures on a side.
  */
-export function setReport({ name, dim, made, real, others, logits }: SetFeatures): SetReport | undefined {
+export function* setReport({ name, dim, made, real, others, logits }: SetFeatures): Steps<SetReport | undefined> {
   const [mades, reals] = [made.length / dim, real.length / dim];
   const fewer = Math.min(mades, reals);
   if (fewer < FEWEST) return undefined;
-  const further = others && others.length / dim >= FEWEST ? others : undefined;
+  const further = furtherOf(others, dim);
   return {
     features: name,
     dim,
     made: mades,
     real: reals,
-    ...distancesOf(made, real, dim),
-    neighbourhoods: fewer > NEIGHBOURS ? { ...neighbourhoods(real, made, dim, NEIGHBOURS), k: NEIGHBOURS } : undefined,
-    floor: further && { ...distancesOf(further, real, dim), pictures: further.length / dim },
+    ...(yield* distancesOf(made, real, dim)),
+    neighbourhoods:
+      fewer > NEIGHBOURS ? { ...(yield* neighbourhoods(real, made, dim, NEIGHBOURS)), k: NEIGHBOURS } : undefined,
+    floor: further && { ...(yield* distancesOf(further, real, dim)), pictures: further.length / dim },
     inceptionScore: logits && inceptionScore(logits, logits.length / mades),
     caution:
       fewer <= dim
@@ -210,11 +219,28 @@ export function setReport({ name, dim, made, real, others, logits }: SetFeatures
   };
 }
 
-const distancesOf = (made: Float32Array, real: Float32Array, dim: number): Distances => ({
-  frechet: frechetInterval(made, real, dim),
-  kernel: kernelInterval(made, real, dim),
-  mind: mindInterval(made, real, dim),
-});
+/** What `setReport` costs. */
+export function setCost({ dim, made, real, others }: SetFeatures): number {
+  const [mades, reals] = [made.length / dim, real.length / dim];
+  if (Math.min(mades, reals) < FEWEST) return 0;
+  const further = furtherOf(others, dim);
+  const floor = further ? distancesCost(further.length / dim, reals, dim) : 0;
+  return distancesCost(mades, reals, dim) + neighbourhoodsCost(reals, mades, dim) + floor;
+}
+
+const furtherOf = (others: Float32Array | undefined, dim: number): Float32Array | undefined =>
+  others && others.length / dim >= FEWEST ? others : undefined;
+
+function* distancesOf(made: Float32Array, real: Float32Array, dim: number): Steps<Distances> {
+  return {
+    frechet: yield* frechetInterval(made, real, dim),
+    kernel: yield* kernelInterval(made, real, dim),
+    mind: yield* mindInterval(made, real, dim),
+  };
+}
+
+const distancesCost = (made: number, real: number, dim: number): number =>
+  frechetCost(made, real, dim) + kernelCost(made, real, dim) + mindCost(made, real, dim);
 
 /** Whether generated pictures lie nearer to training pictures than held-out ones do, and the nearest of them. */
 export async function copyReport(
@@ -222,8 +248,9 @@ export async function copyReport(
   heldOut: Float32Array,
   training: Float32Array,
   dim: number,
+  carry?: Carry,
 ): Promise<CopyReport> {
-  const { nearest, ...tested } = await memorisation(made, heldOut, training, dim);
+  const { nearest, ...tested } = await memorisation(made, heldOut, training, dim, undefined, carry);
   const order = Array.from(nearest.distance, (distance, i) => ({ made: i, training: nearest.index[i]!, distance }));
   return { ...tested, nearest: order.sort((a, b) => a.distance - b.distance).slice(0, SHOWN_COPIES) };
 }

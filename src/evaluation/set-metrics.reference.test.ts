@@ -2,6 +2,7 @@
 
 import fs from 'node:fs';
 import { expect, it } from 'vitest';
+import { finish } from '../base/steps.ts';
 import { frechetDistance, frechetInterval, kernelInterval } from './feature-distance.ts';
 import { inceptionScore } from './inception-score.ts';
 import { memorisation } from './memorisation.ts';
@@ -32,20 +33,20 @@ const floats = (name: string) => Float32Array.from(input(name).rows);
 const { dim } = input('made');
 
 it('the Fréchet distance is that over the matrix root of SciPy, and the kernel distance that of scikit-learn', () => {
-  expect(frechetDistance(rows('made'), rows('real'), dim)).toBeCloseTo(expected.frechet, 9);
-  expect(frechetInterval(rows('made'), rows('real'), dim).value).toBeCloseTo(expected.frechet, 9);
-  expect(kernelInterval(rows('made'), rows('real'), dim).value).toBeCloseTo(expected.kernel, 10);
+  expect(finish(frechetDistance(rows('made'), rows('real'), dim))).toBeCloseTo(expected.frechet, 9);
+  expect(finish(frechetInterval(rows('made'), rows('real'), dim)).value).toBeCloseTo(expected.frechet, 9);
+  expect(finish(kernelInterval(rows('made'), rows('real'), dim)).value).toBeCloseTo(expected.kernel, 10);
 });
 
 it('precision, recall, density and coverage are those over the neighbours of scikit-learn', () => {
   const { k, ...values } = expected.neighbourhoods;
-  const given = neighbourhoods(floats('real'), floats('made'), dim, k);
+  const given = finish(neighbourhoods(floats('real'), floats('made'), dim, k));
   for (const name of ['precision', 'recall', 'density', 'coverage'] as const)
     expect(given[name].value, name).toBeCloseTo(values[name], 12);
 });
 
 it('MIND on a line is that of sorted values in NumPy, and the Inception score that over the entropies of SciPy', () => {
-  expect(mindInterval(rows('line.a'), rows('line.b'), 1).value).toBeCloseTo(expected.mind, 10);
+  expect(finish(mindInterval(rows('line.a'), rows('line.b'), 1)).value).toBeCloseTo(expected.mind, 10);
   const { value, deviation } = inceptionScore(rows('logits'), input('logits').dim);
   expect(value).toBeCloseTo(expected.inception.value, 10);
   expect(deviation).toBeCloseTo(expected.inception.deviation, 10);

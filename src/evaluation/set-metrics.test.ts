@@ -4,6 +4,7 @@
  */
 
 import { describe, expect, it } from 'vitest';
+import { finish, type Steps } from '../base/steps.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
 import { integers, normals } from '../random/noise.ts';
 import { frechetInterval, kernelInterval } from './feature-distance.ts';
@@ -68,7 +69,7 @@ describe('SSIM', () => {
 });
 
 describe('MIND', () => {
-  const mind = (...sets: Parameters<typeof mindInterval>) => mindInterval(...sets).value;
+  const mind = (...sets: Parameters<typeof mindInterval>) => finish(mindInterval(...sets)).value;
 
   it('on a line is three times the mean squared difference of sorted values, also where sizes differ', () => {
     const [a, b] = [Float64Array.of(3, 1, 2), Float64Array.of(5, 4, 9)];
@@ -104,20 +105,20 @@ describe('neighbourhoods', () => {
       density: M.reduce((sum, m) => sum + inReal(m), 0) / (k * M.length),
       coverage: R.filter((r, i) => M.some((m) => apart(r, m) <= radius(R, i))).length / R.length,
     };
-    const given = neighbourhoods(real, made, DIM, k);
+    const given = finish(neighbourhoods(real, made, DIM, k));
     for (const name of ['precision', 'recall', 'density', 'coverage'] as const)
       expect(given[name].value, name).toBeCloseTo(expected[name], 12);
     expect(expected.precision > 0 && expected.precision < 1).toBe(true);
     expect([given.precision.samples, given.recall.samples]).toEqual([20, 25]);
     expect(given.density.low).toBeLessThan(given.density.value);
-    const same = neighbourhoods(real, real, DIM, k);
+    const same = finish(neighbourhoods(real, real, DIM, k));
     for (const name of ['precision', 'recall', 'coverage'] as const) expect(same[name].value, name).toBe(1);
-    expect(() => neighbourhoods(draw(0, 3), made, DIM, k)).toThrow(RangeError);
+    expect(() => finish(neighbourhoods(draw(0, 3), made, DIM, k))).toThrow(RangeError);
   });
 
   it('name the nearest row of another set and how far it is', () => {
     const [a, b] = [draw(4, 9), draw(5, 12)];
-    const { index, distance } = nearestRows(a, b, DIM);
+    const { index, distance } = finish(nearestRows(a, b, DIM));
     rowsOf(a).forEach((row, i) => {
       const distances = rowsOf(b).map((other) => apart(row, other));
       expect(index[i]).toBe(distances.indexOf(Math.min(...distances)));
@@ -207,7 +208,11 @@ describe('intervals', () => {
   it('of a number of a set lie about its value, as wide as the number varies over resampled sets', () => {
     const rows = draw(10, 200);
     const firstMean = (indices: Int32Array) => indices.reduce((sum, i) => sum + rows[i * DIM]!, 0) / indices.length;
-    const { value, low, high, samples } = setInterval(200, firstMean, 200);
+    function* inOneStep(indices: Int32Array): Steps<number> {
+      yield 1;
+      return firstMean(indices);
+    }
+    const { value, low, high, samples } = finish(setInterval(200, inOneStep, 200));
     expect([value, samples]).toEqual([firstMean(Int32Array.from({ length: 200 }, (_, i) => i)), 200]);
     expect((high + low) / 2).toBeCloseTo(value, 12);
     expect((high - low) / ((2 * 1.96) / Math.sqrt(200))).toBeGreaterThan(0.75);
@@ -220,10 +225,10 @@ describe('intervals', () => {
     ['MIND', (a: Float32Array, b: Float32Array, dim: number) => mindInterval(a, b, dim, { directions: 32 })],
   ] as const)('of the distance %s are as wide as it varies from one set of pictures to the next', (_, interval) => {
     const real = draw(30, 150, 0.5);
-    const values = Array.from({ length: 50 }, (_, i) => interval(draw(100 + i, 80, 0, 0.8), real, DIM).value);
+    const values = Array.from({ length: 50 }, (_, i) => finish(interval(draw(100 + i, 80, 0, 0.8), real, DIM)).value);
     const mean = values.reduce((a, b) => a + b, 0) / values.length;
     const deviation = Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (values.length - 1));
-    const { low, high } = interval(draw(100, 80, 0, 0.8), real, DIM);
+    const { low, high } = finish(interval(draw(100, 80, 0, 0.8), real, DIM));
     expect((high - low) / (2 * 1.96 * deviation)).toBeGreaterThan(0.6);
     expect((high - low) / (2 * 1.96 * deviation)).toBeLessThan(1.6);
   });

@@ -154,9 +154,7 @@ export async function loadCheckpoint(file: string, engine: Engine, stage: Stage)
     assertFinite(array, `${file}: ${path}`);
     const wanted = prepared[path];
     if (wanted && wanted.shape.join() !== array.shape.join())
-      throw new UserError(
-        `${file}: ${path} is [${array.shape}] where this version needs [${wanted.shape}]: delete the file to begin the stage anew`,
-      );
+      throw new UserError(`${file}: ${path} is [${array.shape}] where this version needs [${wanted.shape}]`);
     if (wanted && wanted.dtype !== array.dtype)
       throw new UserError(`${file} is damaged: ${path} is ${array.dtype} where this version needs ${wanted.dtype}`);
     // What is transient stays as the stage has prepared it.
@@ -164,9 +162,6 @@ export async function loadCheckpoint(file: string, engine: Engine, stage: Stage)
     await engine.load(unflatten({ [path]: array }));
   });
   const [lacking] = missing;
-  if (lacking !== undefined)
-    throw new UserError(
-      `${file} lacks ${lacking}: it is damaged, or of another version; delete it to begin the stage anew`,
-    );
+  if (lacking !== undefined) throw new UserError(`${file} lacks ${lacking}: it is damaged, or of another version`);
   stage.restore(host);
 }

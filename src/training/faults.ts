@@ -31,11 +31,22 @@ export class Blame {
   }
 }
 
-/** What the user can do when no rate helps, with a command that works. */
-export function adviceFor(fault: string, step: number, kept: number, stage: string, run: RunDirectory): string {
+/** What the user reads when no rate helps, with a command that works. */
+export const adviceFor = (fault: string, step: number, kept: number, stage: string, run: RunDirectory): string =>
+  `${stage}: ${fault} at step ${step}, also with ${1 / 2 ** MOST_HALVINGS} of the learning rate; what was good stays (step ${kept}). ${lowerRate(stage, run)}`;
+
+/** What the user reads when no step of a stage was fit to be kept. */
+export const nothingLearned = (steps: number, stage: string, run: RunDirectory): string =>
+  `${stage}: nothing was learned, no model was written: ${steps === 1 ? 'its only step was' : `all ${steps} steps were`} left out, because ${steps === 1 ? 'its' : 'their'} numbers were not finite or far off. ${lowerRate(stage, run)}`;
+
+/** What the user reads when too many steps were left out. */
+export const hardlyLearned = (leftOut: number, steps: number, stage: string, run: RunDirectory): string =>
+  `${stage}: ${leftOut} of ${steps} steps had to be left out, and no model was written. ${lowerRate(stage, run)}`;
+
+function lowerRate(stage: string, run: RunDirectory): string {
   const { clip, tokenizer, diffusion, finetune } = run.settings.recipe;
   const own = Object.entries({ clip, tokenizer, diffusion, finetune }).find(([name]) => name === stage);
   const rate = own?.[1].learningRate ?? 1e-3;
   const lower = Number(Math.min(1e-3, rate / 2 ** (MOST_HALVINGS + 1)).toPrecision(1));
-  return `${stage}: ${fault} at step ${step}, also with ${1 / 2 ** MOST_HALVINGS} of the learning rate; what was good stays (step ${kept}). Go on with a lower rate: ${resumeCall(run.path, { set: `${stage}.learningRate=${lower}` })}`;
+  return `Go on with a lower rate: ${resumeCall(run.path, { set: `${stage}.learningRate=${lower}` })}`;
 }

@@ -13,7 +13,7 @@ import { tinyStage, tinyStages } from '../../test/support/tiny-stages.ts';
 import type { NDArray, Tree } from '../base/ndarray.ts';
 import { flatten, unflatten } from '../base/tree.ts';
 import { isFiniteArray } from '../checkpoint/finite.ts';
-import { readMetadata, readSafetensors } from '../checkpoint/safetensors.ts';
+import { readMetadata, readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import { RunDirectory } from '../run/directory.ts';
 import type { Metrics, Stage } from '../stage/stage.ts';
 import { checkpointFiles } from './checkpoint.ts';
@@ -145,8 +145,43 @@ it('stops after three rollbacks with a command that works, and leaves the last c
 
 it('does not export what hardly any step has trained', async () => {
   const stage = plain((step, rate) => (step >= 2 && rate > 0.13 ? Number.NaN : 1));
-  await expect(train(stage)).rejects.toThrow(/of 12 steps had to be left out .*diffusion\.learningRate=/);
+  await expect(train(stage)).rejects.toThrow(/of 12 steps had to be left out.*diffusion\.learningRate=/);
   expect(run.hasModel('diffusion')).toBe(false);
+});
+
+it('says that nothing was learned where all steps are left out, keeps nothing, and begins anew at a lower rate', async () => {
+  const stage = plain(() => Number.NaN);
+  for (const count of [1, 3]) {
+    const begun = trainStage(stage, { run, engine, resume: false, checkpointEvery: 1, maxSteps: count });
+    await expect(begun).rejects.toThrow(
+      count === 1
+        ? /nothing was learned, no model was written: its only step was left out/
+        : /all 3 steps were left out/,
+    );
+    await expect(begun).rejects.toThrow(/Go on with a lower rate: .*diffusion\.learningRate=/);
+    expect(checkpointFiles(run, stage).some(fs.existsSync) || run.hasModel('diffusion')).toBe(false);
+  }
+  await train({ ...plain(() => 1), fingerprint: 'at a lower rate' }, true);
+  expect(modelOf('diffusion').metadata.step).toBe('12');
+});
+
+it('offers to begin anew where no checkpoint is sound, and does so', async () => {
+  const stage = tinyStage('diffusion', engine, run);
+  await train(stage);
+  fs.rmSync(run.file('diffusion', 'model.safetensors'));
+  for (const file of checkpointFiles(run, stage)) {
+    const { tensors, metadata } = readSafetensors(file);
+    (tensors['state.params.transformer.blocks.0.mlp.0.weight']!.data as Float32Array).fill(Number.NaN);
+    writeSafetensors(file, tensors, metadata);
+  }
+  await expect(train(stage, true)).rejects.toThrow(
+    /not finite .*; the stage has no other checkpoint that is sound: add `changed: "restart"` to train diffusion anew/,
+  );
+  const notes: string[] = [];
+  const onNote = (note: string) => notes.push(note);
+  await trainStage(stage, { run, engine, resume: true, changed: 'restart', checkpointEvery: 4, onNote });
+  expect(notes[0]).toMatch(/no other checkpoint that is sound: diffusion starts again/);
+  expect(modelOf('diffusion').metadata.step).toBe('12');
 });
 
 it('writes every step once into the log, whatever was taken back', async () => {

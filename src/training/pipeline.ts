@@ -7,6 +7,7 @@ import type { ClipReport } from '../clip/report.ts';
 import { ALONE, lead } from '../mpi/ranks.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { writeCard } from '../run/card-facts.ts';
+import type { RunDirectory } from '../run/directory.ts';
 import { checkMadeFrom } from '../run/lineage.ts';
 import { lockRun } from '../run/lock.ts';
 import { sweepRun } from '../run/sweep.ts';
@@ -85,8 +86,7 @@ export async function trainPipeline(options: PipelineOptions): Promise<Trained> 
       }
       seconds[name] = (performance.now() - start) / 1000;
     }
-    // A kill may have prevented these of a run that is finished.
-    const isToBeMade = (file: string) => isLead && (hasTrained || !fs.existsSync(run.file(file)));
+    const isToBeMade = (file: string) => isLead && (hasTrained || isStale(run, file, options.stages));
     if (isToBeMade('curves.png')) await drawRunCurves(run);
     if (isToBeMade('README.md') && run.hasModel('tokenizer') && run.hasModel(run.denoiserStage)) await writeCard(run);
     return { seconds, hasTrained, clip: reports.clip as ClipReport | undefined };
@@ -94,6 +94,16 @@ export async function trainPipeline(options: PipelineOptions): Promise<Trained> 
     for (const source of [data.pairs, data.pictures, data.latents]) source.close();
     lock?.release();
   }
+}
+
+/**
+ * Whether something that is made of the models of stages is missing, or older than one of them: a kill or a full disk
+ * has prevented it.
+ */
+function isStale(run: RunDirectory, file: string, names: readonly string[]): boolean {
+  const since = (path: string) => fs.statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Number.NEGATIVE_INFINITY;
+  const made = since(run.file(file));
+  return made === Number.NEGATIVE_INFINITY || names.some((name) => since(run.file(name, 'model.safetensors')) > made);
 }
 
 /** Whether a kill has prevented the last sheet of a stage. Sparing ones go by the time that a stage took. */
@@ -105,7 +115,7 @@ const lacksSheet = ({ run, sheets }: PipelineOptions, name: StageName): boolean 
 /** Look whether prompts will change anything. Under a limit of memory there is no room for it. */
 async function reportCondition(options: PipelineOptions, isNew: boolean): Promise<void> {
   const { run, pictures, memory, display } = options;
-  if (!pictures || memory !== undefined || (!isNew && fs.existsSync(run.file(CONDITION_REPORT)))) return;
+  if (!pictures || memory !== undefined || (!isNew && !isStale(run, CONDITION_REPORT, [run.denoiserStage]))) return;
   try {
     const check = await checkCondition(options, pictures);
     if (!check) return;
@@ -155,7 +165,7 @@ async function train(stage: RegisteredStage, context: RunContext, data: StageDat
     return {
       isDone: done,
       note: done ? doneNote(run, named) : undefined,
-      isReported: stage.reportFile === undefined || fs.existsSync(run.file(stage.reportFile)),
+      isReported: stage.reportFile === undefined || !isStale(run, stage.reportFile, [stage.name]),
     };
   });
   if (note !== undefined && ranks.rank === 0) display.note(note);

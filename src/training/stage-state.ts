@@ -12,7 +12,7 @@ import { checkpointFiles, type Keeping, loadCheckpoint, saveCheckpoint } from '.
 import { assertAlike } from './drift.ts';
 import { Guard } from './guard.ts';
 import { type StateHashes, stateHashes } from './recorder.ts';
-import type { Standing } from './standing.ts';
+import { noneSound, type OnChange, type Standing, startsAgain } from './standing.ts';
 
 export interface StageStateOptions {
   readonly run: RunDirectory;
@@ -62,12 +62,13 @@ export class StageState {
 
   /**
    * Take up the first of some checkpoints that is sound, or the stage's beginning.
+   * @param onChange with `restart` a stage without a sound checkpoint begins anew.
    * @throws UserError if there are some and none can be read.
    */
-  async takeUp(candidates: Standing['candidates']): Promise<TakenUp> {
+  async takeUp(candidates: Standing['candidates'], onChange?: OnChange): Promise<TakenUp> {
     const { stage } = this;
     const { engine, onNote } = this.options;
-    let failure: unknown;
+    let failure: UserError | undefined;
     for (const { file, facts } of candidates) {
       await this.prepare();
       try {
@@ -77,14 +78,17 @@ export class StageState {
         failure ??= error;
         continue;
       }
-      if (failure instanceof UserError && this.ranks.rank === 0)
+      if (failure && this.ranks.rank === 0)
         onNote?.(`${failure.message}; it goes on from the checkpoint before it, of step ${facts.step}`);
       this.saved = facts.step;
       this.keeping = file === this.files[0] ? 'newest' : 'previous';
       const isSlower = facts.fingerprint === stage.fingerprint;
       return { step: facts.step, guard: Guard.from(isSlower ? facts.guard : undefined) };
     }
-    if (failure !== undefined) throw failure;
+    if (failure) {
+      if (onChange !== 'restart') throw noneSound(failure, stage.name);
+      if (this.ranks.rank === 0) onNote?.(startsAgain(failure, stage.name));
+    }
     await this.prepare();
     await shareState(engine, this.ranks);
     this.saved = undefined;

@@ -85,8 +85,8 @@ export function standingOf(run: RunDirectory, stage: StageIdentity, onChange: On
   }
   const [newest] = candidates;
   if (!newest) {
-    if (failure && onChange !== 'restart') throw failure;
-    return { candidates: [], notes };
+    if (failure && onChange !== 'restart') throw noneSound(failure, stage.name);
+    return { candidates: [], notes: failure ? [startsAgain(failure, stage.name)] : notes };
   }
   if (failure) notes.push(`${failure.message}; it goes on from the checkpoint before it, of step ${newest.facts.step}`);
   const changes = changesOf(stage, newest.facts);
@@ -110,6 +110,16 @@ export function standingOf(run: RunDirectory, stage: StageIdentity, onChange: On
     );
   return { candidates, notes };
 }
+
+/** What is thrown where no checkpoint of a stage can be gone on from. */
+export const noneSound = ({ message }: UserError, stage: string): UserError =>
+  new UserError(
+    `${message}; the stage has no other checkpoint that is sound: add ${option('changed', 'restart')} to train ${stage} anew`,
+  );
+
+/** What is noted where a stage begins anew in spite of its checkpoints. */
+export const startsAgain = ({ message }: UserError, stage: string): string =>
+  `${message}; the stage has no other checkpoint that is sound: ${stage} starts again`;
 
 /** Whether all that has changed was made longer together with the stage, by a command that did not come to its end. */
 function areLengthened(

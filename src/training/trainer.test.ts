@@ -204,7 +204,7 @@ describe('trainer', () => {
     const turned = { ...tensors, [path]: { ...tensors[path]!, shape: [columns, rows] } };
     writeSafetensors(file, turned, readMetadata(file));
     await expect(losses(stage(), { resume: true })).rejects.toThrow(
-      `diffusion.safetensors: params.transformer.blocks.0.mlp.0.weight is [${columns},${rows}] where this version needs [${rows},${columns}]: delete the file`,
+      `diffusion.safetensors: params.transformer.blocks.0.mlp.0.weight is [${columns},${rows}] where this version needs [${rows},${columns}]; the stage has no other checkpoint that is sound: add `,
     );
   });
 });

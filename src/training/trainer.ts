@@ -15,7 +15,7 @@ import { type Advance, advance, meansOf } from './advance.ts';
 import { collapseNote } from './collapse.ts';
 import type { RunContext } from './context.ts';
 import { assertSameStart } from './drift.ts';
-import { adviceFor, type FaultKind } from './faults.ts';
+import { type FaultKind, hardlyLearned, nothingLearned } from './faults.ts';
 import { Guard, MOST_SKIPPED } from './guard.ts';
 import { Recovery } from './recovery.ts';
 import { isCrossed, StageState } from './stage-state.ts';
@@ -124,7 +124,7 @@ class Training {
       ? await lead(this.ranks, () => standingOf(run, stage, changed))
       : { candidates: [], notes: [] };
     for (const note of standing.notes) reports.note(note);
-    ({ step: this.step, guard: this.guard } = await this.state.takeUp(standing.candidates));
+    ({ step: this.step, guard: this.guard } = await this.state.takeUp(standing.candidates, changed));
     const threadsBefore = standing.candidates[0]?.facts.threads;
     if (this.step < this.end && threads !== undefined && threadsBefore !== undefined && threadsBefore !== threads)
       reports.note(
@@ -205,7 +205,7 @@ class Training {
     this.since = this.step;
     await this.stage.skip?.(this.step);
     this.reports.leftOut(++this.step);
-    if (this.step < this.end && (await this.agreed(this.state.isDue(this.step)))[0]) await this.save();
+    if (this.step < this.end && (await this.agreed(this.state.isDue(this.step)))[0]) await this.saveIfTrained();
   }
 
   /** For each flag whether it is set on any rank: all of them get the same answers. */
@@ -239,9 +239,18 @@ class Training {
     if (fault !== undefined) await this.recover(fault, 'weights');
   }
 
+  /** Keep the state, unless no step was trained yet: a lower rate begins anew then. */
+  private async saveIfTrained(): Promise<void> {
+    if (this.hasTrained) await this.save();
+  }
+
+  private get hasTrained(): boolean {
+    return this.guard.trainedBefore(this.step) !== undefined;
+  }
+
   /** Keep the state before a stop; one that is not fit to be kept is left behind. */
   private async saveIfSound(): Promise<void> {
-    if (this.state.saved === this.step) return;
+    if (this.state.saved === this.step || (this.step > 0 && !this.hasTrained)) return;
     const fault = await this.keep();
     if (fault !== undefined) this.reports.note(`${fault}; the checkpoint of step ${this.state.saved ?? 0} stays`);
   }
@@ -255,12 +264,14 @@ class Training {
    * The end: the state is kept, and the loss of its weights is looked at, which no step has done, before the state is
    * taken up again to be exported.
    * @returns false if something was wrong and training goes on from an earlier step.
+   * @throws UserError if all steps were left out: there is nothing to export.
    */
   private async settle(): Promise<boolean> {
     const { stage, end, guard } = this;
+    const last = guard.trainedBefore(end);
+    if (last === undefined && end > 0) throw new UserError(nothingLearned(end, stage.name, this.options.run));
     if (this.state.saved !== end) await this.save();
     if (this.step !== end) return false;
-    const last = guard.trainedBefore(end);
     if (last === undefined) return true;
     const metrics = await stage.run(last, guard.rate);
     const fault = guard.faultIn(this.options.sync ? await meansOf(this.ranks, metrics) : metrics);
@@ -279,9 +290,7 @@ class Training {
     const { name, fingerprint, madeFrom } = this.stage;
     const { skipped } = this.guard;
     if (skipped.length > Math.max(2 * MOST_SKIPPED, end / 10))
-      throw new UserError(
-        adviceFor(`${skipped.length} of ${end} steps had to be left out`, end, this.state.saved ?? 0, name, run),
-      );
+      throw new UserError(hardlyLearned(skipped.length, end, name, run));
     const collapse = reports.last && collapseNote(name, reports.last, run.settings.recipe);
     if (collapse !== undefined) reports.note(collapse);
     const texts = provenanceTexts({ step: end, fingerprint, madeFrom });
