@@ -26,6 +26,7 @@ export interface JobEnd {
 export class Engine {
   private readonly jobs = new Map<number, Job>();
   private lastJob = 0;
+  private isBroken = false;
 
   private constructor(
     private readonly worker: Worker,
@@ -100,7 +101,10 @@ export class Engine {
     this.worker.terminate();
   }
 
+  /** Once: a lost device is reported by itself, and by what it was computing. */
   private breakOff(message: string): void {
+    if (this.isBroken) return;
+    this.isBroken = true;
     this.close();
     for (const { resolve } of this.jobs.values()) resolve({ message, unknownWords: [], isLost: true });
     this.jobs.clear();

@@ -26,12 +26,18 @@ function App() {
   const [gpu, setGpu] = useState(false);
   const [notice, setNotice] = useState<string>();
 
+  const withoutGpu = (what: string) => {
+    setNotice(`${what}: the CPU draws instead.`);
+    setGpu(false);
+  };
+
   const start = async (device: Device) => {
     setStage({ name: 'loading', done: 0, total: 0 });
     const goOn = async (message: string, what: string) => {
       if (device === 'cpu') return setStage({ name: 'failed', message });
-      setNotice(`${what} (${message}): the CPU draws instead.`);
-      setGpu(false);
+      // The runtime's own words help whoever looks for the reason, and nobody else.
+      console.warn(message);
+      withoutGpu(what);
       await start('cpu');
     };
     try {
@@ -51,10 +57,12 @@ function App() {
     })();
   }, []);
 
-  const change = (device: Device) => {
+  const change = async (device: Device) => {
+    // The browser may have taken the GPU away since.
+    if (device === 'webgpu' && !(await hasWebGpu())) return withoutGpu('There is no GPU here any more');
     engine?.close();
     setNotice(undefined);
-    void start(device);
+    await start(device);
   };
 
   return (
@@ -80,7 +88,7 @@ function App() {
       {engine && <Studio engine={engine} isReady={stage.name === 'ready'} title={title} />}
       {engine && stage.name === 'ready' && (
         <footer class="hint">
-          <Computing engine={engine} gpu={gpu} onChange={change} />
+          <Computing engine={engine} gpu={gpu} onChange={(device) => void change(device)} />
         </footer>
       )}
     </main>

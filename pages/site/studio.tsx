@@ -13,6 +13,8 @@ interface Drawing {
   readonly job: number;
   readonly prompt: string;
   readonly count: number;
+  /** So many of them another device has drawn. */
+  readonly before: number;
   readonly frame: FrameMessage | undefined;
 }
 
@@ -31,9 +33,12 @@ interface StudioProps {
   readonly title: string;
 }
 
-interface Order {
+/** The rest of what was wanted when a device was lost. */
+interface Unfinished {
   readonly prompt: string;
   readonly choices: Choices;
+  /** So many pictures are there already. */
+  readonly before: number;
 }
 
 export function Studio({ engine, isReady, title }: StudioProps) {
@@ -41,8 +46,7 @@ export function Studio({ engine, isReady, title }: StudioProps) {
   const [drawing, setDrawing] = useState<Drawing>();
   const [problem, setProblem] = useState<string>();
   const [remark, setRemark] = useState('');
-  /** What a lost device has left, for the next one. */
-  const [unfinished, setUnfinished] = useState<Order>();
+  const [unfinished, setUnfinished] = useState<Unfinished>();
   const last = useRef(0);
 
   const keep = (prompt: string, frame: FrameMessage) => {
@@ -57,28 +61,30 @@ export function Studio({ engine, isReady, title }: StudioProps) {
     document.dispatchEvent(new CustomEvent('clipvq:picture', { detail }));
   };
 
-  const draw = async (prompt: string, choices: Choices) => {
+  const draw = async (prompt: string, choices: Choices, before = 0) => {
     setProblem(undefined);
     setRemark('');
-    let done = 0;
+    const count = before + choices.count;
+    let done = before;
     const { job, end } = engine.draw(prompt, choices, (frame) => {
-      if (!frame.finished) return setDrawing({ job, prompt, count: choices.count, frame });
-      done++;
-      keep(prompt, frame);
-      setDrawing({ job, prompt, count: choices.count, frame: undefined });
+      if (frame.finished) {
+        done++;
+        keep(prompt, frame);
+      }
+      setDrawing({ job, prompt, count, before, frame: frame.finished ? undefined : frame });
     });
-    setDrawing({ job, prompt, count: choices.count, frame: undefined });
+    setDrawing({ job, prompt, count, before, frame: undefined });
     const { message, unknownWords, isLost } = await end;
     if (isLost && engine.device === 'webgpu') {
-      const rest = { ...choices, seed: choices.seed + done, count: choices.count - done };
-      return setUnfinished({ prompt, choices: rest });
+      const rest = { ...choices, seed: choices.seed + done - before, count: count - done };
+      return setUnfinished({ prompt, choices: rest, before: done });
     }
     setDrawing(undefined);
     setProblem(message);
     if (message !== undefined) return;
     const made = done === 1 ? '1 picture drawn.' : `${done} pictures drawn.`;
     const unknown = unknownWords.length > 0 ? ` The model has never met: ${unknownWords.join(', ')}.` : '';
-    setRemark(`${done < choices.count ? 'Cancelled. ' : ''}${made}${unknown}`);
+    setRemark(`${done < count ? 'Cancelled. ' : ''}${made}${unknown}`);
   };
 
   const cancel = () => {
@@ -90,7 +96,7 @@ export function Studio({ engine, isReady, title }: StudioProps) {
   useEffect(() => {
     if (!isReady || !unfinished) return;
     setUnfinished(undefined);
-    void draw(unfinished.prompt, unfinished.choices);
+    void draw(unfinished.prompt, unfinished.choices, unfinished.before);
   }, [isReady, unfinished]);
   useEffect(() => {
     document.title = drawing ? `${progressOf(drawing)} · ${title}` : title;
@@ -129,8 +135,8 @@ export function Studio({ engine, isReady, title }: StudioProps) {
   );
 }
 
-function progressOf({ count, frame }: Drawing): string {
+function progressOf({ count, before, frame }: Drawing): string {
   if (!frame) return 'Drawing…';
-  const which = count > 1 ? `Picture ${frame.index + 1} of ${count}: ` : '';
+  const which = count > 1 ? `Picture ${before + frame.index + 1} of ${count}: ` : '';
   return `${which}step ${frame.step} of ${frame.steps}`;
 }

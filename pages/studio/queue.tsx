@@ -3,51 +3,18 @@
 import { useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import type { Job, JobList } from '../../src/studio/protocol.ts';
-import { post, remove } from './api.ts';
+import { post } from './api.ts';
+import { cancelJob, JobButtons, JobProgress } from './job.tsx';
 import { addressOf } from './route.ts';
 import { isDrawing, isOpen, jobs, openJobs } from './store.ts';
 import { attempt } from './toasts.tsx';
 import { counted, JOB_KINDS, standing } from './words.ts';
-
-export const cancelJob = (id: string): Promise<boolean> => attempt(() => remove(`jobs/${id}`));
-const pauseJob = (id: string): Promise<boolean> => attempt(() => post<Job>(`jobs/${id}/pause`));
-const resumeJob = (id: string): Promise<boolean> => attempt(() => post<Job>(`jobs/${id}/resume`));
 
 const moveJob = (id: string, before: string | null): Promise<boolean> =>
   attempt(async () => {
     const { jobs: list } = await post<JobList>(`jobs/${id}/move`, { before });
     jobs.value = list;
   });
-
-export function JobProgress({ job }: { readonly job: Job }) {
-  const { progress, state, title } = job;
-  if (state === 'waiting' || !progress) return null;
-  const known = progress.total > 0 ? { value: progress.done, max: progress.total } : {};
-  return <progress {...known} aria-label={`Progress of ${title}`} />;
-}
-
-/** Pause or resume, and cancel. */
-export function JobButtons({ job }: { readonly job: Job }) {
-  const { id, state, title } = job;
-  return (
-    <span class="row tight">
-      {state === 'paused' ? (
-        <button type="button" class="button small" aria-label={`Resume ${title}`} onClick={() => resumeJob(id)}>
-          Resume
-        </button>
-      ) : (
-        state === 'running' && (
-          <button type="button" class="button small" aria-label={`Pause ${title}`} onClick={() => pauseJob(id)}>
-            Pause
-          </button>
-        )
-      )}
-      <button type="button" class="button small" aria-label={`Cancel ${title}`} onClick={() => cancelJob(id)}>
-        Cancel
-      </button>
-    </span>
-  );
-}
 
 /** Up and down among those that wait. */
 function Order({ job, waiting }: { readonly job: Job; readonly waiting: readonly Job[] }) {

@@ -11,7 +11,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { hasBrowser, openBrowser } from '../../test/support/browser.ts';
+import { hasBrowser, openBrowser, WITH_WEBGPU } from '../../test/support/browser.ts';
 import { listenOnLoopback } from '../../test/support/loopback.ts';
 import { tinyRecipe, writeTinyRun } from '../../test/support/tiny-model.ts';
 import { readPngText } from '../data/pictures/read-png-text.ts';
@@ -28,8 +28,24 @@ const present = hasBrowser('the pages of clipvq export in a browser');
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'publish-'));
 const site = path.join(folder, 'site');
+const smallSite = path.join(folder, 'few-kernels');
 const file = path.join(folder, 'page.html');
 const recipe = { ...tinyRecipe, sampling: { ...tinyRecipe.sampling, steps: 6 } };
+/** For WebGPU in software: what takes it long is to compile a kernel, whatever its size, so there are few of them. */
+const fewKernels = {
+  ...recipe,
+  tokenizer: {
+    ...recipe.tokenizer,
+    patchSize: 4,
+    channelMultipliers: [1],
+    residualBlocks: 1,
+    middleAttention: false,
+    attentionResolutions: [],
+    codes: 12,
+  },
+  diffusion: { ...recipe.diffusion, layers: 1, timesteps: 3 },
+  sampling: { ...recipe.sampling, steps: 3 },
+};
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html',
   '.js': 'text/javascript',
@@ -39,19 +55,34 @@ const TYPES: Readonly<Record<string, string>> = {
 
 let browser: Browser;
 let address: string;
-let expected: { readonly tokens: readonly number[]; readonly png: Buffer }[];
+let expected: readonly Expected[];
 /** Files that the server answers with an error. */
 const broken = new Set<string>();
 
 /** As simple a host as there is: no header but the type. */
 const server = http.createServer(({ url = '/' }, response) => {
-  const name = url === '/' ? 'index.html' : path.basename(url);
-  const wanted = path.join(site, name);
+  const name = path.basename(url.endsWith('/') ? `${url}index.html` : url);
+  const wanted = path.join(url.startsWith('/few-kernels/') ? smallSite : site, name);
   if (!fs.existsSync(wanted) || [...broken].some((one) => name.startsWith(one)))
     return void response.writeHead(503).end();
   response.writeHead(200, { 'content-type': TYPES[path.extname(name)] ?? 'application/octet-stream' });
   response.end(fs.readFileSync(wanted));
 });
+
+interface Expected {
+  readonly tokens: readonly number[];
+  readonly png: Buffer;
+}
+
+async function drawnOnNode(run: RunDirectory): Promise<readonly Expected[]> {
+  const generator = await Generator.load(run.path, { threads: 1 });
+  const pictures = await generator.generate(PROMPT, { seed: 7, count: COUNT });
+  const drawn = await Promise.all(
+    pictures.map(async (picture) => ({ tokens: [...picture.tokens], png: await generator.toPng(picture) })),
+  );
+  await generator.close();
+  return drawn;
+}
 
 beforeAll(async () => {
   if (!present) return;
@@ -59,12 +90,7 @@ beforeAll(async () => {
   const options = { title: 'Tiny & <faces>', precision: 'float32' } as const;
   await exportSite(run, site, options);
   await exportHtml(run, file, options);
-  const generator = await Generator.load(run.path, { threads: 1 });
-  const pictures = await generator.generate(PROMPT, { seed: 7, count: COUNT });
-  expected = await Promise.all(
-    pictures.map(async (picture) => ({ tokens: [...picture.tokens], png: await generator.toPng(picture) })),
-  );
-  await generator.close();
+  expected = await drawnOnNode(run);
   address = `${await listenOnLoopback(server)}/`;
   browser = await openBrowser();
 });
@@ -82,14 +108,18 @@ interface Seen {
 }
 
 /** A page that keeps what it tells scripts of others, and what went wrong. */
-async function openPage(url: string): Promise<{ page: Page; problems: string[]; seen(): Promise<Seen[]> }> {
-  const context = await browser.newContext();
+async function openPage(
+  url: string,
+  within = browser,
+): Promise<{ page: Page; problems: string[]; seen(): Promise<Seen[]> }> {
+  const context = await within.newContext();
   context.setDefaultTimeout(TIME);
   const page = await context.newPage();
   const problems: string[] = [];
   page.on('pageerror', ({ message }) => problems.push(message));
   page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
   await page.addInitScript(KEEP);
+  if (within === browser) await page.addInitScript(PASSING);
   await page.goto(url);
   return { page, problems, seen: () => page.evaluate<Seen[]>('kept') };
 }
@@ -98,6 +128,11 @@ async function openPage(url: string): Promise<{ page: Page; problems: string[]; 
 const KEEP = `globalThis.kept = [];
 document.addEventListener('clipvq:picture', ({ detail: { seed, tokens, png } }) =>
   globalThis.kept.push({ seed, tokens: [...tokens], png: [...png] }));`;
+
+/** An adapter that is there once, and gone when it is wanted. */
+const PASSING = `let isThere = true;
+Object.defineProperty(navigator, 'gpu', { value: {
+  requestAdapter: async () => isThere ? ((isThere = false), {}) : null } });`;
 
 const promptOf = (page: Page) => page.getByRole('textbox', { name: 'Prompt', exact: true });
 
@@ -113,6 +148,7 @@ describe.skipIf(!present)('an exported page', () => {
     sitePage ??= openPage(address);
     return sitePage;
   };
+  const device = (page: Page) => page.getByRole('combobox', { name: 'Computed on' });
 
   it('says which file could not be fetched, and draws once it can', async () => {
     broken.add('model-');
@@ -178,7 +214,54 @@ describe.skipIf(!present)('an exported page', () => {
     await page.getByRole('button', { name: 'Create' }).click();
     await page.getByText('1 picture drawn. The model has never met: zebra.').waitFor();
     expect(await page.getByRole('alert').count()).toBe(0);
+  });
+
+  it('says so where the GPU has gone, and draws on with the CPU', async () => {
+    const { page, seen } = await openSite();
+    const before = (await seen()).length;
+    await device(page).selectOption('webgpu');
+    await page.getByText('There is no GPU here any more: the CPU draws instead.').waitFor();
+    await page.getByText('this browser has no WebGPU that could be used').waitFor();
+    expect(await device(page).count()).toBe(0);
+    await promptOf(page).fill(PROMPT);
+    await fill(page, { Pictures: '1' });
+    await promptOf(page).press('Enter');
+    await page.getByText('1 picture drawn.', { exact: false }).waitFor();
+    expect(await seen()).toHaveLength(before + 1);
     await page.context().close();
+  });
+
+  it('on WebGPU draws the tokens of Node, and goes on with the CPU where the GPU is lost', async () => {
+    const run = writeTinyRun(path.join(folder, 'few-kernels-run'), fewKernels);
+    await exportSite(run, smallSite, { precision: 'float32' });
+    const [wanted, gpu] = await Promise.all([drawnOnNode(run), openBrowser(WITH_WEBGPU)]);
+    try {
+      const { page, seen } = await openPage(`${address}few-kernels/`, gpu);
+      await device(page).selectOption('webgpu');
+      await page.getByText(/^(Loading|Starting) the model/).waitFor({ state: 'detached' });
+      await promptOf(page).fill(PROMPT);
+      await fill(page, { Pictures: `${COUNT}`, Seed: '7' });
+      await promptOf(page).press('Enter');
+      await page.getByText(`${COUNT} pictures drawn.`).waitFor();
+      expect(await device(page).inputValue()).toBe('webgpu');
+      // A code may be another one where its number lies within a rounding of an edge: not with these.
+      expect((await seen()).map(({ tokens }) => tokens)).toEqual(wanted.map(({ tokens }) => tokens));
+
+      await fill(page, { Pictures: '500' });
+      await promptOf(page).press('Enter');
+      await page.getByText('Picture 2 of 500', { exact: false }).waitFor();
+      const session = await gpu.newBrowserCDPSession();
+      // The process ends before it could answer.
+      session.send('Browser.crashGpuProcess').catch(() => {});
+      await page.getByText('The GPU stopped: the CPU draws instead.').waitFor();
+      const before = (await seen()).length;
+      await expect.poll(async () => (await seen()).length, { timeout: TIME }).toBeGreaterThan(before + 1);
+      const seeds = (await seen()).slice(COUNT).map(({ seed }) => seed);
+      expect(seeds).toEqual(seeds.map((_, i) => 7 + i));
+      await page.getByText(/^Picture \d+ of 500/).waitFor();
+    } finally {
+      await gpu.close();
+    }
   });
 });
 

@@ -12,12 +12,17 @@ export function hasBrowser(skipped: string): boolean {
   return present;
 }
 
+const WITHOUT_GPU = ['--disable-gpu'];
+/** WebGPU, on the software driver that Chromium brings. */
+export const WITH_WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-features=Vulkan'];
+
 /**
- * Opens one that draws without a GPU's emulation, and compiles WebAssembly once and quickly: by default it compiles ONNX
- * Runtime in a page once more, which takes longer than all that tests compute with it. Results are the same bits.
+ * Opens one, by default without a GPU and its emulation. It compiles WebAssembly once and quickly: by itself Chromium
+ * compiles ONNX Runtime in a page once more, which takes longer than all that tests compute with it. Results are the
+ * same bits.
  */
-export const openBrowser = (): Promise<Browser> =>
+export const openBrowser = (gpu: readonly string[] = WITHOUT_GPU): Promise<Browser> =>
   chromium.launch({
     executablePath: CHROMIUM,
-    args: ['--no-sandbox', '--disable-gpu', '--js-flags=--no-wasm-tier-up'],
+    args: ['--no-sandbox', '--js-flags=--no-wasm-tier-up', ...gpu],
   });

@@ -2,9 +2,9 @@
 
 import type { Job, Preview } from '../../../src/studio/protocol.ts';
 import { MaskedPlaces, PixelPicture } from '../../shared/pixel-picture.tsx';
-import { JobButtons, JobProgress } from '../queue.tsx';
+import { JobHead } from '../job.tsx';
 import { isDrawing, model, openJobs, previews } from '../store.ts';
-import { counted, standing } from '../words.ts';
+import { counted } from '../words.ts';
 import { tileRoom } from './tiles.ts';
 
 /** Candidates beyond these are drawn unseen: a wall of them shows less than a row. */
@@ -34,14 +34,7 @@ function LiveJob({ job }: { readonly job: Job }) {
   const side = model.value?.imageSize ?? 64;
   return (
     <li class="live-job">
-      <div class="row spread">
-        <div class="live-title">
-          <h3>{job.title}</h3>
-          <p class="hint">{standing(job)}</p>
-        </div>
-        <JobButtons job={job} />
-      </div>
-      <JobProgress job={job} />
+      <JobHead job={job} />
       {job.notes.map((note) => (
         <p key={note} class="hint">
           {note}

@@ -3,12 +3,12 @@
 import { signal } from '@preact/signals';
 import type { Job, ReportFacts, ReportList } from '../../../src/studio/protocol.ts';
 import { remove } from '../api.ts';
+import { JobHead } from '../job.tsx';
 import { useLoaded } from '../loaded.ts';
-import { JobButtons, JobProgress } from '../queue.tsx';
 import { addressOf, route } from '../route.ts';
 import { isOpen, jobs } from '../store.ts';
 import { attempt } from '../toasts.tsx';
-import { standing, when } from '../words.ts';
+import { when } from '../words.ts';
 import { NewEvaluation } from './new.tsx';
 import { SideBySide } from './side-by-side.tsx';
 
@@ -61,14 +61,7 @@ function Measuring() {
     <>
       {open.map((job: Job) => (
         <section key={job.id} class="block" aria-label={`Evaluation of ${job.title}`}>
-          <div class="row spread">
-            <div>
-              <h3>{job.title}</h3>
-              <p class="hint">{standing(job)}</p>
-            </div>
-            <JobButtons job={job} />
-          </div>
-          <JobProgress job={job} />
+          <JobHead job={job} />
         </section>
       ))}
     </>

@@ -2,8 +2,8 @@
 
 import type { Counted, DataCheck, DataEntry, Job } from '../../../src/studio/protocol.ts';
 import { post } from '../api.ts';
+import { JobButtons, JobProgress } from '../job.tsx';
 import { useLoaded } from '../loaded.ts';
-import { JobButtons, JobProgress } from '../queue.tsx';
 import { isOpen, jobs } from '../store.ts';
 import { attempt } from '../toasts.tsx';
 import { bytes, counted, standing, whole } from '../words.ts';

@@ -2,11 +2,19 @@
 
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import type { CurveFacts, Job, LogEntry, Run, RunDetails } from '../../../src/studio/protocol.ts';
+import type {
+  CurveFacts,
+  Job,
+  LogEntry,
+  ModelChoice,
+  ModelFacts,
+  Run,
+  RunDetails,
+} from '../../../src/studio/protocol.ts';
 import { Chart } from '../../shared/chart.tsx';
 import { post } from '../api.ts';
+import { cancelJob } from '../job.tsx';
 import { useLoaded } from '../loaded.ts';
-import { cancelJob } from '../queue.tsx';
 import { addressOf, go } from '../route.ts';
 import { isOpen, jobs, model, onEvent, runs } from '../store.ts';
 import { attempt, say } from '../toasts.tsx';
@@ -44,7 +52,8 @@ function Buttons({ run }: { readonly run: Run }) {
   const isDrawnWith = model.value?.run === id;
   const drawWith = () =>
     attempt(async () => {
-      await post('model', { run: isDrawnWith ? null : id });
+      const choice: ModelChoice = { run: isDrawnWith ? null : id };
+      await post<ModelFacts>('model', choice);
       say(isDrawnWith ? 'Create draws with the first model again' : `Create draws with ${run.name} now`);
       if (!isDrawnWith) go('create');
     });

@@ -3,7 +3,7 @@
 import * as z from 'zod';
 import { UserError } from '../../base/errors.ts';
 import { settingSchemas } from '../../recipe/schema.ts';
-import type { JobRequest } from '../protocol.ts';
+import type { JobRequest, ModelChoice } from '../protocol.ts';
 import { drawingSettings, limits } from '../state.ts';
 
 const id = z.string().regex(/^[0-9a-z]{1,64}$/, 'is no id');
@@ -103,7 +103,7 @@ const pictureChange = z.strictObject({
 export const parsePictureChange = (value: unknown) => parsed(pictureChange, value);
 
 const modelChoice = z.strictObject({ run: id.nullable() });
-export const parseModelChoice = (value: unknown) => parsed(modelChoice, value);
+export const parseModelChoice = (value: unknown): ModelChoice => parsed(modelChoice, value);
 
 const search = z.object({
   search: z.string().max(limits.prompt).optional(),

@@ -7,6 +7,7 @@ import { animationOf } from '../history/animation.ts';
 import { importPicture } from '../history/import.ts';
 import { begin, goOn } from '../jobs/begin.ts';
 import { presetList } from '../presets.ts';
+import type { JobList, ReportList, RunList } from '../protocol.ts';
 import { Missing } from '../refusals.ts';
 import { compareRuns, runDetails } from '../runs/details.ts';
 import { limits } from '../state.ts';
@@ -29,7 +30,7 @@ export function routes(): Hono<Env> {
 }
 
 function jobRoutes(app: Hono<Env>): void {
-  app.get('/jobs', (c) => c.json({ jobs: c.var.studio.jobs.list }));
+  app.get('/jobs', (c) => c.json({ jobs: c.var.studio.jobs.list } satisfies JobList));
   app.post('/jobs', async (c) => c.json(begin(c.var.studio, parseJob(await jsonOf(c))), 201));
   app.delete('/jobs/:id', async (c) => {
     await c.var.studio.jobs.cancel(c.req.param('id'));
@@ -37,7 +38,7 @@ function jobRoutes(app: Hono<Env>): void {
   });
   app.post('/jobs/:id/move', async (c) => {
     const { before } = parseMove(await jsonOf(c));
-    return c.json({ jobs: c.var.studio.jobs.move(c.req.param('id'), before) });
+    return c.json({ jobs: c.var.studio.jobs.move(c.req.param('id'), before) } satisfies JobList);
   });
   app.post('/jobs/:id/pause', (c) => c.json(c.var.studio.jobs.pause(c.req.param('id'))));
   app.post('/jobs/:id/resume', (c) => c.json(c.var.studio.jobs.resume(c.req.param('id'))));
@@ -99,7 +100,7 @@ function dataRoutes(app: Hono<Env>): void {
 }
 
 function runRoutes(app: Hono<Env>): void {
-  app.get('/runs', (c) => c.json({ runs: c.var.studio.runs.list() }));
+  app.get('/runs', (c) => c.json({ runs: c.var.studio.runs.list() } satisfies RunList));
   app.get('/runs/compare', (c) => {
     const { a = '', b = '' } = c.req.query();
     if (a === b) throw new UserError('A run is compared with itself: name two runs');
@@ -116,7 +117,7 @@ function runRoutes(app: Hono<Env>): void {
     return c.json(run);
   });
   app.post('/runs/:id/resume', (c) => c.json(goOn(c.var.studio, c.req.param('id')), 201));
-  app.get('/reports', (c) => c.json({ reports: c.var.studio.reports.list() }));
+  app.get('/reports', (c) => c.json({ reports: c.var.studio.reports.list() } satisfies ReportList));
   app.get('/reports/:id/page', (c) => {
     const bytes = new Uint8Array(c.var.studio.reports.page(c.req.param('id')));
     return c.body(bytes, 200, { 'Content-Type': 'text/html; charset=utf-8', ...REPORT_HEADERS });
