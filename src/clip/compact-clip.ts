@@ -18,6 +18,7 @@ import { knowledgeOf, tokenRows } from './knowledge.ts';
 import { mergesOf } from './tokenizer-files.ts';
 
 /**
+ * Open a CLIP that this program has trained.
  * @param library opens the same CLIP by the library.
  * @returns undefined for a CLIP that is none of this program's.
  */
