@@ -1,6 +1,6 @@
 /**
  * The compact CLIPs that this program trains, run straight by ONNX Runtime. @huggingface/transformers gives the same
- * bits, and takes longer to load than a picture takes to draw (docs/performance.md): it is left for what is rare, texts
+ * bits, and takes longer to load than a picture takes to draw (docs/log.md): it is left for what is rare, texts
  * that are to be cut and pictures that are not square.
  */
 
