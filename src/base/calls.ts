@@ -71,6 +71,7 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
+/** Calls to the other side of a channel, each answered by a promise. */
 export class Caller<T> {
   readonly #channel: Channel;
   /** Calls without an answer so far, including those that were rejected meanwhile. */

@@ -19,6 +19,7 @@ export interface CaptionedPictures {
   caption(index: number, wording: number): string;
 }
 
+/** Pictures with several captions of each. */
 export interface ClipBatch {
   /** [batch, 3, side, side] in [-1, 1] */
   readonly images: NDArray<'float32'>;
@@ -26,6 +27,7 @@ export interface ClipBatch {
   readonly ids: NDArray<'int32'>;
 }
 
+/** What batches are drawn from, and their sizes. */
 export interface BatchOptions {
   readonly pairs: CaptionedPictures;
   /** Pictures 0 … count − 1 are learned from. */

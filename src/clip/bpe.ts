@@ -5,7 +5,9 @@
 
 /** Marks the last symbol of a word, so that "hat" at the end of a word and "hat" inside "hatch" differ. */
 export const END_OF_WORD = '</w>';
+/** The first token of every encoded text. */
 export const START = '<|startoftext|>';
+/** The last token of every encoded text. */
 export const END = '<|endoftext|>';
 /** Padding is a token of its own, so that ids alone show where a text ends. */
 export const PAD = '<|pad|>';
@@ -13,6 +15,7 @@ export const PAD = '<|pad|>';
 /** CLIP's words: English contractions, runs of letters, single digits, runs of anything else that is not space. */
 export const WORD_PATTERN = "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
 
+/** Two symbols that become one. */
 export type Merge = readonly [left: string, right: string];
 
 const words = new RegExp(WORD_PATTERN, 'gu');

@@ -25,6 +25,7 @@ const PRECISIONS = [
   { dtype: 'q8', ending: '_quantized' },
 ] as const;
 
+/** The precisions that networks are published in, by the names that the library has for them. */
 export type Precision = (typeof PRECISIONS)[number]['dtype'];
 
 /** The networks: one for each side, or one that takes pictures and texts at once. */

@@ -6,6 +6,7 @@ import type { RgbImage } from '../data/pictures/image.ts';
 import type { ClipFacts, ClipWorkerOptions } from './clip-protocol.ts';
 import type { Knowledge } from './knowledge.ts';
 
+/** A CLIP that is loaded. */
 export interface ClipModel {
   readonly facts: ClipFacts;
   /** Unit rows [images, dim]. */
@@ -18,9 +19,14 @@ export interface ClipModel {
   knowledge(texts: readonly string[]): readonly Knowledge[] | undefined;
 }
 
+/** Which CLIP to load, and with how many threads. */
 export type ClipOpening = Pick<ClipWorkerOptions, 'source' | 'threads'>;
 
-/** @param tokens of the text; 0 if it may be of any length. @throws UserError if it is empty or too long. */
+/**
+ * Check that a CLIP can embed a text.
+ * @param tokens of the text; 0 if it may be of any length.
+ * @throws UserError if it is empty or longer than `contextLength`.
+ */
 export function checkText(text: string, tokens: number, contextLength: number): void {
   if (text.trim() === '') throw new UserError('The prompt is empty: say what the picture should show');
   if (tokens <= contextLength) return;

@@ -4,6 +4,7 @@ import type { RgbImage } from '../data/pictures/image.ts';
 import type { ClipSource } from './clip-files.ts';
 import type { Knowledge } from './knowledge.ts';
 
+/** What a worker is started with. */
 export interface ClipWorkerOptions {
   readonly source: ClipSource;
   /** Threads inside one operator; 0 for one on each core. */

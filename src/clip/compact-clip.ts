@@ -1,6 +1,6 @@
 /**
  * The compact CLIPs that this program trains, run straight by ONNX Runtime. @huggingface/transformers gives the same
- * bits, and takes longer to load than a picture takes to draw (docs/performance.md): it is left for what is rare, texts
+ * bits, and takes longer to load than a picture takes to draw (docs/log.md): it is left for what is rare, texts
  * that are to be cut and pictures that are not square.
  */
 
@@ -19,6 +19,7 @@ import { knowledgeOf, tokenRows } from './knowledge.ts';
 import { mergesOf } from './tokenizer-files.ts';
 
 /**
+ * Open a CLIP that this program has trained.
  * @param library opens the same CLIP by the library.
  * @returns undefined for a CLIP that is none of this program's.
  */

@@ -8,6 +8,7 @@ import { unitRows32 } from '../base/rows.ts';
 import { permutation } from '../random/noise.ts';
 import type { SamplingSettings } from '../recipe/schema.ts';
 
+/** The corrections that a recipe can name. */
 export type Correction = SamplingSettings['correction'];
 
 /** Mean and standard deviation of each number of some embeddings, [dim] each. */

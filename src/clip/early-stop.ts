@@ -1,6 +1,6 @@
 /**
- * Early stopping of a CLIP that memorises its captions: its loss on held-out pairs is measured now and then, the
- * best weights are kept, and it stops when the loss has not fallen for some looks (Prechelt, "Early stopping, but
+ * Early stopping of a CLIP that memorises its captions: its loss on held-out pairs is measured now and then, the best
+ * weights are kept, and it stops when the loss has not fallen for some measurements (Prechelt, "Early stopping, but
  * when?", 1998).
  */
 
@@ -10,11 +10,11 @@ import { assertFinite } from '../checkpoint/finite.ts';
 import type { Engine, Executable } from '../engine/engine.ts';
 import { type BatchOptions, planes, tokenIds } from './batches.ts';
 
-/** Looks at held-out pairs in a training. */
-const LOOKS = 20;
+/** Measurements in a training. */
+const MEASUREMENTS = 20;
 /** Fewer held-out pairs than this say too little. */
 const FEWEST = 8;
-/** More are not looked at: the loss compares all with all. */
+/** More are not used: the loss compares all with all. */
 const MOST = 256;
 
 /** Names of what the trainer keeps, besides the best weights. */
@@ -29,7 +29,7 @@ export interface EarlyStopOptions extends Pick<BatchOptions, 'pairs' | 'count' |
 
 /** The held-out pairs of one training, its losses on them, and the best weights so far. */
 export class EarlyStop {
-  /** Pairs in a look. */
+  /** Pairs that are measured. */
   readonly batch: number;
   private best = Number.POSITIVE_INFINITY;
   private waited = 0;
@@ -45,7 +45,7 @@ export class EarlyStop {
     return this.options.patience > 0 && this.batch >= FEWEST;
   }
 
-  /** The loss at the last look, for the log. */
+  /** The loss measured last, for the log. */
   get metrics(): { readonly heldOutLoss?: number } {
     return this.last === undefined ? {} : { heldOutLoss: this.last };
   }
@@ -58,11 +58,11 @@ export class EarlyStop {
     this.hasEnough = false;
   }
 
-  /** Look at the held-out pairs, where it is time for it after so many steps. */
-  async look(step: number, program: Pick<Executable, 'run'>, engine: Pick<Engine, 'read'>): Promise<void> {
+  /** Measure the loss on the held-out pairs, if it is time for that after so many steps. */
+  async measure(step: number, program: Pick<Executable, 'run'>, engine: Pick<Engine, 'read'>): Promise<void> {
     const { steps, patience, pairs, count, bpe, length, captions } = this.options;
     this.hasEnough = false;
-    if (step % Math.ceil(steps / LOOKS) !== 0) return;
+    if (step % Math.ceil(steps / MEASUREMENTS) !== 0) return;
     const rows = Array.from({ length: this.batch }, (_, i) => count + i);
     const wordings = Array.from({ length: captions }, (_, wording) => rows.map((row) => pairs.caption(row, wording)));
     const ids = tokenIds(wordings.flat(), bpe, length).data;
@@ -77,7 +77,7 @@ export class EarlyStop {
     this.hasEnough = this.waited >= patience;
   }
 
-  /** The weights of the lowest loss on held-out pairs; undefined before the first look. */
+  /** The weights of the lowest loss on held-out pairs; undefined before the first measurement. */
   get bestWeights(): Readonly<Record<string, NDArray>> | undefined {
     return Object.keys(this.weights).length > 0 ? this.weights : undefined;
   }
@@ -113,6 +113,6 @@ export class EarlyStop {
   /** A sentence where training stops after so many steps; undefined where it does not. */
   note(step: number): string | undefined {
     if (!this.hasEnough) return undefined;
-    return `clip: its loss on held-out pairs, now ${this.last?.toPrecision(3)}, has not fallen below ${this.best.toPrecision(3)} for ${this.waited} looks: it learns its pairs by heart. It stops at step ${step} of ${this.options.steps} and keeps the best weights; more captioned pictures help, longer training does not (clip.patience)`;
+    return `clip: its loss on held-out pairs, now ${this.last?.toPrecision(3)}, has not fallen below ${this.best.toPrecision(3)} for ${this.waited} measurements: it learns its pairs by heart. It stops at step ${step} of ${this.options.steps} and keeps the best weights; more captioned pictures help, longer training does not (clip.patience)`;
   }
 }

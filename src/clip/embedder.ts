@@ -23,7 +23,7 @@ export interface ClipEmbedder {
   /** Pictures of any size to unit vectors, [images, dim]. */
   embedImages(images: readonly RgbImage[]): Promise<Float32Array>;
   /**
-   * Texts to unit vectors, [texts, dim]. What stands beside a text has no effect on its embedding.
+   * Texts to unit vectors, [texts, dim]. The other texts of a call have no effect on its embedding.
    * @throws UserError naming the first text that is empty or, unless `truncate` is set, longer than the context.
    */
   embedTexts(texts: readonly string[], options?: { readonly truncate?: boolean }): Promise<Float32Array>;
@@ -38,6 +38,7 @@ export interface ClipEmbedder {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** How a CLIP is found and run. */
 export interface EmbedderOptions extends HubOptions {
   /** Threads inside one operator; 0 for one on each core. */
   readonly threads?: number;

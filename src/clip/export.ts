@@ -19,6 +19,7 @@ import { CLIP_FORMAT, jsonFiles, ROWS } from './compact-files.ts';
 
 import { type ClipParameters, embedImages, embedTexts } from './towers.ts';
 
+/** A compact CLIP at the end of its training. */
 export type TrainedClip = {
   readonly settings: ClipSettings;
   readonly bpe: Bpe;

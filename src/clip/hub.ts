@@ -15,6 +15,7 @@ import { request, Unreachable } from '../checkpoint/network.ts';
 import { readText } from '../checkpoint/regular-file.ts';
 import { chooseFiles, LAYOUT } from './clip-files.ts';
 
+/** Where models of the hub are kept, and how they are fetched. */
 export interface HubOptions {
   /** Where models are kept; by default the user's cache folder. */
   readonly cacheDir?: string | undefined;

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { readTensorOf } from '../checkpoint/safetensors.ts';
 import { ROWS } from './compact-files.ts';
 
+/** How much of a text a CLIP has learned. */
 export interface Knowledge {
   /** Share of the text's tokens that occurred in the captions the CLIP was trained on, in [0, 1]. */
   readonly share: number;
@@ -25,7 +26,12 @@ export function tokenRows(folder: string): Int32Array | undefined {
   return rows instanceof Int32Array ? rows : undefined;
 }
 
-/** @param encode the tokens of a text, without start and end. @param pad the token of padding, which no caption has. */
+/**
+ * How much of a text a CLIP has learned.
+ * @param rows the place of each token in the table of embeddings: tokens that were not learned share that of padding.
+ * @param pad the token of padding, which no caption has.
+ * @param encode the tokens of a text, without start and end.
+ */
 export function knowledgeOf(
   text: string,
   rows: Int32Array,

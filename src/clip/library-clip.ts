@@ -31,7 +31,10 @@ const NO_LIMIT = 1e6;
 /** Milliseconds; a batch of texts takes a few. */
 const MOST_TOKENIZING = 5_000;
 
-/** @throws UserError for a folder that holds no dual encoder; what the library throws for files that it cannot read. */
+/**
+ * Open any CLIP. @throws UserError for a folder that holds no dual encoder; what the library throws for files that it
+ * cannot read.
+ */
 export async function openLibraryClip({ source, threads }: ClipOpening): Promise<ClipModel> {
   env.logLevel = LogLevel.NONE;
   env.allowRemoteModels = false;

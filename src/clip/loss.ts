@@ -9,6 +9,7 @@ const LARGEST_LOG_SCALE = Math.log(100);
 /** Where log 1/τ starts: τ = 0.07. */
 export const INITIAL_LOG_SCALE = Math.log(1 / 0.07);
 
+/** The loss of a batch of pairs, and how many pairs find each other; both scalars. */
 export interface ContrastiveResult {
   /**
    * ½ (cross-entropy of the right text for each image + of the right image for each text), in nats: log batch for
@@ -20,6 +21,7 @@ export interface ContrastiveResult {
 }
 
 /**
+ * ½ (mean −log softmax_j(s x_i · y_j)_i + mean −log softmax_j(s y_i · x_j)_i), s = exp(min(logScale, log 100)).
  * `images` and `texts`: unit vectors [batch, dim] of pairs, row i of one belonging to row i of the other; `logScale`:
  * scalar.
  */

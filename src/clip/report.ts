@@ -8,6 +8,7 @@ import { type ClipEmbedder, imageViews } from './embedder.ts';
 import { measureRetrieval, type Retrieval, zeroShotAccuracy } from './retrieval.ts';
 import { heldOutPairs } from './stage.ts';
 
+/** Measurements of a compact CLIP. */
 export interface ClipReport {
   /** Pairs held out. */
   readonly heldOut: number;

@@ -7,6 +7,7 @@ export interface Recall {
   readonly at10: number;
 }
 
+/** How well pictures find their texts, and texts their pictures. */
 export interface Retrieval {
   readonly imageToText: Recall;
   readonly textToImage: Recall;

@@ -31,6 +31,7 @@ import {
 } from './step.ts';
 import { clipParameters, type ImageTower } from './towers.ts';
 
+/** What the CLIP stage is made from. */
 export interface ClipStageOptions {
   readonly engine: Engine;
   readonly settings: ClipSettings;
@@ -70,7 +71,10 @@ export interface ClipWords {
   readonly known: number;
 }
 
-/** @throws UserError if there are too few pairs for one batch beside the held-out ones. */
+/**
+ * Learn an encoding from the captions of the pairs that are not held out, and number the tokens that occur in them.
+ * @throws UserError if there are too few pairs for one batch beside the held-out ones.
+ */
 export function wordsOf(pairs: CaptionedPictures, settings: ClipSettings): ClipWords {
   const held = heldOutPairs(pairs.size);
   const count = pairs.size - held;
@@ -84,7 +88,10 @@ export function wordsOf(pairs: CaptionedPictures, settings: ClipSettings): ClipW
   return { count, bpe, length: trainingLength(corpus, bpe, settings.context), ...bpe.rowsOf(corpus) };
 }
 
-/** @throws UserError as `wordsOf` does. */
+/**
+ * The stage that trains a compact CLIP on captioned pictures.
+ * @throws UserError as `wordsOf` does, and for an image tower that is not there or does not fit.
+ */
 export function clipStage(options: ClipStageOptions): Stage {
   const { engine, settings, seed, pairs, microBatches = 1, ranks = ALONE } = options;
   const { count, bpe, rows, length, known } = options.words ?? wordsOf(pairs, settings);
@@ -125,7 +132,7 @@ export function clipStage(options: ClipStageOptions): Stage {
       // The engine works in another thread: the next batch is drawn meanwhile.
       next = { step: step + 1, batch: batches.draw(step + 1) };
       const out = await running;
-      if (heldOut) await stop.look(step + 1, heldOut, engine);
+      if (heldOut) await stop.measure(step + 1, heldOut, engine);
       const [loss, accuracy, gradientNorm] = [out.loss!.data[0]!, out.accuracy!.data[0]!, out.norm!.data[0]!];
       return { loss, accuracy, gradientNorm, ...stop.metrics };
     },

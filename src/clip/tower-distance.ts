@@ -19,6 +19,7 @@ import { type ImageTower, imageFeatures } from './towers.ts';
 /** Features beyond the second level tell what is there, hardly where: reconstructions learned with them are blurred. */
 const LEVELS = 2;
 
+/** A perceptual distance through an image tower. */
 export interface TowerDistance {
   /** SHA-256 of the tower's weights, hex. */
   readonly id: string;

@@ -27,11 +27,13 @@ type Level<T> = {
   readonly refine?: { readonly conv: nn.Conv<T>; readonly norm: nn.Norm<T> };
 };
 
+/** Parameters of the image tower; `T` is a Parameter, an NDArray or a Tensor. */
 export type ImageTower<T> = {
   readonly levels: Readonly<Record<string, Level<T>>>;
   readonly projection: nn.Linear<T>;
 };
 
+/** Parameters of the text tower. */
 export type TextTower<T> = {
   readonly tokens: nn.Embedding<T>;
   /** Linear maps without bias: zeros stay zeros, so that padding and unknown words add nothing. */
@@ -42,6 +44,7 @@ export type TextTower<T> = {
   readonly projection: nn.Linear<T>;
 };
 
+/** Parameters of both towers, and log 1/τ, the scale of their cosines. */
 export type ClipParameters<T> = { readonly image: ImageTower<T>; readonly text: TextTower<T>; readonly logScale: T };
 
 /** The side after each level. The picture has been halved once before the first. */

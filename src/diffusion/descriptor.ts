@@ -31,6 +31,7 @@ export interface DenoiserData {
   scorer(recipe: Recipe): Scorer;
 }
 
+/** Measures a model while it is trained. */
 export interface Scorer {
   /** CLIP score of pictures made with these weights. */
   score(weights: Tree<NDArray>): Promise<number>;

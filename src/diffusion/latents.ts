@@ -4,6 +4,7 @@
  */
 import { takeRows } from '../base/rows.ts';
 
+/** Codes and CLIP image embeddings of the pictures of a run. */
 export interface Latents {
   /** Pictures. */
   readonly size: number;

@@ -10,6 +10,7 @@ import { noisyTokens, posterior } from './posterior.ts';
 import { LOG_ZERO } from './process/log-space.ts';
 import type { Schedule } from './process/schedule.ts';
 
+/** What the loss is computed from. */
 export interface DiffusionLossInputs {
   /** Network output, [batch, tokens, codes]. */
   readonly logits: Tensor;
@@ -22,6 +23,7 @@ export interface DiffusionLossInputs {
   readonly pt: Tensor;
 }
 
+/** The constants of the loss. */
 export interface DiffusionLossOptions {
   /** λ_aux. */
   readonly auxiliaryWeight: number;
@@ -29,6 +31,7 @@ export interface DiffusionLossOptions {
   readonly maskWeights: readonly [number, number];
 }
 
+/** The loss, a scalar, with what else a step reports. */
 export interface DiffusionLoss {
   /** Σ_batch L / (batch · tokens): what is minimised and reported. */
   readonly loss: Tensor;

@@ -19,7 +19,10 @@ import { type DiffusionModel, denoise, diffusionParameters, type TransformerConf
 /** The parts of a recipe that shape the diffusion model. */
 export type DiffusionRecipe = Pick<Recipe, 'imageSize' | 'tokenizer' | 'diffusion' | 'clip'>;
 
-/** @param conditionDim width of the CLIP embedding; it belongs to the CLIP in use, not to the recipe. */
+/**
+ * The sizes of the network of a recipe.
+ * @param conditionDim width of the CLIP embedding; it belongs to the CLIP in use, not to the recipe.
+ */
 export function transformerConfig(recipe: DiffusionRecipe, conditionDim: number): TransformerConfig {
   return { ...recipe.diffusion, codes: recipe.tokenizer.codes, grid: gridSize(recipe), conditionDim };
 }
@@ -37,7 +40,7 @@ export type NullEmbedding = 'normalized' | 'raw';
 
 /**
  * On the CPU a pass over more positions than this is done in parts: that costs some speed and saves a third of the
- * memory at batch 16 (docs/performance.md). A GPU is used the better the more it computes at once.
+ * memory at batch 16 (docs/performance.md). A GPU computes all of them at once.
  */
 const MOST_POSITIONS = 1024;
 

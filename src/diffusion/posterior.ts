@@ -28,7 +28,11 @@ export interface NoisyTokens {
   readonly masked: Tensor;
 }
 
-/** @param tokens x_t, int32 [batch, tokens].  @param t int32 [batch], from 0. */
+/**
+ * The coefficients of the formula for noisy tokens.
+ * @param tokens x_t, int32 [batch, tokens].
+ * @param t int32 [batch], from 0.
+ */
 export function noisyTokens(schedule: Schedule, tokens: Tensor, t: Tensor): NoisyTokens {
   const batch = tokens.shape[0]!;
   const { codes, steps } = schedule;

@@ -25,6 +25,7 @@ import { type DiffusionModel, denoise, diffusionParameters, type TransformerConf
  * learning rate `lr` and the average's `emaDecay`; gives `loss`, `kl` [batch], `norm` and `crossEntropy`.
  */
 export type TrainingStep = (feeds: StepFeeds) => Promise<Record<string, NDArray>>;
+/** What a step is fed: a batch (`Batch`), the learning rate, and the share of the average that stays. */
 export interface StepFeeds {
   readonly [name: string]: NDArray;
   readonly lr: NDArray;

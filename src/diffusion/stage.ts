@@ -22,6 +22,7 @@ import { compileTraining, loadTraining, readTraining, type TrainingStep } from '
 import { initialTimesteps, restoredTimesteps, savedTimesteps, updateHistory } from './timesteps.ts';
 import { diffusionParameters } from './transformer.ts';
 
+/** What the diffusion stage is made from. */
 export interface DiffusionStageOptions {
   readonly engine: Engine;
   readonly recipe: DiffusionRecipe;

@@ -31,6 +31,7 @@ import { startEngineThread } from './thread-host.ts';
 export type { CompileOptions, Device, Executable, Executor } from './executor.ts';
 export type { EngineOptions } from './protocol.ts';
 
+/** Runs programs in a worker thread, and holds their state there. Close it when it is not needed any more. */
 export class Engine implements Executor {
   private readonly copies = new StateCopies((program, name) => this.compile(program, { name }));
   /** What each program needs in memory, until it is released. */

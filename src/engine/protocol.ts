@@ -9,6 +9,7 @@ import type { Profiler } from './profile/profiler.ts';
 /** No machine has use for more threads in one operator. */
 export const MOST_THREADS = 1024;
 
+/** What programs are computed on. */
 export interface EngineOptions {
   readonly device?: Device;
   /** Threads inside one operator; 0 lets ONNX Runtime choose: one for each core. */

@@ -28,6 +28,7 @@ export interface BetweenCondition {
   readonly at: number;
 }
 
+/** What a picture is drawn for. Conditions hold each other up to 8 deep. */
 export type Condition = string | PictureCondition | EmbeddingCondition | MixCondition | BetweenCondition;
 
 /** A condition that holds no other. */
@@ -37,6 +38,7 @@ export type PlainCondition = string | PictureCondition | EmbeddingCondition;
 const DEEPEST = 8;
 
 /**
+ * Check a condition, and those that it holds.
  * @param what names the condition in messages, such as `Prompt 1`.
  * @throws UserError if it is none, is empty, has a weight that is not above 0, or a place that is not in [0, 1].
  */

@@ -28,6 +28,7 @@ export interface Weights {
   readonly tensors: Readonly<Record<string, NDArray>>;
 }
 
+/** The weights of a model, and what executes its programs. */
 export interface PictureModelOptions {
   readonly executor: Executor;
   readonly recipe: Recipe;
@@ -43,6 +44,7 @@ export interface PictureModelOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
+/** How a batch of pictures is drawn. */
 export interface DrawOptions {
   readonly settings: SamplingChoice;
   /** The seed of each picture; as many as there are conditions. */
@@ -66,11 +68,13 @@ export interface Passes {
   readonly unconditional: number;
 }
 
+/** A step of a batch that is being drawn. */
 export interface DrawProgress extends SamplerProgress {
   /** Passes up to this step. */
   readonly passes: Passes;
 }
 
+/** Codes, and what they took. */
 export interface Drawn {
   /** Codes, [pictures, tokens]. */
   readonly tokens: Int32Array<ArrayBuffer>;

@@ -6,6 +6,7 @@ import type { ClipEmbedder } from '../clip/embedder.ts';
 import type { Condition, EmbeddingCondition, PictureCondition, PlainCondition } from './conditions.ts';
 import { plainConditions, unit, vectorOf } from './conditions.ts';
 
+/** Conditions as vectors of the CLIP's space. */
 export interface Embedded {
   /** Unit rows of the conditions as the CLIP gives them, [conditions, dim]: what pictures are compared with. */
   readonly targets: Float32Array;
@@ -15,6 +16,7 @@ export interface Embedded {
   readonly negative: Float32Array | undefined;
 }
 
+/** What texts go through on their way to a vector. */
 export interface EmbeddingOptions {
   readonly clip: Pick<ClipEmbedder, 'dim' | 'embedTexts' | 'embedImages'>;
   /** The prompt prefix, put in front of every text. */
@@ -25,6 +27,7 @@ export interface EmbeddingOptions {
 }
 
 /**
+ * Embed the texts and pictures of conditions, each once, and put them together.
  * @throws UserError if a text is longer than the CLIP's context, an embedding of another width, or the parts of
  * a mix cancel out.
  */

@@ -9,6 +9,7 @@ import type { Edit } from './provenance.ts';
 import type { DrawnBatch } from './shared-batches.ts';
 import type { StartCodes } from './start.ts';
 
+/** A picture, with all that is needed to draw it again. */
 export interface GeneratedImage {
   readonly image: RgbImage;
   /** The picture's codes, [tokens]: `decode` gives the picture back. */
@@ -32,11 +33,13 @@ export interface GeneratedImage {
   readonly edit?: Edit | undefined;
 }
 
+/** The options of `Generator.interpolate`: those of `generate`, one picture a condition. */
 export interface InterpolateOptions extends Omit<GenerateOptions, 'count' | 'bestOf'> {
   /** Pictures on the way, both ends included; 8 by default. */
   readonly frames?: number | undefined;
 }
 
+/** The options of `Generator.stream`: those of `generate`, without a choice among candidates. */
 export interface StreamOptions extends Omit<GenerateOptions, 'bestOf'> {
   /** Decode the pictures at every step. */
   readonly preview?: boolean | undefined;

@@ -56,6 +56,10 @@ const { version } = createRequire(import.meta.url)('clip-vqdiffusion/package.jso
 /** Pictures sampled together. */
 const BATCH = 16;
 
+/**
+ * A trained model on this machine: a run directory with its CLIP and an engine. Close it when it is not needed any
+ * more.
+ */
 export class Generator {
   private encoder: Encoder | undefined;
   private readonly prompts: Prompts;

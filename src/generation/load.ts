@@ -8,6 +8,7 @@ import type { Ranks } from '../mpi/ranks.ts';
 import type { RunDirectory } from '../run/directory.ts';
 import { PictureModel } from './draw.ts';
 
+/** How far the loading of a model has come. */
 export interface LoadProgress {
   /** `clip`: bytes of a CLIP that is fetched from the hub; `weights`: arrays of the denoiser. */
   readonly part: 'clip' | 'weights';
@@ -15,6 +16,7 @@ export interface LoadProgress {
   readonly total: number;
 }
 
+/** What a model computes on, and which CLIP embeds its prompts. */
 export interface LoadOptions extends EngineOptions {
   /** A folder or hub name of the CLIP to use in the place of the one that the run names. */
   readonly clip?: string | undefined;
@@ -26,7 +28,7 @@ export interface LoadOptions extends EngineOptions {
   readonly ranks?: Ranks | undefined;
 }
 
-/** @throws UserError if a CLIP has not the width that a model was trained with. */
+/** Check that a CLIP fits a model. @throws UserError if it has not the width that the model was trained with. */
 export function checkWidths(run: RunDirectory, clip: ClipEmbedder, { conditionDim }: PictureModel): void {
   if (clip.dim !== conditionDim)
     throw new UserError(

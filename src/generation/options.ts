@@ -18,6 +18,7 @@ export type SamplingChoice = Omit<SamplingSettings, 'promptPrefix' | 'nullEmbedd
 /** Sampling settings; those that are left out are those of the model's recipe. */
 export type SamplingOptions = { readonly [K in keyof SamplingChoice]?: SamplingChoice[K] | undefined };
 
+/** How pictures are made: how many, from which seeds, by which sampling settings. */
 export interface GenerateOptions extends SamplingOptions {
   /** Pictures a prompt; 1 by default. */
   readonly count?: number | undefined;

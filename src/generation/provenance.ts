@@ -17,6 +17,7 @@ export interface Edit {
   readonly changed: number;
 }
 
+/** How a picture was made, as its file keeps it. */
 export interface Provenance {
   readonly image: { readonly width: number; readonly height: number };
   readonly prompt: string;

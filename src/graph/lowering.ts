@@ -27,6 +27,7 @@ export interface Emitter {
   openShape(shape: readonly number[]): number[];
 }
 
+/** A whole number, whole numbers, a float, or a text. */
 export type OnnxAttribute = number | readonly number[] | { readonly float: number } | string;
 
 type Lowering<P extends Primitive> = (node: Node<P>, e: Emitter) => void;

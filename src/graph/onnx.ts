@@ -10,6 +10,7 @@ const OPSET = 20;
 const IR_VERSION = 9;
 const INT64 = 7;
 
+/** How a program is written. */
 export interface WriteOptions {
   /**
    * The name of an input or output in the file, by its path in the program. By default the path; ONNX requires all

@@ -14,6 +14,7 @@ import {
   type VectorJacobian,
 } from './tensor.ts';
 
+/** A tensor, or a number that takes the type of the other operand. */
 export type Operand = Tensor | number;
 
 /** Append a node: check its operands against the shape table and return its outputs. */
@@ -50,7 +51,7 @@ function pair(a: Operand, b: Operand): [Tensor, Tensor] {
   return [literal(a, 'float32'), literal(b, 'float32')];
 }
 
-// Elementwise. Two operands broadcast as in NumPy.
+// Elementwise, each by its name: natural logarithm, 1/(1 + e⁻ˣ) for `sigmoid`. Two operands broadcast as in NumPy.
 
 export const neg = (x: Tensor): Tensor => one('neg', [x], {});
 export const exp = (x: Tensor): Tensor => one('exp', [x], {});
@@ -61,6 +62,7 @@ export const tanh = (x: Tensor): Tensor => one('tanh', [x], {});
 export const sigmoid = (x: Tensor): Tensor => one('sigmoid', [x], {});
 /** x · sigmoid(alpha · x). */
 export const swish = (x: Tensor, alpha = 1): Tensor => one('swish', [x], { alpha });
+/** Elements of another type; a float becomes an integer by cutting its fraction off. */
 export const cast = (x: Tensor, to: DType): Tensor => (x.dtype === to ? x : one('cast', [x], { to }));
 export const add = (a: Operand, b: Operand): Tensor => one('add', pair(a, b), {});
 export const sub = (a: Operand, b: Operand): Tensor => one('sub', pair(a, b), {});
@@ -70,6 +72,7 @@ export const div = (a: Operand, b: Operand): Tensor => one('div', pair(a, b), {}
 export const maximum = (a: Operand, b: Operand): Tensor => one('maximum', pair(a, b), {});
 /** The smaller of two; where they are equal the first receives the gradient. */
 export const minimum = (a: Operand, b: Operand): Tensor => one('minimum', pair(a, b), {});
+/** x · x. */
 export const square = (x: Tensor): Tensor => mul(x, x);
 /** max(low, min(high, x)); the gradient is zero outside and passes at the limits themselves. */
 export const clamp = (x: Tensor, low: number, high: number): Tensor => maximum(minimum(x, high), low);
@@ -88,6 +91,7 @@ function resolve(x: Tensor, axes: readonly number[] | number | undefined): numbe
   return [axes].flat().map((axis) => (axis < 0 ? axis + x.rank : axis));
 }
 
+/** The sum over axes; `keepDims` keeps them as size 1. */
 export const sum = (x: Tensor, axes?: readonly number[] | number, keepDims = false): Tensor =>
   one('reduceSum', [x], { axes: resolve(x, axes), keepDims });
 
@@ -95,6 +99,7 @@ export const sum = (x: Tensor, axes?: readonly number[] | number, keepDims = fal
 export const max = (x: Tensor, axes?: readonly number[] | number, keepDims = false): Tensor =>
   one('reduceMax', [x], { axes: resolve(x, axes), keepDims });
 
+/** The mean over axes. */
 export function mean(x: Tensor, axes?: readonly number[] | number, keepDims = false): Tensor {
   const total = sum(x, axes, keepDims);
   return mul(total, sizeOf(total.shape) / sizeOf(x.shape));
@@ -156,6 +161,7 @@ export const flip = (x: Tensor, axes: readonly number[]): Tensor => one('flip', 
 export const pad = (x: Tensor, before: readonly number[], after: readonly number[]): Tensor =>
   one('pad', [x], { before, after });
 
+/** Tensors one after another along an axis. */
 export const concat = (parts: readonly Tensor[], axis: number): Tensor =>
   one('concat', parts, { axis: axis < 0 ? axis + (parts[0]?.rank ?? 0) : axis });
 

@@ -55,6 +55,7 @@ function checkImages(op: Primitive, inputs: readonly Spec[], channelAxis: 0 | 1)
     throw new ShapeError(op, inputs, `${x.shape[1]} channels do not meet ${w.shape[channelAxis]} of the weight`);
 }
 
+/** The shapes and types of the outputs of each primitive. @throws ShapeError for operands that do not fit. */
 export const shapeRules: { readonly [P in Primitive]: ShapeRule<P> } = {
   input: (_, { shape, dtype }) => ({ shape, dtype }),
   constant: (_, { value }) => ({ shape: value.shape, dtype: value.dtype }),

@@ -71,6 +71,7 @@ export interface Attributes {
   withGradient: { readonly vjp: VectorJacobian };
 }
 
+/** Of x [batch, in, height, width] by w [out, in, kh, kw]; transposed, by w [in, out, kh, kw]. */
 export interface Conv2dAttributes {
   readonly stride: number;
   /** Zero padding: top, left, bottom, right. */
@@ -80,8 +81,10 @@ export interface Conv2dAttributes {
 /** From the gradient of an output to the gradients of the inputs, in order. `undefined` is a zero gradient. */
 export type VectorJacobian = (g: Tensor) => readonly (Tensor | undefined)[];
 
+/** The name of a primitive. */
 export type Primitive = keyof Attributes;
 
+/** A primitive applied to operands. */
 export interface Node<P extends Primitive = Primitive> {
   readonly op: P;
   readonly inputs: readonly Tensor[];

@@ -11,7 +11,9 @@ import type { Spec, Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
 import type { Parameter } from './parameters.ts';
 
+/** The side of the kernels that have two layouts. */
 export const KERNEL = 3;
+/** Weights of such a kernel for one input and one output channel. */
 export const TAPS = KERNEL * KERNEL;
 
 /** Whether a weight of a file is that of a 3x3 convolution. */

@@ -9,8 +9,11 @@ import { constant, normal, type Parameter, uniform } from './parameters.ts';
 
 /** `T` is a Parameter before training, an NDArray on the host, a Tensor inside a graph. */
 export type Linear<T> = { readonly weight: T; readonly bias: T };
+/** Parameters of a convolution: weight [out, in, kernel, kernel], bias [out]. */
 export type Conv<T> = { readonly weight: T; readonly bias: T };
+/** Scale and shift of a normalisation, [width] each. */
 export type Norm<T> = { readonly weight: T; readonly bias: T };
+/** A table [rows, width]. */
 export type Embedding<T> = { readonly weight: T };
 
 // Parameters.
@@ -94,6 +97,7 @@ export function logSoftmax(x: Tensor): Tensor {
 /** x/‖x‖ along the last axis. */
 export const normalize = (x: Tensor): Tensor => g.div(x, g.sqrt(g.add(g.sum(g.square(x), -1, true), 1e-12)));
 
+/** Parameters of multi-head attention. */
 export type Attention<T> = {
   readonly key: Linear<T>;
   readonly query: Linear<T>;

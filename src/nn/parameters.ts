@@ -7,6 +7,7 @@ import type { Spec, Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
 import { normals, uniforms } from '../random/noise.ts';
 
+/** How a parameter starts. */
 export type Initializer =
   | { readonly kind: 'normal'; readonly std: number; readonly mean: number }
   | { readonly kind: 'uniform'; readonly bound: number }

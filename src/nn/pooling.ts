@@ -3,6 +3,7 @@
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
 
+/** The windows of a pooling. */
 export interface Pooling {
   /** Side of the window. */
   readonly size: number;

@@ -5,6 +5,7 @@ import { flatten, mapTree } from '../base/tree.ts';
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
 
+/** The constants of AdamW. */
 export interface AdamWOptions {
   readonly beta1: number;
   readonly beta2: number;
@@ -13,6 +14,7 @@ export interface AdamWOptions {
   readonly weightDecay: number;
 }
 
+/** The count of steps, and the moments of each parameter. */
 export interface AdamState<T> {
   readonly step: T;
   readonly mean: Tree<T>;

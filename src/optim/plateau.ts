@@ -4,6 +4,7 @@
  * (the others).
  */
 
+/** The constants of a schedule. */
 export interface PlateauSettings {
   /** The rate that warm-up climbs towards, and the steps it takes. With no warm-up the rate stays 0, as officially. */
   readonly warmupRate: number;

@@ -14,6 +14,7 @@ import { tokenizer } from './sections/tokenizer.ts';
 
 export { sampling as samplingSchema } from './sections/sampling.ts';
 
+/** Every setting of a run, with its range, default and description. */
 export const recipeSchema = z.strictObject({
   preset: z.string(),
   imageSize: count(MOST.side).describe('side of the pictures, in pixels'),

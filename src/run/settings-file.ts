@@ -12,6 +12,7 @@ import type { RunSettings } from '../stage/context.ts';
 export const SETTINGS_FILE = 'run.json';
 /** The format that files of a run name, and its version. */
 export const RUN_FORMAT = 'clip-vqdiffusion run';
+/** The version of the format of run directories. */
 export const RUN_VERSION = 1;
 /** No settings fill more, in bytes. */
 const MOST_SETTINGS = 2 ** 24;

@@ -29,6 +29,7 @@ export const eventsFile = (seconds: number): string =>
 export const versionRecord = (time: number): Uint8Array =>
   record(new Message().double(EVENT.wallTime, time).string(EVENT.fileVersion, VERSION));
 
+/** An event with numbers at a step, framed as event files hold it; `time` in seconds since 1970. */
 export function scalarsRecord(time: number, step: number, scalars: Readonly<Record<string, number>>): Uint8Array {
   const summary = new Message();
   for (const [tag, value] of Object.entries(scalars))

@@ -18,6 +18,7 @@ export interface Origin {
 
 /** Where a run keeps the weights that a part of its model starts from: the folder, and the file of a part. */
 export const originFolder = (run: string): string => path.join(run, 'origin');
+/** The file with the weights that a part of a model has started from. */
 export const originFile = (run: string, part: string): string => path.join(originFolder(run), `${part}.safetensors`);
 
 /**

@@ -6,6 +6,7 @@
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
 
+/** The losses that a discriminator can have. */
 export type AdversarialLoss = 'hinge' | 'vanilla';
 
 /**

@@ -13,6 +13,7 @@ import type { Parameter } from '../nn/parameters.ts';
 import { conv3x3Stride2 } from '../nn/patches.ts';
 import { conv3x3Winograd } from '../nn/winograd.ts';
 
+/** Parameters of a residual block. */
 export type ResidualBlock<T> = {
   readonly norm1: Norm<T>;
   readonly conv1: Conv<T>;
@@ -22,6 +23,7 @@ export type ResidualBlock<T> = {
   readonly nin_shortcut?: Conv<T>;
 };
 
+/** Parameters of self-attention over all positions: 1x1 convolutions. */
 export type AttentionBlock<T> = {
   readonly norm: Norm<T>;
   readonly q: Conv<T>;
@@ -30,6 +32,7 @@ export type AttentionBlock<T> = {
   readonly proj_out: Conv<T>;
 };
 
+/** Parameters of an up- or downsampling. */
 export type Resample<T> = { readonly conv: Conv<T> };
 
 /** Of a residual block from `from` to `to` channels. */

@@ -17,6 +17,7 @@ import { decode, encode, type Tokenizer, tokenizerParameters } from './model.ts'
 import { planesOf } from './pixels.ts';
 import { codeLogits, decoderInput, latentRows } from './quantizer.ts';
 
+/** Turns pictures into codes. */
 export interface Encoder {
   /** Codes a picture, in row-major order of the grid. */
   readonly tokens: number;
@@ -27,6 +28,7 @@ export interface Encoder {
   encode(images: Uint8Array, numbers?: ArrayLike<number>): Promise<Int32Array>;
 }
 
+/** Turns codes into pictures. */
 export interface Decoder {
   /** Codes a picture, in row-major order of the grid. */
   readonly tokens: number;
@@ -34,6 +36,7 @@ export interface Decoder {
   decode(codes: Int32Array): Promise<Float32Array>;
 }
 
+/** Both halves of a tokenizer. */
 export interface Codec extends Encoder, Decoder {}
 
 /** Pictures of 64 pixels a side that go through the tokenizer together. */

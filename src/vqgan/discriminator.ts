@@ -11,6 +11,7 @@ import { batchNorm, type RunningStatistics, runningStatistics } from '../nn/batc
 import type { Norm } from '../nn/layers.ts';
 import { adopt, constant, normal, type Parameter, uniform } from '../nn/parameters.ts';
 
+/** The sizes of a discriminator, as a recipe names them. */
 export interface DiscriminatorShape {
   /** Convolutions of stride 2 in front. */
   readonly discriminatorLayers: number;

@@ -3,6 +3,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { type NoiseKey, uniforms } from '../random/noise.ts';
 
+/** The result of k-means. */
 export interface Clusters {
   /** [k, dim]. */
   readonly centres: Float32Array;

@@ -9,6 +9,7 @@ import { adaptiveWeight, norm } from './adversarial.ts';
 import { decode, encode, type Tokenizer } from './model.ts';
 import { codeLogits, decoderInput, gumbelSoftmax, latentRows, uniformDivergence } from './quantizer.ts';
 
+/** What changes in the loss during a run. */
 export interface TokenizerLossOptions {
   readonly normGroups: number;
   readonly normalizeLatents: boolean;
@@ -64,7 +65,8 @@ export const squaredError = (x: Tensor, y: Tensor): Tensor => g.mean(g.square(g.
 export const plainLoss = (likelihood: Tensor, { divergence }: Reconstruction): Tensor =>
   divergence ? g.add(likelihood, divergence) : likelihood;
 
-export interface Game {
+/** What the tokenizer's loss against an active discriminator is made of. */
+export interface AdversarialTerm {
   /** −mean D(x̂). */
   readonly adversarial: Tensor;
   /** Weight of the convolution whose output is the picture: where the gradients of both sides are compared. */
@@ -81,7 +83,7 @@ export interface Game {
 export function balancedLoss(
   likelihood: Tensor,
   reconstruction: Reconstruction,
-  { adversarial, lastLayer, weight }: Game,
+  { adversarial, lastLayer, weight }: AdversarialTerm,
 ): { readonly loss: Tensor; readonly adaptive: Tensor } {
   const { image, divergence } = reconstruction;
   const [toLikelihood, toAdversarial] = [g.grad(likelihood, image), g.grad(adversarial, image)];

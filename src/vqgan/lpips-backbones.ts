@@ -11,6 +11,7 @@ import { constant, type Parameter } from '../nn/parameters.ts';
 import { maxPool, type Pooling } from '../nn/pooling.ts';
 import { channelsFirst, channelsLast, conv3x3 } from './blocks.ts';
 
+/** The networks that LPIPS was published with. */
 export type PerceptualNet = 'vgg' | 'alex' | 'squeeze';
 
 interface ConvLayer {
@@ -83,6 +84,7 @@ const BACKBONES: Readonly<Record<PerceptualNet, Backbone>> = {
 };
 
 type Fire<T> = { readonly squeeze: Conv<T>; readonly expand1x1: Conv<T>; readonly expand3x3: Conv<T> };
+/** Parameters of the convolutions, by their places in the sequence. */
 export type Features<T> = { readonly [index: string]: Conv<T> | Fire<T> };
 
 const convShapes = (from: number, to: number, kernel: number): Conv<Parameter> => ({

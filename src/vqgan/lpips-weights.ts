@@ -21,6 +21,7 @@ import { adopt } from '../nn/parameters.ts';
 import { type Lpips, lpipsParameters } from './lpips.ts';
 import type { PerceptualNet } from './lpips-backbones.ts';
 
+/** Weights of LPIPS, and their identity. */
 export interface LpipsWeights {
   readonly net: PerceptualNet;
   readonly params: Lpips<NDArray<'float32'>>;
@@ -28,6 +29,7 @@ export interface LpipsWeights {
   readonly id: string;
 }
 
+/** Where the weights are looked for. */
 export interface LpipsSource extends DownloadOptions {
   /** A folder that holds the files; nothing is downloaded then. */
   readonly folder?: string | undefined;

@@ -28,6 +28,7 @@ import type { Variant } from './schedule.ts';
 
 /** State paths of what is added up besides gradients: shares of codes, and both sides' gradients at the last layer. */
 export const SHARES = 'now';
+/** See `SHARES`. */
 export const LAST_LAYER = 'lastLayer';
 
 /** What a micro-batch is computed for. */

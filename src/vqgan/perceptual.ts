@@ -6,6 +6,7 @@ import { literals } from '../nn/parameters.ts';
 import { lpips } from './lpips.ts';
 import type { LpipsWeights } from './lpips-weights.ts';
 
+/** A measure of how different two pictures look. */
 export interface PerceptualDistance {
   /** SHA-256 of the weights behind it, hex. */
   readonly id: string;

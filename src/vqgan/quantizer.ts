@@ -35,6 +35,7 @@ export function codeLogits({ weight, bias }: Conv<Tensor>, rows: Tensor): Tensor
   return g.add(g.matmul(rows, g.transpose(g.reshape(weight, [codes, dim]), [1, 0])), bias);
 }
 
+/** A draw of codes, relaxed and as an index. */
 export interface Choice {
   /** How the quantized latents are mixed from the codes: [batch, tokens, codes], each row summing to 1. */
   readonly weights: Tensor;

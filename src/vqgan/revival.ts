@@ -18,6 +18,7 @@ export interface Assignment {
   readonly index: Int32Array;
 }
 
+/** The quantizer after a revival, and what was revived. */
 export interface Revival {
   /** The codes that were dead, each with the busy code it was seeded from. */
   readonly revived: readonly { readonly code: number; readonly parent: number }[];

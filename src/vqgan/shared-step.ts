@@ -17,6 +17,7 @@ import { LAST_LAYER, SHARES } from './micro-programs.ts';
 import type { Variant } from './schedule.ts';
 import { type Arrays, imagesOf, type TokenizerStep, whole } from './step.ts';
 
+/** What a step over several ranks works with. */
 export interface SharedStep {
   readonly variant: Variant;
   /** Micro-batches of all ranks together. */

@@ -26,6 +26,7 @@ import { firstQuantizedStep, rateAt, variantAt } from './schedule.ts';
 import { TokenizerPrograms } from './stage-programs.ts';
 import { ADDED_UP, effectiveSettings, zeroSums } from './step.ts';
 
+/** What the tokenizer stage is made from. */
 export interface TokenizerStageOptions {
   readonly engine: Engine;
   readonly recipe: TokenizerRecipe;
@@ -57,7 +58,10 @@ export interface TokenizerStageOptions {
   ) => Promise<void> | void;
 }
 
-/** @throws UserError if the batch does not divide into the micro-batches. */
+/**
+ * The stage that trains the tokenizer on pictures alone.
+ * @throws UserError if the batch does not divide into the micro-batches.
+ */
 export function tokenizerStage(options: TokenizerStageOptions): Stage {
   const { engine, recipe, seed, microBatches = 1, ranks = ALONE } = options;
   const { tokenizer: settings } = recipe;

@@ -27,6 +27,7 @@ import type { PerceptualDistance } from './perceptual.ts';
 import { assignmentProgram, latentProgram, trainingProgram } from './programs.ts';
 import { firstQuantizedStep, type Variant, variantName, variantsOf } from './schedule.ts';
 
+/** Arrays by name. */
 export type Arrays = Readonly<Record<string, NDArray>>;
 /**
  * One training step on the engine's state: takes what the stage draws for a batch, gives what `trainingProgram` does.

@@ -16,6 +16,7 @@ const HDR_REASON = 'a picture of high dynamic range (HDR), which is not converte
 /** Exponents within so much of that of sRGB are its own (as in libpng). */
 const [SRGB_GAMMA, THRESHOLD] = [1 / 2.2, 0.05];
 
+/** How a PNG differs from sRGB. */
 export interface PngColours {
   /** Why the picture cannot be used. */
   readonly reason?: string;
@@ -23,6 +24,7 @@ export interface PngColours {
   readonly gamma?: number;
 }
 
+/** What the chunks before the pixels say of a PNG's colours. */
 export function pngColours(png: Uint8Array): PngColours {
   const found = new Map<string, Buffer>();
   for (const { type, data } of chunksOf(Buffer.from(png.buffer, png.byteOffset, png.byteLength))) {

@@ -4,6 +4,7 @@
  */
 import { UserError } from '../../base/errors.ts';
 
+/** The end points of a linear schedule. */
 export interface ScheduleSettings {
   /** T, the number of diffusion steps. */
   readonly steps: number;

@@ -26,6 +26,7 @@ export interface StepContext {
 export type DrawRule = (context: StepContext) => Int32Array<ArrayBuffer>;
 
 /** One step of a chain: the network gets `time`, then every token is drawn from `from` to the earlier `to`. */
+/** A chain that is not the default one. */
 export interface ChainStep {
   readonly time: number;
   readonly from: number;

@@ -5,6 +5,7 @@ import { UserError } from '../../base/errors.ts';
 import * as registry from './registry.ts';
 import type { ChainLength, Denoiser, SamplerOptions, ValuesOf } from './sampler.ts';
 
+/** The name of a sampler. */
 export type SamplerName = keyof typeof registry;
 
 /** The definitions by name. */

@@ -11,6 +11,7 @@ import { cosineCounts, countedPlan, evenCounts } from './counts.ts';
 import { defineSampler, type Sampler, type SamplerOptions } from './sampler.ts';
 import { type Placement, placement } from './strided.ts';
 
+/** The rules of purity-prior sampling. */
 export interface PuritySettings {
   /** Where tokens are revealed: anywhere alike (the official rule 1) or in proportion to their purity (rule 2). */
   readonly order: 'random' | 'purity';

@@ -12,6 +12,7 @@ import type { Schedule } from '../process/schedule.ts';
  */
 export type Denoiser = (tokens: Int32Array<ArrayBuffer>, t: number) => Promise<Float32Array>;
 
+/** What a sampler draws, and how it reports. */
 export interface SamplerOptions {
   readonly schedule: Schedule;
   readonly batch: number;
@@ -32,6 +33,7 @@ export interface SamplerOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A reverse step that is done. */
 export interface SamplerProgress {
   /** Steps done, 1 .. steps. */
   readonly step: number;

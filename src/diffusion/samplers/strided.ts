@@ -10,6 +10,7 @@ export const placement = z
   .enum(['even', 'cosine'])
   .default('even')
   .describe('times of a chain: evenly spaced, or few codes revealed first and many later');
+/** How a chain places its steps. */
 export type Placement = z.infer<typeof placement>;
 
 /** Draws x_0 over `steps` exact reverse steps from the prior, the times placed as `options.placement` says. */

@@ -32,4 +32,5 @@ export type LoopOperand = { readonly step: number } | { readonly scalar: number 
 /** The primitives that loops over arrays are made of: those that WebAssembly computes four at a time. */
 const loopOps = ['neg', 'sqrt', 'abs', 'add', 'sub', 'mul', 'div', 'maximum', 'minimum'] as const;
 export type LoopOp = (typeof loopOps)[number];
+/** Whether a loop can compute a primitive. */
 export const isLoopOp = (op: Primitive): op is LoopOp => (loopOps as readonly Primitive[]).includes(op);

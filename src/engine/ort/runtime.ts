@@ -5,4 +5,5 @@
 
 import { createRequire } from 'node:module';
 
+/** ONNX Runtime for Node. */
 export const ort = createRequire(import.meta.url)('onnxruntime-node') as typeof import('onnxruntime-node');

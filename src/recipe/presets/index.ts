@@ -8,6 +8,7 @@ export type PresetName = 'nano' | 'demo' | 'small' | 'base' | 'fashion' | 'ffhq-
 
 const resolved = (preset: RecipeInput): Recipe => recipeSchema.parse(preset);
 
+/** The presets by name, complete. */
 export const presets: Readonly<Record<PresetName, Recipe>> = {
   nano: resolved(nano),
   demo: resolved(demo),
