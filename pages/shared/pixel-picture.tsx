@@ -13,9 +13,19 @@ export interface PixelPictureProps {
   /** CSS pixels that it may take each way. */
   readonly room: number;
   readonly loading?: 'lazy' | 'eager';
+  /** Whether it can be dragged out of the page: that takes its file along, as it is. */
+  readonly isDraggable?: boolean;
 }
 
-export function PixelPicture({ src, alt, width, height, room, loading = 'eager' }: PixelPictureProps) {
+export function PixelPicture({
+  src,
+  alt,
+  width,
+  height,
+  room,
+  loading = 'eager',
+  isDraggable = false,
+}: PixelPictureProps) {
   const longer = Math.max(width, height);
   const { size, isEnlarged } = scaleTo(longer, room);
   return (
@@ -27,7 +37,7 @@ export function PixelPicture({ src, alt, width, height, room, loading = 'eager' 
       height={height}
       loading={loading}
       decoding="async"
-      draggable={false}
+      draggable={isDraggable}
       style={{ width: `${(size * width) / longer}px`, height: `${(size * height) / longer}px` }}
     />
   );

@@ -28,23 +28,24 @@ const present = hasBrowser('the pages of clipvq export in a browser');
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'publish-'));
 const site = path.join(folder, 'site');
-const smallSite = path.join(folder, 'few-kernels');
+const narrowSite = path.join(folder, 'narrow');
 const file = path.join(folder, 'page.html');
 const recipe = { ...tinyRecipe, sampling: { ...tinyRecipe.sampling, steps: 6 } };
-/** For WebGPU in software: what takes it long is to compile a kernel, whatever its size, so there are few of them. */
-const fewKernels = {
+/** Width of the networks of `narrow`. */
+const WIDTH = 4;
+/**
+ * For WebGPU in software, which takes seconds to compile a kernel that multiplies matrices, whatever their size, unless
+ * both are narrower than 8. There are 2 x 2 codes of 6.
+ */
+const narrow = {
   ...recipe,
+  imageSize: 8,
   tokenizer: {
     ...recipe.tokenizer,
-    patchSize: 4,
-    channelMultipliers: [1],
-    residualBlocks: 1,
-    middleAttention: false,
-    attentionResolutions: [],
-    codes: 12,
+    ...{ patchSize: 4, channels: WIDTH, channelMultipliers: [1], residualBlocks: 1, normGroups: 2 },
+    ...{ latentChannels: WIDTH, codeDim: WIDTH, codes: 6, middleAttention: false, attentionResolutions: [] },
   },
-  diffusion: { ...recipe.diffusion, layers: 1, timesteps: 3 },
-  sampling: { ...recipe.sampling, steps: 3 },
+  diffusion: { ...recipe.diffusion, layers: 1, dim: WIDTH, heads: 1, mlpRatio: 1 },
 };
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html',
@@ -62,7 +63,7 @@ const broken = new Set<string>();
 /** As simple a host as there is: no header but the type. */
 const server = http.createServer(({ url = '/' }, response) => {
   const name = path.basename(url.endsWith('/') ? `${url}index.html` : url);
-  const wanted = path.join(url.startsWith('/few-kernels/') ? smallSite : site, name);
+  const wanted = path.join(url.startsWith('/narrow/') ? narrowSite : site, name);
   if (!fs.existsSync(wanted) || [...broken].some((one) => name.startsWith(one)))
     return void response.writeHead(503).end();
   response.writeHead(200, { 'content-type': TYPES[path.extname(name)] ?? 'application/octet-stream' });
@@ -232,11 +233,11 @@ describe.skipIf(!present)('an exported page', () => {
   });
 
   it('on WebGPU draws the tokens of Node, and goes on with the CPU where the GPU is lost', async () => {
-    const run = writeTinyRun(path.join(folder, 'few-kernels-run'), fewKernels);
-    await exportSite(run, smallSite, { precision: 'float32' });
+    const run = writeTinyRun(path.join(folder, 'narrow-run'), narrow, WIDTH);
+    await exportSite(run, narrowSite, { precision: 'float32' });
     const [wanted, gpu] = await Promise.all([drawnOnNode(run), openBrowser(WITH_WEBGPU)]);
     try {
-      const { page, seen } = await openPage(`${address}few-kernels/`, gpu);
+      const { page, seen } = await openPage(`${address}narrow/`, gpu);
       await device(page).selectOption('webgpu');
       await page.getByText(/^(Loading|Starting) the model/).waitFor({ state: 'detached' });
       await promptOf(page).fill(PROMPT);

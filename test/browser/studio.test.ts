@@ -168,6 +168,32 @@ describe.skipIf(!isThere)('the page of the studio', () => {
     expect(repainted?.mask).toMatch(/^11.*1.*0{24}$/);
   });
 
+  it('shows the picture large, varies it by a key, and lets it be dragged out as its file', async () => {
+    await inspector().getByRole('button', { name: 'Show it large' }).click();
+    const large = page.getByRole('dialog', { name: 'Large picture' });
+    const shown = () => large.getByRole('img').getAttribute('src');
+    const first = await shown();
+    await page.keyboard.press('ArrowRight');
+    await expect.poll(shown, SOON).not.toBe(first);
+    await page.keyboard.press('ArrowLeft');
+    await expect.poll(shown, SOON).toBe(first);
+    await page.keyboard.press('Escape');
+    await large.waitFor({ state: 'detached' });
+    await page.keyboard.press('v');
+    await pictures('vary', 4);
+
+    await page.evaluate(
+      "addEventListener('dragstart', ({ dataTransfer }) => { dragged = dataTransfer.getData('text/uri-list'); })",
+    );
+    await ofPrompt(PROMPT).last().hover();
+    await page.mouse.down();
+    await page.mouse.move(700, 500, { steps: 3 });
+    await expect.poll(() => page.evaluate('globalThis.dragged'), SOON).toMatch(/\/api\/pictures\/\w+\.png$/);
+    // What goes out does not come in.
+    expect(await page.getByText('Drop a picture to go on from it').count()).toBe(0);
+    await page.mouse.up();
+  });
+
   it('brings settings back, from a picture file and from the picture beside the form, and undoes it', async () => {
     const first = (await ofKind('create')).pictures.find((one) => one.prompt === PROMPT);
     const bytes = await page.evaluate<number[]>(

@@ -51,8 +51,8 @@ export const tinyRecipe: Recipe = parseRecipe(
 export const tokenizerOf = ({ tokenizer, imageSize }: Recipe): Flat =>
   flatten<NDArray>(initialize(tokenizerParameters(tokenizer, imageSize), 1));
 
-export const diffusionOf = (recipe: Recipe): Flat =>
-  flatten<NDArray>(initialize(diffusionParameters(transformerConfig(recipe, CONDITION)), 2));
+export const diffusionOf = (recipe: Recipe, condition = CONDITION): Flat =>
+  flatten<NDArray>(initialize(diffusionParameters(transformerConfig(recipe, condition)), 2));
 
 const discriminatorShape = { discriminatorLayers: 2, discriminatorChannels: 4 };
 
@@ -68,20 +68,23 @@ export const discriminatorOf = (): Flat =>
     ]),
   );
 
-/** Writes an untrained compact CLIP into a folder, by default of the right width. */
-export function exportTinyClip(folder: string, dim = CONDITION): void {
-  const sizes = { dim, imageSize: 16, imageChannels: 8, textWidth: 8, textHidden: 8, vocabulary: 600 };
+/** Writes an untrained compact CLIP into a folder, by default of the right width, and with a text tower of width 8. */
+export function exportTinyClip(folder: string, dim = CONDITION, width = 8): void {
+  const sizes = { dim, imageSize: 16, imageChannels: 8, textWidth: width, textHidden: width, vocabulary: 600 };
   const settings = { ...nano.clip, ...sizes };
   const bpe = new Bpe([]);
   const { rows, known } = bpe.rowsOf(['a red face']);
   exportClip(folder, { settings, bpe, rows, params: initialize(clipParameters(settings, known), 3) });
 }
 
-/** Makes a run directory of the tiny model, its CLIP included, as if it had been trained. */
-export function writeTinyRun(folder: string, recipe = tinyRecipe): RunDirectory {
+/**
+ * Makes a run directory of the tiny model, its CLIP included, as if it had been trained.
+ * @param width of the CLIP: its embedding; with less than 16, its text tower is half as wide.
+ */
+export function writeTinyRun(folder: string, recipe = tinyRecipe, width = CONDITION): RunDirectory {
   const run = RunDirectory.create(folder, { seed: 1, data: 'faces', clip: 'compact', recipe });
-  exportTinyClip(run.clipFolder);
+  exportTinyClip(run.clipFolder, width, Math.min(8, width / 2));
   run.saveModel('tokenizer', unflatten(tokenizerOf(recipe)), {});
-  run.saveModel('diffusion', unflatten(diffusionOf(recipe)), {});
+  run.saveModel('diffusion', unflatten(diffusionOf(recipe, width)), {});
   return run;
 }

@@ -1,6 +1,5 @@
 /** The history as a wall of pictures. */
 
-import { useEffect, useRef } from 'preact/hooks';
 import type { Picture, PictureKind, StudioState } from '../../../src/studio/protocol.ts';
 import { MaskedPlaces, PixelPicture } from '../../shared/pixel-picture.tsx';
 import { pictureUrl } from '../api.ts';
@@ -24,7 +23,8 @@ import {
 } from '../gallery.ts';
 import { link, openJobs } from '../store.ts';
 import { counted, PICTURE_KINDS } from '../words.ts';
-import { measure, tileRoom } from './tiles.ts';
+import { showLarge } from './large.tsx';
+import { tileId, tileRoom } from './tiles.ts';
 
 const set = (part: Partial<Filter>): void => {
   const next = { ...filter.value, ...part };
@@ -94,11 +94,12 @@ function Tile({ picture }: { readonly picture: Picture }) {
   return (
     <li class={`tile${isCompared(id) ? ' compared' : ''}`}>
       <button
-        id={`tile-${id}`}
+        id={tileId(id)}
         type="button"
         aria-pressed={selected.value?.id === id}
         onClick={() => {
-          selected.value = selected.value?.id === id ? undefined : picture;
+          if (selected.value?.id === id) showLarge();
+          else selected.value = picture;
         }}
       >
         <PixelPicture
@@ -108,6 +109,7 @@ function Tile({ picture }: { readonly picture: Picture }) {
           height={height}
           room={tileRoom.value}
           loading="lazy"
+          isDraggable
         />
       </button>
       {marks !== '' && <span class="marks">{marks}</span>}
@@ -115,7 +117,7 @@ function Tile({ picture }: { readonly picture: Picture }) {
   );
 }
 
-/** Arrows go from picture to picture. */
+/** Arrows go from picture to picture, and the inspector goes along if it is open. */
 function onKeyDown(event: KeyboardEvent & { readonly currentTarget: HTMLElement }): void {
   const steps: Readonly<Record<string, number>> = { ArrowLeft: -1, ArrowRight: 1 };
   const step = steps[event.key];
@@ -126,6 +128,7 @@ function onKeyDown(event: KeyboardEvent & { readonly currentTarget: HTMLElement 
   if (at < 0 || !other) return;
   event.preventDefault();
   other.focus();
+  if (selected.value) selected.value = shownPictures.value.find(({ id }) => other.id === tileId(id));
 }
 
 /** Pictures of which no place is known yet, with a few holes: what drawing begins with. */
@@ -160,7 +163,11 @@ function Empty({ state }: { readonly state: StudioState }) {
         ))}
       </div>
       <h2>Nothing drawn yet</h2>
-      <p class="hint">Write what you would like to see, or begin with one of these:</p>
+      <p class="hint">
+        {state.model.examples.length > 0
+          ? 'Write what you would like to see, or begin with one of these:'
+          : 'Write what you would like to see.'}
+      </p>
       <ul class="examples">
         {state.model.examples.slice(0, 6).map((example) => (
           <li key={example}>
@@ -182,8 +189,6 @@ function Empty({ state }: { readonly state: StudioState }) {
 }
 
 export function Gallery({ state }: { readonly state: StudioState }) {
-  const element = useRef<HTMLDivElement>(null);
-  useEffect(() => measure(element.current), []);
   const isEmpty = isLoaded.value && pictures.value.length === 0;
   const isBare = isEmpty && filter.value === NO_FILTER;
   return (
@@ -194,7 +199,7 @@ export function Gallery({ state }: { readonly state: StudioState }) {
         </h2>
         {!isBare && <Filters />}
       </div>
-      <div ref={element}>
+      <div>
         {!isLoaded.value && <p class="hint">{link.value === 'offline' ? 'Not loaded' : 'Loading the pictures …'}</p>}
         {isEmpty && <Empty state={state} />}
         <ul class="tiles" onKeyDown={onKeyDown} style={{ '--tile': `${tileRoom.value}px` }}>

@@ -6,13 +6,16 @@ import type { Picture, StudioState } from '../../../src/studio/protocol.ts';
 import { PixelPicture } from '../../shared/pixel-picture.tsx';
 import { pictureUrl } from '../api.ts';
 import { change } from '../form.ts';
-import { changePicture, deletePicture, isCompared, selected, shownPictures, toggleCompared } from '../gallery.ts';
+import { changePicture, deletePicture, isCompared, selected, toggleCompared } from '../gallery.ts';
 import { attempt, say } from '../toasts.tsx';
 import { PICTURE_KINDS, when } from '../words.ts';
 import { BesideNow } from './beside-now.tsx';
 import { InterpolateButton } from './interpolate.tsx';
+import { close, onKey } from './keys.ts';
+import { showLarge } from './large.tsx';
 import { RepaintButton } from './repaint.tsx';
-import { Vary } from './vary.tsx';
+import { Steps } from './steps.tsx';
+import { VaryButton, VaryStrength } from './vary.tsx';
 
 /** Beside the pictures where there is room, over them where there is not. */
 const roomBeside = matchMedia('(min-width: 75rem)');
@@ -58,7 +61,7 @@ function Facts({ picture }: { readonly picture: Picture }) {
 function Actions({ picture }: { readonly picture: Picture }) {
   const { id, isKept, kind, job, prompt } = picture;
   return (
-    <div class="row wrap">
+    <div class="actions">
       <button type="button" class="button" aria-pressed={isKept} onClick={() => changePicture(id, { isKept: !isKept })}>
         {isKept ? 'Kept' : 'Keep'}
       </button>
@@ -83,6 +86,8 @@ function Actions({ picture }: { readonly picture: Picture }) {
   );
 }
 
+const KEYS = ['← and → other pictures', 'Enter large', 'V vary', 'K keep', '1 to 5 stars', 'Esc close'];
+
 async function copy(prompt: string): Promise<void> {
   if (await attempt(() => navigator.clipboard.writeText(prompt))) say('The prompt is copied');
 }
@@ -102,28 +107,26 @@ function Content({
       <div class="row spread">
         <h2>Picture</h2>
         <span class="row tight">
-          <Step by={-1} name="Previous picture" sign="←" />
-          <Step by={1} name="Next picture" sign="→" />
+          <Steps />
           <button type="button" class="button quiet" onClick={close}>
             Close
           </button>
         </span>
       </div>
-      <div class="large-picture">
-        <PixelPicture src={pictureUrl(id)} alt={prompt} width={width} height={height} room={room} />
-      </div>
+      <button type="button" class="large-picture" aria-label="Show it large" onClick={showLarge}>
+        <PixelPicture src={pictureUrl(id)} alt={prompt} width={width} height={height} room={room} isDraggable />
+      </button>
       <p class="prompt-text">{prompt}</p>
       {negative !== undefined && <p class="hint">Away from: {negative}</p>}
       <Facts picture={picture} />
-      <div class="row spread wrap">
-        <Stars picture={picture} />
-      </div>
+      <Stars picture={picture} />
       <Actions picture={picture} />
-      {isBeside.value && <p class="hint">Keys: ← and → other pictures, K keep, 1 to 5 stars, Esc close.</p>}
+      {isBeside.value && <p class="hint">Keys: {KEYS.map((key) => key.replaceAll(' ', '\u00a0')).join(', ')}.</p>}
       <section class="make-more" aria-label="Make more of it">
         <h3>Make more of it</h3>
-        <Vary state={state} picture={picture} />
-        <div class="row wrap">
+        <VaryStrength />
+        <div class="actions">
+          <VaryButton state={state} picture={picture} />
           <RepaintButton state={state} picture={picture} />
           <InterpolateButton state={state} picture={picture} />
           <button
@@ -148,49 +151,6 @@ function Content({
 
 function confirmDelete({ id, isKept }: Picture): void {
   if (!isKept || confirm('This picture is kept. Delete it all the same?')) void deletePicture(id);
-}
-
-const neighbour = (by: number): Picture | undefined => {
-  const at = shownPictures.value.findIndex(({ id }) => id === selected.value?.id);
-  return at < 0 ? undefined : shownPictures.value[at + by];
-};
-
-function step(by: number): void {
-  selected.value = neighbour(by) ?? selected.value;
-}
-
-function Step({ by, name, sign }: { readonly by: number; readonly name: string; readonly sign: string }) {
-  return (
-    <button type="button" class="button quiet" aria-label={name} disabled={!neighbour(by)} onClick={() => step(by)}>
-      {sign}
-    </button>
-  );
-}
-
-/** Closes it and gives the focus back to the picture's tile. */
-function close(): void {
-  const id = selected.value?.id;
-  selected.value = undefined;
-  document.querySelector<HTMLElement>(`#tile-${id}`)?.focus({ preventScroll: true });
-}
-
-/** What has keys of its own. */
-const OWN_KEYS = 'input, textarea, select, .tiles, dialog:not(.inspector-over)';
-
-/** Keys for the picture, unless they are meant for something else or a dialog lies over it, which closes first. */
-function onKey({ key, target, defaultPrevented, ctrlKey, metaKey, altKey }: KeyboardEvent): void {
-  const picture = selected.value;
-  if (!picture || defaultPrevented || ctrlKey || metaKey || altKey) return;
-  if (key === 'Escape') {
-    if (!document.querySelector('dialog[open]')) close();
-    return;
-  }
-  if (target instanceof Element && target.closest(OWN_KEYS)) return;
-  const { id, isKept, rating } = picture;
-  if (key === 'ArrowLeft') step(-1);
-  else if (key === 'ArrowRight') step(1);
-  else if (key === 'k') changePicture(id, { isKept: !isKept });
-  else if (/^[1-5]$/.test(key)) changePicture(id, { rating: Number(key) === rating ? 0 : Number(key) });
 }
 
 function Modal({ state, picture }: { readonly state: StudioState; readonly picture: Picture }) {

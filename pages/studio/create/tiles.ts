@@ -9,7 +9,7 @@ const WANTED = { small: 96, middle: 192, large: 320 };
 /** Two in a row on a telephone. */
 const NARROW = 150;
 
-/** Width of the gallery in CSS pixels. */
+/** Width of the place for pictures, in CSS pixels. */
 const stageWidth = signal(800);
 
 export const tileRoom = computed(() => {
@@ -17,6 +17,9 @@ export const tileRoom = computed(() => {
   const wanted = stageWidth.value < 480 && tileSize.value === 'middle' ? NARROW : chosen;
   return Math.floor(tileIn(stageWidth.value, Math.min(wanted, stageWidth.value), GAP));
 });
+
+/** The id of a tile's button, by that of its picture. */
+export const tileId = (picture: string): string => `tile-${picture}`;
 
 /** Keeps `stageWidth` up to date with an element. */
 export function measure(element: HTMLElement | null): (() => void) | undefined {

@@ -27,45 +27,47 @@ export const draw = (request: DrawRequest, what: string): Promise<boolean> =>
   });
 
 /** What an imported picture is called says nothing of what it shows. */
-export const wordsOf = ({ settings, prompt }: Picture): { readonly prompt?: string } =>
+const wordsOf = ({ settings, prompt }: Picture): { readonly prompt?: string } =>
   settings === undefined ? {} : { prompt };
 
-export function Vary({ state, picture }: { readonly state: StudioState; readonly picture: Picture }) {
+/** Puts variations in the queue, as many as the form says. */
+export const vary = (state: StudioState, picture: Picture): Promise<boolean> => {
   const { count } = form.value;
+  return draw(
+    {
+      kind: 'vary',
+      picture: picture.id,
+      strength: strength.value,
+      count,
+      ...wordsOf(picture),
+      ...drawingOf(state, picture),
+    },
+    `${counted(count, 'variation')} in the queue`,
+  );
+};
+
+export function VaryStrength() {
   return (
-    <div class="vary">
-      <NumberField
-        id="vary-strength"
-        title="How different"
-        hint="The share that is drawn anew: 0.3 changes details, 0.8 keeps little more than the pose."
-        value={strength.value}
-        least={0.05}
-        most={1}
-        step={0.05}
-        onInput={(value) => {
-          strength.value = value;
-        }}
-      />
-      <button
-        type="button"
-        class="button"
-        disabled={link.value !== 'online'}
-        onClick={() =>
-          draw(
-            {
-              kind: 'vary',
-              picture: picture.id,
-              strength: strength.value,
-              count,
-              ...wordsOf(picture),
-              ...drawingOf(state, picture),
-            },
-            `${counted(count, 'variation')} in the queue`,
-          )
-        }
-      >
-        Vary
-      </button>
-    </div>
+    <NumberField
+      id="vary-strength"
+      title="How different"
+      hint="The share that is drawn anew: 0.3 changes details, 0.8 keeps little more than the pose."
+      value={strength.value}
+      least={0.05}
+      most={1}
+      step={0.05}
+      onInput={(value) => {
+        strength.value = value;
+      }}
+    />
+  );
+}
+
+export function VaryButton({ state, picture }: { readonly state: StudioState; readonly picture: Picture }) {
+  const isOnline = link.value === 'online';
+  return (
+    <button type="button" class="button" disabled={!isOnline} onClick={() => void vary(state, picture)}>
+      Vary
+    </button>
   );
 }

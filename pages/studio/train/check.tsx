@@ -13,6 +13,9 @@ const listed = (counts: readonly Counted[]): string =>
 
 type Fact = readonly [string, string];
 
+const doubles = ({ exactDuplicates: equal, nearDuplicates: near }: DataCheck): string =>
+  equal + near === 0 ? 'none' : `${counted(equal, 'group')} equal, ${whole(near)} that look the same`;
+
 function ofAccepted(check: DataCheck): readonly Fact[] {
   const { formats, shapes, width, height, tiny, notSquare } = check;
   const cut = Math.round(100 * notSquare.cut);
@@ -26,7 +29,7 @@ function ofAccepted(check: DataCheck): readonly Fact[] {
       'Not square',
       notSquare.count === 0 ? 'none' : `${whole(notSquare.count)}; of these ${cut} % is cut away on average`,
     ],
-    ['Doubles', `${counted(check.exactDuplicates, 'group')} equal, ${whole(check.nearDuplicates)} that look the same`],
+    ['Doubles', doubles(check)],
   ];
 }
 

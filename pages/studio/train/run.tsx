@@ -196,13 +196,17 @@ function Details({ id, details }: { readonly id: string; readonly details: RunDe
       <Curves curves={curves} />
       <details class="block">
         <summary>Log</summary>
-        <textarea
-          class="log"
-          readOnly
-          rows={12}
-          aria-label="What training has printed"
-          value={details.log.join('\n')}
-        />
+        {details.log.length === 0 ? (
+          <p class="hint">The studio has not trained it: what a training prints here appears here.</p>
+        ) : (
+          <textarea
+            class="log"
+            readOnly
+            rows={12}
+            aria-label="What training has printed"
+            value={details.log.join('\n')}
+          />
+        )}
       </details>
       <details class="block">
         <summary>Settings</summary>
