@@ -13,8 +13,8 @@ export function hasBrowser(skipped: string): boolean {
 }
 
 /**
- * Opens one that draws without a GPU's emulation, and compiles WebAssembly once and quickly: by default it compiles ONNX
- * Runtime in a page once more, which takes longer than all that tests compute with it. Results are the same bits.
+ * Opens one that draws without a GPU's emulation, and compiles WebAssembly once and quickly: by default it compiles
+ * ONNX Runtime in a page once more, which takes longer than all that tests compute with it. Results are the same bits.
  */
 export const openBrowser = (): Promise<Browser> =>
   chromium.launch({
