@@ -1,6 +1,6 @@
 /**
- * A custom sampler. This one is greedy: in every step it fixes the codes of which the network is surest, each at its most
- * likely value. It draws nothing, so that every picture of a prompt is the same.
+ * A custom sampler. This one is greedy: in every step it fixes the codes of which the network is surest, each at its
+ * most likely value. It draws nothing, so that every picture of a prompt is the same.
  *
  *   node examples/custom-sampler.mjs <model> <out.png> "a prompt"
  */

@@ -1,6 +1,6 @@
 /**
- * The compiler writes `.js` for `.ts` into the JavaScript it emits, but leaves `.ts` in declarations. Other projects then look
- * for source files that the package does not hold.
+ * The compiler writes `.js` for `.ts` into the JavaScript it emits, but leaves `.ts` in declarations. Other projects
+ * then look for source files that the package does not hold.
  */
 
 import fs from 'node:fs';

@@ -1,11 +1,11 @@
 /**
- * Cuts test/fixtures out of the whole set of reference numbers (CLIPVQ_FIXTURES), so that a bare clone still checks every
- * equation. Run after a build: `npm run build && node scripts/make-test-fixtures.mjs`.
+ * Cuts test/fixtures out of the whole set of reference numbers (CLIPVQ_FIXTURES), so that a bare clone still checks
+ * every equation. Run after a build: `npm run build && node scripts/make-test-fixtures.mjs`.
  *
- * What is left out: the frozen tokenizer and CLIP of the whole system (both have fixtures of their own), pictures, averaged
- * weights and optimiser state, most of large gradients, some of several chains, and merges that no text of the tokenizer's needs. Weights of networks
- * are rounded, to an error that their outputs do not show within the tolerance. Files are packed as
- * test/support/fixture-pack.ts says.
+ * What is left out: the frozen tokenizer and CLIP of the whole system (both have fixtures of their own), pictures,
+ * averaged weights and optimiser state, most of large gradients, some of several chains, and merges that no text of the
+ * tokenizer's needs. Weights of networks are rounded, to an error that their outputs do not show within the tolerance.
+ * Files are packed as test/support/fixture-pack.ts says.
  */
 
 import fs from 'node:fs';
@@ -51,7 +51,9 @@ const SOLVER = 'diffusion_tiny_last.pth';
 const SMALL_FILE = 6000;
 /** Gradients with more numbers than this are cut to as many. */
 const HEAD = 40;
-/** Bits behind the leading one of rounded weights: what each network bears without its outputs leaving their tolerance. */
+/**
+ * Bits behind the leading one of rounded weights: what each network tolerates: its outputs stay within their tolerance.
+ */
 const MANTISSA_BITS = { clip: 13, transformer: 15, train_step: 13, vqgan: 16, discriminator: 17 };
 
 fs.rmSync(TARGET, { recursive: true, force: true });
@@ -116,7 +118,9 @@ function rounded(array, mantissaBits) {
   return { ...array, data };
 }
 
-/** The published merges, as text; a line that cannot apply to any text of the fixture becomes one that applies to none. */
+/**
+ * The published merges, as text; a line that cannot apply to any text of the fixture becomes one that applies to none.
+ */
 function cutMerges() {
   const [title, ...lines] = gunzipSync(read(MERGES)).toString('utf8').split('\n').slice(0, 48895);
   const { entries } = JSON.parse(read('tokenizer.json').toString('utf8'));
@@ -134,7 +138,10 @@ function standIns(text) {
     .join('');
 }
 
-/** Small files as they are; of the solver's the last weights of the diffusion model alone, without their average and optimiser state. */
+/**
+ * Small files as they are; of the solver's the last weights of the diffusion model alone, without their average and
+ * optimiser state.
+ */
 function cutCheckpoints() {
   const index = JSON.parse(read('checkpoints', 'index.json').toString('utf8'));
   const small = fs
@@ -166,7 +173,10 @@ function pruned(value, at, isKept) {
   return new Map(kept.map(([key, below, name]) => [key, pruned(below, name, isKept)]));
 }
 
-/** The length; then the first bytes of all 32-bit numbers, then the second ones, and so on: exponents lie together and shrink. */
+/**
+ * The length; then the first bytes of all 32-bit numbers, then the second ones, and so on: exponents lie together and
+ * shrink.
+ */
 function planes(bytes) {
   const count = Math.ceil(bytes.length / 4);
   const out = new Uint8Array(4 + 4 * count);

@@ -1,7 +1,8 @@
 /**
  * Bundles what runs in a browser: every folder of `pages/` that holds an `index.html` becomes `dist/pages/<name>`: its
- * `main.tsx` (or `main.ts`), what its `bundle.json` lists, style sheets, and the other files as they are. In `bundle.json`
- * `workers` are modules, `classic` scripts that stand alone (the page's own is a module otherwise), and `runtime` adds onnxruntime-web, packed.
+ * `main.tsx` (or `main.ts`), what its `bundle.json` lists, style sheets, and the other files as they are. In
+ * `bundle.json` `workers` are modules, `classic` scripts that stand alone (the page's own is a module otherwise), and
+ * `runtime` adds onnxruntime-web, packed.
  *
  *   node scripts/pages.mjs [--force]
  */

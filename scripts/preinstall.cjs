@@ -1,14 +1,15 @@
-/*
+/**
  * Runs when this package is installed into another project, before the install script of onnxruntime-node.
  *
- * That script downloads CUDA libraries from NuGet on Linux, and fails the whole installation where NuGet cannot be reached. The
- * CPU and WebGPU code is inside the npm package and needs none of it. The script stops early when the libraries are there; so
- * empty files take their places. Whoever wants CUDA asks for it as onnxruntime-node says, and the files are overwritten:
+ * That script downloads CUDA libraries from NuGet on Linux, and fails the whole installation where NuGet cannot be
+ * reached. The CPU and WebGPU code is inside the npm package and needs none of it. The script stops early when the
+ * libraries are there; so empty files take their places. Who needs CUDA sets what onnxruntime-node documents for it,
+ * and the files are overwritten:
  *
  *   npm rebuild onnxruntime-node --onnxruntime-node-install=cuda12
  *
- * Nothing is done in a clone of this package, where CUDA is asked for, or where the project itself depends on onnxruntime-node
- * and so has its own opinion. Nothing that goes wrong here ends the installation.
+ * Nothing is done in a clone of this package, where CUDA is requested, or where the project itself depends on
+ * onnxruntime-node and so has its own opinion. Nothing that goes wrong here ends the installation.
  */
 'use strict';
 

@@ -1,6 +1,6 @@
 /**
- * What `npm pack` and `npm publish` run first: installs packages where they are missing, builds `dist` from nothing, so that no
- * file of an older build is packed, and makes the declarations readable for every TypeScript project.
+ * What `npm pack` and `npm publish` run first: installs packages where they are missing, builds `dist` from nothing, so
+ * that no file of an older build is packed, and makes the declarations readable for every TypeScript project.
  */
 
 import fs from 'node:fs';

@@ -1,6 +1,7 @@
 /**
- * Makes a clone ready to run: installs packages, builds, and on request fetches what tests use: the browser, whose software Vulkan
- * driver the WebGPU tests need, and Open MPI. Each step looks first whether it is needed, so that running this before every command costs little.
+ * Makes a clone ready to run: installs packages, builds, and on request fetches what tests use: the browser, whose
+ * software Vulkan driver the WebGPU tests need, and Open MPI. Each step looks first whether it is needed, so that
+ * running this before every command costs little.
  *
  *   node scripts/setup.mjs [--tests] [--quiet]
  */
@@ -39,8 +40,8 @@ function install() {
   // npm writes this file at the end of every install.
   if (modified(inRoot('node_modules', '.package-lock.json')) >= modified(inRoot('package-lock.json'))) return;
   say('Installing packages (npm ci) …');
-  // onnxruntime-node's own download of CUDA libraries is not wanted. package-lock.json and package.json (allowScripts) say so
-  // too, each to some versions of npm.
+  // onnxruntime-node's own download of CUDA libraries is not wanted. package-lock.json and package.json (allowScripts)
+  // say so too, each to some versions of npm.
   const { ok, output } = run('npm', ['ci', '--loglevel=error'], { ONNXRUNTIME_NODE_INSTALL: 'skip' });
   if (!ok)
     fail('npm ci failed: is the npm registry reachable, and do package.json and package-lock.json agree?', output);

@@ -1,5 +1,5 @@
 /**
- * Wraps the comments of src/ and the prose of the documents at 120 columns, or those of the files that are named. Only
+ * Wraps comments and the prose of the documents at 120 columns, in the files that are named or in all of them. Only
  * comments and paragraphs with a longer line are touched; tables, code and indented formulas stay as they are.
  */
 
@@ -27,7 +27,9 @@ function fill(words, lead, hang) {
   return [...lines, line];
 }
 
-/** Lines without the mark of their comment, wrapped behind `prefix`: paragraphs, items of lists and tags each by itself. */
+/**
+ * Lines without the mark of their comment, wrapped behind `prefix`: paragraphs, items of lists and tags each by itself.
+ */
 function wrapped(lines, prefix = '') {
   const result = [];
   let paragraph;
@@ -116,16 +118,22 @@ function wrapMarkdown(text) {
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
+/** The files of a folder of the repository, and of those below it unless it is the repository itself. */
 const filesIn = (folder, ending) =>
   fs
-    .readdirSync(path.join(root, folder), { recursive: folder === 'src', encoding: 'utf8' })
-    .filter((name) => name.endsWith(ending))
+    .readdirSync(path.join(root, folder), { recursive: folder !== '.', encoding: 'utf8' })
+    .filter((name) => ending.test(name))
     .map((name) => path.join(root, folder, name));
 
+const all = () => [
+  ...['src', 'pages', 'scripts', 'test', 'bench', 'examples'].flatMap((folder) =>
+    filesIn(folder, /\.([cm]?[jt]s|tsx)$/),
+  ),
+  ...['docs', '.'].flatMap((folder) => filesIn(folder, /\.md$/)),
+];
+
 const named = process.argv.slice(2);
-for (const file of named.length > 0
-  ? named
-  : [...filesIn('src', '.ts'), ...filesIn('docs', '.md'), ...filesIn('.', '.md')]) {
+for (const file of named.length > 0 ? named : all()) {
   const text = fs.readFileSync(file, 'utf8');
   const better = file.endsWith('.md') ? wrapMarkdown(text) : wrapComments(text);
   if (better !== text) fs.writeFileSync(file, better);

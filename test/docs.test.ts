@@ -66,10 +66,15 @@ const commentsOf = (text: string): string[] => text.split('\n').filter((line) =>
 it('prose wraps at 120 columns, in documents and in comments; `npm run format` wraps it', () => {
   // What cannot be broken, a path or a command, may be longer.
   const isLong = (line: string) => line.length > 120 && !/^\s*(`[^`]*`|\S+)$/.test(line);
-  const sources = fs.readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+  const sources = ['src', 'pages', 'scripts', 'test', 'bench', 'examples'].flatMap((folder) =>
+    fs
+      .readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((file) => /\.([cm]?[jt]s|tsx)$/.test(file))
+      .map((file) => path.join(folder, file)),
+  );
   const lines = [
     ...[...documents, 'CHANGELOG.md'].map((file) => [file, proseOf(fs.readFileSync(file, 'utf8'))] as const),
-    ...sources.map((file) => [`src/${file}`, commentsOf(fs.readFileSync(`src/${file}`, 'utf8'))] as const),
+    ...sources.map((file) => [file, commentsOf(fs.readFileSync(file, 'utf8'))] as const),
   ];
   expect(lines.flatMap(([file, all]) => all.filter(isLong).map((line) => `${file}: ${line}`))).toEqual([]);
 });

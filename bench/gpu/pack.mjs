@@ -1,6 +1,7 @@
 /**
- * Packs what the measurements need into `.gpu-bundle/`, for a Linux x64 machine with an NVIDIA GPU, Python and PyTorch, but without
- * Node, a Vulkan loader, or a network. Run on Debian or Ubuntu x64 after a build; `run.sh`, which is packed along, does the rest there.
+ * Packs what the measurements need into `.gpu-bundle/`, for a Linux x64 machine with an NVIDIA GPU, Python and PyTorch,
+ * but without Node, a Vulkan loader, or a network. Run on Debian or Ubuntu x64 after a build; `run.sh`, which is packed
+ * along, does the rest there.
  *
  *   node bench/gpu/pack.mjs
  */

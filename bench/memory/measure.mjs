@@ -1,6 +1,7 @@
 /**
- * What stages take in memory, beside what `train --memory` expects of them: the table of docs/performance.md. Each row is a process of its
- * own that trains a stage for a few steps on noise, one thread, with two checkpoints and the export. Linux only; run after a build.
+ * What stages take in memory, beside what `train --memory` expects of them: the table of docs/performance.md. Each row
+ * is a process of its own that trains a stage for a few steps on noise, one thread, with two checkpoints and the
+ * export. Linux only; run after a build.
  *
  *   node bench/memory/measure.mjs [rows whose name holds this]
  */

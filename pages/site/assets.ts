@@ -61,7 +61,9 @@ async function fetchFile(file: string, signal: AbortSignal, onBytes: (bytes: num
   }
 }
 
-/** What lies in the page, as base64 in an element that is no script. The page may still be read: then it comes later. */
+/**
+ * What lies in the page, as base64 in an element that is no script. The page may still be read: then it comes later.
+ */
 export async function inPage(id: string): Promise<Blob> {
   // What nothing follows yet may be there in part.
   if (!document.getElementById(id)?.nextSibling && document.readyState === 'loading')

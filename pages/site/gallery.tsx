@@ -68,7 +68,9 @@ function Preview({
   return <canvas class="pixels" ref={canvas} width={side} height={side} role="img" aria-label="The picture so far" />;
 }
 
-/** Whole multiples of the pictures' own size, so that their pixels stay square: one for wide windows, one for narrow. */
+/**
+ * Whole multiples of the pictures' own size, so that their pixels stay square: one for wide windows, one for narrow.
+ */
 function sizes(side: number): Record<string, string> {
   const multiple = (most: number) => side * Math.max(1, Math.floor(most / side));
   return { '--wide': `${multiple(220)}px`, '--narrow': `${multiple(156)}px` };

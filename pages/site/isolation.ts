@@ -3,7 +3,8 @@
 const TRIED = 'clipvq-isolation';
 
 /**
- * Isolate the page if that takes no more than a reload, of which there is one a session. Resolves if there will be none.
+ * Isolate the page if that takes no more than a reload, of which there is one a session. Resolves if there will be
+ * none.
  */
 export async function isolate(): Promise<void> {
   const { serviceWorker, hardwareConcurrency = 1 } = navigator;

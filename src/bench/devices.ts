@@ -17,8 +17,8 @@ import type { Recipe } from '../recipe/schema.ts';
 import { makeEncoder } from '../vqgan/codec.ts';
 import { tokenizerParameters } from '../vqgan/model.ts';
 import { tokenizerStage } from '../vqgan/stage.ts';
-import { type BenchConfig, benchSampleStep, benchTrainStep } from './bench.ts';
 import { TINY_TOKENIZER } from './peer/rows.ts';
+import { type BenchConfig, benchSampleStep, benchTrainStep } from './step-bench.ts';
 
 export const jobs = ['training step', 'reverse step', 'encode'] as const;
 export type Job = (typeof jobs)[number];

@@ -1,4 +1,4 @@
-/** The time before and between the stages: pictures are looked at, decoded, encoded and embedded once each. */
+/** The time before and between the stages: pictures are inspected, decoded, encoded and embedded once each. */
 
 import { countFlop } from '../graph/index.ts';
 import type { Recipe } from '../recipe/schema.ts';
@@ -13,15 +13,15 @@ export interface PicturesToRead {
 
 export interface Preparation {
   readonly pictures: number;
-  /** Looking at them and decoding them. */
+  /** Inspecting and decoding them. */
   readonly readingSeconds: number;
   /** Codes and CLIP embeddings of all of them and their views. */
   readonly embeddingSeconds: number;
 }
 
 /**
- * Seconds on the reference machine for a look and a decoding: of any picture, and of each megapixel. Rough: formats
- * differ severalfold.
+ * Seconds on the reference machine for an inspection and a decoding: of any picture, and of each megapixel. Rough:
+ * formats differ severalfold.
  */
 const READING = { picture: 0.004, megapixel: 0.025 };
 /**

@@ -6,7 +6,7 @@ import type { NDArray } from '../base/ndarray.ts';
 /** Thrown when something that is to be kept, or was, holds NaN or infinity. */
 export class NotFinite extends UserError {}
 
-/** Numbers looked at before the sum of them is tested. */
+/** Numbers that are added up before their sum is tested. */
 const BLOCK = 4096;
 
 /** Whether every value is finite. Integers and truth values always are. */

@@ -7,7 +7,7 @@ import { afterAll, expect, it } from 'vitest';
 import { livingUntil } from '../../test/support/dying.ts';
 import { makeRecipe } from '../recipe/recipe.ts';
 import { RunDirectory } from '../run/directory.ts';
-import { sweepRun } from '../run/sweep.ts';
+import { sweepRun } from '../run/leftovers.ts';
 import { fitDiffusion, writeAnswers } from './demo.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-demo-'));

@@ -6,8 +6,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
-import { benchTrainStep } from '../bench/bench.ts';
 import { machineSpeed } from '../bench/speed.ts';
+import { benchTrainStep } from '../bench/step-bench.ts';
 import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
 import { SHIPPED, shippedModel } from '../clip/shipped.ts';
 import { facesSource } from '../data/sources/faces/source.ts';

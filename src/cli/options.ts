@@ -2,7 +2,7 @@
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import * as z from 'zod';
-import type { BenchConfig } from '../bench/bench.ts';
+import type { BenchConfig } from '../bench/step-bench.ts';
 import { type EngineOptions, MOST_THREADS } from '../engine/protocol.ts';
 import { complaintOf } from '../recipe/complaint.ts';
 import { defaultThreads } from './rank.ts';

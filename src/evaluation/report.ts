@@ -72,7 +72,7 @@ export interface Report {
   readonly clip: string;
   readonly reconstruction: ReconstructionReport;
   readonly prompts: PromptReport | undefined;
-  /** One for each network whose features were looked at; the CLIP that conditions is the first. */
+  /** One for each network whose features were compared; the CLIP that conditions is the first. */
   readonly sets: readonly SetReport[];
   readonly copies: CopyReport | undefined;
 }

@@ -11,7 +11,7 @@ import { NotFinite } from '../checkpoint/finite.ts';
 import { writeSafetensors } from '../checkpoint/safetensors.ts';
 import { integers } from '../random/noise.ts';
 import { RunDirectory } from './directory.ts';
-import { sweepRun } from './sweep.ts';
+import { sweepRun } from './leftovers.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-directory-'));
 afterAll(() => fs.rmSync(folder, { recursive: true }));

@@ -4,7 +4,7 @@ import { resumeCall } from '../base/options.ts';
 import type { RunDirectory } from '../run/directory.ts';
 import { type Guard, MOST_HALVINGS } from './guard.ts';
 
-/** What was at fault: the loss of a step, its gradient, or weights that were looked at. */
+/** What was at fault: the loss of a step, its gradient, or weights that were checked. */
 export type FaultKind = 'loss' | 'gradient' | 'weights';
 
 /**

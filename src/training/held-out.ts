@@ -7,7 +7,7 @@ import { type ImageSource, partOf } from '../data/sources/source.ts';
 /** Of the pictures of a new run on files. Built-in sets have pictures enough for measuring. */
 const NEW_RUNS = '0.05';
 
-/** Patience of a CLIP on captions of the user, in looks at held-out pairs. Drawn captions never run out. */
+/** Patience of a CLIP on captions of the user, in measurements on held-out pairs. Drawn captions never run out. */
 const PATIENCE = '5';
 
 /** The changes of a new run's recipe, with the share that it holds out by default, and when its CLIP stops. */

@@ -29,7 +29,7 @@ export interface Measuring {
 
 /**
  * A sample of the pictures that a run has held out, or, for `data`, of others. The run's own are opened by its
- * inventory: only what has changed is looked at.
+ * inventory: only what has changed is inspected.
  * @throws UserError if there are none.
  */
 export async function openMeasuring(

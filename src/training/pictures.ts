@@ -27,7 +27,7 @@ export interface Pictures {
   /** Pictures that are kept for measuring (`pictures.holdOut`); there may be none. */
   readonly heldOut: ImageSource;
   readonly rejected: readonly Rejected[];
-  /** What the look at them found, to save the next one. Empty for built-in sets. */
+  /** What their inspection found, to save the next one. Empty for built-in sets. */
   readonly inventory: readonly InventoryLine[];
   /**
    * Content ids in the order in which the run met them, also of pictures that are not there now. Empty for built-in
@@ -39,7 +39,7 @@ export interface Pictures {
 /**
  * Open what a run learns from. Pictures are decoded once from end to end, so that nothing is found unreadable later; a
  * run that is resumed looks only at what has changed since.
- * @param found what another process has just found in them, to be looked at no more.
+ * @param found what another process has just found in them, not to be inspected again.
  * @throws UserError if there is no usable picture.
  */
 export async function openPictures(
@@ -56,7 +56,7 @@ export async function openPictures(
     ...pictureOptions(recipe.pictures),
     known,
     inventories: inventoryFolder(),
-    // What cannot be used is looked at again each time, and needs no line.
+    // What cannot be used is inspected again each time, and needs no line.
     onLine: (line) => {
       if ('picture' in line) inventory.push({ name: line.name, stamp: line.stamp, picture: line.picture });
     },
@@ -95,7 +95,7 @@ export const pictureOptions = ({ background, duplicates, exclude, maxPixels }: P
   maxPixels: 1e6 * maxPixels,
 });
 
-/** The inventory of a run. It saves time only: what of it cannot be read is looked at anew. */
+/** The inventory of a run. It saves time only: what of it cannot be read is inspected anew. */
 function knownLines(run: RunDirectory): InventoryLine[] {
   const file = run.file(INVENTORY);
   if (!fs.existsSync(file)) return [];

@@ -23,8 +23,8 @@ import { openRunClip } from '../run/models.ts';
 import { readStatistics } from '../run/statistics.ts';
 import type { Stage } from '../stage/stage.ts';
 import { makeDecoder, makeEncoder } from '../vqgan/codec.ts';
-import { reconstructPlainly } from '../vqgan/plain.ts';
 import { firstQuantizedStep } from '../vqgan/schedule.ts';
+import { reconstructWithoutCodebook } from '../vqgan/without-codebook.ts';
 import type { RunContext } from './context.ts';
 import { SHEET_FOLDER, sheetFile, sheetOf } from './sheet-files.ts';
 import type { StageName } from './stages.ts';
@@ -123,7 +123,7 @@ export class Sheets {
     // The codebook is made by the first step that has codes.
     const isPlain = step <= firstQuantizedStep(recipe.tokenizer) && step < recipe.tokenizer.steps;
     const decoded = await this.withEngine(async (engine) => {
-      if (isPlain) return reconstructPlainly(engine, weights, recipe, label, toPlanar(images));
+      if (isPlain) return reconstructWithoutCodebook(engine, weights, recipe, label, toPlanar(images));
       const codes = await makeEncoder(engine, weights, recipe, label).encode(bytes);
       return makeDecoder(engine, weights, recipe, label).decode(codes);
     });

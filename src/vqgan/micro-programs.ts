@@ -10,6 +10,9 @@ import { globalNorm, optimized } from '../optim/adamw.ts';
 import { addedUp, addGradients, GRADIENTS } from '../optim/micro-batches.ts';
 import type { TokenizerRecipe } from '../recipe/schema.ts';
 import { adaptiveWeight, norm } from './adversarial.ts';
+import { plainLoss, squaredError } from './loss.ts';
+import { trainedParameters } from './model.ts';
+import type { PerceptualDistance } from './perceptual.ts';
 import {
   type CodeUsage,
   codeUsageState,
@@ -18,10 +21,7 @@ import {
   reconstructed,
   type Step,
   updatedCodeUsage,
-} from './common.ts';
-import { plainLoss, squaredError } from './loss.ts';
-import { trainedParameters } from './model.ts';
-import type { PerceptualDistance } from './perceptual.ts';
+} from './program-parts.ts';
 import { discriminatorState, discriminatorStep, stepBy } from './programs.ts';
 import { codeShares } from './quantizer.ts';
 import type { Variant } from './schedule.ts';

@@ -7,7 +7,6 @@ import * as g from '../graph/index.ts';
 import { type AdamState, adamw, globalNorm, optimized } from '../optim/adamw.ts';
 import type { TokenizerRecipe, TokenizerSettings } from '../recipe/schema.ts';
 import { discriminatorLoss, generatorLoss } from './adversarial.ts';
-import { codeUsageState, likelihoodOf, pictureInputs, reconstructed, type Step, updatedCodeUsage } from './common.ts';
 import {
   type Discriminator,
   type DiscriminatorBuffers,
@@ -18,6 +17,14 @@ import {
 import { balancedLoss, plainLoss, type Reconstruction, squaredError } from './loss.ts';
 import { encode, type Tokenizer, trainedParameters } from './model.ts';
 import type { PerceptualDistance } from './perceptual.ts';
+import {
+  codeUsageState,
+  likelihoodOf,
+  pictureInputs,
+  reconstructed,
+  type Step,
+  updatedCodeUsage,
+} from './program-parts.ts';
 import { codeLogits, codeShares, latentRows } from './quantizer.ts';
 import type { Variant } from './schedule.ts';
 

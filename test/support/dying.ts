@@ -1,6 +1,6 @@
 /**
- * A process that dies at a rename or fsync, played within one: from the moment of death on, nothing reaches the disk any
- * more, whatever `finally` blocks try.
+ * A process that dies at a rename or fsync, played within one: from the moment of death on, nothing reaches the disk
+ * any more, whatever `finally` blocks try.
  */
 
 import fs from 'node:fs';

@@ -20,7 +20,10 @@ export const TINY_CLIP = {
  */
 export type TinyKind = 'clip' | 'siglip' | 'joint';
 
-/** Write the folder. All kinds embed alike. Weights beside the networks, with which tokens are known, are kept by request. */
+/**
+ * Write the folder. All kinds embed alike. Weights beside the networks, with which tokens are known, are kept by
+ * request.
+ */
 export function writeTinyClip(folder: string, kind: TinyKind, { keepWeights = false } = {}): void {
   const texts = ['a red hat', 'a blue shoe on the left', 'green trees and red flowers'];
   const bpe = trainBpe(texts, TINY_CLIP.vocabulary);

@@ -1,6 +1,6 @@
 /**
- * The programs of the product on two devices: training steps of the diffusion model and of the tokenizer, and a chain of reverse
- * steps; what both devices computed, and what crossed between host and device.
+ * The programs of the product on two devices: training steps of the diffusion model and of the tokenizer, and a chain
+ * of reverse steps; what both devices computed, and what crossed between host and device.
  */
 
 import { drawWeights, jobFeeds, jobParameters, jobSchedule } from '../../dist/bench/peer/jobs.js';
@@ -22,8 +22,8 @@ const CHAIN = 3;
 const jobOf = (name) => moreRows.find((row) => row.name === name).job;
 
 /**
- * Losses of a training job's step that is repeated, what a step moves once the first is done, and where the state lies then.
- * Learns faster than the job says.
+ * Losses of a training job's step that is repeated, what a step moves once the first is done, and where the state lies
+ * then. Learns faster than the job says.
  */
 async function curve(engine, job, optimizer) {
   const step = await prepareWork({ ...job, optimizer: { ...job.optimizer, ...optimizer } }, engine);
@@ -102,7 +102,10 @@ async function sampling([cpu, gpu]) {
 
 const probabilities = (logs, i, codes) => Float64Array.from(logs.slice(i * codes, (i + 1) * codes), Math.exp);
 
-/** How far a uniform lies from the next edge of the cumulative distribution that `drawReverse` walks: the mask first, then the codes. */
+/**
+ * How far a uniform lies from the next edge of the cumulative distribution that `drawReverse` walks: the mask first,
+ * then the codes.
+ */
 function edgeDistance(p, uniform) {
   let [reached, nearest] = [0, 1];
   for (const value of [p.at(-1), ...p.slice(0, -1)]) {

@@ -1,8 +1,8 @@
 /**
- * Everything that the tests compute on WebGPU, section by section as the parent process calls them. One process, because
- * the software driver takes most of its time for compiling kernels, which a process does once for all programs that have
- * them; a process of its own, so that a driver that crashes ends nothing else; and plain JavaScript over the build, so
- * that it starts without a test runner.
+ * Everything that the tests compute on WebGPU, section by section as the parent process calls them. One process,
+ * because the software driver takes most of its time for compiling kernels, which a process does once for all programs
+ * that have them; a process of its own, so that a driver that crashes ends nothing else; and plain JavaScript over the
+ * build, so that it starts without a test runner.
  */
 
 import { Engine } from '../../dist/engine/engine.js';

@@ -15,7 +15,10 @@ import { tinyFlags } from '../support/tiny-flags.ts';
 import { hasVulkan, VulkanProcess } from '../support/webgpu.ts';
 
 const present = hasVulkan('the product on WebGPU');
-/** Milliseconds that a busy machine may take: to compile the kernels of a training step takes half a minute of an idle one. */
+/**
+ * Milliseconds that a busy machine may take: to compile the kernels of a training step takes half a minute of an idle
+ * one.
+ */
 vi.setConfig({ testTimeout: 1_200_000, hookTimeout: 1_200_000 });
 const NOTHING = { tensors: 0, bytes: 0 };
 
@@ -120,7 +123,8 @@ describe.skipIf(!present)('on WebGPU (software Vulkan)', () => {
         // As many tensors every step: a whole number of them.
         expect([feeds.tensors % steps, results.tensors % steps]).toEqual([0, 0]);
         expect(feeds.tensors / steps).toBeGreaterThanOrEqual(5);
-        // At most 2 pictures of 3 kB and a Gumbel noise of 256 numbers for each of their 32 tokens; weights are 10 times that.
+        // At most 2 pictures of 3 kB and a Gumbel noise of 256 numbers for each of their 32 tokens; weights are 10
+        // times that.
         expect(feeds.bytes / steps).toBeLessThan(40_000);
         expect(results.bytes / steps).toBeLessThan(2000);
         expect(cpu.transfers).toEqual({ feeds: NOTHING, stateIn: NOTHING, results: NOTHING, stateOut: NOTHING });
@@ -144,8 +148,8 @@ describe.skipIf(!present)('on WebGPU (software Vulkan)', () => {
     const clipvq = (...args: string[]) => gpu.call<string>('command', ...args, '--json');
 
     beforeAll(async () => {
-      // Wide enough for convolutions to be computed as those of the presets are; each phase of a stage in one step, which
-      // begins with the weights that the one before has left.
+      // Wide enough for convolutions to be computed as those of the presets are; each phase of a stage in one step,
+      // which begins with the weights that the one before has left.
       const phases = { 'tokenizer.steps': 2, 'tokenizer.autoencoderFraction': 0.5, 'diffusion.steps': 2 };
       const tiny = tinyFlags({ ...phases, 'tokenizer.channels': 32, images: 8, 'sampling.steps': 2 });
       for (const device of ['webgpu', 'cpu'])

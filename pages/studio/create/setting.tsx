@@ -1,4 +1,7 @@
-/** A setting as the server's schema describes it: a native control, its one line, and the way back to the model's own value. */
+/**
+ * A setting as the server's schema describes it: a native control, its one line, and the way back to the model's own
+ * value.
+ */
 
 import type { SettingFacts, SettingValue } from '../../../src/studio/protocol.ts';
 import { Field, SelectField } from '../../shared/fields.tsx';

@@ -1,4 +1,6 @@
-/** The numbers of reports as rows of a table: a measure with its interval is one row, under the name that people use. */
+/**
+ * The numbers of reports as rows of a table: a measure with its interval is one row, under the name that people use.
+ */
 
 import type { ReportFacts } from '../../../src/studio/protocol.ts';
 

@@ -2,7 +2,7 @@
 
 import os from 'node:os';
 import { Command } from 'commander';
-import { type BenchConfig, type BenchResult, benchSampleStep, benchTrainStep } from '../../bench/bench.ts';
+import { type BenchConfig, type BenchResult, benchSampleStep, benchTrainStep } from '../../bench/step-bench.ts';
 import { type CommonOptions, withCommon, withModelSizes } from '../options.ts';
 import { printResult } from '../output.ts';
 import { type ProfileOptions, profiled, withProfile } from '../profile.ts';

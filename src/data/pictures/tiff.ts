@@ -26,7 +26,7 @@ const TYPE_BYTES: Readonly<Record<number, number>> = {
 
 /** A file of more pages is no picture, and counting them takes the decoder minutes. */
 const MOST_PAGES = 2000;
-/** More values of a tag than this are not looked at. */
+/** More values of a tag than this are not read. */
 const MOST_VALUES = 64;
 
 type Tags = ReadonlyMap<number, readonly number[]>;

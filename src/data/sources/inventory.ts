@@ -1,6 +1,6 @@
 /**
- * What a container holds that can be learned from: every entry looked at once, decoded to its last row, and named by a
- * hash of its bytes. An inventory taken before saves the look at whatever has not changed since.
+ * What a container holds that can be learned from: every entry inspected once, decoded to its last row, and named by a
+ * hash of its bytes. An earlier inventory saves the inspection of what has not changed since.
  */
 
 import { createHash } from 'node:crypto';
@@ -64,7 +64,7 @@ export const inventoryLine = (value: unknown): InventoryLine | undefined => line
 
 export interface InventoryOptions extends LoadOptions {
   readonly maxPixels?: number | undefined;
-  /** Lines of an inventory taken before: names whose stamp is still the same are not looked at again. */
+  /** Lines of an inventory taken before: names whose stamp is still the same are not inspected again. */
   readonly known?: readonly InventoryLine[] | undefined;
   /** Called with each line, in the order of the container. */
   readonly onLine?: ((line: InventoryLine) => void) | undefined;
@@ -99,11 +99,11 @@ export async function takeInventory(container: Container, options: InventoryOpti
   };
 }
 
-/** Pictures looked at at once. */
+/** Pictures that are inspected at the same time. */
 const MOST_LOOKS = 8;
 
 /**
- * Whether a line holds for what is there now. What was left out is looked at again each time: the cause may be gone
+ * Whether a line holds for what is there now. What was left out is inspected again each time: the cause may be gone
  * without a trace in the file (permissions, a busy disk, a limit that was raised).
  */
 function isStill(
@@ -134,7 +134,7 @@ async function lookAt(container: Container, index: number, options: InventoryOpt
   }
 }
 
-/** Files of more bytes are looked at by their beginning first, and read only if that is a picture's. */
+/** Files of more bytes are inspected by their beginning first, and read only if that is a picture's. */
 const SMALL = 1 << 18;
 
 /** Files of more bytes are compared with the number of pixels that they announce. */

@@ -106,7 +106,7 @@ async function filePairs(file: string, options: PairOptions): Promise<PairSource
 }
 
 /**
- * The lines of a file of pairs; no picture is looked at.
+ * The lines of a file of pairs; no picture is opened.
  * @throws UserError naming the file and line that cannot be used.
  */
 export function readPairs(file: string): readonly Line[] {

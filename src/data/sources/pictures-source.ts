@@ -14,12 +14,12 @@ import type { ImageSource } from './source.ts';
 export interface PicturesOptions {
   /** What transparent pixels lie on, as a CSS colour. */
   readonly background?: string | undefined;
-  /** Pixels that a picture may have, as when it was looked at. */
+  /** Pixels that a picture may have, as when it was inspected. */
   readonly maxPixels?: number | undefined;
 }
 
 /**
- * Pictures `pictures` of `container`, as they were when they were looked at: one that has changed since is an error.
+ * Pictures `pictures` of `container`, as they were when they were inspected: one that has changed since is an error.
  */
 export function picturesSource(
   container: Container,
@@ -45,7 +45,7 @@ export function picturesSource(
         const encoded = await container.read(picture.index).catch((error: unknown) => {
           throw new UserError(`${cannotRead(`picture ${where()}`, messageOf(error))}; repair or remove it`);
         });
-        // What is computed from it is kept under the hash of what was looked at.
+        // What is computed from it is kept under the hash of what was inspected.
         if (contentIdOf(encoded) !== picture.contentId)
           throw new UserError(
             `Picture ${where()} has changed since it was looked at: run again (with ${option('resume')}, what is done is kept)`,

@@ -1,4 +1,4 @@
-/** A random sample of what a path holds, for measuring: only what is shown is looked at. */
+/** A random sample of what a path holds, for measuring: only what is shown is inspected. */
 
 import { UserError } from '../../base/errors.ts';
 import { permutation } from '../../random/noise.ts';
@@ -26,7 +26,7 @@ export function sampleOf(source: ImageSource, { count, seed }: Sample): ImageSou
 }
 
 /**
- * `count` pictures of a built-in set, folder, archive or table. Of files, entries are looked at in random order until
+ * `count` pictures of a built-in set, folder, archive or table. Of files, entries are inspected in random order until
  * enough can be used.
  * @throws UserError when it cannot be used or holds no usable picture.
  */

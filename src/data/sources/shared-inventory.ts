@@ -1,7 +1,7 @@
 /**
  * Inventories that all commands share: what `data check` has decoded, training does not decode again to look at it, nor
  * does a CLIP that learns from captions of the same pictures. They lie in the user's cache, a file for each place, and
- * save time only: what of them cannot be read, or does not hold any more, is looked at anew.
+ * save time only: what of them cannot be read, or does not hold any more, is inspected anew.
  */
 
 import { createHash } from 'node:crypto';

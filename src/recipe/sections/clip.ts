@@ -34,6 +34,6 @@ export const clip = z.strictObject({
   patience: stepsFrom0()
     .default(0)
     .describe(
-      'looks at held-out pairs, 20 in all, without a lower loss after which training stops, with the best weights so far; 0 never stops. New runs on a file of pairs have 5',
+      'measurements on held-out pairs, 20 in all, without a lower loss after which training stops, with the best weights so far; 0 never stops. New runs on a file of pairs have 5',
     ),
 });

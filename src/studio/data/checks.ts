@@ -1,4 +1,4 @@
-/** What a look at every picture of a set has found. */
+/** What the inspection of every picture of a set has found. */
 
 import fs from 'node:fs';
 import path from 'node:path';

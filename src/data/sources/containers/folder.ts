@@ -6,7 +6,7 @@ import { bytesAt, type Container, fileSize, fileStamp, HEAD, maxEntryBytes, tooL
 
 /**
  * Open a folder. Published layouts (FFHQ's numbered folders, COCO's `train2017`, …) are folders like any other; what
- * is no picture is found out when it is looked at.
+ * is no picture is found out when it is inspected.
  * @throws UserError if it is missing, no folder, unreadable or empty.
  */
 export async function openFolder(folder: string): Promise<Container> {

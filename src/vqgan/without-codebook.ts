@@ -13,7 +13,7 @@ import { decoderInput, latentRows } from './quantizer.ts';
  * Planes `[pictures, 3, side, side]` in [-1, 1] as the decoder makes them of the encoder's latents.
  * @throws UserError naming `label` if the parameters are not those of this recipe.
  */
-export async function reconstructPlainly(
+export async function reconstructWithoutCodebook(
   executor: Executor,
   arrays: Readonly<Record<string, NDArray>>,
   recipe: TokenizerRecipe,

@@ -24,7 +24,7 @@ import { HELD_OUT_FACES_OFFSET, type Pictures } from './pictures.ts';
 /** Where a run keeps what was measured. */
 export const CONDITION_REPORT = 'condition-report.json';
 
-/** Pictures that are looked at. */
+/** Pictures that are measured. */
 const MOST = 24;
 /** Fewer held-out ones than this say too little: pictures of training are taken then, if there are enough of those. */
 const FEWEST = 12;

@@ -2,7 +2,7 @@
 
 import { expect, it } from 'vitest';
 import { changedRecipe, makeRecipe } from '../recipe/recipe.ts';
-import { conditionNote } from './condition.ts';
+import { conditionNote } from './condition-report.ts';
 
 const recipe = makeRecipe('nano');
 const check = { pictures: 24, isTrainedOn: false, right: 3.2, shuffled: 3.2, error: 0.01 };
