@@ -69,7 +69,9 @@ export function serve(runtime: Runtime, device: 'cpu' | 'webgpu'): void {
       const options = { ...rest, ...(sampler !== undefined && { sampler: sampler as keyof typeof samplers }) };
       for await (const frame of generator!.draw(prompt, { ...options, signal: stop.signal })) {
         const { preview, ...facts } = frame;
-        answer({ kind: 'frame', job, ...facts, pixels: preview.data });
+        const { data: pixels } = preview;
+        // Handed over: copied, they would lie here too until garbage is collected.
+        answer({ kind: 'frame', job, ...facts, pixels }, [pixels.buffer as ArrayBuffer]);
       }
     } catch (error) {
       const isOfDevice = device === 'webgpu' && !(error instanceof UserError) && !stop.signal.aborted;
