@@ -1,11 +1,14 @@
 /** The process `clipvq` as one of the ranks that an MPI launcher has started: rank 0 prints, the others do not. */
 
+import fs from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { messageOf, UserError } from '../base/errors.ts';
 import { MpiJob } from '../mpi/job.ts';
 import { unconnectedTasks } from '../mpi/launched.ts';
 import { note, printError } from './output.ts';
 import { runProgram } from './program.ts';
 import { becomeRank } from './rank.ts';
+import { otherProgram, programHash } from './same-program.ts';
 import { aloud, lastSuppressed, silence } from './streams.ts';
 
 /** Commands whose work ranks share. */
@@ -23,7 +26,8 @@ export async function runAsRank(args: readonly string[], env: NodeJS.ProcessEnv 
   }
   let job: MpiJob;
   try {
-    job = await MpiJob.start({ timeout: timeoutOf(env), onLost: (line) => aloud(() => note(`clipvq: ${line}`)) }, env);
+    const onLost = (line: string) => aloud(() => note(`clipvq: ${line}`));
+    job = await MpiJob.start({ timeout: timeoutOf(env), onLost, onOrphaned: () => endOrphaned(job.rank) }, env);
   } catch (error) {
     // There is no library to ask, and one line is enough.
     const launcherRank = env.OMPI_COMM_WORLD_RANK ?? env.PMIX_RANK ?? env.PMI_RANK ?? '0';
@@ -42,6 +46,21 @@ export async function runAsRank(args: readonly string[], env: NodeJS.ProcessEnv 
   });
 }
 
+/** Without a launcher the ranks end as by a signal; the first says so where the user may still read it. */
+function endOrphaned(rank: number): void {
+  if (rank === 0) {
+    try {
+      fs.writeFileSync(
+        '/dev/tty',
+        'clipvq: the MPI launcher is gone: all ranks stop after this step, with a checkpoint\n',
+      );
+    } catch {
+      // There is no terminal.
+    }
+  }
+  process.kill(process.pid, 'SIGTERM');
+}
+
 const commandOf = (args: readonly string[]): string => args.find((arg) => !arg.startsWith('-')) ?? '';
 const isShared = (args: readonly string[]): boolean => SHARED.includes(commandOf(args));
 
@@ -58,6 +77,11 @@ function refuse(tasks: number, env: NodeJS.ProcessEnv, flags: Parameters<typeof 
 async function run(job: MpiJob, args: readonly string[], flags: Parameters<typeof printError>[2]): Promise<number> {
   if (job.size > 1 && !isShared(args))
     return printError(`clipvq ${commandOf(args)} works in one process: start it without the MPI launcher`, 2, flags);
+  if (job.size > 1) {
+    const own = programHash(fileURLToPath(new URL('..', import.meta.url)));
+    const other = await otherProgram(job, own, (rank) => job.nameOf(rank));
+    if (other !== undefined) return printError(other, 2, flags);
+  }
   return runProgram(args);
 }
 

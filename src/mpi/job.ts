@@ -24,6 +24,8 @@ export interface JobOptions {
   readonly timeout: number;
   /** Called with one line when a rank is lost, before the job ends. */
   readonly onLost: (line: string) => void;
+  /** Called when the launcher on this machine is gone: nobody passes on what is printed any more. */
+  readonly onOrphaned: () => void;
 }
 
 /** The ranks of the job that a launcher has started, as this one of them sees it. */
@@ -207,7 +209,7 @@ export class MpiJob implements Ranks {
   }
 
   /** Begin to send and to expect signs of life. */
-  private watch({ timeout, onLost }: JobOptions): void {
+  private watch({ timeout, onLost, onOrphaned }: JobOptions): void {
     const { mpi, rank, peers } = this;
     const seconds = () => performance.now() / 1000;
     const watch = new Watch(peers, timeout, seconds());
@@ -224,7 +226,12 @@ export class MpiJob implements Ranks {
       }
     };
     let checked = seconds();
+    let launcher: number | undefined = process.ppid;
     const beat = () => {
+      if (launcher !== undefined && process.ppid !== launcher) {
+        launcher = undefined;
+        onOrphaned();
+      }
       const before = checked;
       checked = seconds();
       if (hear()) return this.follow();

@@ -3,6 +3,7 @@
 import { UserError } from '../base/errors.ts';
 import { gatherTexts, type Ranks } from '../mpi/ranks.ts';
 import type { Stage } from '../stage/stage.ts';
+import { partsText } from './standing.ts';
 
 /**
  * Compare what the ranks are about to train: settings, pictures and models, as a stage's fingerprint has them, and what
@@ -11,13 +12,17 @@ import type { Stage } from '../stage/stage.ts';
  */
 export async function assertSameStart(ranks: Ranks, stage: Stage): Promise<void> {
   if (ranks.size === 1) return;
-  const { name, fingerprint, steps, batch } = stage;
-  const rates = [0, 0.5, 1].map((part) => stage.learningRate?.(Math.floor(part * (steps - 1))));
-  const other = await firstOther(ranks, JSON.stringify({ fingerprint, steps, batch, rates }));
-  if (other >= 0)
-    throw new UserError(
-      `${name}: rank ${other} has other settings, pictures or models than rank 0: start all ranks with the same words, on a folder that all machines share`,
-    );
+  const { name, fingerprint, madeFrom = {}, steps, batch } = stage;
+  const rates = [0, 0.5, 1].map((part) => `${stage.learningRate?.(Math.floor(part * (steps - 1)))}`);
+  const schedule = [steps, batch, ...rates].join();
+  const all = await gatherTexts(ranks, JSON.stringify({ ...madeFrom, schedule, fingerprint }));
+  const other = firstOther(all);
+  if (other < 0) return;
+  const [first, its] = [all[0]!, all[other]!].map((text) => JSON.parse(text) as Readonly<Record<string, string>>);
+  const parts = Object.keys(first!).filter((part) => part !== 'fingerprint' && first![part] !== its![part]);
+  throw new UserError(
+    `${name}: rank ${other} differs from rank 0 in ${partsText(parts) || 'its settings, pictures or models'}: start all ranks with the same words, on a folder that all machines share`,
+  );
 }
 
 /**
@@ -26,7 +31,7 @@ export async function assertSameStart(ranks: Ranks, stage: Stage): Promise<void>
  */
 export async function assertAlike(ranks: Ranks, hash: string, where: string): Promise<void> {
   if (ranks.size === 1) return;
-  const other = await firstOther(ranks, hash);
+  const other = firstOther(await gatherTexts(ranks, hash));
   if (other >= 0)
     throw new UserError(
       `${where}: the weights of rank ${other} are not those of rank 0 any more: its processor, memory or MPI library is at fault; the checkpoint before it is sound`,
@@ -34,7 +39,4 @@ export async function assertAlike(ranks: Ranks, hash: string, where: string): Pr
 }
 
 /** The first rank whose text is not that of rank 0, or −1. */
-async function firstOther(ranks: Ranks, text: string): Promise<number> {
-  const all = await gatherTexts(ranks, text);
-  return all.findIndex((one) => one !== all[0]);
-}
+const firstOther = (all: readonly string[]): number => all.findIndex((one) => one !== all[0]);

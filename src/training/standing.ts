@@ -48,14 +48,18 @@ const WORDS: Readonly<Record<string, string>> = {
   pairs: 'the captioned pictures',
   origin: 'the weights that it started from',
   settings: 'the settings',
+  schedule: 'the schedule',
   seed: 'the seed',
 };
 
-const changedText = (changes: readonly string[] | undefined): string => {
-  if (!changes) return 'what it was made from';
-  const texts = changes.filter((name) => name !== 'schedule').map((name) => WORDS[name] ?? name);
+const changedText = (changes: readonly string[] | undefined): string =>
+  changes ? partsText(changes.filter((name) => name !== 'schedule')) : 'what it was made from';
+
+/** Parts of a stage's identity in words: "the pictures and the seed". */
+export function partsText(parts: readonly string[]): string {
+  const texts = parts.map((name) => WORDS[name] ?? name);
   return texts.length > 1 ? `${texts.slice(0, -1).join(', ')} and ${texts.at(-1)}` : (texts[0] ?? '');
-};
+}
 
 /** What a resumed stage begins with. */
 export interface Standing {
@@ -98,11 +102,11 @@ export function standingOf(run: RunDirectory, stage: StageIdentity, onChange: On
     notes.push(`${stage.name}: ${what} changed since its checkpoint of step ${newest.facts.step}; it starts again`);
     return { candidates: [], notes };
   }
-  const isFollowing =
-    newest.facts.step < stage.steps && (onChange === 'follow' || areLengthened(changes, stage, run.settings));
-  if (!isSmall(changes) && onChange !== 'go-on' && !isFollowing)
+  const hasStepsLeft = newest.facts.step < stage.steps;
+  const isFollowing = hasStepsLeft && (onChange === 'follow' || areLengthened(changes, stage, run.settings));
+  if (!isSmall(changes) && !isFollowing && !(onChange === 'go-on' && hasStepsLeft))
     throw new UserError(
-      `${stage.name}: ${what} changed since its checkpoint of step ${newest.facts.step}, which was not touched: add ${option('changed', 'restart')} to train it anew, or ${option('changed', 'go-on')} to train it further on what is there now`,
+      `${stage.name}: ${what} changed since its checkpoint of step ${newest.facts.step}, ${hasStepsLeft ? '' : 'its last, '}which was not touched: add ${option('changed', 'restart')} to train it anew, or ${option('changed', 'go-on')}${hasStepsLeft ? '' : ` with ${option('longer', '1.5x')} and ${option('stages', stage.name)}`} to train it further on what is there now`,
     );
   if (what !== '')
     notes.push(

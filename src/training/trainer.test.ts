@@ -107,7 +107,10 @@ describe('trainer', () => {
     const [model, file] = [weights(), run.file('checkpoints', 'diffusion.safetensors')];
     const checkpoint = fs.readFileSync(file);
     await expect(losses(stage('b'), { resume: true })).rejects.toThrow(
-      /diffusion: what it was made from changed since its checkpoint of step 8, which was not touched: add `changed: "restart"` .* or `changed: "go-on"`/,
+      /diffusion: what it was made from changed since its checkpoint of step 8, its last, which was not touched: add `changed: "restart"` .* or `changed: "go-on"` with `longer: "1.5x"` and `stages: "diffusion"`/,
+    );
+    await expect(losses(stage('b'), { resume: true, changed: 'go-on' })).rejects.toThrow(
+      /its last, which was not touched/,
     );
     expect(weights().equals(model)).toBe(true);
     expect(fs.readFileSync(file).equals(checkpoint)).toBe(true);
@@ -123,7 +126,7 @@ describe('trainer', () => {
     const together = { resume: true, changed: 'follow', onNote: (note: string) => notes.push(note) } as const;
     expect(await losses(stage('b'), together)).toHaveLength(5);
     expect(notes.join()).toMatch(/changed since its checkpoint of step 3; it goes on with what is there now/);
-    await expect(losses(stage('c'), together)).rejects.toThrow(/checkpoint of step 8, which was not touched/);
+    await expect(losses(stage('c'), together)).rejects.toThrow(/checkpoint of step 8, its last, which was not touched/);
   });
 
   it('goes on from the checkpoint before the last where the last one is damaged', async () => {

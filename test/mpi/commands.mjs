@@ -5,7 +5,7 @@ import { becomeRank } from '../../dist/cli/rank.js';
 import { silence } from '../../dist/cli/streams.js';
 import { MpiJob } from '../../dist/mpi/job.js';
 
-const job = await MpiJob.start({ timeout: 60, onLost: (line) => console.error(line) });
+const job = await MpiJob.start({ timeout: 60, onLost: (line) => console.error(line), onOrphaned: () => {} });
 becomeRank(job, job.neighbours);
 if (job.rank !== 0) silence();
 for (const args of JSON.parse(process.argv[2])) {

@@ -6,7 +6,11 @@ import { MpiJob } from '../../dist/mpi/job.js';
 import { lead, shared } from '../../dist/mpi/ranks.js';
 
 const [how, timeout = '20'] = process.argv.slice(2);
-const job = await MpiJob.start({ timeout: Number(timeout), onLost: (line) => console.error(line) });
+const job = await MpiJob.start({
+  timeout: Number(timeout),
+  onLost: (line) => console.error(line),
+  onOrphaned: () => {},
+});
 const { rank, size } = job;
 
 /** Work that never ends by itself. */
