@@ -71,11 +71,12 @@ export async function encodePictures(context: RunContext, pictures: Encodable): 
     const { recipe, seed } = run.settings;
     // The memory that the CLIP takes is measured: it has no graph to read that off.
     if (limit !== undefined) await clip.embedImages(imageViews(new Uint8Array(BATCH * 3 * 32 ** 2), 32));
-    const batch = codecBatch(recipe.imageSize);
+    // No more than are read together, or than there are: what a batch lacks is computed all the same.
+    const { views } = recipe.pictures;
+    const batch = Math.min(codecBatch(recipe.imageSize), BATCH, pictures.source.size * views);
     const microBatches =
       limit === undefined ? 1 : planUnder(encodingPlan(recipe, batch), 1, limit, currentBaseline()).microBatches;
     const codec = openRunEncoder(run, engine, batch / microBatches);
-    const { views } = recipe.pictures;
     const origin = {
       pictures: JSON.stringify([
         ...[recipe.imageSize, variationOf(recipe.pictures), isFixed(recipe.pictures) ? 0 : seed],

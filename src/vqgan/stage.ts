@@ -13,7 +13,7 @@ import { fromEngineLayout, toEngineLayout } from '../nn/kernel-layout.ts';
 import { initialize } from '../nn/parameters.ts';
 import { adamState } from '../optim/adamw.ts';
 import { microBatchSize } from '../optim/micro-batches.ts';
-import type { TokenizerRecipe } from '../recipe/schema.ts';
+import type { TokenizerRecipe, TokenizerSettings } from '../recipe/schema.ts';
 import { ownSamples } from '../stage/data-parallel.ts';
 import type { Lineage, Stage } from '../stage/stage.ts';
 import { reviveCodes, seedCodebook, type Training } from './codebook-state.ts';
@@ -147,13 +147,22 @@ function initialState(
   const params = toEngineLayout(initial);
   const state = { params, adam: adamState(params), usage: float32(new Float32Array(codes).fill(1 / codes), [codes]) };
   const idle = { idle: float32(new Float32Array(codes), [codes]) };
-  const weights = discriminator?.params ?? initialize(discriminatorParameters(settings), seed);
-  const buffers = discriminator?.buffers ?? initialize(discriminatorBuffers(settings), seed);
   return {
     ...state,
     ...(reviveAfter > 0 && idle),
-    ...(discriminatorWeight > 0 && { discriminator: { params: weights, adam: adamState(weights), buffers } }),
+    ...(discriminatorWeight > 0 && { discriminator: initialDiscriminator(settings, seed, discriminator) }),
   };
+}
+
+/** A discriminator that has been trained, or one of random weights, as it is before its first step. */
+function initialDiscriminator(
+  settings: TokenizerSettings,
+  seed: number,
+  trained: TrainedDiscriminator | undefined,
+): { readonly [key: string]: Tree<NDArray> } {
+  const params = trained?.params ?? initialize(discriminatorParameters(settings), seed);
+  const buffers = trained?.buffers ?? initialize(discriminatorBuffers(settings), seed);
+  return { params, adam: adamState(params), buffers };
 }
 
 /** The SHA-256 of the weights of a distance as int32 [8], zeros for none. */

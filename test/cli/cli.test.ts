@@ -339,12 +339,10 @@ describe('train --estimate', () => {
   });
 
   it('is a table for people, of the settings that are asked for', async () => {
-    const table = async (...more: string[]) =>
-      (await clipvq('train', '--preset', 'nano', '--data', 'faces', '--estimate', ...more)).stdout;
-    const [short, long] = [await table(), await table('--set', 'diffusion.steps=123456')];
-    expect(short).toMatch(/parameters.*GFLOP.*memory.*time/);
-    expect(short).toMatch(/clip.*\n.*tokenizer.*\n.*diffusion/);
-    expect(long).toContain('123456');
+    const changed = [...QUICK, '--set', 'diffusion.steps=123456'];
+    const { stdout } = await clipvq('train', '--preset', 'nano', '--data', 'faces', '--estimate', ...changed);
+    expect(stdout).toMatch(/parameters.*GFLOP.*memory.*time/);
+    expect(stdout).toMatch(/clip.*\n.*tokenizer.*\n.*diffusion.*123456/);
   });
 });
 
