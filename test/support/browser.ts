@@ -18,8 +18,8 @@ export const WITH_WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swif
 
 /**
  * Opens one, by default without a GPU and its emulation. It compiles WebAssembly once and quickly: by default Chromium
- * compiles ONNX Runtime in a page once more, which takes longer than all that tests compute with it. Results are the same
- * bits.
+ * compiles ONNX Runtime in a page once more, which takes longer than all that tests compute with it. Results are the
+ * same bits.
  */
 export const openBrowser = (gpu: readonly string[] = WITHOUT_GPU): Promise<Browser> =>
   chromium.launch({
