@@ -9,6 +9,7 @@ import { importsOf } from './support/imports.ts';
  */
 const ROOMS = [
   'base',
+  'files',
   'random',
   'graph',
   'checkpoint',

@@ -7,7 +7,7 @@ import { afterAll, expect, it } from 'vitest';
 import { changedRecipe } from '../src/recipe/recipe.ts';
 import { RunDirectory, type RunSettings } from '../src/run/directory.ts';
 import { exportModel } from '../src/run/export.ts';
-import { openPictures } from '../src/training/pictures.ts';
+import { openPictures } from '../src/training/pictures/pictures.ts';
 import { trainPipeline } from '../src/training/pipeline.ts';
 import { stageNames } from '../src/training/stages.ts';
 import { type Life, livingUntil } from './support/dying.ts';

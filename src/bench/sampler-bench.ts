@@ -9,7 +9,6 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { float32 } from '../base/ndarray.ts';
 import { inTurns } from '../base/steps.ts';
-import { makeFolder } from '../checkpoint/atomic.ts';
 import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import { packImages } from '../data/pictures/image.ts';
 import { type FaceClassifier, type Request, recognisedShares } from '../evaluation/classifier/face-classifier.ts';
@@ -22,6 +21,7 @@ import {
   ratioOf,
   spreadOf,
 } from '../evaluation/paired.ts';
+import { makeFolder } from '../files/atomic.ts';
 import type { GeneratedImage, GenerateOptions, Generator, Passes, SamplingChoice } from '../generation/generator.ts';
 import { ALONE, lead, type Ranks } from '../mpi/ranks.ts';
 

@@ -2,9 +2,9 @@
 
 import fs from 'node:fs';
 import { UserError } from '../base/errors.ts';
-import { fileError } from './file-errors.ts';
-import { readFully } from './full-io.ts';
-import { openRegular } from './regular-file.ts';
+import { fileError } from '../files/file-errors.ts';
+import { readFully } from '../files/full-io.ts';
+import { openRegular } from '../files/regular-file.ts';
 import { type ByteSource, ownBytes } from './safetensors-bytes.ts';
 
 /**

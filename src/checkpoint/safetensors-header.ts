@@ -5,7 +5,7 @@
 import { messageOf, UserError } from '../base/errors.ts';
 import { sizeOf } from '../base/ndarray.ts';
 import { recordIn } from '../base/record.ts';
-import { parseStrictJson } from './strict-json.ts';
+import { parseStrictJson } from '../files/strict-json.ts';
 
 /** Bytes an element of each known format. */
 const ELEMENT_BYTES = { F64: 8, I64: 8, F32: 4, I32: 4, F16: 2, BF16: 2, U8: 1, BOOL: 1 } as const;

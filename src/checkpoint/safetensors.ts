@@ -1,8 +1,8 @@
 /** Safetensors files on the disk: what `safetensors-bytes.ts` reads and writes, with the checksum of `seal.ts`. */
 import { createHash, type Hash } from 'node:crypto';
 import { bytesOf, type NDArray } from '../base/ndarray.ts';
+import { type Finish, writeFileAtomic } from '../files/atomic.ts';
 import type { Spec } from '../graph/index.ts';
-import { type Finish, writeFileAtomic } from './atomic.ts';
 import { openByteSource, piecesFrom } from './file-source.ts';
 import {
   type ByteSource,

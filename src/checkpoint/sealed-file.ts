@@ -1,4 +1,4 @@
-import { type Finish, writeStreamAtomic } from './atomic.ts';
+import { type Finish, writeStreamAtomic } from '../files/atomic.ts';
 import { SealSum, sealPlace } from './seal.ts';
 
 /**

@@ -2,9 +2,9 @@
 
 import path from 'node:path';
 import { Command } from 'commander';
-import { makeFolder } from '../checkpoint/atomic.ts';
 import { encodePng } from '../data/pictures/png.ts';
 import { facesSource } from '../data/sources/faces/source.ts';
+import { makeFolder } from '../files/atomic.ts';
 import { descriptions } from './command-names.ts';
 import { dataCheckCommand } from './data-check.ts';
 import { writeBeside } from './keeping.ts';

@@ -3,11 +3,11 @@
 import path from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { UserError } from '../base/errors.ts';
-import { readRegular } from '../checkpoint/regular-file.ts';
 import { wholePicture } from '../data/pictures/crop.ts';
 import { readHeader } from '../data/pictures/decode.ts';
 import { readImage } from '../data/pictures/files.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
+import { readRegular } from '../files/regular-file.ts';
 import type { Condition, StartPicture } from '../generation/generator.ts';
 import type { Recipe } from '../recipe/schema.ts';
 

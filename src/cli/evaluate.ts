@@ -12,7 +12,7 @@ import { Generator } from '../generation/generator.ts';
 import { lead } from '../mpi/ranks.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { NO_DATA } from '../run/export.ts';
-import { openMeasuring } from '../training/measuring.ts';
+import { openMeasuring } from '../training/pictures/measuring.ts';
 import { descriptions } from './command-names.ts';
 import { facePrompts } from './face-prompts.ts';
 import { type CommonOptions, engineOptions, hiddenOption, whole, withClip, withCommon } from './options.ts';

@@ -3,14 +3,14 @@
 import path from 'node:path';
 import { Command } from 'commander';
 import { type FashionReport, studyFashion } from '../bench/fashion.ts';
-import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { FASHION_CLASSES } from '../data/sources/fashion-mnist.ts';
 import { Engine } from '../engine/engine.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
 import { Generator } from '../generation/generator.ts';
 import { makeRecipe } from '../recipe/recipe.ts';
 import { contactSheet } from '../render/sheet.ts';
 import { RunDirectory } from '../run/directory.ts';
-import { openPictures } from '../training/pictures.ts';
+import { openPictures } from '../training/pictures/pictures.ts';
 import { trainPipeline } from '../training/pipeline.ts';
 import { descriptions } from './command-names.ts';
 import { assignment, type CommonOptions, changedOption, engineOptions, whole, withCommon } from './options.ts';

@@ -2,8 +2,8 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
-import { fileError } from '../checkpoint/file-errors.ts';
+import { makeFolder, writeFileAtomic } from '../files/atomic.ts';
+import { fileError } from '../files/file-errors.ts';
 import { note } from './output.ts';
 
 /**

@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
-import { makeFolder } from '../checkpoint/atomic.ts';
-import { fileError } from '../checkpoint/file-errors.ts';
+import { makeFolder } from '../files/atomic.ts';
+import { fileError } from '../files/file-errors.ts';
 import { writeBeside, writeKeeping } from './keeping.ts';
 
 /** What the name of a picture is made from. */

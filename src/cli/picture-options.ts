@@ -1,6 +1,6 @@
 /** Options for choosing among pictures, and the settings that they stand for. */
 
-import { readText } from '../checkpoint/regular-file.ts';
+import { readText } from '../files/regular-file.ts';
 
 export interface PictureOptions {
   /** A file of names to leave out. */

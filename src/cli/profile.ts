@@ -2,10 +2,10 @@
 
 import fs from 'node:fs';
 import type { Command } from 'commander';
-import { fileError } from '../checkpoint/file-errors.ts';
 import type { EngineOptions } from '../engine/engine.ts';
 import { type Kernel, type OperatorTime, operatorTimes } from '../engine/profile/operators.ts';
 import { Profiler } from '../engine/profile/profiler.ts';
+import { fileError } from '../files/file-errors.ts';
 import { makeRoom } from './keeping.ts';
 import { type CommonOptions, engineOptions } from './options.ts';
 import { note } from './output.ts';

@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import { UserError } from '../base/errors.ts';
 import { decodeText } from '../base/text.ts';
-import { fileError } from '../checkpoint/file-errors.ts';
+import { fileError } from '../files/file-errors.ts';
 import { permutation } from '../random/noise.ts';
 
 const MOST_BYTES = 64 * 2 ** 20;

@@ -1,7 +1,6 @@
 /** `clipvq evaluate --report`: everything that can be measured of a model, as a page, a JSON file and lines. */
 
 import path from 'node:path';
-import { makeFolder } from '../checkpoint/atomic.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
 import { clipScoreCost } from '../evaluation/clip-score.ts';
 import { memorisationCost } from '../evaluation/memorisation.ts';
@@ -16,12 +15,13 @@ import {
   setReport,
 } from '../evaluation/report.ts';
 import { type ReportPicture, reportHtml, reportLines } from '../evaluation/report-html.ts';
+import { makeFolder } from '../files/atomic.ts';
 import type { GeneratedImage, Generator } from '../generation/generator.ts';
 import { contactSheet, type SheetRow } from '../render/sheet.ts';
 import type { RunDirectory } from '../run/directory.ts';
-import { readLogged } from '../training/curves.ts';
-import { drawCurves } from '../training/curves-chart.ts';
-import { openPictures } from '../training/pictures.ts';
+import { openPictures } from '../training/pictures/pictures.ts';
+import { readLogged } from '../training/reports/curves.ts';
+import { drawCurves } from '../training/reports/curves-chart.ts';
 import { writeKeeping } from './keeping.ts';
 import { note, printResult } from './output.ts';
 import type { ProgressDisplay } from './progress.ts';

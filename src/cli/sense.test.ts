@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { clipDoubt, clipFault } from '../clip/report.ts';
 import type { Retrieval } from '../clip/retrieval.ts';
 import { makeRecipe } from '../recipe/recipe.ts';
-import { collapseNote } from '../training/collapse.ts';
+import { collapseNote } from '../training/loop/collapse.ts';
 import { refuseTooLarge } from './memory.ts';
 import { checkClipStage, fewPictures } from './sense.ts';
 

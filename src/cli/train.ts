@@ -12,7 +12,7 @@ import { lead } from '../mpi/ranks.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { isMadeFrom } from '../run/lineage.ts';
 import { createFrom } from '../run/origin.ts';
-import { openPicturesOnRanks, type Pictures } from '../training/pictures.ts';
+import { openPicturesOnRanks, type Pictures } from '../training/pictures/pictures.ts';
 import { type Trained, trainPipeline } from '../training/pipeline.ts';
 import { openResumed } from '../training/resumed.ts';
 import { type StageName, stages } from '../training/stages.ts';

@@ -2,8 +2,8 @@
 
 import fs from 'node:fs';
 import { z } from 'zod';
-import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import type { TunedSettings } from '../evaluation/tune.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
 
 const lineSchema = z.object({
   key: z.string(),

@@ -2,13 +2,13 @@
 
 import { createHash } from 'node:crypto';
 import { UserError } from '../base/errors.ts';
-import { cacheFolder } from '../checkpoint/cache-folder.ts';
 import { ownScores } from '../clip/cosine.ts';
 import { packImages } from '../data/pictures/image.ts';
 import { Engine } from '../engine/engine.ts';
 import { faceRequests, openFaceClassifier, recognisedShares } from '../evaluation/classifier/face-classifier.ts';
 import type { Interval } from '../evaluation/interval.ts';
 import type { TunedSettings } from '../evaluation/tune.ts';
+import { cacheFolder } from '../files/cache-folder.ts';
 import { type GeneratedImage, Generator } from '../generation/generator.ts';
 import type { RunDirectory } from '../run/directory.ts';
 import { fingerprint } from '../stage/fingerprint.ts';

@@ -6,10 +6,10 @@
 
 import path from 'node:path';
 import { recordIn } from '../base/record.ts';
-import { MOST_TEXT, readText } from '../checkpoint/regular-file.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
 import { sharp } from '../data/pictures/sharp.ts';
 import { type ModelFile, openModelFile } from '../engine/ort/model-file.ts';
+import { MOST_TEXT, readText } from '../files/regular-file.ts';
 import { Bpe } from './bpe.ts';
 import { type ClipSource, hashClip, neededFiles } from './clip-files.ts';
 import { type ClipModel, type ClipOpening, checkText, embeddings } from './clip-model.ts';

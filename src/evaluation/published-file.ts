@@ -4,8 +4,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
 import { option } from '../base/options.ts';
-import { cacheFolder } from '../checkpoint/cache-folder.ts';
-import { type DownloadOptions, download, type RemoteFile } from '../checkpoint/download.ts';
+import { cacheFolder } from '../files/cache-folder.ts';
+import { type DownloadOptions, download, type RemoteFile } from '../files/download.ts';
 
 export interface PublishedSource extends DownloadOptions {
   /** A file that holds the same; nothing is downloaded then. */

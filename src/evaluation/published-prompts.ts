@@ -1,6 +1,6 @@
 /** Published prompts, which belong to others: they are fetched when they are needed, and are no part of the package. */
 
-import type { RemoteFile } from '../checkpoint/download.ts';
+import type { RemoteFile } from '../files/download.ts';
 import { type PublishedSource, publishedFile } from './published-file.ts';
 
 /**

@@ -3,13 +3,13 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { NDArray } from '../base/ndarray.ts';
-import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
-import { assertFreeFolder, makeWholeFolder } from '../checkpoint/new-folder.ts';
 import { hashClip, neededFiles } from '../clip/clip-files.ts';
 import { resolveClip } from '../clip/clip-source.ts';
 import type { EmbeddingStatistics } from '../clip/correction.ts';
 import { openDenoiser, transformerConfig } from '../diffusion/model.ts';
 import { diffusionParameters } from '../diffusion/transformer.ts';
+import { makeFolder, writeFileAtomic } from '../files/atomic.ts';
+import { assertFreeFolder, makeWholeFolder } from '../files/new-folder.ts';
 import { type Program, writeOnnx } from '../graph/index.ts';
 import { adopt } from '../nn/parameters.ts';
 import { gridSize } from '../recipe/schema.ts';

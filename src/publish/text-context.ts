@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { recordIn } from '../base/record.ts';
-import { readText } from '../checkpoint/regular-file.ts';
+import { readText } from '../files/regular-file.ts';
 
 /** Tokens that a text of the CLIP in a folder has, padding included; undefined if its settings do not say. */
 export function contextOf(folder: string): number | undefined {

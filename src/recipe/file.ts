@@ -1,8 +1,8 @@
 /** A recipe as a file: a preset's name and the settings that differ from it, in YAML, or in JSON with comments. */
 
 import { UserError } from '../base/errors.ts';
-import { readText } from '../checkpoint/regular-file.ts';
-import { parseStrictJson } from '../checkpoint/strict-json.ts';
+import { readText } from '../files/regular-file.ts';
+import { parseStrictJson } from '../files/strict-json.ts';
 import { changedRecipe, makeRecipe, parseRecipe, type RecipeChanges } from './recipe.ts';
 import { type Recipe, recipeSchema, settingSchemas } from './schema.ts';
 import { parseYaml, yamlText } from './yaml.ts';

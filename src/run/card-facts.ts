@@ -5,8 +5,8 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { UserError } from '../base/errors.ts';
-import { writeFileAtomic } from '../checkpoint/atomic.ts';
-import { readText } from '../checkpoint/regular-file.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
+import { readText } from '../files/regular-file.ts';
 import { CARD_MARK, type CardFacts, modelCard } from './card.ts';
 import type { RunDirectory } from './directory.ts';
 

@@ -5,14 +5,14 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { makeFolder, writeFileAtomic } from '../checkpoint/atomic.ts';
-import { assertFreeFolder, makeWholeFolder } from '../checkpoint/new-folder.ts';
 import { readMetadata } from '../checkpoint/safetensors.ts';
 import { copyAsFloat16, copyWithTexts } from '../checkpoint/safetensors-copies.ts';
 import { hashTensors } from '../checkpoint/safetensors-hashes.ts';
 import { hashClip, neededFiles } from '../clip/clip-files.ts';
 import { resolveClip } from '../clip/clip-source.ts';
 import { CLIP_FORMAT } from '../clip/compact-files.ts';
+import { makeFolder, writeFileAtomic } from '../files/atomic.ts';
+import { assertFreeFolder, makeWholeFolder } from '../files/new-folder.ts';
 import { modelCard } from './card.ts';
 import { type CardOptions, cardFacts } from './card-facts.ts';
 import { RunDirectory } from './directory.ts';

@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { makeFolder, sweepTemporaries } from '../checkpoint/atomic.ts';
+import { makeFolder, sweepTemporaries } from '../files/atomic.ts';
 import { RUN_FOLDERS, type RunDirectory } from './directory.ts';
 
 /** Folders in which training writes. */

@@ -8,8 +8,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
-import { fileError, systemCode } from '../checkpoint/file-errors.ts';
-import { readText as textOf } from '../checkpoint/regular-file.ts';
+import { fileError, systemCode } from '../files/file-errors.ts';
+import { readText as textOf } from '../files/regular-file.ts';
 
 const FILE = 'lock.json';
 /** Beside the lock while a stale one is taken over, so that only one takes it. */

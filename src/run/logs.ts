@@ -1,8 +1,8 @@
 /** The logs of training in a run directory: one JSON value a line, appended step by step. */
 
 import fs from 'node:fs';
-import { writeFileAtomic } from '../checkpoint/atomic.ts';
-import { readText } from '../checkpoint/regular-file.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
+import { readText } from '../files/regular-file.ts';
 
 /** Every step; and every tenth one with its rate and, at checkpoints, hashes of the state. */
 export const LOGS = ['log.jsonl', 'metrics.jsonl'] as const;

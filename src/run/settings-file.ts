@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
-import { readText } from '../checkpoint/regular-file.ts';
+import { readText } from '../files/regular-file.ts';
 import { parseRecipe } from '../recipe/recipe.ts';
 import type { RunSettings } from '../stage/context.ts';
 

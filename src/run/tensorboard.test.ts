@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { crc32c } from '../checkpoint/crc32.ts';
+import { crc32c } from '../files/crc32.ts';
 import { appendRecords, eventsFile, scalarsRecord, versionRecord } from './tensorboard.ts';
 
 /** CRC-32C by its definition: division of polynomials over GF(2), a bit at a time. */

@@ -4,8 +4,8 @@
  */
 
 import fs from 'node:fs';
-import { crc32c } from '../checkpoint/crc32.ts';
-import { fileError } from '../checkpoint/file-errors.ts';
+import { crc32c } from '../files/crc32.ts';
+import { fileError } from '../files/file-errors.ts';
 import { Message } from '../graph/protobuf.ts';
 
 /** The folder of a run that `tensorboard --logdir` takes; the events of each stage lie in a folder of their own. */

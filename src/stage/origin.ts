@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { NDArray } from '../base/ndarray.ts';
-import { hashFile } from '../checkpoint/hash-file.ts';
 import { readSafetensors } from '../checkpoint/safetensors.ts';
+import { hashFile } from '../files/hash-file.ts';
 
 /** Weights that a stage starts from. */
 export interface Origin {

@@ -6,8 +6,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import * as z from 'zod';
-import { writeFileAtomic } from '../checkpoint/atomic.ts';
-import { readText } from '../checkpoint/regular-file.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
+import { readText } from '../files/regular-file.ts';
 import { presets } from '../recipe/recipe.ts';
 import { gridSize, settingSchemas } from '../recipe/schema.ts';
 import { dataOf } from './data/data.ts';

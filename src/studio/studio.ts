@@ -2,8 +2,8 @@
 
 import path from 'node:path';
 import { Interrupted, messageOf, UserError } from '../base/errors.ts';
-import { makeFolder } from '../checkpoint/atomic.ts';
 import type { EngineOptions } from '../engine/engine.ts';
+import { makeFolder } from '../files/atomic.ts';
 import { gridSize, type Recipe } from '../recipe/schema.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { lockRun, type RunLock, trainerOf } from '../run/lock.ts';

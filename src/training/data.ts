@@ -5,9 +5,9 @@ import type { PictureReader } from '../data/cache/reader.ts';
 import type { DenoiserData } from '../diffusion/descriptor.ts';
 import type { Lineage } from '../stage/stage.ts';
 import type { RunContext } from './context.ts';
-import { RunLatents } from './latents.ts';
-import { RunPairs } from './pairs.ts';
-import { type Pictures, type RunPictures, readyPictures } from './pictures.ts';
+import { RunLatents } from './latents/latents.ts';
+import { RunPairs } from './pictures/pairs.ts';
+import { type Pictures, type RunPictures, readyPictures } from './pictures/pictures.ts';
 
 /** One kind of data. */
 export interface DataSource<Data> {

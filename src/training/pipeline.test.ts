@@ -17,7 +17,7 @@ import { Generator } from '../generation/generator.ts';
 import { integers } from '../random/noise.ts';
 import { changedRecipe } from '../recipe/recipe.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
-import { openPictures } from './pictures.ts';
+import { openPictures } from './pictures/pictures.ts';
 import { type PipelineOptions, trainPipeline } from './pipeline.ts';
 import type { StageName } from './stages.ts';
 

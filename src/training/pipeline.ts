@@ -12,17 +12,17 @@ import { sweepRun } from '../run/leftovers.ts';
 import { checkMadeFrom } from '../run/lineage.ts';
 import { lockRun } from '../run/lock.ts';
 import type { LocalSteps } from '../stage/local-steps.ts';
-import { CONDITION_REPORT, checkCondition, conditionNote } from './condition-report.ts';
 import type { RunContext } from './context.ts';
-import { drawRunCurves } from './curves-chart.ts';
 import { type StageData, stageData } from './data.ts';
-import type { Pictures } from './pictures.ts';
+import { isFinished } from './loop/trainer.ts';
+import type { Pictures } from './pictures/pictures.ts';
+import { CONDITION_REPORT, checkCondition, conditionNote } from './reports/condition-report.ts';
+import { drawRunCurves } from './reports/curves-chart.ts';
+import { sheetFile } from './reports/sheet-files.ts';
+import { type SheetChoice, Sheets, SPARING_SHEETS } from './reports/sheets.ts';
 import { refuseUneven, runStage } from './run-stage.ts';
-import { sheetFile } from './sheet-files.ts';
-import { type SheetChoice, Sheets, SPARING_SHEETS } from './sheets.ts';
 import { type RegisteredStage, type StageName, stages } from './stages.ts';
 import { doneNote } from './standing.ts';
-import { isFinished } from './trainer.ts';
 
 export interface PipelineOptions extends RunContext {
   readonly stages: readonly StageName[];

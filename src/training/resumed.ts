@@ -10,8 +10,8 @@ import { option } from '../base/options.ts';
 import { changedRecipe } from '../recipe/recipe.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
-import { checkpointFacts, checkpointFiles } from './checkpoint.ts';
-import { lengthened, lengthNote, longerSteps } from './lengths.ts';
+import { lengthened, lengthNote, longerSteps } from './lengths/lengths.ts';
+import { checkpointFacts, checkpointFiles } from './loop/checkpoint.ts';
 import { type StageName, stagesOf } from './stages.ts';
 import type { OnChange } from './standing.ts';
 

@@ -12,8 +12,8 @@ import { ALONE } from '../mpi/ranks.ts';
 import { divisors, microBatchesOf } from '../optim/micro-batches.ts';
 import type { OpenStage, StagePlan } from '../stage/descriptor.ts';
 import type { RunContext } from './context.ts';
+import { TooLarge, trainStage } from './loop/trainer.ts';
 import { currentBaseline, MemoryWatch, planLine, planUnder } from './memory.ts';
-import { TooLarge, trainStage } from './trainer.ts';
 
 /** What watches the process while a stage runs; tests have their own. */
 export type WatchMemory = (limit: number) => Pick<MemoryWatch, 'isOver' | 'isNear'>;

@@ -10,7 +10,7 @@ import type { RunDirectory } from '../run/directory.ts';
 import { modelProvenance } from '../run/lineage.ts';
 import type { RunSettings } from '../stage/context.ts';
 import type { Stage } from '../stage/stage.ts';
-import { type CheckpointFacts, checkpointFacts, checkpointFiles } from './checkpoint.ts';
+import { type CheckpointFacts, checkpointFacts, checkpointFiles } from './loop/checkpoint.ts';
 
 /** Enough of a stage to know whether it is done. */
 export type StageIdentity = Pick<Stage, 'name' | 'steps' | 'fingerprint' | 'madeFrom'>;

@@ -15,13 +15,13 @@ import { changedRecipe, makeRecipe } from '../recipe/recipe.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
 import type { Progress, TrainingDisplay } from '../stage/display.ts';
-import { holdingOut } from './held-out.ts';
-import { cappedSettings } from './lengths.ts';
-import { openPictures } from './pictures.ts';
+import { cappedSettings } from './lengths/lengths.ts';
+import { suitedToPictures } from './lengths/suited.ts';
+import { holdingOut } from './pictures/held-out.ts';
+import { openPictures } from './pictures/pictures.ts';
 import { trainPipeline } from './pipeline.ts';
 import { openResumed, type Resumed } from './resumed.ts';
 import { type StageName, stagesOf } from './stages.ts';
-import { suitedToPictures } from './suited.ts';
 
 /** A value of a setting; text is taken as the command line takes it. */
 export type SettingValue = string | number | boolean | readonly (string | number)[];

@@ -9,8 +9,8 @@ import { bytesOf, type NDArray } from '../base/ndarray.ts';
 import { fitsFloat16, float32ToFloat16 } from '../checkpoint/half.ts';
 import { encodeEntries, inOrder, parseSafetensors, placed } from '../checkpoint/safetensors-bytes.ts';
 import { byteSize } from '../checkpoint/safetensors-header.ts';
-import { parseStrictJson } from '../checkpoint/strict-json.ts';
 import type { Merge } from '../clip/bpe.ts';
+import { parseStrictJson } from '../files/strict-json.ts';
 import { parseRecipe } from '../recipe/recipe.ts';
 import type { Recipe } from '../recipe/schema.ts';
 

@@ -12,7 +12,7 @@ import type { Ranks } from '../../src/mpi/ranks.ts';
 import { RunDirectory } from '../../src/run/directory.ts';
 import type { LocalSteps } from '../../src/stage/local-steps.ts';
 import type { Stage } from '../../src/stage/stage.ts';
-import { trainStage } from '../../src/training/trainer.ts';
+import { trainStage } from '../../src/training/loop/trainer.ts';
 import { localRanks } from '../support/local-ranks.ts';
 import { randomLatents, tinyDiffusionRecipe } from '../support/tiny-latents.ts';
 

@@ -1,6 +1,6 @@
 /** A chunk of a PNG file: length, type, data, checksum. */
 
-import { crc32 } from '../../src/checkpoint/crc32.ts';
+import { crc32 } from '../../src/files/crc32.ts';
 
 export function chunk(type: string, data: Uint8Array): Buffer {
   const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { makeRecipe } from '../../src/recipe/recipe.ts';
 import { RunDirectory } from '../../src/run/directory.ts';
-import { sheetFile } from '../../src/training/sheet-files.ts';
+import { sheetFile } from '../../src/training/reports/sheet-files.ts';
 
 /** A run of the preset nano that has stopped, with a loss of each stage that falls towards `end`. */
 export function writeLoggedRun(folder: string, end: number, changes: Readonly<Record<string, string>>): RunDirectory {

@@ -1,8 +1,8 @@
 /** Whether the hub of models answers. */
 
 import { messageOf } from '../../base/errors.ts';
-import { request } from '../../checkpoint/network.ts';
 import { endpoint, isOffline } from '../../clip/hub.ts';
+import { request } from '../../files/network.ts';
 
 export interface Hub {
   readonly address: string;

@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import os from 'node:os';
-import { cacheFolder } from '../../checkpoint/cache-folder.ts';
+import { cacheFolder } from '../../files/cache-folder.ts';
 import { type Cache, existing, inspectCache } from './cache.ts';
 import { type Gpu, nvidiaNames, tryWebGpu } from './gpu.ts';
 import { type Hub, type HubOptions, tryHub } from './hub.ts';

@@ -4,9 +4,9 @@
  */
 import fs from 'node:fs';
 import { UserError } from '../../base/errors.ts';
-import { fileError, systemCode } from '../file-errors.ts';
-import { readFully } from '../full-io.ts';
-import { openRegular } from '../regular-file.ts';
+import { fileError, systemCode } from '../../files/file-errors.ts';
+import { readFully } from '../../files/full-io.ts';
+import { openRegular } from '../../files/regular-file.ts';
 
 /** Bytes that are fetched on demand. */
 export interface ByteSource {

@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { pythonWithTorch } from '../../../test/support/python.ts';
 import { float32, int32, type NDArray } from '../../base/ndarray.ts';
-import { crc32 } from '../crc32.ts';
+import { crc32 } from '../../files/crc32.ts';
 import { type ByteSource, memoryBytes } from './bytes.ts';
 import type { Writable } from './pickle.ts';
 import { parseTorch } from './read.ts';

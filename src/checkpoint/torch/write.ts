@@ -1,6 +1,6 @@
 /** Writes checkpoints that `torch.load` reads, also with `weights_only=True`. */
 import { bytesOf } from '../../base/ndarray.ts';
-import { writeFileAtomic } from '../atomic.ts';
+import { writeFileAtomic } from '../../files/atomic.ts';
 import { pickle, type Writable } from './pickle.ts';
 import { encodeZip, type ZipContent } from './zip-writer.ts';
 

@@ -1,7 +1,7 @@
 /**
  * Writes zip archives as PyTorch does: entries stored, their bytes aligned to 64, the 64-bit end record always there.
  */
-import { crc32 } from '../crc32.ts';
+import { crc32 } from '../../files/crc32.ts';
 
 export interface ZipContent {
   readonly name: string;

@@ -3,7 +3,7 @@
  * and 64-bit sizes where 32 do not suffice. Format: PKWARE's APPNOTE.TXT.
  */
 
-import { crc32 } from '../crc32.ts';
+import { crc32 } from '../../files/crc32.ts';
 import { type ByteSource, damaged } from './bytes.ts';
 
 export interface ZipEntry {

@@ -5,12 +5,12 @@
 
 import { Command } from 'commander';
 import { benchClip, type ClipBench } from '../../bench/clip-bench.ts';
-import { cacheFolder } from '../../checkpoint/cache-folder.ts';
 import { openEmbedder } from '../../clip/embedder.ts';
 import { Engine } from '../../engine/engine.ts';
 import type { AttributeAccuracy, Wording } from '../../evaluation/attribute-prompts.ts';
 import { openFaceClassifier } from '../../evaluation/classifier/face-classifier.ts';
-import { HELD_OUT_FACES_OFFSET } from '../../training/pictures.ts';
+import { cacheFolder } from '../../files/cache-folder.ts';
+import { HELD_OUT_FACES_OFFSET } from '../../training/pictures/pictures.ts';
 import { type CommonOptions, engineOptions, whole, withCommon } from '../options.ts';
 import { interruptSignal, printResult } from '../output.ts';
 import { ProgressDisplay } from '../progress.ts';

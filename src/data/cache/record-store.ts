@@ -8,11 +8,11 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import { makeFolder } from '../../checkpoint/atomic.ts';
-import { crc32 } from '../../checkpoint/crc32.ts';
-import { fileError } from '../../checkpoint/file-errors.ts';
-import { readFully, writeFully } from '../../checkpoint/full-io.ts';
-import { openWith } from '../../checkpoint/regular-file.ts';
+import { makeFolder } from '../../files/atomic.ts';
+import { crc32 } from '../../files/crc32.ts';
+import { fileError } from '../../files/file-errors.ts';
+import { readFully, writeFully } from '../../files/full-io.ts';
+import { openWith } from '../../files/regular-file.ts';
 import { KEY, KeyTable } from './key-table.ts';
 
 /** An index entry: key, and CRC-32 of key and record. The first entry says what the store is. */

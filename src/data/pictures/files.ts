@@ -2,8 +2,8 @@
 
 import path from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import { makeFolder, writeFileAtomic } from '../../checkpoint/atomic.ts';
-import { readRegular } from '../../checkpoint/regular-file.ts';
+import { makeFolder, writeFileAtomic } from '../../files/atomic.ts';
+import { readRegular } from '../../files/regular-file.ts';
 import { inspect, type SquareOptions, toSquare } from './decode.ts';
 import { oneLine } from './decoder-words.ts';
 import { identify, NOT_A_PICTURE, READABLE } from './identify.ts';

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { crc32 } from '../../checkpoint/crc32.ts';
+import { crc32 } from '../../files/crc32.ts';
 import { inspect, toSquare } from './decode.ts';
 import { readImage } from './files.ts';
 

@@ -1,6 +1,6 @@
 /** Chunks of PNG files (PNG specification, third edition, section 5.3), on any platform. */
 
-import { crc32 } from '../../checkpoint/crc32.ts';
+import { crc32 } from '../../files/crc32.ts';
 
 /** The first bytes of every PNG file. */
 export const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];

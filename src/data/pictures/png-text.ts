@@ -1,7 +1,7 @@
 /** Text in PNG files (PNG specification, third edition, section 11.3.3), on any platform. */
 import { UserError } from '../../base/errors.ts';
 import { joinedBytes } from '../../base/ndarray.ts';
-import { crc32 } from '../../checkpoint/crc32.ts';
+import { crc32 } from '../../files/crc32.ts';
 import { XMP_KEYWORD } from './made-by-machine.ts';
 import { pngChunk, SIGNATURE } from './png-chunk.ts';
 

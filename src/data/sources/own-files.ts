@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { openRegular } from '../../checkpoint/regular-file.ts';
+import { openRegular } from '../../files/regular-file.ts';
 
 /** What a run directory holds beside whatever else lies there. */
 const PARTS = new Set([

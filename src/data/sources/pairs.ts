@@ -6,8 +6,8 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { messageOf, UserError } from '../../base/errors.ts';
-import { readText } from '../../checkpoint/regular-file.ts';
-import { parseStrictJson } from '../../checkpoint/strict-json.ts';
+import { readText } from '../../files/regular-file.ts';
+import { parseStrictJson } from '../../files/strict-json.ts';
 import { permutation } from '../../random/noise.ts';
 import {
   bytesAt,

@@ -7,9 +7,9 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { makeFolder, writeFileAtomic } from '../../checkpoint/atomic.ts';
-import { cacheFolder } from '../../checkpoint/cache-folder.ts';
-import { readText } from '../../checkpoint/regular-file.ts';
+import { makeFolder, writeFileAtomic } from '../../files/atomic.ts';
+import { cacheFolder } from '../../files/cache-folder.ts';
+import { readText } from '../../files/regular-file.ts';
 import { DECODING } from '../pictures/decode.ts';
 import type { Container } from './containers/container.ts';
 import {

@@ -5,7 +5,7 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, UserError } from '../../base/errors.ts';
 import { nameFrom } from '../../base/text.ts';
-import { kindOf } from '../../checkpoint/regular-file.ts';
+import { kindOf } from '../../files/regular-file.ts';
 import type { Rejected } from './containers/container.ts';
 import { isRunFolder, isRunPart } from './own-files.ts';
 

@@ -2,12 +2,12 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { makeFolder } from '../../checkpoint/atomic.ts';
 import { type FaceAttributes, faceAttributes } from '../../data/sources/faces/attributes.ts';
 import { drawFace } from '../../data/sources/faces/drawing.ts';
 import type { FabricColor, HairColor } from '../../data/sources/faces/palette.ts';
 import { backgroundWords, fabricColorWords, hairColorWords } from '../../data/sources/faces/words.ts';
 import type { Engine } from '../../engine/engine.ts';
+import { makeFolder } from '../../files/atomic.ts';
 import { integers } from '../../random/noise.ts';
 import { heldOutAccuracy } from './accuracy.ts';
 import { Classifier, mostLikely } from './classifier.ts';

@@ -5,10 +5,10 @@
 
 import { UserError } from '../../base/errors.ts';
 import { float32, type NDArray } from '../../base/ndarray.ts';
-import type { RemoteFile } from '../../checkpoint/download.ts';
 import type { RgbImage } from '../../data/pictures/image.ts';
 import { Engine, type EngineOptions } from '../../engine/engine.ts';
 import type { Executable } from '../../engine/executor.ts';
+import type { RemoteFile } from '../../files/download.ts';
 import * as g from '../../graph/index.ts';
 import { attention, layerNorm } from '../../nn/layers.ts';
 import { DINOV2, type FeatureNetwork } from './network.ts';

@@ -6,10 +6,10 @@
 
 import { float32, type NDArray } from '../../base/ndarray.ts';
 import { flatten, unflatten } from '../../base/tree.ts';
-import type { RemoteFile } from '../../checkpoint/download.ts';
 import { type RgbImage, toPlanar } from '../../data/pictures/image.ts';
 import { Engine, type EngineOptions } from '../../engine/engine.ts';
 import type { Executable } from '../../engine/executor.ts';
+import type { RemoteFile } from '../../files/download.ts';
 import * as g from '../../graph/index.ts';
 import { adopt, constant, type Parameter } from '../../nn/parameters.ts';
 import { inceptionFeatures } from './inception-layers.ts';

@@ -2,10 +2,10 @@
 
 import { UserError } from '../../base/errors.ts';
 import type { NDArray } from '../../base/ndarray.ts';
-import type { RemoteFile } from '../../checkpoint/download.ts';
 import { readSafetensors } from '../../checkpoint/safetensors.ts';
 import { readTorch } from '../../checkpoint/torch/read.ts';
 import { TorchTensor } from '../../checkpoint/torch/tensors.ts';
+import type { RemoteFile } from '../../files/download.ts';
 import { type PublishedSource, publishedFile } from '../published-file.ts';
 
 export type WeightsSource = PublishedSource;

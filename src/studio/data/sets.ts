@@ -9,9 +9,9 @@ import path from 'node:path';
 import * as z from 'zod';
 import { UserError } from '../../base/errors.ts';
 import { printable } from '../../base/text.ts';
-import { makeFolder, writeFileAtomic } from '../../checkpoint/atomic.ts';
-import { readText } from '../../checkpoint/regular-file.ts';
 import { openZip } from '../../data/sources/containers/zip.ts';
+import { makeFolder, writeFileAtomic } from '../../files/atomic.ts';
+import { readText } from '../../files/regular-file.ts';
 import type { DataEntry, Limits } from '../protocol.ts';
 import { Missing, TooLarge, TooMany } from '../refusals.ts';
 

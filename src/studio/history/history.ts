@@ -7,8 +7,8 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import * as z from 'zod';
-import { makeFolder, writeFileAtomic } from '../../checkpoint/atomic.ts';
-import { appendRegular, readRegular, readText } from '../../checkpoint/regular-file.ts';
+import { makeFolder, writeFileAtomic } from '../../files/atomic.ts';
+import { appendRegular, readRegular, readText } from '../../files/regular-file.ts';
 import type { Picture, PictureChange, PictureList } from '../protocol.ts';
 import { Missing } from '../refusals.ts';
 

@@ -4,7 +4,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { UserError } from '../../base/errors.ts';
-import { systemCode } from '../../checkpoint/file-errors.ts';
+import { systemCode } from '../../files/file-errors.ts';
 import { restoreQueue } from '../jobs/restore.ts';
 import { Studio, type StudioOptions } from '../studio.ts';
 import { studioApp } from './app.ts';

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import { makeFolder, writeFileAtomic } from '../../checkpoint/atomic.ts';
+import { makeFolder, writeFileAtomic } from '../../files/atomic.ts';
 import { makeRecipe } from '../../recipe/recipe.ts';
 import { dataOf } from '../data/data.ts';
 import type { FinishedPicture } from '../drawing/calls.ts';

@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { readTail } from '../../checkpoint/regular-file.ts';
+import { readTail } from '../../files/regular-file.ts';
 import type { Progress } from '../protocol.ts';
 
 const program = (): string => {

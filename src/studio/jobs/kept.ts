@@ -3,8 +3,8 @@
 import path from 'node:path';
 import * as z from 'zod';
 import { messageOf } from '../../base/errors.ts';
-import { writeFileAtomic } from '../../checkpoint/atomic.ts';
-import { readText } from '../../checkpoint/regular-file.ts';
+import { writeFileAtomic } from '../../files/atomic.ts';
+import { readText } from '../../files/regular-file.ts';
 import { parseJob } from '../http/requests.ts';
 import type { Job, JobRequest } from '../protocol.ts';
 import { isDrawing } from './jobs.ts';

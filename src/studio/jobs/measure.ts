@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { Interrupted, UserError } from '../../base/errors.ts';
-import { readText } from '../../checkpoint/regular-file.ts';
+import { readText } from '../../files/regular-file.ts';
 import { ended, failureIn, lastLines, progressIn, startCommand } from './command.ts';
 import type { Running, Work } from './jobs.ts';
 

@@ -1,7 +1,7 @@
 /** What is added to a training log while a page watches it. */
 
 import fs from 'node:fs';
-import { entryOf } from '../../training/curves.ts';
+import { entryOf } from '../../training/reports/curves.ts';
 import type { LogEntry } from '../protocol.ts';
 
 /** Bytes that are read at a time, and entries that are given: a curve shows no more. */

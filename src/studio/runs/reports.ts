@@ -3,8 +3,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import * as z from 'zod';
-import { makeFolder, writeFileAtomic } from '../../checkpoint/atomic.ts';
-import { readRegular, readText } from '../../checkpoint/regular-file.ts';
+import { makeFolder, writeFileAtomic } from '../../files/atomic.ts';
+import { readRegular, readText } from '../../files/regular-file.ts';
 import type { ReportFacts } from '../protocol.ts';
 import { Missing } from '../refusals.ts';
 

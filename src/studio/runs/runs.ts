@@ -2,12 +2,12 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { readRegular } from '../../checkpoint/regular-file.ts';
+import { readRegular } from '../../files/regular-file.ts';
 import { RunDirectory } from '../../run/directory.ts';
 import { isHere } from '../../run/lock.ts';
-import { lastLogged } from '../../training/curves.ts';
-import { SHEET_FOLDER, sheetOf } from '../../training/sheet-files.ts';
-import { findRuns, type RunSummary, summarizeRun } from '../../training/summary.ts';
+import { lastLogged } from '../../training/reports/curves.ts';
+import { SHEET_FOLDER, sheetOf } from '../../training/reports/sheet-files.ts';
+import { findRuns, type RunSummary, summarizeRun } from '../../training/reports/summary.ts';
 import { idOf } from '../ids.ts';
 import type { LogEntry, Run } from '../protocol.ts';
 import { Missing } from '../refusals.ts';

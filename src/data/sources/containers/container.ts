@@ -3,7 +3,7 @@
  */
 
 import { type FileHandle, stat } from 'node:fs/promises';
-import { openRegularHandle } from '../../../checkpoint/regular-file.ts';
+import { openRegularHandle } from '../../../files/regular-file.ts';
 
 /** Something that will not be learned from, and why. */
 export interface Rejected {

@@ -4,9 +4,9 @@ import fs from 'node:fs';
 import { Readable } from 'node:stream';
 import yauzl, { type Entry, type ZipFile } from 'yauzl';
 import { messageOf, UserError } from '../../../base/errors.ts';
-import { crc32 } from '../../../checkpoint/crc32.ts';
-import { readFully } from '../../../checkpoint/full-io.ts';
-import { openRegular } from '../../../checkpoint/regular-file.ts';
+import { crc32 } from '../../../files/crc32.ts';
+import { readFully } from '../../../files/full-io.ts';
+import { openRegular } from '../../../files/regular-file.ts';
 import {
   type ArchiveEntry,
   archiveContainer,
