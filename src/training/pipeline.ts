@@ -16,6 +16,7 @@ import { CONDITION_REPORT, checkCondition, conditionNote } from './condition.ts'
 import type { RunContext } from './context.ts';
 import { drawRunCurves } from './curves-chart.ts';
 import { type StageData, stageData } from './data.ts';
+import { assertSameInputs } from './drift.ts';
 import type { Pictures } from './pictures.ts';
 import { refuseUneven, runStage } from './run-stage.ts';
 import { sheetFile } from './sheet-files.ts';
@@ -55,6 +56,7 @@ export async function trainPipeline(options: PipelineOptions): Promise<Trained> 
   const { ranks = ALONE, run } = options;
   for (const name of ranks.size > 1 ? options.stages : [])
     if (stages[name].isPartOf(run.settings)) refuseUneven(stages[name].plan(run.settings.recipe, 1), ranks.size);
+  await assertSameInputs(ranks, run.settings, options.pictures?.source);
   // The files of a run are those of one rank.
   const isLead = ranks.rank === 0;
   const lock = isLead ? lockRun(run.path) : undefined;
