@@ -46,7 +46,7 @@ export async function runAsRank(args: readonly string[], env: NodeJS.ProcessEnv 
   });
 }
 
-/** Without a launcher the ranks end as by a signal; the first says so where the user may still read it. */
+/** Without a launcher the ranks end as without a terminal; the first says so where the user may still read it. */
 function endOrphaned(rank: number): void {
   if (rank === 0) {
     try {
@@ -58,7 +58,7 @@ function endOrphaned(rank: number): void {
       // There is no terminal.
     }
   }
-  process.kill(process.pid, 'SIGTERM');
+  process.kill(process.pid, 'SIGHUP');
 }
 
 const commandOf = (args: readonly string[]): string => args.find((arg) => !arg.startsWith('-')) ?? '';

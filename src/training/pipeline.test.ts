@@ -99,7 +99,7 @@ it('refuses a diffusion model beside another tokenizer, in training and in gener
     /diffusion.model\.safetensors belongs to another tokenizer model than the one in .*train it anew with `train\({ run: /,
   );
   await expect(train(again, ['diffusion'])).rejects.toThrow(
-    /diffusion: the tokenizer changed since its checkpoint of step 12, which was not touched: add `changed: "restart"`/,
+    /diffusion: the tokenizer changed since its checkpoint of step 12, its last, which was not touched: add `changed: "restart"`/,
   );
   expect(modelOf(run, 'diffusion').equals(old)).toBe(true);
   await train(again, ['diffusion'], { changed: 'restart' });

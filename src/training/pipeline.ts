@@ -14,6 +14,7 @@ import { lockRun } from '../run/lock.ts';
 import type { LocalSteps } from '../stage/local-steps.ts';
 import type { RunContext } from './context.ts';
 import { type StageData, stageData } from './data.ts';
+import { assertSameInputs } from './loop/drift.ts';
 import { isFinished } from './loop/trainer.ts';
 import type { Pictures } from './pictures/pictures.ts';
 import { CONDITION_REPORT, checkCondition, conditionNote } from './reports/condition-report.ts';
@@ -55,6 +56,7 @@ export async function trainPipeline(options: PipelineOptions): Promise<Trained> 
   const { ranks = ALONE, run } = options;
   for (const name of ranks.size > 1 ? options.stages : [])
     if (stages[name].isPartOf(run.settings)) refuseUneven(stages[name].plan(run.settings.recipe, 1), ranks.size);
+  await assertSameInputs(ranks, run.settings, options.pictures?.source);
   // The files of a run are those of one rank.
   const isLead = ranks.rank === 0;
   const lock = isLead ? lockRun(run.path) : undefined;

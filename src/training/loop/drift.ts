@@ -1,9 +1,29 @@
 /** Ranks that train together hold the same weights: a difference is a fault of the machine. */
 
 import { UserError } from '../../base/errors.ts';
+import type { ImageSource } from '../../data/sources/source.ts';
 import { gatherTexts, type Ranks } from '../../mpi/ranks.ts';
+import type { RunSettings } from '../../stage/context.ts';
+import { fingerprint } from '../../stage/fingerprint.ts';
 import type { Stage } from '../../stage/stage.ts';
 import { partsText } from '../standing.ts';
+
+/**
+ * Compare what the ranks have read by themselves before anything is trained: settings, seed, and the contents of the
+ * pictures in their order.
+ * @throws UserError naming the first rank that differs from rank 0, and in what.
+ */
+export async function assertSameInputs(
+  ranks: Ranks,
+  { recipe, seed }: Pick<RunSettings, 'recipe' | 'seed'>,
+  pictures: Pick<ImageSource, 'size' | 'contentId'> | undefined,
+): Promise<void> {
+  if (ranks.size === 1) return;
+  const contents = pictures && Array.from({ length: pictures.size }, (_, i) => pictures.contentId(i));
+  const sections = Object.entries(recipe).map(([name, section]) => [`the ${name} settings`, JSON.stringify(section)]);
+  const parts = { ...Object.fromEntries(sections), seed: `${seed}`, pictures: fingerprint(...(contents ?? [])) };
+  await assertSameParts(ranks, parts, '');
+}
 
 /**
  * Compare what the ranks are about to train: settings, pictures and models, as a stage's fingerprint has them, and what
@@ -12,16 +32,20 @@ import { partsText } from '../standing.ts';
  */
 export async function assertSameStart(ranks: Ranks, stage: Stage): Promise<void> {
   if (ranks.size === 1) return;
-  const { name, fingerprint, madeFrom = {}, steps, batch } = stage;
+  const { name, fingerprint: identity, madeFrom = {}, steps, batch } = stage;
   const rates = [0, 0.5, 1].map((part) => `${stage.learningRate?.(Math.floor(part * (steps - 1)))}`);
   const schedule = [steps, batch, ...rates].join();
-  const all = await gatherTexts(ranks, JSON.stringify({ ...madeFrom, schedule, fingerprint }));
+  await assertSameParts(ranks, { ...madeFrom, schedule, fingerprint: identity }, `${name}: `);
+}
+
+async function assertSameParts(ranks: Ranks, parts: Readonly<Record<string, string>>, where: string): Promise<void> {
+  const all = await gatherTexts(ranks, JSON.stringify(parts));
   const other = firstOther(all);
   if (other < 0) return;
   const [first, its] = [all[0]!, all[other]!].map((text) => JSON.parse(text) as Readonly<Record<string, string>>);
-  const parts = Object.keys(first!).filter((part) => part !== 'fingerprint' && first![part] !== its![part]);
+  const different = Object.keys(first!).filter((part) => part !== 'fingerprint' && first![part] !== its![part]);
   throw new UserError(
-    `${name}: rank ${other} differs from rank 0 in ${partsText(parts) || 'its settings, pictures or models'}: start all ranks with the same words, on a folder that all machines share`,
+    `${where}rank ${other} differs from rank 0 in ${partsText(different) || 'what it is made from'}: start all ranks with the same words, on a folder that all machines share`,
   );
 }
 
