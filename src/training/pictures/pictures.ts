@@ -129,7 +129,7 @@ function removeOthers(folder: string, name: string): void {
 /** Make the pictures ready for the stages. What was left out is listed in the run directory, and noted. */
 export function readyPictures(
   run: RunDirectory,
-  { source, rejected, inventory, order }: Pictures,
+  { source, heldOut, rejected, inventory, order }: Pictures,
   { signal, display }: Watch,
   ranks: Pick<Ranks, 'rank'> = ALONE,
 ): RunPictures {
@@ -139,7 +139,7 @@ export function readyPictures(
     if (order.length > 0) keepOrder(run, order);
     if (inventory.length > 0) run.writeLines(INVENTORY, inventory);
     const list = listRejected(run, rejected);
-    for (const line of leftOutLines(source.size, rejected, list)) display.note(line);
+    for (const line of leftOutLines(source.size + heldOut.size, rejected, list)) display.note(line);
     removeOthers(run.file('cache'), kept);
   }
   const options = { source, side: recipe.imageSize, seed, pictures: recipe.pictures };
