@@ -107,7 +107,7 @@ it('has an option for every sampling setting, with the samplers that use it and 
   }
   expect(help).toMatch(/--guidance <n> .*guidanceScale in recipes and programs/);
   expect(help).toMatch(/--remasking <n> .*used by remask;/);
-  expect(help).toMatch(/--placement <name> .*used by purity, remask and strided;/);
+  expect(help).toMatch(/--placement <name> .*used by purity, remask, strided;/);
   expect(help).toMatch(/-n, --count <n> /);
   expect(help).not.toContain('--number');
 });
