@@ -17,7 +17,7 @@ interface Job {
 
 /** How a job has come to its end. */
 export interface JobEnd {
-  /** Whether the device was lost before: the rest may be drawn on another one. */
+  /** Whether the engine stopped before, and another one is to draw the rest. */
   readonly isLost?: boolean;
   readonly message: string | undefined;
   readonly unknownWords: readonly string[];
@@ -97,17 +97,22 @@ export class Engine {
     this.post({ kind: 'cancel', job });
   }
 
+  /** Stop it; another engine draws what is left. */
   close(): void {
+    this.end({ message: undefined, unknownWords: [], isLost: true });
+  }
+
+  private end(answer: JobEnd): void {
     this.worker.terminate();
+    for (const { resolve } of this.jobs.values()) resolve(answer);
+    this.jobs.clear();
   }
 
   /** Once: a lost device is reported by itself, and by what it was computing. */
   private breakOff(message: string): void {
     if (this.isBroken) return;
     this.isBroken = true;
-    this.close();
-    for (const { resolve } of this.jobs.values()) resolve({ message, unknownWords: [], isLost: true });
-    this.jobs.clear();
+    this.end({ message, unknownWords: [], isLost: this.device === 'webgpu' });
     this.onBroken(message);
   }
 

@@ -58,8 +58,13 @@ function App() {
   }, []);
 
   const change = async (device: Device) => {
+    // Nothing is drawn from here on until the engine is there.
+    setStage({ name: 'loading', done: 0, total: 0 });
     // The browser may have taken the GPU away since.
-    if (device === 'webgpu' && !(await hasWebGpu())) return withoutGpu('There is no GPU here any more');
+    if (device === 'webgpu' && !(await hasWebGpu())) {
+      setStage({ name: 'ready' });
+      return withoutGpu('There is no GPU here any more');
+    }
     engine?.close();
     setNotice(undefined);
     await start(device);

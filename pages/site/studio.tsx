@@ -13,7 +13,7 @@ interface Drawing {
   readonly job: number;
   readonly prompt: string;
   readonly count: number;
-  /** So many of them another device has drawn. */
+  /** So many of them another engine has drawn. */
   readonly before: number;
   readonly frame: FrameMessage | undefined;
 }
@@ -33,7 +33,7 @@ interface StudioProps {
   readonly title: string;
 }
 
-/** The rest of what was wanted when a device was lost. */
+/** The rest of what was wanted when an engine stopped. */
 interface Unfinished {
   readonly prompt: string;
   readonly choices: Choices;
@@ -75,7 +75,7 @@ export function Studio({ engine, isReady, title }: StudioProps) {
     });
     setDrawing({ job, prompt, count, before, frame: undefined });
     const { message, unknownWords, isLost } = await end;
-    if (isLost && engine.device === 'webgpu') {
+    if (isLost) {
       const rest = { ...choices, seed: choices.seed + done - before, count: count - done };
       return setUnfinished({ prompt, choices: rest, before: done });
     }

@@ -238,8 +238,11 @@ describe.skipIf(!present)('an exported page', () => {
     const [wanted, gpu] = await Promise.all([drawnOnNode(run), openBrowser(WITH_WEBGPU)]);
     try {
       const { page, seen } = await openPage(`${address}narrow/`, gpu);
+      const choice = await device(page).elementHandle();
       await device(page).selectOption('webgpu');
-      await page.getByText(/^(Loading|Starting) the model/).waitFor({ state: 'detached' });
+      // It goes while the engine starts, and another one comes.
+      await choice!.waitForElementState('hidden');
+      await device(page).waitFor();
       await promptOf(page).fill(PROMPT);
       await fill(page, { Pictures: `${COUNT}`, Seed: '7' });
       await promptOf(page).press('Enter');
