@@ -5,24 +5,25 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** The slowest first. Without this list a fresh clone goes by the size of the files, and some of these are short. */
 const slow = [
   'test/webgpu/webgpu',
-  'test/cli/cli',
   'src/studio/studio',
-  'src/publish/web',
-  'test/mpi/train',
-  'test/mpi/stages',
-  'test/examples',
-  'src/training/guard',
+  'test/cli/cli',
   // Not beside the first one, whose GPU in software leaves no processor to a browser.
+  'src/publish/web',
   'test/browser/studio',
-  'src/training/pipeline',
-  'src/vqgan/micro-batches',
-  'src/training/sheets',
-  'test/cli/convert',
-  'src/vqgan/adversarial',
-  'test/package',
+  'test/mpi/stages',
   'test/mpi/job',
-  'test/mpi/commands',
+  'test/mpi/train',
+  'test/examples',
+  'src/vqgan/micro-batches',
+  'src/training/loop/guard',
+  'test/package',
+  'src/training/pipeline',
+  'src/vqgan/adversarial',
   'test/kill',
+  'test/mpi/commands',
+  'test/cli/convert',
+  'src/training/loop/trainer',
+  'src/training/reports/sheets',
 ];
 
 /** Their place; those that keep a process to themselves stay in front, and the others behind. */
