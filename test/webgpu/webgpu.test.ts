@@ -151,7 +151,7 @@ describe.skipIf(!present)('on WebGPU (software Vulkan)', () => {
       // Wide enough for convolutions to be computed as those of the presets are; each phase of a stage in one step,
       // which begins with the weights that the one before has left.
       const phases = { 'tokenizer.steps': 2, 'tokenizer.autoencoderFraction': 0.5, 'diffusion.steps': 2 };
-      const tiny = tinyFlags({ ...phases, 'tokenizer.channels': 32, images: 8, 'sampling.steps': 2 });
+      const tiny = tinyFlags({ ...phases, 'tokenizer.channels': 32, images: 8, 'clip.batch': 4, 'sampling.steps': 2 });
       for (const device of ['webgpu', 'cpu'])
         await clipvq('train', '--data', 'faces', '--run', at(device), '--device', device, ...tiny);
     });
