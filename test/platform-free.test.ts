@@ -55,6 +55,8 @@ describe('generation in a browser', () => {
 describe('the walk', () => {
   it('finds what Node takes along elsewhere', () => {
     const node = importClosure(['src/generation/generator.ts'], { late: true });
-    expect([...node.packages.keys()]).toEqual(expect.arrayContaining(['node:crypto', 'node:worker_threads', 'node:fs']));
+    expect([...node.packages.keys()]).toEqual(
+      expect.arrayContaining(['node:crypto', 'node:worker_threads', 'node:fs']),
+    );
   });
 });
