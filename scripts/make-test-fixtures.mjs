@@ -10,6 +10,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants, gunzipSync } from 'node:zlib';
 import { encodeSafetensors, parseSafetensors } from '../dist/checkpoint/safetensors-bytes.js';
 import { readTorch } from '../dist/checkpoint/torch/read.js';
@@ -17,7 +18,7 @@ import { TorchTensor } from '../dist/checkpoint/torch/tensors.js';
 import { encodeTorch } from '../dist/checkpoint/torch/write.js';
 
 const SOURCE = path.resolve(process.env.CLIPVQ_FIXTURES ?? '../shared/fixtures');
-const TARGET = path.resolve(import.meta.dirname, '../test/fixtures');
+const TARGET = fileURLToPath(new URL('../test/fixtures', import.meta.url));
 const LIMIT = 3_000_000;
 const read = (...parts) => fs.readFileSync(path.join(SOURCE, ...parts));
 

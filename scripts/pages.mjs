@@ -31,9 +31,9 @@ const names = () =>
   existsSync(pages) ? readdirSync(pages).filter((name) => existsSync(path.join(pages, name, 'index.html'))) : [];
 
 const filesOf = (folder) =>
-  readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => path.join(entry.parentPath, entry.name));
+  readdirSync(folder, { recursive: true })
+    .map((name) => path.join(folder, name))
+    .filter((file) => statSync(file).isFile());
 
 /** Pages import from `src/`, so that a change there makes them stale too. */
 function stale(name) {

@@ -7,7 +7,7 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -53,8 +53,17 @@ function build(quiet) {
   const compiler = inRoot('node_modules', 'typescript', 'bin', 'tsc');
   const { ok, output } = run(process.execPath, [compiler, '-p', 'tsconfig.build.json']);
   if (!ok) fail('The build failed.', output);
+  removeStale();
   const pages = run(process.execPath, [inRoot('scripts', 'pages.mjs')]);
   if (!pages.ok) fail('The build of the pages failed.', pages.output);
+}
+
+/** What the compiler wrote of sources that have moved since: it would be packed, and ranks compare their programs. */
+function removeStale() {
+  for (const name of readdirSync(inRoot('dist'), { recursive: true })) {
+    const source = /^(?!pages[\\/])(.*?)(?:\.d\.ts|\.js)$/.exec(name)?.[1];
+    if (source !== undefined && !existsSync(inRoot('src', `${source}.ts`))) rmSync(inRoot('dist', name));
+  }
 }
 
 /** What tests need besides: on Debian as root it is installed, elsewhere they are skipped by name. */

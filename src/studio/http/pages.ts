@@ -56,8 +56,8 @@ export class Pages {
   #names(): string[] {
     if (!fs.existsSync(this.#folder)) return [];
     return fs
-      .readdirSync(this.#folder, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .map((entry) => path.relative(this.#folder, path.join(entry.parentPath, entry.name)).replaceAll(path.sep, '/'));
+      .readdirSync(this.#folder, { recursive: true, encoding: 'utf8' })
+      .filter((name) => fs.statSync(path.join(this.#folder, name)).isFile())
+      .map((name) => name.replaceAll(path.sep, '/'));
   }
 }
