@@ -55,9 +55,12 @@ export class Pages {
 
   #names(): string[] {
     if (!fs.existsSync(this.#folder)) return [];
+    const folder = fs.realpathSync(this.#folder);
+    // Neither a link nor what lies behind one.
+    const isOwn = (file: string) => fs.lstatSync(file).isFile() && fs.realpathSync(file) === file;
     return fs
-      .readdirSync(this.#folder, { recursive: true, encoding: 'utf8' })
-      .filter((name) => fs.statSync(path.join(this.#folder, name)).isFile())
+      .readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((name) => isOwn(path.join(folder, name)))
       .map((name) => name.replaceAll(path.sep, '/'));
   }
 }
