@@ -151,7 +151,7 @@ async function measureChunk(trial: Trial, start: number, options: SamplerBenchOp
   const { recognised, clipScores, features, passes, seconds } = measured;
   const numbers = Float32Array.of(passes.conditional, passes.unconditional, seconds);
   // Runs of the bench keep it under its first name.
-  const columns = Object.entries({ recognised, clipScores, features, numbers });
+  const columns = Object.entries({ judged: recognised, clipScores, features, numbers });
   if (ranks.rank === 0)
     writeSafetensors(file, Object.fromEntries(columns.map(([key, data]) => [key, float32(data, [data.length])])));
   await ranks.barrier();
@@ -164,7 +164,7 @@ function read(file: string): Measured {
   const column = (key: string) => tensors[key]!.data as Float32Array;
   const numbers = column('numbers');
   return {
-    recognised: column('recognised'),
+    recognised: column('judged'),
     clipScores: column('clipScores'),
     features: column('features'),
     passes: { conditional: numbers[0]!, unconditional: numbers[1]! },
