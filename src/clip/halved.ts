@@ -18,35 +18,31 @@ const BITS = 12;
  * @returns bytes [height / 2, width / 2, 3].
  */
 export function halved({ width, height, data }: RgbImage): Uint8Array {
-  const columns = halvedRows(data, height, 3 * width);
-  const out = new Uint8Array(columns.length / 2);
-  const half = width / 2;
-  for (let y = 0; y < height / 2; y++) {
-    // A row of pixels is a picture of `width` rows of one pixel.
-    out.set(halvedRows(columns.subarray(y * 3 * width, (y + 1) * 3 * width), width, 3), y * 3 * half);
+  return halvedAxis(halvedAxis(data, 1, height, 3 * width), height / 2, width, 3);
+}
+
+/** Bytes [outer, length, inner] to half the length. */
+function halvedAxis(data: Uint8Array, outer: number, length: number, inner: number): Uint8Array {
+  const out = new Uint8Array(data.length / 2);
+  const half = length / 2;
+  for (let y = 0; y < half; y++) {
+    const taps = WEIGHTS.map((_, tap) => inner * Math.min(length - 1, Math.max(0, 2 * y + FIRST + tap)));
+    for (let o = 0; o < outer; o++)
+      for (let x = 0; x < inner; x++) {
+        const from = o * length * inner + x;
+        let sum = 1 << (BITS - 1);
+        for (let tap = 0; tap < WEIGHTS.length; tap++) sum += WEIGHTS[tap]! * data[from + taps[tap]!]!;
+        out[(o * half + y) * inner + x] = Math.min(255, Math.max(0, sum >> BITS));
+      }
   }
   return out;
 }
 
-/** Rows [rows, stride] to half as many. */
-function halvedRows(data: Uint8Array, rows: number, stride: number): Uint8Array {
-  const out = new Uint8Array((rows / 2) * stride);
-  for (let y = 0; y < rows / 2; y++) {
-    const starts = WEIGHTS.map((_, tap) => stride * Math.min(rows - 1, Math.max(0, 2 * y + FIRST + tap)));
-    for (let x = 0; x < stride; x++) {
-      let sum = 1 << (BITS - 1);
-      for (let tap = 0; tap < WEIGHTS.length; tap++) sum += WEIGHTS[tap]! * data[starts[tap]! + x]!;
-      out[y * stride + x] = Math.min(255, Math.max(0, sum >> BITS));
-    }
-  }
-  return out;
-}
-
-/** The first of the rows that make row y, from 2y on. */
+/** The first place of those that make place y, from 2y on. */
 const FIRST = 1 - LOBES * SHRINK;
 const WEIGHTS = lanczosWeights();
 
-/** Of the twelve rows from 2y - 5 to 2y + 6, whose middle lies between two rows; cut to 12 bits. */
+/** Of the twelve places from 2y - 5 to 2y + 6, whose middle lies between two; cut to 12 bits. */
 function lanczosWeights(): readonly number[] {
   const sinc = (x: number) => Math.sin(Math.PI * x) / (Math.PI * x);
   const distances = Array.from({ length: 2 * LOBES * SHRINK }, (_, tap) => (tap + FIRST - 0.5) / SHRINK);

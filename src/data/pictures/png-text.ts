@@ -9,19 +9,23 @@ import { pngChunk, SIGNATURE } from './png-chunk.ts';
 export type Inflate = (data: Uint8Array) => Uint8Array;
 
 /**
- * Inserts text chunks, sorted by keyword, before the first IDAT of a PNG and leaves every other byte as it was.
- * Keywords are 1 to 79 printable Latin-1 characters without outer or double spaces; values may be any text without NUL.
- * ASCII values go to tEXt, others, and XMP, to iTXt as UTF-8.
- *
- * @throws RangeError for any other keyword or value, UserError if the bytes are no PNG.
+ * Text as chunks, sorted by keyword. Keywords are 1 to 79 printable Latin-1 characters without outer or double spaces;
+ * values may be any text without NUL. ASCII values go to tEXt, others, and XMP, to iTXt as UTF-8.
+ * @throws RangeError for any other keyword or value.
+ */
+export const textChunks = (text: Readonly<Record<string, string>>): Uint8Array[] =>
+  Object.keys(text)
+    .sort()
+    .map((keyword) => textChunk(keyword, text[keyword]!));
+
+/**
+ * Inserts text before the first IDAT of a PNG and leaves every other byte as it was.
+ * @throws RangeError as `textChunks` does, UserError if the bytes are no PNG.
  */
 export function withText(png: Uint8Array, text: Readonly<Record<string, string>>): Uint8Array<ArrayBuffer> {
   const imageData = [...chunksOf(png)].find((chunk) => chunk.type === 'IDAT');
   if (!imageData) throw new UserError('Not a PNG file: it has no image data');
-  const added = Object.keys(text)
-    .sort()
-    .map((keyword) => textChunk(keyword, text[keyword]!));
-  return joinedBytes([png.subarray(0, imageData.start), ...added, png.subarray(imageData.start)]);
+  return joinedBytes([png.subarray(0, imageData.start), ...textChunks(text), png.subarray(imageData.start)]);
 }
 
 /**

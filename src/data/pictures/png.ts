@@ -3,7 +3,7 @@
 import { joinedBytes } from '../../base/ndarray.ts';
 import type { RgbImage } from './image.ts';
 import { pngChunk, SIGNATURE } from './png-chunk.ts';
-import { withText } from './png-text.ts';
+import { textChunks } from './png-text.ts';
 
 /** Bits a channel, and the colour type of red, green and blue. */
 const [DEPTH, TRUECOLOUR] = [8, 2];
@@ -14,7 +14,7 @@ const PAETH = 4;
  * Encodes a picture with its text, sorted by keyword: the same pixels and text give the same bytes on the same build of
  * zlib. Neither an image library, which takes longer to load than a picture to draw, nor a canvas, whose pixels some
  * browsers change.
- * @throws RangeError for a keyword or value that `withText` refuses.
+ * @throws RangeError for a keyword or value that `textChunks` refuses.
  */
 export async function encodePng(
   image: RgbImage,
@@ -25,13 +25,13 @@ export async function encodePng(
   view.setUint32(0, image.width);
   view.setUint32(4, image.height);
   header.set([DEPTH, TRUECOLOUR], 8);
-  const pieces = [
+  return joinedBytes([
     Uint8Array.from(SIGNATURE),
     pngChunk('IHDR', header),
+    ...textChunks(text),
     pngChunk('IDAT', await deflated(filteredRows(image))),
     pngChunk('IEND', new Uint8Array(0)),
-  ];
-  return withText(joinedBytes(pieces), text);
+  ]);
 }
 
 /** Rows of bytes as the file has them, [height, 1 + 3 width]: the filter, then what differs from the guess. */
