@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { gatherTexts, type Ranks } from '../mpi/ranks.ts';
+import { firstOther, gatherTexts, type Ranks } from '../mpi/ranks.ts';
 
 /** SHA-256 over the program's modules below a folder, 12 hex digits; pages are no part of what ranks compute. */
 export function programHash(folder: string): string {
@@ -22,7 +22,7 @@ export async function otherProgram(
   nameOf: (rank: number) => string,
 ): Promise<string | undefined> {
   const all = await gatherTexts(ranks, hash);
-  const other = all.findIndex((one) => one !== all[0]);
+  const other = firstOther(all);
   if (other < 0) return undefined;
   return `${nameOf(other)} runs another version of this program (${all[other]}) than rank 0 (${all[0]}): install the same one on all machines`;
 }

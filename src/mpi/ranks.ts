@@ -56,6 +56,9 @@ export async function gatherTexts(ranks: Ranks, text: string): Promise<string[]>
   return all.map((bytes) => new TextDecoder().decode(bytes));
 }
 
+/** The first rank whose text is not that of rank 0, or −1. */
+export const firstOther = (all: readonly string[]): number => all.findIndex((one) => one !== all[0]);
+
 /** A value of rank 0 on every rank; it travels as JSON. */
 export async function shared<T>(ranks: Ranks, value: T | undefined): Promise<T> {
   if (ranks.size === 1) return value as T;

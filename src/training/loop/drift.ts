@@ -2,7 +2,7 @@
 
 import { UserError } from '../../base/errors.ts';
 import type { ImageSource } from '../../data/sources/source.ts';
-import { gatherTexts, type Ranks } from '../../mpi/ranks.ts';
+import { firstOther, gatherTexts, type Ranks } from '../../mpi/ranks.ts';
 import type { RunSettings } from '../../stage/context.ts';
 import { fingerprint } from '../../stage/fingerprint.ts';
 import type { Stage } from '../../stage/stage.ts';
@@ -61,6 +61,3 @@ export async function assertAlike(ranks: Ranks, hash: string, where: string): Pr
       `${where}: the weights of rank ${other} are not those of rank 0 any more: its processor, memory or MPI library is at fault; the checkpoint before it is sound`,
     );
 }
-
-/** The first rank whose text is not that of rank 0, or −1. */
-const firstOther = (all: readonly string[]): number => all.findIndex((one) => one !== all[0]);
