@@ -205,7 +205,9 @@ class Training {
     this.since = this.step;
     await this.stage.skip?.(this.step);
     this.reports.leftOut(++this.step);
-    if (this.step < this.end && (await this.agreed(this.state.isDue(this.step)))[0]) await this.saveIfTrained();
+    // Unless no step was trained yet: a lower rate begins anew then.
+    if (this.step < this.end && (await this.agreed(this.state.isDue(this.step)))[0] && this.hasTrained)
+      await this.save();
   }
 
   /** For each flag whether it is set on any rank: all of them get the same answers. */
@@ -237,11 +239,6 @@ class Training {
   private async save(): Promise<void> {
     const fault = await this.keep();
     if (fault !== undefined) await this.recover(fault, 'weights');
-  }
-
-  /** Keep the state, unless no step was trained yet: a lower rate begins anew then. */
-  private async saveIfTrained(): Promise<void> {
-    if (this.hasTrained) await this.save();
   }
 
   private get hasTrained(): boolean {

@@ -9,7 +9,7 @@ import { UserError, unlessRefused } from '../../base/errors.ts';
 import { RunDirectory } from '../../run/directory.ts';
 import { modelProvenance } from '../../run/lineage.ts';
 import { type Owner, trainerOf } from '../../run/lock.ts';
-import { checkpointFacts, checkpointFiles } from '../loop/checkpoint.ts';
+import { type CheckpointFacts, checkpointFacts, checkpointFiles } from '../loop/checkpoint.ts';
 import { type StageName, stages, stagesOf } from '../stages.ts';
 import { lastLogged } from './curves.ts';
 
@@ -42,8 +42,10 @@ export function summarizeRun(folder: string): RunSummary {
   const summaries = stagesOf(settings).map((name): StageSummary => {
     const steps = stages[name].stepsOf(settings.recipe);
     const model = modelStep(run, name);
-    const step = Math.max(checkpointStep(run, name), model ?? 0, logged?.stage === name ? logged.step : 0);
-    const isDone = run.hasModel(name) && ((model ?? steps) >= steps || hasEnough(run, name));
+    const newest = newestFacts(run, name);
+    const step = Math.max(newest?.step ?? 0, model ?? 0, logged?.stage === name ? logged.step : 0);
+    // A stage may end before its last step because more were of no use.
+    const isDone = run.hasModel(name) && ((model ?? steps) >= steps || (newest?.enough ?? false));
     return { name, step: Math.min(step, steps), steps, isDone };
   });
   const trainer = trainerOf(folder);
@@ -87,12 +89,8 @@ function foldersOfRuns(folder: string, depth: number): string[] {
     .flatMap(({ name }) => foldersOfRuns(path.join(folder, name), depth - 1));
 }
 
-const checkpointStep = (run: RunDirectory, name: StageName): number =>
-  unlessRefused(() => checkpointFacts(checkpointFiles(run, { name })[0], { name, steps: 0 }))?.step ?? 0;
-
-/** Whether a stage ended before its last step because more were of no use. */
-const hasEnough = (run: RunDirectory, name: StageName): boolean =>
-  unlessRefused(() => checkpointFacts(checkpointFiles(run, { name })[0], { name, steps: 0 }))?.enough ?? false;
+const newestFacts = (run: RunDirectory, name: StageName): CheckpointFacts | undefined =>
+  unlessRefused(() => checkpointFacts(checkpointFiles(run, { name })[0], { name, steps: 0 }));
 
 const modelStep = (run: RunDirectory, name: StageName): number | undefined =>
   unlessRefused(() =>
