@@ -60,9 +60,10 @@ function build(quiet) {
 
 /** What the compiler wrote of sources that have moved since: it would be packed, and ranks compare their programs. */
 function removeStale() {
+  const sources = new Set(readdirSync(inRoot('src'), { recursive: true }));
   for (const name of readdirSync(inRoot('dist'), { recursive: true })) {
     const source = /^(?!pages[\\/])(.*?)(?:\.d\.ts|\.js)$/.exec(name)?.[1];
-    if (source !== undefined && !existsSync(inRoot('src', `${source}.ts`))) rmSync(inRoot('dist', name));
+    if (source !== undefined && !sources.has(`${source}.ts`)) rmSync(inRoot('dist', name));
   }
 }
 

@@ -7,6 +7,7 @@ import { expect, it } from 'vitest';
 import { commandNames, descriptions } from '../src/cli/command-names.ts';
 import { loaders } from '../src/cli/commands.ts';
 import { importClosure } from './support/imports.ts';
+import { skipped } from './support/skip.ts';
 
 /** Packages that are large or native: they are loaded by the work, not by `--help`. */
 const HEAVY = [
@@ -45,7 +46,7 @@ it.each(['clip/clip-worker', 'engine/engine-worker', 'engine/engine-host'])(
   },
 );
 
-it.skipIf(process.platform !== 'linux')(
+it.skipIf(skipped(process.platform !== 'linux', 'what a cold drawing loads', 'only Linux lists it'))(
   'a picture of twice the side of the CLIP is embedded and written without the image library',
   () => {
     const program = `

@@ -17,10 +17,12 @@ type Stage =
   | { readonly name: 'ready' }
   | { readonly name: 'failed'; readonly message: string };
 
+const LOADING: Stage = { name: 'loading', done: 0, total: 0 };
+
 const { title = 'Pictures from text', files } = pageData();
 
 function App() {
-  const [stage, setStage] = useState<Stage>({ name: 'loading', done: 0, total: 0 });
+  const [stage, setStage] = useState<Stage>(LOADING);
   /** The last one that was ready. What it has drawn stays while another one gets ready. */
   const [engine, setEngine] = useState<Engine>();
   const [gpu, setGpu] = useState(false);
@@ -32,7 +34,7 @@ function App() {
   };
 
   const start = async (device: Device) => {
-    setStage({ name: 'loading', done: 0, total: 0 });
+    setStage(LOADING);
     const goOn = async (message: string, what: string) => {
       if (device === 'cpu') return setStage({ name: 'failed', message });
       // The runtime's own words help whoever looks for the reason, and nobody else.
@@ -59,7 +61,7 @@ function App() {
 
   const change = async (device: Device) => {
     // Nothing is drawn from here on until the engine is there.
-    setStage({ name: 'loading', done: 0, total: 0 });
+    setStage(LOADING);
     // The browser may have taken the GPU away since.
     if (device === 'webgpu' && !(await hasWebGpu())) {
       setStage({ name: 'ready' });

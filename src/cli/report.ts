@@ -164,20 +164,19 @@ async function measurePrompts(
     const prefix = generator.recipe.sampling.promptPrefix;
     const texts = prompts.map((prompt) => prefix + prompt);
     const promptOf = best.map(({ prompt }) => prompts.indexOf(prompt));
+    const [ofFirsts] =
+      judging && bestOf > 1
+        ? await featuresOf(
+            networks.slice(1, 2),
+            firsts.length,
+            (from, to) => firsts.slice(from, to),
+            counted('first candidates'),
+          )
+        : made.slice(1, 2);
     const independent = judging && {
       ...judging,
       features: made[1]!.rows,
-      firsts:
-        bestOf > 1
-          ? (
-              await featuresOf(
-                [networks[1]!],
-                firsts.length,
-                (from, to) => firsts.slice(from, to),
-                counted('first candidates'),
-              )
-            )[0]!.rows
-          : made[1]!.rows,
+      firsts: ofFirsts!.rows,
     };
     const compared = setFeatures(networks, made, real, others);
     const total = compared.reduce((sum, set) => sum + setCost(set), clipScoreCost(best.length));
@@ -185,7 +184,10 @@ async function measurePrompts(
     const scoring = { clip, features: made[0]!.rows, bestOf, independent, carry };
     const report = await promptReport(best, promptOf, texts, scoring);
     const sets: SetReport[] = [];
-    for (const set of compared) sets.push(...[(await carry(setReport(set))) ?? []].flat());
+    for (const one of compared) {
+      const set = await carry(setReport(one));
+      if (set) sets.push(set);
+    }
     display.end();
     if (sets.length === 0) note('Too few pictures for distances between sets: give at least 8 of either (-n, --count)');
     const features = { features: made[0]!.rows, real: real[0]!.rows };

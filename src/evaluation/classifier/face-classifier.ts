@@ -139,12 +139,12 @@ export async function recognisedShares(
   pixels: Uint8Array,
 ): Promise<Float64Array> {
   const { probabilities } = await classifier.classify(pixels);
-  const classOf = Object.fromEntries(
+  const seen = Object.fromEntries(
     faceHeads.map(({ name, classes }) => [name, mostLikely(probabilities[name]!, classes.length)]),
   );
   const classesOf = Object.fromEntries(faceHeads.map(({ name, classes }) => [name, classes]));
   return Float64Array.from(requests, ({ attributes }, i) => {
-    const answers = Object.entries(attributes).map(([name, wanted]) => classesOf[name]![classOf[name]![i]!] === wanted);
+    const answers = Object.entries(attributes).map(([name, wanted]) => classesOf[name]![seen[name]![i]!] === wanted);
     return answers.filter(Boolean).length / answers.length;
   });
 }
