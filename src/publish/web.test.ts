@@ -22,7 +22,7 @@ import { exportHtml, exportSite } from './web.ts';
 const PROMPT = 'a red face <b>&"';
 const COUNT = 3;
 /** Milliseconds that a busy machine may take for a test. */
-const TIME = 600_000;
+const TIME = 300_000;
 vi.setConfig({ testTimeout: TIME, hookTimeout: TIME });
 const present = hasBrowser('the pages of clipvq export in a browser');
 
