@@ -8,7 +8,7 @@ const major = Number(version[0]);
 const minor = Number(version[1]);
 
 if (major > required[0] || (major === required[0] && minor >= required[1])) {
-  import('../dist/cli/main.js');
+  import('../dist/command/main.js');
 } else {
   process.stderr.write(
     'clipvq: Node.js ' +

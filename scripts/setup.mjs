@@ -54,6 +54,10 @@ function build(quiet) {
   const { ok, output } = run(process.execPath, [compiler, '-p', 'tsconfig.build.json']);
   if (!ok) fail('The build failed.', output);
   removeStale();
+  if (modified(inRoot('dist', '.tsbuildinfo')) > modified(inRoot('dist', 'command', 'main.js'))) {
+    const command = run(process.execPath, [inRoot('scripts', 'command.mjs')]);
+    if (!command.ok) fail('The build of the command failed.', command.output);
+  }
   const pages = run(process.execPath, [inRoot('scripts', 'pages.mjs')]);
   if (!pages.ok) fail('The build of the pages failed.', pages.output);
 }
@@ -62,7 +66,7 @@ function build(quiet) {
 function removeStale() {
   const sources = new Set(readdirSync(inRoot('src'), { recursive: true }));
   for (const name of readdirSync(inRoot('dist'), { recursive: true })) {
-    const source = /^(?!pages[\\/])(.*?)(?:\.d\.ts|\.js)$/.exec(name)?.[1];
+    const source = /^(?!(?:pages|command)[\\/])(.*?)(?:\.d\.ts|\.js)$/.exec(name)?.[1];
     if (source !== undefined && !sources.has(`${source}.ts`)) rmSync(inRoot('dist', name));
   }
 }

@@ -5,12 +5,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { firstOther, gatherTexts, type Ranks } from '../mpi/ranks.ts';
 
-/** SHA-256 over the program's modules below a folder, 12 hex digits; pages are no part of what ranks compute. */
+/** SHA-256 over the program's modules below a folder, 12 hex digits: without pages and the command's bundle, which is made of them. */
 export function programHash(folder: string): string {
   const hash = createHash('sha256');
   const names = fs.readdirSync(folder, { recursive: true, encoding: 'utf8' });
   for (const name of names.map((one) => one.split(path.sep).join('/')).sort())
-    if (name.endsWith('.js') && !name.startsWith('pages/'))
+    if (name.endsWith('.js') && !/^(?:pages|command)\//.test(name))
       hash.update(`${name}\n`).update(fs.readFileSync(path.join(folder, name)));
   return hash.digest('hex').slice(0, 12);
 }

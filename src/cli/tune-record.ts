@@ -1,7 +1,7 @@
 /** What a tuning has measured, kept as it goes: an interrupted one goes on from there. */
 
 import fs from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { TunedSettings } from '../evaluation/tune.ts';
 import { writeFileAtomic } from '../files/atomic.ts';
 

@@ -5,7 +5,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../base/errors.ts';
 import { option } from '../base/options.ts';
 import { makeFolder, writeFileAtomic } from '../files/atomic.ts';

@@ -1,6 +1,6 @@
 /** Adam, AdamW, clipping and the moving average as graph, and the official schedules, against the reference. */
 import { afterAll, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Fixture, onFixture, onJsonFixture } from '../../test/support/fixtures.ts';
 import { compare, EXACT, type Tolerance } from '../../test/support/parity.ts';
 import { plateauConfig, plateauSettingsOf } from '../../test/support/published-plateau.ts';

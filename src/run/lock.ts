@@ -6,7 +6,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../base/errors.ts';
 import { fileError, systemCode } from '../files/file-errors.ts';
 import { readText as textOf } from '../files/regular-file.ts';

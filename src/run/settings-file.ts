@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../base/errors.ts';
 import { readText } from '../files/regular-file.ts';
 import { parseRecipe } from '../recipe/recipe.ts';

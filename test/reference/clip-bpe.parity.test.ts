@@ -1,7 +1,7 @@
 /** CLIP's own tokenizer against the official one. */
 import { existsSync } from 'node:fs';
 import { it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { fixturePath, onJsonFixture } from '../support/fixtures.ts';
 import { compare, EXACT, same } from '../support/parity.ts';
 import { ClipBpe, cleaned } from './clip-bpe.ts';

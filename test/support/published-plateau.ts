@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { PlateauSettings } from '../../src/optim/plateau.ts';
 
 /** A learning-rate schedule as the reference configures it. */

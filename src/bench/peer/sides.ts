@@ -5,7 +5,6 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import readline from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { Caller, type Channel } from '../../base/calls.ts';
 import { messageOf, UserError } from '../../base/errors.ts';
 import type { PeerCalls } from './protocol.ts';
@@ -18,7 +17,7 @@ export interface Side {
 
 /** Our side. */
 export function startOurs(): Side {
-  const child = fork(fileURLToPath(new URL('./ours.js', import.meta.url)), {
+  const child = fork(path.join(packageRoot(), 'dist', 'bench', 'peer', 'ours.js'), {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   return side('ours', child, {
@@ -47,10 +46,12 @@ export function startPyTorch(python: string, threads: number): Side {
   });
 }
 
+const packageRoot = (): string =>
+  path.dirname(createRequire(import.meta.url).resolve('clip-vqdiffusion/package.json'));
+
 /** @throws UserError where the package was installed without it. */
 function script(): string {
-  const root = path.dirname(createRequire(import.meta.url).resolve('clip-vqdiffusion/package.json'));
-  const file = path.join(root, 'bench', 'peer', 'peer.py');
+  const file = path.join(packageRoot(), 'bench', 'peer', 'peer.py');
   if (!existsSync(file))
     throw new UserError('bench/peer/peer.py is not here: run the comparison from a clone of the repository');
   return file;

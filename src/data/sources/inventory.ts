@@ -5,7 +5,7 @@
 
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { z } from 'zod';
+import * as z from 'zod';
 import { mapConcurrently } from '../../base/concurrency.ts';
 import { messageOf } from '../../base/errors.ts';
 import { announcedPixels, type Inspection, MAX_PIXELS, readHeader } from '../pictures/decode.ts';

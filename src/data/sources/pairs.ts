@@ -4,7 +4,7 @@
  */
 
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf, UserError } from '../../base/errors.ts';
 import { readText } from '../../files/regular-file.ts';
 import { parseStrictJson } from '../../files/strict-json.ts';

@@ -2,7 +2,7 @@
  * A trained classifier: what pictures show, with probabilities, and features for distances between sets of pictures.
  */
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../../base/errors.ts';
 import { float32, type NDArray } from '../../base/ndarray.ts';
 import { flatten } from '../../base/tree.ts';

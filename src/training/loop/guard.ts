@@ -3,7 +3,7 @@
  * down, or stop.
  */
 
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Metrics } from '../../stage/stage.ts';
 
 /** Steps left out at one rate before the rate is halved, and halvings before training stops. */

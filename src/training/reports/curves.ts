@@ -1,7 +1,7 @@
 /** The numbers of a training log as curves: by stage and name, thinned to as many points as a chart can show. */
 
 import fs from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import { readTail, readText } from '../../files/regular-file.ts';
 
 /** One line of a log. */
