@@ -46,8 +46,7 @@ export function startPyTorch(python: string, threads: number): Side {
   });
 }
 
-const packageRoot = (): string =>
-  path.dirname(createRequire(import.meta.url).resolve('clip-vqdiffusion/package.json'));
+const packageRoot = (): string => path.dirname(createRequire(import.meta.url).resolve('clip-vqdiffusion/package.json'));
 
 /** @throws UserError where the package was installed without it. */
 function script(): string {
