@@ -19,7 +19,7 @@ import { shareEngines } from '../support/keeping-engine.ts';
 import { readLog } from '../support/run-log.ts';
 import { tinyFlags } from '../support/tiny-flags.ts';
 
-const cli = path.resolve('dist/cli/main.js');
+const cli = path.resolve('bin/clipvq.cjs');
 shareEngines();
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-cli-'));
 afterAll(() => fs.rmSync(folder, { recursive: true }));

@@ -9,7 +9,7 @@ import { runClipvq } from '../support/cli.ts';
 import { readLog } from '../support/run-log.ts';
 import { skipped } from '../support/skip.ts';
 
-const cli = path.resolve('dist/cli/main.js');
+const cli = path.resolve('bin/clipvq.cjs');
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-memory-'));
 afterAll(() => fs.rmSync(folder, { recursive: true }));
 

@@ -39,7 +39,7 @@ function train(run: string, ranks: number): ChildProcess & { readonly ended: Pro
     '--threads',
     '1',
   ];
-  const own = [process.execPath, 'dist/cli/main.js', ...words];
+  const own = [process.execPath, 'bin/clipvq.cjs', ...words];
   const launcher = ranks === 0 ? [] : ['mpirun', '--allow-run-as-root', '--oversubscribe', '-n', `${ranks}`];
   const [file, ...args] = [...launcher, ...own];
   const child = spawn(file!, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: 380_000 });
