@@ -76,7 +76,9 @@ export const small = {
     learningRate: 1.5e-3,
     emaDecay: 0.999,
   },
-  sampling: { ...nano.sampling, correction: 'neighbour' },
+  // Without guidance backgrounds are clean, and as many attributes are right at half the cost: a neighbour settles what
+  // a prompt leaves open (docs/log.md).
+  sampling: { ...demo.sampling, placement: 'cosine', guidanceScale: 1, correction: 'neighbour' },
 } satisfies RecipeInput;
 
 /**
@@ -90,9 +92,6 @@ export const base = {
   clip: { ...small.clip, steps: 2000 },
   tokenizer: { ...nano.tokenizer, codes: 1024, batch: 8, steps: 7000 },
   diffusion: { ...small.diffusion, auxiliaryWeight: 0.01 },
-  // Without guidance backgrounds are clean, and as many attributes are right at half the cost: a neighbour settles what
-  // a prompt leaves open (models/faces/TRAIN.md).
-  sampling: { ...demo.sampling, placement: 'cosine', guidanceScale: 1, correction: 'neighbour' },
 } satisfies RecipeInput;
 
 /**
