@@ -5,7 +5,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { firstOther, gatherTexts, type Ranks } from '../mpi/ranks.ts';
 
-/** SHA-256 over the program's modules below a folder, 12 hex digits: without pages and the command's bundle, which is made of them. */
+/**
+ * SHA-256 over the program's modules below a folder, 12 hex digits: without pages and the command's bundle, which is
+ * made of them.
+ */
 export function programHash(folder: string): string {
   const hash = createHash('sha256');
   const names = fs.readdirSync(folder, { recursive: true, encoding: 'utf8' });
