@@ -46,7 +46,8 @@ async function walk(make: (made: Made) => Stage, made: Made): Promise<Learned> {
   await stage.prepare();
   const metrics: Metrics[] = [];
   for (let step = 0; step < stage.steps; step++) metrics.push(await stage.run(step));
-  return { metrics, weights: [structuredClone(await made.engine.read('params'))] };
+  const [params, discriminator] = [await made.engine.read('params'), await made.engine.read('discriminator')];
+  return { metrics, weights: [structuredClone({ params, discriminator })] };
 }
 
 const alone = (make: (made: Made) => Stage): Promise<Learned> => walk(make, { engine: engines[0]!, microBatches: 1 });
