@@ -136,6 +136,8 @@ const gradientRules: { readonly [P in Primitive]: GradientRule<P> } = {
     return [o.mul(r!, o.sub(o.sub(g, o.mean(g, -1, true)), o.mul(y, o.mean(o.mul(g, y), -1, true))))];
   },
   after: (g) => [g],
+  // Every rank's loss depends on every rank's x.
+  sumOverRanks: (g) => [o.sumOverRanks(g)],
   withGradient: (g, { attributes: { vjp } }) => vjp(g),
 };
 
@@ -165,7 +167,8 @@ function spreadOut(x: Tensor, steps: readonly number[]): Tensor {
 
 /**
  * The gradient of a scalar with respect to tensors: appends the backward pass to the graph.
- * A tensor the scalar does not depend on has a zero gradient.
+ * A tensor the scalar does not depend on has a zero gradient. Where ranks add up on the way (`sumOverRanks`), it is the
+ * gradient of the sum of all ranks' scalars with respect to the tensors of this one.
  * @throws ShapeError if `loss` is not a scalar.
  */
 export function grad<T extends Tree<Tensor>>(loss: Tensor, wrt: T): T;

@@ -138,6 +138,8 @@ const lowerings: { readonly [P in Primitive]: Lowering<P> } = {
   },
   // ONNX has no such operator: a runtime that needs the order rewrites the program before it is written.
   after: (node, e) => e.emit('Identity', e.inputs(node).slice(0, 1), [e.output(node)]),
+  // One process computes the file: what several add up is cut out before (`segments.ts`).
+  sumOverRanks: plain('Identity'),
   withGradient: (node, e) => e.emit('Identity', e.inputs(node).slice(0, 1), [e.output(node)]),
 };
 

@@ -223,6 +223,14 @@ export const standardize = (x: Tensor, eps: number): Tensor => one('standardize'
  */
 export const after = (x: Tensor, first: Tensor): Tensor => one('after', [x, first], {});
 
+// Ranks.
+
+/** Σ x over the ranks of a job, float32: on each of them the sum of what all have. */
+export const sumOverRanks = (x: Tensor): Tensor => one('sumOverRanks', [x], {});
+
+/** The mean of x over so many ranks, float32; over one it is x itself. */
+export const meanOverRanks = (x: Tensor, ranks: number): Tensor => (ranks === 1 ? x : mul(sumOverRanks(x), 1 / ranks));
+
 // Gradients by hand.
 
 /** `y` as it stands, but with the gradient of `args` given by `vjp` instead of by the rules that computed y. */

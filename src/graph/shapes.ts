@@ -187,5 +187,6 @@ export const shapeRules: { readonly [P in Primitive]: ShapeRule<P> } = {
   softmax: ([x]) => x!,
   standardize: ([x]) => [x!, { shape: [...x!.shape.slice(0, -1), 1], dtype: x!.dtype }],
   after: unary,
+  sumOverRanks: unary,
   withGradient: ([x]) => x!,
 };

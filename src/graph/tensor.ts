@@ -67,6 +67,8 @@ export interface Attributes {
   standardize: { readonly eps: number };
   /** The first input, not to be computed before the second. */
   after: Nothing;
+  /** The sum of the values that x has on all ranks of a job, which run the same program; x where there is one rank. */
+  sumOverRanks: Nothing;
   /** The first input, with the gradient of the others given by hand: the first receives none. */
   withGradient: { readonly vjp: VectorJacobian };
 }

@@ -32,18 +32,20 @@ export const runningStatistics = (channels: number): RunningStatistics<Parameter
 /**
  * In training, for x [batch, channels, height, width]: y = (x − mean)/√(var + eps) · weight + bias with the mean and
  * the biased variance of each channel in this batch, and the running statistics moved towards them, the variance
- * unbiased.
+ * unbiased. The batch is that of so many `ranks`, each of which has an equal share of it as x.
  */
 export function batchNorm(
   p: Norm<Tensor>,
   running: RunningStatistics<Tensor>,
   x: Tensor,
+  ranks = 1,
 ): { readonly y: Tensor; readonly running: RunningStatistics<Tensor> } {
   const channels = x.shape[1]!;
-  const count = sizeOf(x.shape) / channels;
-  const mean = g.mean(x, [0, 2, 3], true);
+  const count = (ranks * sizeOf(x.shape)) / channels;
+  const overBatch = (t: Tensor) => g.meanOverRanks(g.mean(t, [0, 2, 3], true), ranks);
+  const mean = overBatch(x);
   const centred = g.sub(x, mean);
-  const variance = g.mean(g.square(centred), [0, 2, 3], true);
+  const variance = overBatch(g.square(centred));
   const y = affine(p, g.div(centred, g.sqrt(g.add(variance, BATCH_NORM_EPS))));
 
   const moved = (average: Tensor, now: Tensor) =>

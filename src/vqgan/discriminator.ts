@@ -92,12 +92,14 @@ export function discriminatorFrom(
 
 /**
  * In training: pictures [batch, 3, size, size] to logits [batch, 1, patches, patches], larger for what looks real, and
- * the running statistics after this batch. patches = size / 2^layers − 2.
+ * the running statistics after this batch. patches = size / 2^layers − 2. Over several `ranks` each has its share of
+ * the batch, and statistics are those of the whole.
  */
 export function discriminate(
   { main }: Discriminator<Tensor>,
   buffers: DiscriminatorBuffers<Tensor>,
   x: Tensor,
+  ranks = 1,
 ): { readonly logits: Tensor; readonly buffers: DiscriminatorBuffers<Tensor> } {
   const layers = Object.keys(buffers.main).length;
   const after: Record<string, RunningStatistics<Tensor>> = {};
@@ -105,7 +107,7 @@ export function discriminate(
   for (let n = 1; n <= layers; n++) {
     const index = `${normAt(n)}`;
     h = convolve(main[convAt(n)]!, h, n < layers ? 2 : 1);
-    const { y, running } = batchNorm(main[index] as Norm<Tensor>, buffers.main[index]!, h);
+    const { y, running } = batchNorm(main[index] as Norm<Tensor>, buffers.main[index]!, h, ranks);
     after[index] = running;
     h = leakyRelu(y);
   }

@@ -1,8 +1,8 @@
 /**
  * The programs of a tokenizer step that is computed in micro-batches. All terms of the reconstruction's loss are means
  * over pictures, whose gradients add up exactly. The discriminator is another matter: its batch normalisation and the
- * adaptive weight need the whole batch. It is small, though, beside encoder and decoder, so it runs on the whole batch
- * at once, and the gradient of its output at every pixel goes on through the decoder in micro-batches.
+ * adaptive weight need the whole batch. It is small, though, beside encoder and decoder, so a process runs it on all
+ * its pictures at once, and the gradient of its output at every pixel goes on through the decoder in micro-batches.
  */
 
 import * as g from '../graph/index.ts';
@@ -51,14 +51,21 @@ export function imageProgram({ recipe, variant, perceptual }: MicroBatch): g.Pro
 
 /**
  * The discriminator's step on the whole batch, pictures `x` and reconstructions `image`: its loss `discriminator`, and
- * where it is active −mean D(x̂) as `adversarial` and the gradient of that, `toImage` [batch, 3, size, size].
+ * where it is active −mean D(x̂) as `adversarial` and the gradient of that, `toImage` [batch, 3, size, size]. Of
+ * several ranks each has its share of the pictures; results are of the whole batch, `toImage` for the pictures of the
+ * rank.
  */
-export function discriminatorProgram({ imageSize, tokenizer: settings }: TokenizerRecipe, active: boolean): g.Program {
-  const pictures = g.f32(settings.batch, 3, imageSize, imageSize);
+export function discriminatorProgram(
+  { imageSize, tokenizer: settings }: TokenizerRecipe,
+  active: boolean,
+  ranks = 1,
+): g.Program {
+  const pictures = g.f32(settings.batch / ranks, 3, imageSize, imageSize);
   const inputs = { state: { discriminator: discriminatorState(settings) }, x: pictures, image: pictures, lr: g.f32() };
   return g.trace(inputs, ({ state, x, image, lr }) => {
-    const { adversarial, loss, next } = discriminatorStep(state.discriminator, x, image, lr, settings);
-    const feedback = active ? { adversarial, toImage: g.grad(adversarial, image) } : {};
+    const { adversarial, loss, next } = discriminatorStep(state.discriminator, x, image, lr, settings, ranks);
+    const whole = g.meanOverRanks(adversarial, ranks);
+    const feedback = active ? { adversarial: whole, toImage: g.grad(g.div(adversarial, ranks), image) } : {};
     return { state: { discriminator: next }, discriminator: loss, ...feedback };
   });
 }

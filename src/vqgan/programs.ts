@@ -3,6 +3,8 @@
  * choose.
  */
 
+import type { Tree } from '../base/ndarray.ts';
+import { mapTree } from '../base/tree.ts';
 import * as g from '../graph/index.ts';
 import { type AdamState, adamw, globalNorm, optimized } from '../optim/adamw.ts';
 import type { TokenizerRecipe, TokenizerSettings } from '../recipe/schema.ts';
@@ -109,6 +111,8 @@ function learn(
 
 /**
  * The discriminator's step on pictures and their reconstructions, and the tokenizer's adversarial loss, −mean D(x̂).
+ * Over several `ranks` pictures are a rank's share of the batch and so is `adversarial`; `loss` and step are of the
+ * batch.
  */
 export function discriminatorStep(
   { params, adam, buffers }: DiscriminatorState,
@@ -116,15 +120,24 @@ export function discriminatorStep(
   image: g.Tensor,
   lr: g.Tensor,
   settings: TokenizerSettings,
+  ranks = 1,
 ) {
-  const real = discriminate(params, buffers, x);
-  const fake = discriminate(params, real.buffers, image);
+  const real = discriminate(params, buffers, x, ranks);
+  const fake = discriminate(params, real.buffers, image, ranks);
   const loss = discriminatorLoss(settings.adversarialLoss, real.logits, fake.logits);
+  const adversarial = generatorLoss(fake.logits);
+  const gradients = meansOverRanks(g.grad(loss, params), ranks);
   return {
-    adversarial: generatorLoss(fake.logits),
-    loss,
-    next: { ...stepBy(params, g.grad(loss, params), adam, lr, settings), buffers: fake.buffers },
+    adversarial,
+    loss: g.meanOverRanks(loss, ranks),
+    next: { ...stepBy(params, gradients, adam, lr, settings), buffers: fake.buffers },
   };
+}
+
+/** The mean over the ranks of each tensor. */
+function meansOverRanks<T extends Tree<g.Tensor>>(gradients: T, ranks: number): T;
+function meansOverRanks(gradients: Tree<g.Tensor>, ranks: number): Tree<g.Tensor> {
+  return mapTree(gradients, (gradient) => g.meanOverRanks(gradient, ranks));
 }
 
 /** Parameters and Adam's state after a step along `gradients`. */

@@ -1,17 +1,16 @@
 /**
  * A training step of the tokenizer over several ranks: each computes its micro-batches, and what is a sum over the
- * batch (gradients, shares of codes, both sides' gradients at the last layer) is added up over the ranks. The
- * discriminator, whose batch normalisation needs the whole batch, learns on rank 0 alone, and the others receive what
- * it makes of their reconstructions.
+ * batch (gradients, shares of codes, both sides' gradients at the last layer) is added up over the ranks. So are,
+ * within the discriminator's program, the statistics of its batch normalisations, which are those of the whole batch.
  */
 
-import { type NDArray, scalar } from '../base/ndarray.ts';
+import { scalar } from '../base/ndarray.ts';
 import type { Engine, Executable } from '../engine/engine.ts';
 import type { Ranks } from '../mpi/ranks.ts';
-import { cut, join, split } from '../optim/micro-batches.ts';
+import { join, split } from '../optim/micro-batches.ts';
 import type { TokenizerSettings } from '../recipe/schema.ts';
 import { accumulate } from '../stage/accumulate.ts';
-import { broadcastArrays, gatherBatch, gatherResults, gradientReduction, Reduction } from '../stage/data-parallel.ts';
+import { gatherResults, gradientReduction, Reduction } from '../stage/data-parallel.ts';
 import { adaptiveWeightOf } from './adversarial.ts';
 import { LAST_LAYER, SHARES } from './micro-programs.ts';
 import type { Variant } from './schedule.ts';
@@ -45,21 +44,14 @@ export function sharedStepOf({ variant, microBatches, programs, engine, settings
     (side) => new Reduction(engine, ranks, [`${LAST_LAYER}.${side}`]),
   );
 
-  /** The discriminator's step on the pictures and reconstructions of all ranks. */
-  const discriminated = async (program: Executable, x: NDArray, images: readonly NDArray[], lr: NDArray) => {
-    const [all, made] = [await gatherBatch(ranks, x), await gatherBatch(ranks, join(images))];
-    const results = ranks.rank === 0 ? await program.run({ x: all, image: made, lr }) : undefined;
-    return broadcastArrays(ranks, results);
-  };
-
   return async ({ lr, ...batch }) => {
     const feeds = split(batch, own);
     let reported: Arrays = {};
     let imageGradients: Arrays[] = [];
     if (image && activeDiscriminator && balance) {
       const images = await imagesOf(image, feeds);
-      const { toImage, ...more } = await discriminated(activeDiscriminator, batch.x!, images, lr!);
-      imageGradients = split({ toImage: cut(toImage!, ranks.size)[ranks.rank]! }, own);
+      const { toImage, ...more } = await activeDiscriminator.run({ x: batch.x!, image: join(images), lr: lr! });
+      imageGradients = split({ toImage: toImage! }, own);
       await accumulate(balance, feeds, (i) => imageGradients[i]!);
       const [likelihood, adversarial] = [await sides[0]!.run(), await sides[1]!.run()];
       const adaptive = adaptiveWeightOf(likelihood, adversarial, settings.discriminatorWeight);
@@ -71,7 +63,7 @@ export function sharedStepOf({ variant, microBatches, programs, engine, settings
     const made = await accumulate(gradients!, feeds, (i) => ({ last, ...imageGradients[i], ...weight }));
     if (warmingUp) {
       const images = made.map((result) => result.image!);
-      reported = await discriminated(warmingUp, batch.x!, images, lr!);
+      reported = await warmingUp.run({ x: batch.x!, image: join(images), lr: lr! });
     }
     const results = await gatherResults(
       ranks,

@@ -4,6 +4,7 @@ import type { Engine, Executable } from '../engine/engine.ts';
 import type { PlannedProgram } from '../engine/memory/footprint.ts';
 import type { Ranks } from '../mpi/ranks.ts';
 import type { TokenizerRecipe } from '../recipe/schema.ts';
+import { compileOverRanks } from '../stage/over-ranks.ts';
 import type { PerceptualDistance } from './perceptual.ts';
 import type { Variant } from './schedule.ts';
 import { sharedStepOf } from './shared-step.ts';
@@ -51,7 +52,8 @@ export class TokenizerPrograms {
 
   /** A program, compiled once. */
   private async compile({ name, write, ...options }: PlannedProgram): Promise<Executable> {
-    const program = this.compiled.get(name) ?? (await this.engine.compile(write(), { name, ...options }));
+    const program =
+      this.compiled.get(name) ?? (await compileOverRanks(this.engine, this.ranks, write(), { name, ...options }));
     this.compiled.set(name, program);
     return program;
   }

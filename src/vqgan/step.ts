@@ -69,13 +69,13 @@ export function stepPrograms(
     ...(discriminator === 'active'
       ? [
           { name: `pictures ${phase}`, write: () => imageProgram(one), arena },
-          { name: 'discriminator active', write: () => discriminatorProgram(recipe, true), arena },
+          { name: 'discriminator active', write: () => discriminatorProgram(recipe, true, ranks), arena },
           { name: `balance ${name}`, write: () => balanceProgram(one), ...summing },
         ]
       : []),
     { name: `gradients ${name}`, write: () => addingProgram(one), ...summing },
     ...(discriminator === 'warmup'
-      ? [{ name: 'discriminator warmup', write: () => discriminatorProgram(recipe, false), arena }]
+      ? [{ name: 'discriminator warmup', write: () => discriminatorProgram(recipe, false, ranks), arena }]
       : []),
     ...(ranks > 1 && phase !== 'autoencoder'
       ? [{ name: 'code usage', write: () => usageProgram(recipe, variant), inPlace: true, fuse: false }]

@@ -46,7 +46,8 @@ async function walk(make: (made: Made) => Stage, made: Made): Promise<Learned> {
   await stage.prepare();
   const metrics: Metrics[] = [];
   for (let step = 0; step < stage.steps; step++) metrics.push(await stage.run(step));
-  return { metrics, weights: [structuredClone(await made.engine.read('params'))] };
+  const [params, discriminator] = [await made.engine.read('params'), await made.engine.read('discriminator')];
+  return { metrics, weights: [structuredClone({ params, discriminator })] };
 }
 
 const alone = (make: (made: Made) => Stage): Promise<Learned> => walk(make, { engine: engines[0]!, microBatches: 1 });
@@ -145,8 +146,8 @@ const tokenizer = {
     ...{ patchSize: 1, channels: 4, channelMultipliers: [1], residualBlocks: 1, attentionResolutions: [] },
     ...{ middleAttention: false, normGroups: 2, latentChannels: 4, codes: 6, codeDim: 4, learningRate: 3e-5 },
     ...{ steps: 50, batch: 4, autoencoderFraction: 0.25, hardAfter: 0.75, reviveAfter: 2, warmupSteps: 20 },
-    ...{ perceptualWeight: 0.5, perceptualAfter: 0.25, discriminatorWeight: 0.7, discriminatorStart: 0.6 },
-    ...{ discriminatorWarmup: 0.35, discriminatorLayers: 1, discriminatorChannels: 4, temperatureEnd: 0.5 },
+    ...{ perceptualWeight: 0.5, perceptualAfter: 0.25, discriminatorWeight: 0.7, discriminatorStart: 0.75 },
+    ...{ discriminatorWarmup: 0.5, discriminatorLayers: 1, discriminatorChannels: 4, temperatureEnd: 0.5 },
   },
 };
 const pixels = Uint8Array.from({ length: 12 * 8 * 8 * 3 }, (_, at) => (at * 7919 + (at >> 5) * 104_729) % 256);

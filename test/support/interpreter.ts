@@ -253,6 +253,8 @@ const meanings: { readonly [P in Primitive]: Meaning<P> } = {
     return [y, scales];
   },
   after: ([x]) => [x!],
+  // One rank alone.
+  sumOverRanks: ([x]) => [x!],
   withGradient: ([x]) => [x!],
 };
 

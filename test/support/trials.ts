@@ -290,6 +290,7 @@ export const trials: { readonly [P in Primitive]: fc.Arbitrary<Trial> } = {
     .chain(([leading, width, eps]) => fc.tuple(zigzag([...leading, width]), fc.constant(eps)))
     .map(([x, eps]) => ({ operands: [x], apply: (t) => g.apply('standardize', [t!], { eps }) })),
   after: unary((x) => g.after(x, g.greater(x, 0))),
+  sumOverRanks: unary(g.sumOverRanks),
   // Two ways to write tanh: the rule by hand must be the rule of the table.
   withGradient: unary((x) => {
     const y = g.tanh(x);
