@@ -5,14 +5,14 @@
 
 import fs from 'node:fs';
 import { takeRows } from '../base/rows.ts';
-import type { ClipEmbedder } from '../clip/embedder.ts';
-import { imageViews } from '../clip/embedder.ts';
 import { zeroShotAccuracy } from '../clip/retrieval.ts';
 import { packImages, type RgbImage } from '../data/pictures/image.ts';
 import { type FashionClass, fashionCaption } from '../data/sources/fashion-captions.ts';
 import { FASHION_CLASSES, fashionLabels, fashionSource } from '../data/sources/fashion-mnist.ts';
 import { FASHION_CLIP_PAIRS, fashionOrder } from '../data/sources/pairs.ts';
 import { loadAll } from '../data/sources/source.ts';
+import type { ClipEmbedder } from '../embedding/embedder.ts';
+import { imageViews } from '../embedding/embedder.ts';
 import type { Engine } from '../engine/engine.ts';
 import { confusionMatrix } from '../evaluation/classifier/accuracy.ts';
 import { Classifier, mostLikely } from '../evaluation/classifier/classifier.ts';

@@ -2,8 +2,8 @@
 
 import { Command } from 'commander';
 import { Interrupted, UserError } from '../base/errors.ts';
-import type { Knowledge } from '../clip/knowledge.ts';
-import { shippedModel } from '../clip/shipped.ts';
+import type { Knowledge } from '../embedding/compact/knowledge.ts';
+import { shippedModel } from '../embedding/sources/shipped.ts';
 import {
   type Condition,
   type EngineOptions,

@@ -1,9 +1,9 @@
 /** The networks that `clipvq evaluate --report` measures with, each opened where it is wanted. */
 
 import { UserError, unlessRefused } from '../base/errors.ts';
-import { openEmbedder } from '../clip/embedder.ts';
-import type { HubOptions } from '../clip/hub.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
+import { openEmbedder } from '../embedding/embedder.ts';
+import type { HubOptions } from '../embedding/sources/hub.ts';
 import type { EngineOptions } from '../engine/engine.ts';
 import { openDinoV2 } from '../evaluation/networks/dinov2.ts';
 import { openInception } from '../evaluation/networks/inception.ts';

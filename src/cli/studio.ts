@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { Command } from 'commander';
-import { shippedModel } from '../clip/shipped.ts';
+import { shippedModel } from '../embedding/sources/shipped.ts';
 import { isLoopback } from '../studio/http/guard.ts';
 import { descriptions } from './command-names.ts';
 import { facePrompts } from './face-prompts.ts';

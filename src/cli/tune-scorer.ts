@@ -2,8 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import { UserError } from '../base/errors.ts';
-import { ownScores } from '../clip/cosine.ts';
 import { packImages } from '../data/pictures/image.ts';
+import { ownScores } from '../embedding/cosine.ts';
 import { Engine } from '../engine/engine.ts';
 import { faceRequests, openFaceClassifier, recognisedShares } from '../evaluation/classifier/face-classifier.ts';
 import type { Interval } from '../evaluation/interval.ts';

@@ -1,7 +1,7 @@
 /** CLIP score: how well pictures follow their prompts, against the same pictures under other prompts. */
 
 import type { Steps } from '../base/steps.ts';
-import { dot } from '../clip/cosine.ts';
+import { dot } from '../embedding/cosine.ts';
 import { permutation } from '../random/noise.ts';
 
 export interface ClipScore {
