@@ -36,7 +36,7 @@ interface EvaluateOptions extends CommonOptions {
   readonly number?: number;
   readonly seed: number;
   readonly report?: string;
-  readonly judge?: string;
+  readonly secondClip?: string;
   readonly lpips?: string;
   readonly bestOf?: number;
   readonly trainingPictures: number;
@@ -65,7 +65,10 @@ export function evaluateCommand(): Command {
       '--report <dir>',
       'measure everything, with 95 % intervals, and write report.html and report.json: also SSIM, distances to real pictures, precision and recall, copies',
     )
-    .option('--judge <clip>', 'with --report: another CLIP (folder or hub name) that scores, having had no part in it')
+    .option(
+      '--second-clip <clip>',
+      'with --report: another CLIP (folder or hub name) that scores, having had no part in it',
+    )
     .option('--lpips <dir>', 'with --report: a folder with weights of LPIPS (alex, squeeze or vgg)')
     .option(
       '--inception [file]',
@@ -181,10 +184,10 @@ function learnedFrom(data: string, other: string | undefined): string | undefine
 
 /** @throws UserError where an option has no effect without `--report`. */
 function refuseWithoutReport(options: EvaluateOptions): void {
-  const { report, judge, lpips, bestOf, protocol, real, inception, dinov2 } = options;
+  const { report, secondClip, lpips, bestOf, protocol, real, inception, dinov2 } = options;
   if (report !== undefined) return;
   const given = Object.entries({
-    '--judge': judge,
+    '--second-clip': secondClip,
     '--lpips': lpips,
     '--best-of': bestOf,
     '--protocol': protocol,

@@ -56,12 +56,16 @@ const hasLpips = (folder: string, net: 'alex' | 'squeeze' | 'vgg'): boolean =>
   unlessRefused(() => filesIn(folder, net)) !== undefined;
 
 /**
- * Another CLIP, which scores what the conditioning one has taken part in.
+ * A second CLIP, which scores what the conditioning one has taken part in.
  * @throws UserError if it cannot be opened, or is the CLIP that conditions.
  */
-export async function openJudge(name: string, conditioning: string, options: Pick<HubOptions, 'offline' | 'signal'>) {
+export async function openSecondClip(
+  name: string,
+  conditioning: string,
+  options: Pick<HubOptions, 'offline' | 'signal'>,
+) {
   const clip = await openEmbedder(name, options);
   if (clip.id !== conditioning) return clip;
   await clip.close();
-  throw new UserError(`--judge ${name} is the CLIP that the model was trained with: name another one`);
+  throw new UserError(`--second-clip ${name} is the CLIP that the model was trained with: name another one`);
 }

@@ -15,7 +15,7 @@ import { fingerprint } from '../stage/fingerprint.ts';
 import { type CommonOptions, engineOptions } from './options.ts';
 import type { ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
-import { openJudge } from './report-networks.ts';
+import { openSecondClip } from './report-networks.ts';
 
 /** The built-in set, whose attributes a classifier knows. */
 const FACES = 'faces';
@@ -99,7 +99,8 @@ export async function openScorer(
         },
       };
     }
-    const judging = judge === undefined ? undefined : await openJudge(judge, generator.clip.id, { offline, signal });
+    const judging =
+      judge === undefined ? undefined : await openSecondClip(judge, generator.clip.id, { offline, signal });
     if (judging) closing.push(() => judging.close());
     const prompts = halves(given, pictures, finalPictures);
     return {
@@ -136,7 +137,7 @@ export function halves(prompts: readonly string[], pictures: number, finalPictur
 }
 
 async function judgedScores(
-  clip: Awaited<ReturnType<typeof openJudge>>,
+  clip: Awaited<ReturnType<typeof openSecondClip>>,
   made: readonly GeneratedImage[],
   prefix: string,
 ): Promise<Float64Array> {

@@ -36,8 +36,8 @@ export function tuneCommand(): Command {
       'prompts, one a line: scored by CLIP, half of them for the sweep, half for the choice; faces is attributes of drawn faces, which a classifier looks for (default for runs on faces)',
     )
     .option(
-      '--judge <clip>',
-      'with --prompts: the CLIP (folder or hub name) that scores (default: the one that conditions)',
+      '--second-clip <clip>',
+      'with --prompts: another CLIP (folder or hub name) that scores (default: the one that conditions)',
     )
     .option(
       '--guidance <list>',
