@@ -8,13 +8,14 @@ import { isNamedSource } from '../data/sources/open.ts';
 import { clipScore } from '../evaluation/clip-score.ts';
 import { facePromptsFile } from '../evaluation/published-prompts.ts';
 import { reconstructionQuality } from '../evaluation/reconstruction.ts';
-import { Generator } from '../generation/generator.ts';
+import type { Generator } from '../generation/generator.ts';
 import { lead } from '../mpi/ranks.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { NO_DATA } from '../run/export.ts';
 import { openMeasuring } from '../training/pictures/measuring.ts';
 import { descriptions } from './command-names.ts';
 import { facePrompts } from './face-prompts.ts';
+import { openGenerator } from './open-generator.ts';
 import { type CommonOptions, engineOptions, hiddenOption, whole, withClip, withCommon } from './options.ts';
 import { interruptSignal, note, printResult } from './output.ts';
 import { ProgressDisplay } from './progress.ts';
@@ -105,11 +106,13 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   const isOfFaces = (options.data ?? settings.data) === 'faces';
   const prompts = file === undefined ? (isOfFaces ? facePrompts : []) : somePrompts(readPrompts(file), options.limit);
   const display = new ProgressDisplay();
-  const generator = await Generator.load(options.model, {
-    ...engineOptions(options),
+  const generator = await openGenerator(run, {
+    engineOptions: engineOptions(options),
     clip: options.clip,
     offline: options.offline,
     ranks: currentRanks(),
+    signal,
+    display,
   });
   try {
     const prefix = generator.recipe.sampling.promptPrefix;

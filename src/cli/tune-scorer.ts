@@ -9,9 +9,10 @@ import { faceRequests, openFaceClassifier, recognisedShares } from '../evaluatio
 import type { Interval } from '../evaluation/interval.ts';
 import type { TunedSettings } from '../evaluation/tune.ts';
 import { cacheFolder } from '../files/cache-folder.ts';
-import { type GeneratedImage, Generator } from '../generation/generator.ts';
+import type { GeneratedImage } from '../generation/generator.ts';
 import type { RunDirectory } from '../run/directory.ts';
 import { fingerprint } from '../stage/fingerprint.ts';
+import { openGenerator } from './open-generator.ts';
 import { type CommonOptions, engineOptions } from './options.ts';
 import type { ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
@@ -62,7 +63,8 @@ export async function openScorer(
     );
   const given = named === FACES ? undefined : readPrompts(named);
   if (!given && judge !== undefined) throw new UserError('--judge scores the prompts of a file: --prompts <file>');
-  const generator = await Generator.load(run.path, { ...engineOptions(options), clip, offline, signal });
+  const opening = { engineOptions: engineOptions(options), clip, offline, signal, display };
+  const generator = await openGenerator(run, opening);
   const closing: (() => Promise<void>)[] = [() => generator.close()];
   const close = async () => {
     for (const one of closing) await one();
