@@ -38,7 +38,7 @@ export interface StageCost {
   readonly steps: number;
   readonly batch: number;
   readonly parameters: Tree<Parameter>;
-  /** The step that costs most, with its batch in one part; its arithmetic is read off the graph. */
+  /** The step that costs most, with its whole batch; its arithmetic is read off the graph. */
   readonly program: Program;
   /** GFLOP/s of whole steps on the reference machine, two cores with AVX2 at `machineSpeed` 1. */
   readonly referenceGflops: number;
