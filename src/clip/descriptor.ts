@@ -45,6 +45,7 @@ export const clipDescriptor: StageDescriptor<CaptionedPictures, ClipReport> = {
   name: 'clip',
   reportFile: CLIP_REPORT,
   isPartOf: ({ clip }) => clip === 'compact',
+  learnsWith: () => [],
   refuse({ settings: { clip, data } }) {
     if (clip === 'compact' && !hasPairs(data))
       throw new UserError(

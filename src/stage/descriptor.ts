@@ -70,6 +70,8 @@ export interface StageDescriptor<Data, Report = unknown> {
   readonly reportFile?: string;
   /** Whether a run of these settings has this stage. */
   isPartOf(settings: RunSettings): boolean;
+  /** Names of the stages whose models it learns with: another one of these makes it another stage. */
+  learnsWith(settings: RunSettings): readonly string[];
   /** @throws UserError if the run's settings, or what is trained so far, do not allow it. */
   refuse?(run: RunFiles): void;
   /** Why ranks cannot train it for themselves in between, as a clause; undefined where they can. */
