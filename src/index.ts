@@ -8,8 +8,6 @@ export { Interrupted, UserError } from './base/errors.ts';
 export type { Estimate, StageEstimate } from './bench/estimate.ts';
 export { estimate, type ForecastOptions } from './bench/forecast.ts';
 export type { Preparation } from './bench/preparation.ts';
-export type { ClipEmbedder } from './clip/embedder.ts';
-export type { Knowledge } from './clip/knowledge.ts';
 export type { ClipReport } from './clip/report.ts';
 export type { Recall, Retrieval } from './clip/retrieval.ts';
 export { type OpenDataOptions, openData, type PictureData } from './data/open.ts';
@@ -21,6 +19,8 @@ export type { Rejected } from './data/sources/containers/container.ts';
 export type { Schedule } from './diffusion/process/schedule.ts';
 export type { SamplerName } from './diffusion/samplers/index.ts';
 export type { Denoiser, Sampler, SamplerOptions, SamplerProgress } from './diffusion/samplers/sampler.ts';
+export type { Knowledge } from './embedding/compact/knowledge.ts';
+export type { ClipEmbedder } from './embedding/embedder.ts';
 export type { Device } from './engine/executor.ts';
 export type { EngineOptions } from './engine/protocol.ts';
 export {

@@ -23,6 +23,7 @@ const ROOMS = [
   'data',
   'render',
   'stage',
+  'embedding',
   'clip',
   'vqgan',
   'diffusion',

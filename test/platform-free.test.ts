@@ -17,7 +17,7 @@ const ENTRIES = [
   'src/web/executor.ts',
   'src/web/page-generator.ts',
   'src/checkpoint/safetensors-bytes.ts',
-  'src/clip/bpe.ts',
+  'src/embedding/compact/bpe.ts',
   'src/data/pictures/png-text.ts',
 ];
 const NODE_ONLY = /\b(?:Buffer|process|require|__dirname|__filename|global|setImmediate)\b/;

@@ -37,7 +37,7 @@ it('the list of commands describes each command as the command does', async () =
   );
 });
 
-it.each(['clip/clip-worker', 'engine/engine-worker', 'engine/engine-host'])(
+it.each(['embedding/clip-worker', 'engine/engine-worker', 'engine/engine-host'])(
   'the thread %s loads no package before it works, and of this program only what it needs',
   (worker) => {
     const { files } = importClosure([`src/${worker}.ts`]);
@@ -51,7 +51,7 @@ it.skipIf(skipped(process.platform !== 'linux', 'what a cold drawing loads', 'on
   () => {
     const program = `
       import fs from 'node:fs';
-      import { openEmbedder } from './dist/clip/embedder.js';
+      import { openEmbedder } from './dist/embedding/embedder.js';
       import { encodePng } from './dist/data/pictures/png.js';
       const picture = { width: 128, height: 128, data: new Uint8Array(3 * 128 * 128) };
       const clip = await openEmbedder('models/faces/clip');

@@ -4,11 +4,11 @@
  */
 
 import { finish } from '../base/steps.ts';
-import type { ClipEmbedder } from '../clip/embedder.ts';
-import { imageViews } from '../clip/embedder.ts';
 import { measureRetrieval } from '../clip/retrieval.ts';
 import { facePairs, facesSource } from '../data/sources/faces/source.ts';
 import { loadAll } from '../data/sources/source.ts';
+import type { ClipEmbedder } from '../embedding/embedder.ts';
+import { imageViews } from '../embedding/embedder.ts';
 import {
   type AttributeAccuracy,
   attributeAccuracy,

@@ -5,14 +5,14 @@
 
 import fs from 'node:fs';
 import { takeRows } from '../base/rows.ts';
-import type { ClipEmbedder } from '../clip/embedder.ts';
-import { imageViews } from '../clip/embedder.ts';
 import { zeroShotAccuracy } from '../clip/retrieval.ts';
 import { packImages, type RgbImage } from '../data/pictures/image.ts';
 import { type FashionClass, fashionCaption } from '../data/sources/fashion-captions.ts';
 import { FASHION_CLASSES, fashionLabels, fashionSource } from '../data/sources/fashion-mnist.ts';
 import { FASHION_CLIP_PAIRS, fashionOrder } from '../data/sources/pairs.ts';
-import { loadAll } from '../data/sources/source.ts';
+import { type LoadOptions, loadAll } from '../data/sources/source.ts';
+import type { ClipEmbedder } from '../embedding/embedder.ts';
+import { imageViews } from '../embedding/embedder.ts';
 import type { Engine } from '../engine/engine.ts';
 import { confusionMatrix } from '../evaluation/classifier/accuracy.ts';
 import { Classifier, mostLikely } from '../evaluation/classifier/classifier.ts';
@@ -91,86 +91,141 @@ export interface FashionPictures {
   readonly neighbours: readonly { readonly picture: RgbImage; readonly nearest: readonly RgbImage[] }[];
 }
 
+/** Pictures [n, side, side, 3] with the index of each one's class. */
+interface Labelled {
+  readonly pixels: Uint8Array;
+  readonly labels: Uint8Array;
+}
+
+/** What was generated for every class in every wording: `count` pictures for each, wording by wording. */
+interface Generated {
+  readonly images: readonly RgbImage[];
+  /** The wording and the class that each picture was requested in. */
+  readonly requests: readonly { readonly wording: Wording; readonly index: number }[];
+}
+
 /** Generate, classify and compare. */
 export async function studyFashion(
   options: FashionOptions,
 ): Promise<{ report: FashionReport; pictures: FashionPictures }> {
-  const { generator, count, seed, signal, progress } = options;
+  const { generator, seed, signal, progress } = options;
   const side = generator.recipe.imageSize;
-  const [train, test] = [await fashionSource('train'), await fashionSource('test')];
-  const [trainLabels, testLabels] = [await fashionLabels('train'), await fashionLabels('test')];
-  const known = await loadAll(train, side, { signal, onProgress: progress('reading') });
-  const unseen = await loadAll(test, side, { signal });
-  const classifier = await openClassifier(options, known, trainLabels, side);
+  const train = await readSplit('train', side, { signal, onProgress: progress('reading') });
+  const test = await readSplit('test', side, { signal });
+  const classifier = await openClassifier(options, train, side);
   const classesOf = async (pixels: Uint8Array) =>
     mostLikely((await classifier.classify(pixels)).probabilities.class!, FASHION_CLASSES.length);
-  const testClasses = await classesOf(unseen);
-
-  // Test pictures that neither classifier nor CLIP has learned from.
-  const rows = [...fashionOrder(seed, test.size)].slice(FASHION_CLIP_PAIRS);
-  const heldPixels = takeRows(unseen, 3 * side * side, rows);
-  const heldLabels = rows.map((row) => testLabels[row]!);
-  const back = await inParts(imageViews(heldPixels, side), async (some) =>
+  const testClasses = await classesOf(test.pixels);
+  const heldOut = heldOutOf(test, seed, side);
+  const back = await inParts(imageViews(heldOut.pixels, side), async (some) =>
     generator.decode(await generator.encode(some)),
   );
-  const reconstructedClasses = await classesOf(packImages(back));
+  const made = await drawClasses(options);
+  const hits = {
+    real: recognition(test.labels, testClasses),
+    reconstructed: recognition(heldOut.labels, await classesOf(packImages(back))),
+    generated: recognition(
+      made.requests.map(({ index }) => index),
+      await classesOf(packImages(made.images)),
+    ),
+  };
+  return {
+    report: {
+      classifierAccuracy: hits.real.share(),
+      clipZeroShot: await zeroShot(generator.clip, heldOut, side),
+      reconstructed: hits.reconstructed.share(),
+      recognised: hits.generated.share(),
+      byWording: WORDINGS.map((wording) => ({
+        ...{ name: wording.name, isKnown: wording.isKnown },
+        recognised: hits.generated.share((i) => made.requests[i]!.wording === wording),
+      })),
+      byClass: FASHION_CLASSES.map((name, index) => ({
+        name,
+        recognised: hits.generated.shareOf(index),
+        real: hits.real.shareOf(index),
+        reconstructed: hits.reconstructed.shareOf(index),
+      })),
+      confusion: hits.generated.confusion,
+      nearest: {
+        generated: meanDistance(spread(made.images, COMPARED), train.pixels, side),
+        unseen: meanDistance(imageViews(heldOut.pixels, side).slice(0, COMPARED), train.pixels, side),
+      },
+    },
+    pictures: picturesOf(made, options.count, train.pixels, side),
+  };
+}
 
+/** Pictures whose distance to the nearest training picture is measured. */
+const COMPARED = 60;
+/** Training pictures that are shown beside a generated one. */
+const SHOWN_NEIGHBOURS = 4;
+
+async function readSplit(split: 'train' | 'test', side: number, options: LoadOptions): Promise<Labelled> {
+  const source = await fashionSource(split);
+  const labels = await fashionLabels(split);
+  return { pixels: await loadAll(source, side, options), labels };
+}
+
+/** The test pictures that neither classifier nor CLIP has learned from. */
+function heldOutOf({ pixels, labels }: Labelled, seed: number, side: number): Labelled {
+  const rows = [...fashionOrder(seed, labels.length)].slice(FASHION_CLIP_PAIRS);
+  return {
+    pixels: takeRows(pixels, 3 * side * side, rows),
+    labels: Uint8Array.from(rows, (row) => labels[row]!),
+  };
+}
+
+async function drawClasses({ generator, count, signal, progress }: FashionOptions): Promise<Generated> {
   const requests = WORDINGS.flatMap((wording) => FASHION_CLASSES.map((label, index) => ({ wording, label, index })));
   const made = await generator.generate(
     requests.map(({ wording, label }) => wording.promptFor(label)),
     { count, seed: requests.map((_, i) => 1000 * i), signal, onProgress: progress('sampling') },
   );
-  const images = made.map(({ image }) => image);
-  const truth = made.map((_, i) => requests[Math.floor(i / count)]!.index);
-  const seen = await classesOf(packImages(images));
-  const hit = (which: (i: number) => boolean) =>
-    share(truth.map((label, i) => (which(i) ? label === seen[i] : undefined)));
-
-  const sample = FASHION_CLASSES.map((_, index) => images[index * count]!);
-  const found = sample.map((picture) => nearestRows(picture.data, known, side, 4));
-  const distances = (pictures: readonly Uint8Array[]) =>
-    pictures.reduce((sum, data) => sum + nearestRows(data, known, side, 1)[0]!.distance, 0) / pictures.length;
-  const compared = Array.from({ length: 60 }, (_, i) => i);
   return {
-    report: {
-      classifierAccuracy: share([...testClasses].map((label, i) => label === testLabels[i])),
-      clipZeroShot: await zeroShot(generator.clip, heldPixels, heldLabels, side),
-      reconstructed: share(heldLabels.map((label, i) => label === reconstructedClasses[i])),
-      recognised: hit(() => true),
-      byWording: WORDINGS.map(({ name, isKnown }, w) => ({
-        name,
-        isKnown,
-        recognised: hit((i) => Math.floor(i / (count * FASHION_CLASSES.length)) === w),
-      })),
-      byClass: FASHION_CLASSES.map((name, index) => ({
-        name,
-        recognised: hit((i) => truth[i] === index),
-        real: share([...testLabels].map((label, i) => (label === index ? testClasses[i] === index : undefined))),
-        reconstructed: share(
-          heldLabels.map((label, i) => (label === index ? reconstructedClasses[i] === index : undefined)),
-        ),
-      })),
-      confusion: confusionMatrix(truth, seen, FASHION_CLASSES.length),
-      nearest: {
-        generated: distances(compared.map((i) => images[Math.floor((i * images.length) / compared.length)]!.data)),
-        unseen: distances(compared.map((i) => heldPixels.subarray(i * 3 * side * side, (i + 1) * 3 * side * side))),
-      },
-    },
-    pictures: {
-      generated: FASHION_CLASSES.map((_, index) => images.slice(index * count, (index + 1) * count)),
-      neighbours: sample.map((picture, i) => ({
-        picture,
-        nearest: found[i]!.map(({ row }) => imageViews(takeRows(known, 3 * side * side, [row]), side)[0]!),
-      })),
-    },
+    images: made.map(({ image }) => image),
+    requests: made.map((_, i) => requests[Math.floor(i / count)]!),
+  };
+}
+
+/** How often the class that was due was seen. */
+function recognition(due: ArrayLike<number>, seen: ArrayLike<number>) {
+  const share = (isCounted: (i: number) => boolean = () => true): number => {
+    const counted = Array.from(due, (_, i) => i).filter(isCounted);
+    return counted.filter((i) => due[i] === seen[i]).length / counted.length;
+  };
+  return {
+    share,
+    shareOf: (index: number) => share((i) => due[i] === index),
+    /** [due, seen], counts. */
+    confusion: confusionMatrix(due, seen, FASHION_CLASSES.length),
+  };
+}
+
+/** So many of a list, evenly spread over it. */
+const spread = <T>(list: readonly T[], count: number): T[] =>
+  Array.from({ length: count }, (_, i) => list[Math.floor((i * list.length) / count)]!);
+
+const meanDistance = (pictures: readonly RgbImage[], known: Uint8Array, side: number): number =>
+  pictures.reduce((sum, { data }) => sum + nearestRows(data, known, side, 1)[0]!.distance, 0) / pictures.length;
+
+/** The sheets' pictures. `known` are those of training. */
+function picturesOf({ images }: Generated, count: number, known: Uint8Array, side: number): FashionPictures {
+  const generated = FASHION_CLASSES.map((_, index) => images.slice(index * count, (index + 1) * count));
+  return {
+    generated,
+    neighbours: generated.map(([picture]) => ({
+      picture: picture!,
+      nearest: nearestRows(picture!.data, known, side, SHOWN_NEIGHBOURS).map(
+        ({ row }) => imageViews(takeRows(known, 3 * side * side, [row]), side)[0]!,
+      ),
+    })),
   };
 }
 
 /** The classifier, from its file or trained now on the true labels of the training pictures. */
 async function openClassifier(
   { engine, classifierFile, signal, progress }: FashionOptions,
-  pixels: Uint8Array,
-  labels: Uint8Array,
+  { pixels, labels }: Labelled,
   side: number,
 ): Promise<Classifier> {
   if (!fs.existsSync(classifierFile)) {
@@ -186,21 +241,10 @@ async function openClassifier(
   return Classifier.load(engine, classifierFile);
 }
 
-async function zeroShot(
-  clip: ClipEmbedder,
-  pixels: Uint8Array,
-  labels: readonly number[],
-  side: number,
-): Promise<number> {
+async function zeroShot(clip: ClipEmbedder, { pixels, labels }: Labelled, side: number): Promise<number> {
   const images = await clip.embedImages(imageViews(pixels, side));
   const classes = await clip.embedTexts(FASHION_CLASSES.map((label) => fashionCaption(label, 0)));
   return zeroShotAccuracy(images, classes, (i, label) => labels[i] === label, clip.dim);
-}
-
-/** Of those that are not undefined, the share that is true. */
-function share(answers: readonly (boolean | undefined)[]): number {
-  const given = answers.filter((answer) => answer !== undefined);
-  return given.filter(Boolean).length / given.length;
 }
 
 async function inParts(

@@ -1,6 +1,6 @@
 /** What training will cost on this machine, as one call. */
 
-import { DEFAULT_CLIP } from '../clip/default-clip.ts';
+import { DEFAULT_CLIP } from '../embedding/sources/default-clip.ts';
 import type { EngineOptions } from '../engine/engine.ts';
 import type { StageName } from '../training/stages.ts';
 import { recipeOf, type TrainingOptions } from '../training/train.ts';

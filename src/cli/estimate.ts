@@ -4,11 +4,11 @@ import { type Estimate, estimateTraining } from '../bench/estimate.ts';
 import { measureSteps } from '../bench/measured.ts';
 import type { PicturesToRead } from '../bench/preparation.ts';
 import { machineSpeed } from '../bench/speed.ts';
-import { DEFAULT_CLIP } from '../clip/default-clip.ts';
-import { SHIPPED } from '../clip/shipped.ts';
 import { openContainer } from '../data/sources/containers/open.ts';
 import { isNamedSource } from '../data/sources/open.ts';
 import { isPairsFile } from '../data/sources/pairs.ts';
+import { DEFAULT_CLIP } from '../embedding/sources/default-clip.ts';
+import { SHIPPED } from '../embedding/sources/shipped.ts';
 import { sizeText } from '../engine/memory/resident.ts';
 import type { RunSettings } from '../run/directory.ts';
 import { openResumed } from '../training/resumed.ts';
@@ -55,7 +55,7 @@ function estimateLines({ preset, speed, stages, preparation, seconds, range, mem
     ...table([header, ...rows]),
     howKnown(stages),
     ...(stages.some(({ microBatches }) => microBatches > 1)
-      ? ['Times and arithmetic are those of batches in one part: parts take longer (docs/performance.md).']
+      ? ['Times and arithmetic are those of whole batches: micro-batches take longer (docs/performance.md).']
       : []),
     preparation
       ? `${preparation.pictures} pictures: ${duration(preparation.readingSeconds)} to look at and decode them, ${duration(preparation.embeddingSeconds)} for their codes and CLIP embeddings, once.`
@@ -104,7 +104,7 @@ export async function printEstimate(options: TrainCommandOptions): Promise<void>
   const conditionDim = isSmall ? settings.recipe.clip.dim : DEFAULT_CLIP.dim;
   const speed = await machineSpeed(engineOptions(options));
   const { accumulate, memory } = options;
-  // In parts, or in little memory, a step is another one.
+  // In micro-batches, or in little memory, a step is another one.
   const isWhole = accumulate === undefined && memory === undefined;
   const measured = isWhole
     ? await measureSteps(settings.recipe, names, conditionDim, speed, engineOptions(options))

@@ -8,13 +8,14 @@ import { isNamedSource } from '../data/sources/open.ts';
 import { clipScore } from '../evaluation/clip-score.ts';
 import { facePromptsFile } from '../evaluation/published-prompts.ts';
 import { reconstructionQuality } from '../evaluation/reconstruction.ts';
-import { Generator } from '../generation/generator.ts';
+import type { Generator } from '../generation/generator.ts';
 import { lead } from '../mpi/ranks.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { NO_DATA } from '../run/export.ts';
 import { openMeasuring } from '../training/pictures/measuring.ts';
 import { descriptions } from './command-names.ts';
 import { facePrompts } from './face-prompts.ts';
+import { openGenerator } from './open-generator.ts';
 import { type CommonOptions, engineOptions, hiddenOption, whole, withClip, withCommon } from './options.ts';
 import { interruptSignal, note, printResult } from './output.ts';
 import { ProgressDisplay } from './progress.ts';
@@ -36,7 +37,7 @@ interface EvaluateOptions extends CommonOptions {
   readonly number?: number;
   readonly seed: number;
   readonly report?: string;
-  readonly judge?: string;
+  readonly secondClip?: string;
   readonly lpips?: string;
   readonly bestOf?: number;
   readonly trainingPictures: number;
@@ -65,7 +66,10 @@ export function evaluateCommand(): Command {
       '--report <dir>',
       'measure everything, with 95 % intervals, and write report.html and report.json: also SSIM, distances to real pictures, precision and recall, copies',
     )
-    .option('--judge <clip>', 'with --report: another CLIP (folder or hub name) that scores, having had no part in it')
+    .option(
+      '--second-clip <clip>',
+      'with --report: another CLIP (folder or hub name) that scores, having had no part in it',
+    )
     .option('--lpips <dir>', 'with --report: a folder with weights of LPIPS (alex, squeeze or vgg)')
     .option(
       '--inception [file]',
@@ -102,11 +106,13 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   const isOfFaces = (options.data ?? settings.data) === 'faces';
   const prompts = file === undefined ? (isOfFaces ? facePrompts : []) : somePrompts(readPrompts(file), options.limit);
   const display = new ProgressDisplay();
-  const generator = await Generator.load(options.model, {
-    ...engineOptions(options),
+  const generator = await openGenerator(run, {
+    engineOptions: engineOptions(options),
     clip: options.clip,
     offline: options.offline,
     ranks: currentRanks(),
+    signal,
+    display,
   });
   try {
     const prefix = generator.recipe.sampling.promptPrefix;
@@ -181,10 +187,10 @@ function learnedFrom(data: string, other: string | undefined): string | undefine
 
 /** @throws UserError where an option has no effect without `--report`. */
 function refuseWithoutReport(options: EvaluateOptions): void {
-  const { report, judge, lpips, bestOf, protocol, real, inception, dinov2 } = options;
+  const { report, secondClip, lpips, bestOf, protocol, real, inception, dinov2 } = options;
   if (report !== undefined) return;
   const given = Object.entries({
-    '--judge': judge,
+    '--second-clip': secondClip,
     '--lpips': lpips,
     '--best-of': bestOf,
     '--protocol': protocol,

@@ -2,7 +2,7 @@
 
 import { Command } from 'commander';
 import { UserError } from '../base/errors.ts';
-import { SHIPPED } from '../clip/shipped.ts';
+import { SHIPPED } from '../embedding/sources/shipped.ts';
 import { sizeText } from '../engine/memory/resident.ts';
 import { exportOnnx } from '../publish/onnx.ts';
 import { type ExportedPage, exportHtml, exportSite } from '../publish/web.ts';

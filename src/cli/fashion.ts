@@ -110,7 +110,7 @@ const percent = (share: number): string => `${(100 * share).toFixed(1)} %`.padSt
 function reportLines(report: FashionReport): string[] {
   return [
     `Classifier on test pictures ${percent(report.classifierAccuracy)}; through the tokenizer ${percent(report.reconstructed)}; CLIP zero-shot on unseen pictures ${percent(report.clipZeroShot)}`,
-    `Asked class recognised in ${percent(report.recognised)} of the generated pictures (chance 10 %)`,
+    `Requested class recognised in ${percent(report.recognised)} of the generated pictures (chance 10 %)`,
     '',
     'class          recognised   real  through the tokenizer',
     ...report.byClass.map(

@@ -2,15 +2,15 @@
 
 import { Command } from 'commander';
 import { Interrupted, UserError } from '../base/errors.ts';
-import type { Knowledge } from '../clip/knowledge.ts';
-import { shippedModel } from '../clip/shipped.ts';
-import {
-  type Condition,
-  type EngineOptions,
-  type GeneratedImage,
-  type GenerateOptions,
+import type { Knowledge } from '../embedding/compact/knowledge.ts';
+import { shippedModel } from '../embedding/sources/shipped.ts';
+import type {
+  Condition,
+  EngineOptions,
+  GeneratedImage,
+  GenerateOptions,
   Generator,
-  type Passes,
+  Passes,
 } from '../generation/generator.ts';
 import { requestOf } from '../generation/options.ts';
 import type { UsualScore } from '../generation/usual-scores.ts';
@@ -18,6 +18,7 @@ import { contactSheet } from '../render/sheet.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { descriptions } from './command-names.ts';
 import { type EditOptions, readEdits, withEdits } from './edit-options.ts';
+import { openGenerator } from './open-generator.ts';
 import { type CommonOptions, hiddenOption, whole, withClip, withCommon } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
 import { type PictureWriter, pictureWriter } from './picture-files.ts';
@@ -103,7 +104,8 @@ async function generateWith(
   const drawing = { count, seed, negative, bestOf, start: from, ...samplingOf(options), signal };
   // What cannot be drawn is refused before a model is loaded; a sweep checks its settings cell by cell.
   requestOf(conditions, sweep ? { count, seed } : drawing, run.settings.recipe, ['bestOf']);
-  const generator = await Generator.open(run, { ...engineOptions, clip: options.clip, ranks: currentRanks() });
+  const opening = { engineOptions, clip: options.clip, ranks: currentRanks(), signal, display };
+  const generator = await openGenerator(run, opening);
   try {
     if (sweep) return await writeSweep(generator, conditions, sweep, drawing, { write, display, json });
     const pictures = generator.pictures(conditions, { ...drawing, onProgress: display.count('sampling') });

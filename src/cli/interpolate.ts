@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { UserError } from '../base/errors.ts';
 import { machineMadeXmp } from '../data/pictures/made-by-machine.ts';
 import { encodeAnimation, INTERPOLATION } from '../data/pictures/webp.ts';
-import { type Condition, type GeneratedImage, Generator } from '../generation/generator.ts';
+import type { Condition, GeneratedImage } from '../generation/generator.ts';
 import { requestOf } from '../generation/options.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { contactSheet } from '../render/sheet.ts';
@@ -13,6 +13,7 @@ import { RunDirectory } from '../run/directory.ts';
 import { descriptions } from './command-names.ts';
 import { readSquare } from './edit-options.ts';
 import { writeKeeping } from './keeping.ts';
+import { openGenerator } from './open-generator.ts';
 import { type CommonOptions, engineOptions, whole, withClip, withCommon } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
 import { ProgressDisplay } from './progress.ts';
@@ -51,7 +52,12 @@ async function interpolate(from: string, to: string, options: InterpolateCommand
   const drawing = { seed, negative, ...samplingOf(options) };
   // What cannot be drawn is refused before a model is loaded.
   requestOf(ends, drawing, recipe);
-  const generator = await Generator.open(run, { ...engineOptions(options), clip: options.clip });
+  const generator = await openGenerator(run, {
+    engineOptions: engineOptions(options),
+    clip: options.clip,
+    signal,
+    display,
+  });
   try {
     const pictures: GeneratedImage[] = [];
     const onProgress = display.count('sampling');

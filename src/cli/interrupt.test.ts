@@ -7,7 +7,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { skipped } from '../../test/support/skip.ts';
-import { isHangupIgnored } from './interrupt.ts';
+import { fired, isHangupIgnored } from './interrupt.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-interrupt-'));
 afterAll(() => fs.rmSync(folder, { recursive: true }));
@@ -92,6 +92,14 @@ describe.skipIf(skipped(process.platform === 'win32', 'signals', 'Windows has no
       checkpoints: 0,
     });
   });
+});
+
+it('a command that waits for Ctrl-C ends also where it came before the command waited', async () => {
+  const stop = new AbortController();
+  const waiting = fired(stop.signal);
+  stop.abort();
+  await waiting;
+  await fired(stop.signal);
 });
 
 it('nohup shows in the name of the command, or in a standard input that can only be written', () => {

@@ -1,5 +1,6 @@
 /** How a command is stopped: by Ctrl-C and other signals, or because its output has no reader any more. */
 
+import { once } from 'node:events';
 import fs from 'node:fs';
 import { Interrupted } from '../base/errors.ts';
 import { onBrokenStream, writeTo } from './streams.ts';
@@ -50,6 +51,11 @@ export function interruptSignal(what = 'Stopping after this step', atOnce = 'Sto
   else process.on('SIGHUP', () => stop('The terminal is gone: stopping after this step'));
   onBrokenStream(() => stop('Nobody reads what is printed: stopping after this step'));
   return signal;
+}
+
+/** Resolves when a signal fires, and at once where it has fired already. */
+export async function fired(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
 }
 
 /**

@@ -85,6 +85,6 @@ export function refuseTooLarge(
 ): void {
   if (bytes <= available) return;
   throw new UserError(
-    `${name}: needs about ${sizeText(bytes)} of memory, and there are ${sizeText(available)}: lower ${smaller.activations}, compute batches in parts (--memory ${Math.floor((0.85 * available) / 1e6)}M), or lower ${name}.batch`,
+    `${name}: needs about ${sizeText(bytes)} of memory, and there are ${sizeText(available)}: lower ${smaller.activations}, compute batches in micro-batches (--memory ${Math.floor((0.85 * available) / 1e6)}M), or lower ${name}.batch`,
   );
 }

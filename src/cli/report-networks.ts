@@ -1,9 +1,9 @@
 /** The networks that `clipvq evaluate --report` measures with, each opened where it is wanted. */
 
 import { UserError, unlessRefused } from '../base/errors.ts';
-import { openEmbedder } from '../clip/embedder.ts';
-import type { HubOptions } from '../clip/hub.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
+import { openEmbedder } from '../embedding/embedder.ts';
+import type { HubOptions } from '../embedding/sources/hub.ts';
 import type { EngineOptions } from '../engine/engine.ts';
 import { openDinoV2 } from '../evaluation/networks/dinov2.ts';
 import { openInception } from '../evaluation/networks/inception.ts';
@@ -56,12 +56,16 @@ const hasLpips = (folder: string, net: 'alex' | 'squeeze' | 'vgg'): boolean =>
   unlessRefused(() => filesIn(folder, net)) !== undefined;
 
 /**
- * Another CLIP, which scores what the conditioning one has taken part in.
+ * A second CLIP, which scores what the conditioning one has taken part in.
  * @throws UserError if it cannot be opened, or is the CLIP that conditions.
  */
-export async function openJudge(name: string, conditioning: string, options: Pick<HubOptions, 'offline' | 'signal'>) {
+export async function openSecondClip(
+  name: string,
+  conditioning: string,
+  options: Pick<HubOptions, 'offline' | 'signal'>,
+) {
   const clip = await openEmbedder(name, options);
   if (clip.id !== conditioning) return clip;
   await clip.close();
-  throw new UserError(`--judge ${name} is the CLIP that the model was trained with: name another one`);
+  throw new UserError(`--second-clip ${name} is the CLIP that the model was trained with: name another one`);
 }

@@ -70,9 +70,7 @@ export async function featuresOf(
 /** The features that sets of every network are compared by. */
 export const setFeatures = (
   networks: readonly FeatureNetwork[],
-  made: Features,
-  real: Features,
-  others: Features | undefined,
+  { made, real, others }: { readonly made: Features; readonly real: Features; readonly others: Features | undefined },
 ): SetFeatures[] =>
   networks.map(({ name, dim }, i) => {
     const { rows, logits } = made[i]!;

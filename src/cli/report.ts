@@ -4,12 +4,14 @@ import path from 'node:path';
 import type { RgbImage } from '../data/pictures/image.ts';
 import { clipScoreCost } from '../evaluation/clip-score.ts';
 import { memorisationCost } from '../evaluation/memorisation.ts';
-import { clipNetwork } from '../evaluation/networks/network.ts';
+import { clipNetwork, type FeatureNetwork } from '../evaluation/networks/network.ts';
 import {
+  type CopyReport,
   copyReport,
   promptReport,
   type Report,
   reconstructionReport,
+  type SetFeatures,
   type SetReport,
   setCost,
   setReport,
@@ -26,14 +28,14 @@ import { writeKeeping } from './keeping.ts';
 import { note, printResult } from './output.ts';
 import type { ProgressDisplay } from './progress.ts';
 import { currentRanks } from './rank.ts';
-import { type NetworkOptions, openJudge, openLpips, openNetworks } from './report-networks.ts';
-import { drawCandidates, featuresOf, type RealPictures, setFeatures, shown } from './report-sets.ts';
+import { type NetworkOptions, openLpips, openNetworks, openSecondClip } from './report-networks.ts';
+import { drawCandidates, type Features, featuresOf, type RealPictures, setFeatures, shown } from './report-sets.ts';
 
 export interface ReportOptions extends NetworkOptions {
   /** The folder that the report is written into. */
   readonly report: string;
-  /** Folder or hub name of another CLIP that scores. */
-  readonly judge?: string | undefined;
+  /** Folder or hub name of a second CLIP that scores. */
+  readonly secondClip?: string | undefined;
   /** A folder with weights of LPIPS. */
   readonly lpips?: string | undefined;
   /** Candidates for each picture, of which the best is kept. */
@@ -133,56 +135,39 @@ async function measurePrompts(
   options: ReportOptions,
   sheets: ReportPicture[],
 ): Promise<Pick<Report, 'prompts' | 'sets' | 'copies'>> {
-  const { generator, areUnseen, prompts, signal, display, pictures } = evaluated;
+  const { generator, prompts, signal, display } = evaluated;
   const { clip } = generator;
-  const { seed, count, bestOf = 1, judge, offline } = options;
-  const judging =
-    judge === undefined ? undefined : { name: judge, clip: await openJudge(judge, clip.id, { offline, signal }) };
+  const { seed, count, bestOf = 1, secondClip, offline } = options;
+  const second =
+    secondClip === undefined
+      ? undefined
+      : { name: secondClip, clip: await openSecondClip(secondClip, clip.id, { offline, signal }) };
   const networks = [clipNetwork('the CLIP that conditions', clip)];
-  if (judging) networks.push(clipNetwork(judging.name, judging.clip));
+  if (second) networks.push(clipNetwork(second.name, second.clip));
   try {
     await openNetworks(networks, options, signal, display);
     const { best, firsts } = await drawCandidates(generator, prompts, { count, bestOf, seed, signal }, display);
     sheets.push(await madeSheet(best, prompts));
-    const counted = (what: string) => untilAborted(signal, display.count(what));
-    const made = await featuresOf(
-      networks,
-      best.length,
-      (from, to) => best.slice(from, to).map(({ image }) => image),
-      counted('features of generated pictures'),
-    );
-    const wanted = realWanted(best.length, evaluated.reconstructed, options.real);
-    const reading = (start: number, what: string) =>
-      featuresOf(
-        networks,
-        Math.max(0, Math.min(wanted, pictures.size - start)),
-        (from, to) => pictures.read(start + from, start + to, signal),
-        counted(what),
-      );
-    const real = await reading(0, 'features of real pictures');
-    const others = pictures.size > wanted ? await reading(wanted, 'features of other real pictures') : undefined;
-    const prefix = generator.recipe.sampling.promptPrefix;
-    const texts = prompts.map((prompt) => prefix + prompt);
-    const promptOf = best.map(({ prompt }) => prompts.indexOf(prompt));
-    const [ofFirsts] =
-      judging && bestOf > 1
-        ? await featuresOf(
-            networks.slice(1, 2),
-            firsts.length,
-            (from, to) => firsts.slice(from, to),
-            counted('first candidates'),
-          )
-        : made.slice(1, 2);
-    const independent = judging && {
-      ...judging,
-      features: made[1]!.rows,
-      firsts: ofFirsts!.rows,
+    const features = await featuresOfSets(evaluated, options, networks, best);
+    const [own, seconds] = features.made;
+    const independent = second && {
+      ...second,
+      features: seconds!.rows,
+      firsts: bestOf > 1 ? await featuresOfFirsts(networks[1]!, firsts, evaluated) : seconds!.rows,
     };
-    const compared = setFeatures(networks, made, real, others);
-    const total = compared.reduce((sum, set) => sum + setCost(set), clipScoreCost(best.length));
+    const compared = setFeatures(networks, features);
+    const total = compared.reduce(
+      (sum, set) => sum + setCost(set),
+      clipScoreCost(best.length, prompts.length, clip.dim),
+    );
     const carry = shown(display, 'distances', total, signal);
-    const scoring = { clip, features: made[0]!.rows, bestOf, independent, carry };
-    const report = await promptReport(best, promptOf, texts, scoring);
+    const prefix = generator.recipe.sampling.promptPrefix;
+    const report = await promptReport(
+      best,
+      best.map(({ prompt }) => prompts.indexOf(prompt)),
+      prompts.map((prompt) => prefix + prompt),
+      { clip, features: own!.rows, bestOf, independent, carry },
+    );
     const sets: SetReport[] = [];
     for (const one of compared) {
       const set = await carry(setReport(one));
@@ -190,32 +175,68 @@ async function measurePrompts(
     }
     display.end();
     if (sets.length === 0) note('Too few pictures for distances between sets: give at least 8 of either (-n, --count)');
-    const features = { features: made[0]!.rows, real: real[0]!.rows };
-    const copies =
-      areUnseen && evaluated.learned !== undefined
-        ? await copiesOf(evaluated, options, best, features, sheets)
-        : undefined;
-    if (!copies)
-      note(
-        `Whether it copies is not tested: ${areUnseen ? 'the model does not say what it was trained on' : 'the pictures of --data are those that it was trained on'}`,
-      );
+    const copies = await copiesOf(evaluated, options, best, compared[0]!, sheets);
     return { prompts: report, sets, copies };
   } finally {
     for (const network of networks) await network.close();
-    await judging?.clip.close();
+    await second?.clip.close();
   }
 }
 
-/** C_T against pictures of the run's training, spread evenly over all of them. */
+/** Features of the generated pictures, of real ones and, where there are more, of as many others. */
+async function featuresOfSets(
+  { pictures, reconstructed, signal, display }: Evaluated,
+  options: ReportOptions,
+  networks: readonly FeatureNetwork[],
+  best: readonly GeneratedImage[],
+): Promise<{ readonly made: Features; readonly real: Features; readonly others: Features | undefined }> {
+  const counted = (what: string) => untilAborted(signal, display.count(`features of ${what}`));
+  const made = await featuresOf(
+    networks,
+    best.length,
+    (from, to) => best.slice(from, to).map(({ image }) => image),
+    counted('generated pictures'),
+  );
+  const wanted = realWanted(best.length, reconstructed, options.real);
+  const reading = (start: number, what: string) =>
+    featuresOf(
+      networks,
+      Math.max(0, Math.min(wanted, pictures.size - start)),
+      (from, to) => pictures.read(start + from, start + to, signal),
+      counted(what),
+    );
+  const real = await reading(0, 'real pictures');
+  return { made, real, others: pictures.size > wanted ? await reading(wanted, 'other real pictures') : undefined };
+}
+
+/** Features of the first candidate of each picture, [pictures, dim]. */
+async function featuresOfFirsts(
+  network: FeatureNetwork,
+  firsts: readonly RgbImage[],
+  { signal, display }: Evaluated,
+): Promise<Float32Array> {
+  const onProgress = untilAborted(signal, display.count('first candidates'));
+  const read = (from: number, to: number) => firsts.slice(from, to);
+  const [features] = await featuresOf([network], firsts.length, read, onProgress);
+  return features!.rows;
+}
+
+/** C_T against pictures of the run's training, spread evenly over all of them; undefined where it means nothing. */
 async function copiesOf(
-  { run, learned, generator, signal, display }: Evaluated,
+  { run, learned, areUnseen, generator, signal, display }: Evaluated,
   { trainingPictures }: ReportOptions,
   made: readonly GeneratedImage[],
-  { features, real }: { readonly features: Float32Array; readonly real: Float32Array },
+  { made: features, real }: Pick<SetFeatures, 'made' | 'real'>,
   pictures: ReportPicture[],
-) {
+): Promise<CopyReport | undefined> {
+  if (!areUnseen || learned === undefined) {
+    note(
+      `Whether it copies is not tested: ${areUnseen ? 'the model does not say what it was trained on' : 'the pictures of --data are those that it was trained on'}`,
+    );
+    return undefined;
+  }
   const { clip, recipe } = generator;
-  const settings = { ...run.settings, data: learned ?? run.settings.data };
+  const settings = { ...run.settings, data: learned };
   const { source } = await openPictures(settings, { signal, display }, run);
   const count = Math.min(trainingPictures, source.size);
   const indices = Array.from({ length: count }, (_, i) => Math.floor((i * source.size) / count));

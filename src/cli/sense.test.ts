@@ -57,7 +57,7 @@ it('refuses a stage that needs more memory than the machine has, in one line', (
   const stage = { name: 'tokenizer', batch: 4, smaller: { state: 's', activations: 'imageSize' } } as const;
   const planned = { ...stage, footprint: () => ({ state: 0, activations: 0, copies: 0, programs: 0 }) };
   expect(() => refuseTooLarge(planned, 80e9, 24e9)).toThrow(
-    /^tokenizer: needs about 80.* and there are 24.*: lower imageSize, compute batches in parts \(--memory 20400M\)/,
+    /^tokenizer: needs about 80.* and there are 24.*: lower imageSize, compute batches in micro-batches \(--memory 20400M\)/,
   );
   expect(() => refuseTooLarge(planned, 20e9, 24e9)).not.toThrow();
 });

@@ -1,8 +1,8 @@
 /** Checks against false successes: options that train nothing, too few pictures, models that know nothing. */
 
 import { UserError } from '../base/errors.ts';
-import { SHIPPED } from '../clip/shipped.ts';
 import { hasPairs } from '../data/sources/pairs.ts';
+import { SHIPPED } from '../embedding/sources/shipped.ts';
 import type { RunDirectory, RunSettings } from '../run/directory.ts';
 import type { StageName } from '../training/stages.ts';
 

@@ -3,10 +3,11 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { Command } from 'commander';
-import { shippedModel } from '../clip/shipped.ts';
+import { shippedModel } from '../embedding/sources/shipped.ts';
 import { isLoopback } from '../studio/http/guard.ts';
 import { descriptions } from './command-names.ts';
 import { facePrompts } from './face-prompts.ts';
+import { fired } from './interrupt.ts';
 import { type CommonOptions, engineOptions, port, withCommon } from './options.ts';
 import { interruptSignal, note, printResult } from './output.ts';
 import { meanings } from './progress.ts';
@@ -66,7 +67,7 @@ async function studio(options: StudioCommandOptions): Promise<void> {
     // Seconds of work at the first start, done in the background.
     const prepared = running.studio.ready().then(() => presetCosts(running.studio));
     prepared.catch(() => {});
-    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    await fired(signal);
   } finally {
     await running.close();
   }

@@ -1,9 +1,9 @@
 /** The settings of a run, out of the options of `clipvq train`. */
 
 import { UserError } from '../base/errors.ts';
-import { DEFAULT_CLIP } from '../clip/default-clip.ts';
-import { openEmbedder } from '../clip/embedder.ts';
 import { hasPairs, isPairsFile } from '../data/sources/pairs.ts';
+import { openEmbedder } from '../embedding/embedder.ts';
+import { DEFAULT_CLIP } from '../embedding/sources/default-clip.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
 import { settingsFrom } from '../run/origin.ts';
 import { holdingOut } from '../training/pictures/held-out.ts';

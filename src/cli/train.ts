@@ -2,11 +2,11 @@
 
 import { Command } from 'commander';
 import { UserError } from '../base/errors.ts';
-import { isToBeFetched } from '../clip/clip-source.ts';
-import { DEFAULT_CLIP } from '../clip/default-clip.ts';
 import { type ClipReport, clipDoubt, clipFault, clipOverfitting } from '../clip/report.ts';
 import type { Recall } from '../clip/retrieval.ts';
 import { isPairsFile, readPairs } from '../data/sources/pairs.ts';
+import { isToBeFetched } from '../embedding/sources/clip-source.ts';
+import { DEFAULT_CLIP } from '../embedding/sources/default-clip.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
 import { lead } from '../mpi/ranks.ts';
 import { RunDirectory } from '../run/directory.ts';

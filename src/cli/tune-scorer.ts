@@ -2,20 +2,22 @@
 
 import { createHash } from 'node:crypto';
 import { UserError } from '../base/errors.ts';
-import { ownScores } from '../clip/cosine.ts';
 import { packImages } from '../data/pictures/image.ts';
+import { ownScores } from '../embedding/cosine.ts';
+import type { ClipEmbedder } from '../embedding/embedder.ts';
 import { Engine } from '../engine/engine.ts';
 import { faceRequests, openFaceClassifier, recognisedShares } from '../evaluation/classifier/face-classifier.ts';
 import type { Interval } from '../evaluation/interval.ts';
 import type { TunedSettings } from '../evaluation/tune.ts';
 import { cacheFolder } from '../files/cache-folder.ts';
-import { type GeneratedImage, Generator } from '../generation/generator.ts';
+import type { GeneratedImage, Generator } from '../generation/generator.ts';
 import type { RunDirectory } from '../run/directory.ts';
 import { fingerprint } from '../stage/fingerprint.ts';
+import { openGenerator } from './open-generator.ts';
 import { type CommonOptions, engineOptions } from './options.ts';
 import type { ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
-import { openJudge } from './report-networks.ts';
+import { openSecondClip } from './report-networks.ts';
 
 /** The built-in set, whose attributes a classifier knows. */
 const FACES = 'faces';
@@ -33,7 +35,8 @@ export interface Scorer {
 export interface ScorerOptions extends CommonOptions {
   readonly clip?: string;
   readonly prompts?: string;
-  readonly judge?: string;
+  /** Folder or hub name of a second CLIP that scores. */
+  readonly secondClip?: string;
   readonly seed: number;
   readonly offline?: boolean;
 }
@@ -43,6 +46,21 @@ interface Watching {
   readonly display: ProgressDisplay;
 }
 
+/** Pictures of the sweep, and those of the choice. */
+interface Pictures {
+  readonly pictures: number;
+  readonly finalPictures: number;
+}
+
+/** A model whose pictures are scored. */
+interface Drawing {
+  readonly generator: Generator;
+  /** Hashes of the weights that draw. */
+  readonly weights: readonly string[];
+  /** One picture a prompt; `from` is the number of the first of them. */
+  draw(prompts: readonly string[], settings: TunedSettings, from: number): Promise<GeneratedImage[]>;
+}
+
 /**
  * Opens what measures how well pictures follow prompts: a classifier of drawn faces, or a CLIP.
  * @throws UserError if nothing is named that scores, or it cannot be opened.
@@ -50,79 +68,100 @@ interface Watching {
 export async function openScorer(
   run: RunDirectory,
   options: ScorerOptions,
-  pictures: number,
-  finalPictures: number,
-  { signal, display }: Watching,
+  counts: Pictures,
+  watching: Watching,
 ): Promise<Scorer> {
-  const { seed, clip, offline, judge } = options;
+  const { seed, clip, offline, secondClip } = options;
   const named = options.prompts ?? (run.settings.data === FACES ? FACES : undefined);
   if (named === undefined)
     throw new UserError(
       'Say what pictures are scored by: --prompts <file>, or --prompts faces for a model of drawn faces',
     );
   const given = named === FACES ? undefined : readPrompts(named);
-  if (!given && judge !== undefined) throw new UserError('--judge scores the prompts of a file: --prompts <file>');
-  const generator = await Generator.load(run.path, { ...engineOptions(options), clip, offline, signal });
-  const closing: (() => Promise<void>)[] = [() => generator.close()];
-  const close = async () => {
-    for (const one of closing) await one();
-  };
-  const weights = [run.stageHash('tokenizer'), run.stageHash(run.denoiserStage), generator.clip.id];
-  const draw = (prompts: readonly string[], settings: TunedSettings, from: number) => {
-    const seeds = prompts.map((_, i) => seed + from + i);
-    return generator.generate(prompts, { ...settings, seed: seeds, signal });
+  if (!given && secondClip !== undefined)
+    throw new UserError('--second-clip scores the prompts of a file: --prompts <file>');
+  const { signal } = watching;
+  const opening = { engineOptions: engineOptions(options), clip, offline, ...watching };
+  const generator = await openGenerator(run, opening);
+  const drawing: Drawing = {
+    generator,
+    weights: [run.stageHash('tokenizer'), run.stageHash(run.denoiserStage), generator.clip.id],
+    draw(prompts, settings, from) {
+      const seeds = prompts.map((_, i) => seed + from + i);
+      return generator.generate(prompts, { ...settings, seed: seeds, signal });
+    },
   };
   try {
-    if (!given) {
-      const engine = Engine.start(engineOptions(options));
-      closing.push(() => engine.close());
-      const faces = await openFaceClassifier({
-        ...{ engine, signal, imageSize: generator.recipe.imageSize },
-        folder: cacheFolder(),
-        count: (what) => display.count(what),
-      });
-      display.end();
-      const requests = faceRequests(pictures + finalPictures);
-      return {
-        name: 'a classifier of drawn faces',
-        id: fingerprint('faces', ...weights),
-        unit: ({ value, low, high }) => `${percent(value)} (${percent(low)} to ${percent(high)}) of attributes`,
-        close,
-        async score(settings, from, to) {
-          const wanted = requests.slice(from, to);
-          const made = await draw(
-            wanted.map(({ prompt }) => prompt),
-            settings,
-            from,
-          );
-          return recognisedShares(faces, wanted, packImages(made.map(({ image }) => image)));
-        },
-      };
-    }
-    const judging = judge === undefined ? undefined : await openJudge(judge, generator.clip.id, { offline, signal });
-    if (judging) closing.push(() => judging.close());
-    const prompts = halves(given, pictures, finalPictures);
+    return given
+      ? await scoringByClip(drawing, given, counts, options, watching)
+      : await scoringFaces(drawing, counts, options, watching);
+  } catch (error) {
+    await generator.close();
+    throw error;
+  }
+}
+
+/** Scores by a classifier of drawn faces: the share of the attributes that a prompt names. */
+async function scoringFaces(
+  { generator, weights, draw }: Drawing,
+  { pictures, finalPictures }: Pictures,
+  options: ScorerOptions,
+  { signal, display }: Watching,
+): Promise<Scorer> {
+  const engine = Engine.start(engineOptions(options));
+  try {
+    const faces = await openFaceClassifier({
+      ...{ engine, signal, imageSize: generator.recipe.imageSize },
+      folder: cacheFolder(),
+      count: (what) => display.count(what),
+    });
+    display.end();
+    const requests = faceRequests(pictures + finalPictures);
     return {
-      name: judging ? `the CLIP ${judge}` : 'the CLIP that conditions',
-      id: fingerprint(
-        'clip',
-        ...weights,
-        judging?.id ?? '',
-        createHash('sha256').update(prompts.join('\0')).digest('hex'),
-      ),
-      unit: ({ value, low, high }) => `${value.toFixed(4)} (${low.toFixed(4)} to ${high.toFixed(4)})`,
-      close,
+      name: 'a classifier of drawn faces',
+      id: fingerprint('faces', ...weights),
+      unit: ({ value, low, high }) => `${percent(value)} (${percent(low)} to ${percent(high)}) of attributes`,
       async score(settings, from, to) {
-        const own = prompts.slice(from, to);
-        const made = await draw(own, settings, from);
-        if (!judging) return Float64Array.from(made, ({ clipScore }) => clipScore);
-        return judgedScores(judging, made, generator.recipe.sampling.promptPrefix);
+        const wanted = requests.slice(from, to);
+        const prompts = wanted.map(({ prompt }) => prompt);
+        const made = await draw(prompts, settings, from);
+        return recognisedShares(faces, wanted, packImages(made.map(({ image }) => image)));
+      },
+      async close() {
+        await Promise.all([generator.close(), engine.close()]);
       },
     };
   } catch (error) {
-    await close();
+    await engine.close();
     throw error;
   }
+}
+
+/** Scores by CLIP: the cosine of a picture with its prompt, by a second CLIP where one is named. */
+async function scoringByClip(
+  { generator, weights, draw }: Drawing,
+  given: readonly string[],
+  { pictures, finalPictures }: Pictures,
+  { secondClip, offline }: ScorerOptions,
+  { signal }: Watching,
+): Promise<Scorer> {
+  const second =
+    secondClip === undefined ? undefined : await openSecondClip(secondClip, generator.clip.id, { offline, signal });
+  const prompts = halves(given, pictures, finalPictures);
+  const promptsHash = createHash('sha256').update(prompts.join('\0')).digest('hex');
+  return {
+    name: second ? `the CLIP ${secondClip}` : 'the CLIP that conditions',
+    id: fingerprint('clip', ...weights, second?.id ?? '', promptsHash),
+    unit: ({ value, low, high }) => `${value.toFixed(4)} (${low.toFixed(4)} to ${high.toFixed(4)})`,
+    async score(settings, from, to) {
+      const made = await draw(prompts.slice(from, to), settings, from);
+      if (!second) return Float64Array.from(made, ({ clipScore }) => clipScore);
+      return scoresBy(second, made, generator.recipe.sampling.promptPrefix);
+    },
+    async close() {
+      await Promise.all([generator.close(), second?.close()]);
+    },
+  };
 }
 
 /** A prompt for each picture: those of the sweep go through one half of the prompts, the others through the other. */
@@ -135,11 +174,7 @@ export function halves(prompts: readonly string[], pictures: number, finalPictur
   return [...through(first, pictures), ...through(second, finalPictures)];
 }
 
-async function judgedScores(
-  clip: Awaited<ReturnType<typeof openJudge>>,
-  made: readonly GeneratedImage[],
-  prefix: string,
-): Promise<Float64Array> {
+async function scoresBy(clip: ClipEmbedder, made: readonly GeneratedImage[], prefix: string): Promise<Float64Array> {
   const images = await clip.embedImages(made.map(({ image }) => image));
   const texts = await clip.embedTexts(made.map(({ prompt }) => prefix + prompt));
   return Float64Array.from(

@@ -36,8 +36,8 @@ export function tuneCommand(): Command {
       'prompts, one a line: scored by CLIP, half of them for the sweep, half for the choice; faces is attributes of drawn faces, which a classifier looks for (default for runs on faces)',
     )
     .option(
-      '--judge <clip>',
-      'with --prompts: the CLIP (folder or hub name) that scores (default: the one that conditions)',
+      '--second-clip <clip>',
+      'with --prompts: another CLIP (folder or hub name) that scores (default: the one that conditions)',
     )
     .option(
       '--guidance <list>',
@@ -90,8 +90,8 @@ async function runTune(options: TuneOptions): Promise<void> {
   for (const settings of candidates) requestOf(['a'], { ...settings }, recipe);
   const signal = interruptSignal();
   const display = new ProgressDisplay();
-  const scorer = await openScorer(run, options, pictures, finalPictures, { signal, display });
   const record = new TuneRecord(run.file('tune.jsonl'));
+  const scorer = await openScorer(run, options, { pictures, finalPictures }, { signal, display });
   const total = candidates.length + Math.min(finalists + 1, candidates.length);
   note(
     `${candidates.length} combinations on ${pictures} pictures each, by ${scorer.name}; then the best ${finalists} on ${finalPictures} others. What is measured is kept in ${record.file}.`,

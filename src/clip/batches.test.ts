@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { fromPlanar, toPlanar } from '../data/pictures/image.ts';
+import { trainBpe } from '../embedding/compact/bpe.ts';
+import { imageViews } from '../embedding/embedder.ts';
 import { type BatchOptions, type CaptionedPictures, ClipBatches, planes, tokenIds } from './batches.ts';
-import { trainBpe } from './bpe.ts';
-import { imageViews } from './embedder.ts';
 
 const [size, side] = [10, 4];
 const pairs: CaptionedPictures = {

@@ -4,8 +4,8 @@
  */
 
 import { float32, int32, type NDArray } from '../base/ndarray.ts';
+import { type Bpe, END } from '../embedding/compact/bpe.ts';
 import { integers, permutation } from '../random/noise.ts';
-import { type Bpe, END } from './bpe.ts';
 
 /**
  * Pictures with captions. Only the compact CLIP may learn from these: keep them apart from the generator's pictures.

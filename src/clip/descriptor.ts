@@ -3,13 +3,13 @@
 import { UserError } from '../base/errors.ts';
 import { option } from '../base/options.ts';
 import { hasPairs } from '../data/sources/pairs.ts';
+import { openEmbedder } from '../embedding/embedder.ts';
 import { identityOf } from '../recipe/identity.ts';
 import type { ClipSettings } from '../recipe/schema.ts';
 import { planOf, type StageDescriptor, type StagePlan } from '../stage/descriptor.ts';
 import { fingerprint } from '../stage/fingerprint.ts';
 import { settingsParts } from '../stage/made-from.ts';
 import type { CaptionedPictures } from './batches.ts';
-import { openEmbedder } from './embedder.ts';
 import { type ClipReport, reportClip } from './report.ts';
 import { type ClipWords, clipStage, wordsOf } from './stage.ts';
 import { stepPrograms, trainingProgram } from './step.ts';
@@ -45,6 +45,7 @@ export const clipDescriptor: StageDescriptor<CaptionedPictures, ClipReport> = {
   name: 'clip',
   reportFile: CLIP_REPORT,
   isPartOf: ({ clip }) => clip === 'compact',
+  learnsWith: () => [],
   refuse({ settings: { clip, data } }) {
     if (clip === 'compact' && !hasPairs(data))
       throw new UserError(

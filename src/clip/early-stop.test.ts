@@ -2,7 +2,7 @@
 
 import { expect, it } from 'vitest';
 import { float32, type NDArray, scalar } from '../base/ndarray.ts';
-import { trainBpe } from './bpe.ts';
+import { trainBpe } from '../embedding/compact/bpe.ts';
 import { EarlyStop } from './early-stop.ts';
 
 const pairs = { size: 20, side: 4, images: new Uint8Array(20 * 48), caption: (row: number) => `picture ${row}` };

@@ -10,13 +10,12 @@ import { flatten } from '../base/tree.ts';
 import { assertFinite } from '../checkpoint/finite.ts';
 import { writeSafetensors } from '../checkpoint/safetensors.ts';
 import { sealed } from '../checkpoint/seal.ts';
+import type { Bpe } from '../embedding/compact/bpe.ts';
+import { CLIP_FORMAT, jsonFiles, ROWS } from '../embedding/compact/compact-files.ts';
 import { makeFolder, writeFileAtomic } from '../files/atomic.ts';
 import { fileError, systemCode } from '../files/file-errors.ts';
 import * as g from '../graph/index.ts';
 import type { ClipSettings } from '../recipe/schema.ts';
-import type { Bpe } from './bpe.ts';
-import { CLIP_FORMAT, jsonFiles, ROWS } from './compact-files.ts';
-
 import { type ClipParameters, embedImages, embedTexts } from './towers.ts';
 
 /** A compact CLIP at the end of its training. */

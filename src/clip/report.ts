@@ -3,8 +3,8 @@
  * uses.
  */
 
+import { type ClipEmbedder, imageViews } from '../embedding/embedder.ts';
 import type { CaptionedPictures } from './batches.ts';
-import { type ClipEmbedder, imageViews } from './embedder.ts';
 import { measureRetrieval, type Retrieval, zeroShotAccuracy } from './retrieval.ts';
 import { heldOutPairs } from './stage.ts';
 

@@ -1,5 +1,7 @@
 /** How well two sets of embeddings find each other: the measure of a trained CLIP. */
 
+import { dot } from '../embedding/cosine.ts';
+
 /** Share of queries whose partner is among the 1, 5 and 10 nearest. */
 export interface Recall {
   readonly at1: number;
@@ -52,7 +54,7 @@ export function zeroShotAccuracy(
   for (let i = 0; i < n; i++) {
     let [best, highest] = [0, Number.NEGATIVE_INFINITY];
     for (let label = 0; label < classes.length / dim; label++) {
-      const score = dot(images, i, classes, label, dim);
+      const score = dot(images, i * dim, classes, label * dim, dim);
       if (score > highest) [best, highest] = [label, score];
     }
     if (isOwn(i, best)) right++;
@@ -72,10 +74,10 @@ function rankOf(
   size: number,
   dim: number,
 ): number {
-  const own = dot(queries, query, rows, query, dim);
+  const own = dot(queries, query * dim, rows, query * dim, dim);
   let [nearer, farther] = [0, 0];
   for (let row = start; row < start + size; row++) {
-    const other = dot(queries, query, rows, row, dim);
+    const other = dot(queries, query * dim, rows, row * dim, dim);
     if (other < own) farther++;
     else if (other !== own) nearer++;
   }
@@ -85,12 +87,6 @@ function rankOf(
 function recallOf(ranks: readonly number[]): Recall {
   const within = (k: number) => ranks.filter((rank) => rank < k).length / ranks.length;
   return { at1: within(1), at5: within(5), at10: within(10) };
-}
-
-function dot(a: Float32Array, i: number, b: Float32Array, j: number, dim: number): number {
-  let total = 0;
-  for (let d = 0; d < dim; d++) total += a[i * dim + d]! * b[j * dim + d]!;
-  return total;
 }
 
 function gapOf(images: Float32Array, texts: Float32Array, dim: number): number {

@@ -7,6 +7,8 @@ import { type NDArray, scalar, type Tree } from '../base/ndarray.ts';
 import { option } from '../base/options.ts';
 import { flatten } from '../base/tree.ts';
 import { readSafetensors } from '../checkpoint/safetensors.ts';
+import { type Bpe, trainBpe } from '../embedding/compact/bpe.ts';
+import { clipName } from '../embedding/sources/clip-source.ts';
 import type { Engine, Executable } from '../engine/engine.ts';
 import { ALONE, type Ranks } from '../mpi/ranks.ts';
 import { adopt, blank, initialize } from '../nn/parameters.ts';
@@ -16,8 +18,6 @@ import { warmupCosine } from '../optim/schedule.ts';
 import type { ClipSettings } from '../recipe/schema.ts';
 import type { Lineage, Stage } from '../stage/stage.ts';
 import { type CaptionedPictures, type ClipBatch, ClipBatches } from './batches.ts';
-import { type Bpe, trainBpe } from './bpe.ts';
-import { clipName } from './clip-source.ts';
 import { EarlyStop } from './early-stop.ts';
 import { exportClip } from './export.ts';
 import {

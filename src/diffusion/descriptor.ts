@@ -50,6 +50,7 @@ interface Variety {
   /** The recipe with the settings of this stage as those of the diffusion model. */
   recipeOf(recipe: Recipe): Recipe;
   isPartOf(settings: RunSettings): boolean;
+  readonly learnsWith: readonly string[];
   refuse?(run: RunFiles): void;
   /** The weights that it starts from, if not from random ones. */
   originOf(run: RunFiles): Origin | undefined;
@@ -69,10 +70,11 @@ function planWith({ name }: Variety, own: Recipe, conditionDim: number): StagePl
 }
 
 function denoiserDescriptor(variety: Variety): StageDescriptor<DenoiserData> {
-  const { name, recipeOf, isPartOf, refuse } = variety;
+  const { name, recipeOf, isPartOf, learnsWith, refuse } = variety;
   return {
     name,
     isPartOf,
+    learnsWith: () => learnsWith,
     ...(refuse && { refuse }),
     needsWholeBatch: (recipe) =>
       recipeOf(recipe).diffusion.schedule === 'plateau'
@@ -141,6 +143,7 @@ export const diffusionDescriptor = denoiserDescriptor({
   name: 'diffusion',
   recipeOf: (recipe) => recipe,
   isPartOf: () => true,
+  learnsWith: ['clip', 'tokenizer'],
   originOf: (run) => originOf(run, 'diffusion'),
   // The model of the second stage was made from weights that have been replaced.
   afterExport: (run) => run.forgetModel('finetune'),
@@ -151,6 +154,7 @@ export const finetuneDescriptor = denoiserDescriptor({
   name: 'finetune',
   recipeOf: (recipe) => ({ ...recipe, diffusion: { ...recipe.diffusion, ...recipe.finetune } }),
   isPartOf: ({ recipe }) => recipe.finetune.steps > 0,
+  learnsWith: ['clip', 'tokenizer', 'diffusion'],
   refuse(run) {
     if (run.settings.recipe.finetune.steps === 0)
       throw new UserError(`The recipe of ${run.path} has no second stage: finetune.steps is 0`);

@@ -3,7 +3,7 @@
  * It can go on from a model that was trained before, as the stage `finetune`, the paper's second one, always does.
  */
 
-import { float32, joined, type NDArray, scalar, type Tree } from '../base/ndarray.ts';
+import { type NDArray, scalar, type Tree } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
 import type { Engine } from '../engine/engine.ts';
 import { ALONE, type Ranks, shared } from '../mpi/ranks.ts';
@@ -11,9 +11,10 @@ import { initializeEach } from '../nn/parameters.ts';
 import { GRADIENTS } from '../optim/micro-batches.ts';
 import { Shuffle } from '../random/shuffle.ts';
 import type { DiffusionSettings } from '../recipe/schema.ts';
-import { gatherBatch, ownSamples } from '../stage/data-parallel.ts';
+import { ownSamples } from '../stage/data-parallel.ts';
 import { type LocalSteps, OuterStep } from '../stage/local-steps.ts';
 import type { Lineage, Metrics, Stage } from '../stage/stage.ts';
+import { ApartSteps } from './apart.ts';
 import { drawBatch } from './batch.ts';
 import type { Latents } from './latents.ts';
 import { LearningRate } from './learning-rate.ts';
@@ -67,8 +68,7 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
   let train: TrainingStep | undefined;
   const share = ownSamples(ranks, settings.batch);
   const outer = options.sync && new OuterStep(engine, ranks, options.sync);
-  /** Of the steps since the ranks have parted: the times of the whole batch, and the KL terms of this rank's share. */
-  let apart: { readonly all: Int32Array; readonly kl: Float32Array }[] = [];
+  const apart = new ApartSteps(ranks, share.count);
   /** What the program of a step computes, and with whom. */
   const [trained, others] = outer ? [{ ...settings, batch: share.count }, ALONE] : [settings, ranks];
 
@@ -91,7 +91,7 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
       times = initialTimesteps(settings.timesteps);
       rate.restore({});
       outer?.reset();
-      apart = [];
+      apart.clear();
     },
 
     async run(step, slowed = 1) {
@@ -100,7 +100,7 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
       await outer?.part();
       const { feeds, all } = await engine.span('data wait', async () => drawBatch(step, source));
       const out = await train!({ ...feeds, lr: scalar(lr), emaDecay: scalar(emaDecay(settings, step)) });
-      if (outer) apart.push({ all, kl: out.kl!.data as Float32Array });
+      if (outer) apart.add(all, out.kl!.data as Float32Array);
       else times = updateHistory(times, all, out.kl!.data);
       const metrics: Metrics = {
         loss: out.loss!.data[0]!,
@@ -115,18 +115,7 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
 
     async meet() {
       await outer?.meet();
-      const steps = apart;
-      apart = [];
-      const own = joined(steps.map(({ kl }) => kl));
-      const kl = await gatherBatch(ranks, float32(own, [own.length]));
-      // Of every rank all steps lie together.
-      const of = (rank: number, step: number) => rank * own.length + step * share.count;
-      for (const [step, { all }] of steps.entries())
-        times = updateHistory(
-          times,
-          all,
-          Array.from(all, (_, i) => kl.data[of(Math.floor(i / share.count), step) + (i % share.count)]!),
-        );
+      times = await apart.joined(times);
     },
 
     hostState: () => ({ ...savedTimesteps(times), ...rate.save(), ...outer?.save() }),
@@ -134,7 +123,7 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
       times = restoredTimesteps(host);
       rate.restore(host);
       outer?.restore(host);
-      apart = [];
+      apart.clear();
     },
 
     weights,

@@ -10,7 +10,7 @@ import { expect, it } from 'vitest';
 import { skipped } from '../../test/support/skip.ts';
 import { writeTinyClip } from '../../test/support/tiny-clip.ts';
 import { float32, type NDArray } from '../base/ndarray.ts';
-import { openEmbedder } from '../clip/embedder.ts';
+import { openEmbedder } from '../embedding/embedder.ts';
 import * as g from '../graph/index.ts';
 import { Engine } from './engine.ts';
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { unitRows32 } from '../base/rows.ts';
 import { finish } from '../base/steps.ts';
+import { dot } from '../embedding/cosine.ts';
 import { normals } from '../random/noise.ts';
 import { clipScore } from './clip-score.ts';
 
@@ -31,6 +32,28 @@ describe('CLIP score', () => {
     );
     expect(ps.filter((p) => p < 0.05).length).toBeLessThan(5);
     expect(ps.reduce((a, b) => a + b, 0) / ps.length).toBeGreaterThan(0.25);
+  });
+
+  it('is the same where cosines of all pictures with all prompts are too many to be kept', () => {
+    const [images, texts] = [unitRows('noise', 32), unitRows('texts', 8)];
+    const [kept, computed] = [4096, 0].map((most) => finish(clipScore(images, texts, promptOf, dim, most)));
+    expect(computed).toEqual(kept);
+    const others = promptOf.flatMap((own, i) =>
+      Array.from({ length: 8 }, (_, j) => (j === own ? [] : [dot(images, i * dim, texts, j * dim, dim)])).flat(),
+    );
+    expect(computed!.shuffled).toBeCloseTo(others.reduce((a, b) => a + b) / others.length, 12);
+  });
+
+  it('scores the 30,000 captions of a protocol without a table of all pairs', () => {
+    const many = 30_000;
+    const rows = new Float32Array(many).fill(1);
+    const steps = clipScore(
+      rows,
+      rows,
+      Array.from(rows, (_, i) => i),
+      1,
+    );
+    expect(steps.next().value).toBeGreaterThan(0);
   });
 
   it('gives no significance to a single prompt', () => {

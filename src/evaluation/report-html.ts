@@ -69,7 +69,7 @@ export function reportLines(report: Report): string[] {
 function summary({ clip, prompts, reconstruction, sets }: Report): string[] {
   const made = prompts && `${prompts.chosen.samples} pictures for ${prompts.prompts} prompts`;
   const choice = prompts && prompts.bestOf > 1 ? `, each the best of ${prompts.bestOf} by that CLIP` : '';
-  const by = prompts?.independent ? `; ${prompts.independent.clip} judges them, and has had no part in them` : '';
+  const by = prompts?.independent ? `; ${prompts.independent.clip} scores them, too, and has had no part in them` : '';
   return [
     `${reconstruction.pictures} real pictures through the tokenizer and back${made ? `; ${made}` : ''}${choice}.`,
     `The CLIP that conditions: ${clip}${by}.${sets.length > 0 ? ' Where a line is called “real”, it is of two sets of real pictures: no generator can be expected to come below it.' : ''}`,

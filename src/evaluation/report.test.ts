@@ -157,7 +157,7 @@ it('the page holds its pictures, asks the network for nothing, and lets no marku
     'C_T',
     'other/clip',
     'no choice',
-    'The CLIP that conditions: own/clip; other/clip judges them',
+    'The CLIP that conditions: own/clip; other/clip scores them, too',
     'best of 4',
     'In the features of a CLIP',
   ])

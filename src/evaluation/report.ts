@@ -4,9 +4,9 @@
  */
 
 import { type Carry, inTurns, type Steps } from '../base/steps.ts';
-import { ownScores } from '../clip/cosine.ts';
-import type { ClipEmbedder } from '../clip/embedder.ts';
 import { psnr, type RgbImage } from '../data/pictures/image.ts';
+import { ownScores } from '../embedding/cosine.ts';
+import type { ClipEmbedder } from '../embedding/embedder.ts';
 import { type ClipScore, clipScore } from './clip-score.ts';
 import { frechetCost, frechetInterval, kernelCost, kernelInterval } from './feature-distance.ts';
 import { type InceptionScore, inceptionScore } from './inception-score.ts';

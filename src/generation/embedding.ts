@@ -1,8 +1,8 @@
 /** Conditions as the rows that a model is given. */
 
 import { UserError } from '../base/errors.ts';
-import { type Correction, type EmbeddingStatistics, towardsNeighbour } from '../clip/correction.ts';
-import type { ClipEmbedder } from '../clip/embedder.ts';
+import { type Correction, type EmbeddingStatistics, towardsNeighbour } from '../embedding/correction.ts';
+import type { ClipEmbedder } from '../embedding/embedder.ts';
 import type { Condition, EmbeddingCondition, PictureCondition, PlainCondition } from './conditions.ts';
 import { plainConditions, unit, vectorOf } from './conditions.ts';
 

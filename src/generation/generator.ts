@@ -2,10 +2,10 @@
 
 import { createRequire } from 'node:module';
 import { UserError } from '../base/errors.ts';
-import { ownScores } from '../clip/cosine.ts';
-import type { ClipEmbedder } from '../clip/embedder.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
 import { encodePng } from '../data/pictures/png.ts';
+import { ownScores } from '../embedding/cosine.ts';
+import type { ClipEmbedder } from '../embedding/embedder.ts';
 import { Engine } from '../engine/engine.ts';
 import { ALONE, type Ranks } from '../mpi/ranks.ts';
 import type { Recipe } from '../recipe/schema.ts';

@@ -2,7 +2,7 @@
 
 import { setImmediate } from 'node:timers/promises';
 import { UserError } from '../base/errors.ts';
-import type { ClipEmbedder } from '../clip/embedder.ts';
+import type { ClipEmbedder } from '../embedding/embedder.ts';
 import type { Engine, EngineOptions } from '../engine/engine.ts';
 import type { Ranks } from '../mpi/ranks.ts';
 import type { RunDirectory } from '../run/directory.ts';

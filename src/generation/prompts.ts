@@ -1,7 +1,7 @@
 /** Prompts of all kinds before anything is drawn: embedded by the model's CLIP, corrected, one row for each picture. */
 
-import { correctTexts, type EmbeddingStatistics } from '../clip/correction.ts';
-import type { ClipEmbedder } from '../clip/embedder.ts';
+import { correctTexts, type EmbeddingStatistics } from '../embedding/correction.ts';
+import type { ClipEmbedder } from '../embedding/embedder.ts';
 import type { RunDirectory } from '../run/directory.ts';
 import { readStatistics, statisticsIfAny } from '../run/statistics.ts';
 import { embedConditions, pictureRows } from './embedding.ts';

@@ -3,11 +3,11 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { NDArray } from '../base/ndarray.ts';
-import { hashClip, neededFiles } from '../clip/clip-files.ts';
-import { resolveClip } from '../clip/clip-source.ts';
-import type { EmbeddingStatistics } from '../clip/correction.ts';
 import { openDenoiser, transformerConfig } from '../diffusion/model.ts';
 import { diffusionParameters } from '../diffusion/transformer.ts';
+import type { EmbeddingStatistics } from '../embedding/correction.ts';
+import { hashClip, neededFiles } from '../embedding/sources/clip-files.ts';
+import { resolveClip } from '../embedding/sources/clip-source.ts';
 import { makeFolder, writeFileAtomic } from '../files/atomic.ts';
 import { assertFreeFolder, makeWholeFolder } from '../files/new-folder.ts';
 import { type Program, writeOnnx } from '../graph/index.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { UserError } from '../base/errors.ts';
-import { momentsOf } from '../clip/correction.ts';
+import { momentsOf } from '../embedding/correction.ts';
 import { normals } from '../random/noise.ts';
 import { makeRecipe } from '../recipe/recipe.ts';
 import { RunDirectory } from './directory.ts';

@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import { UserError } from '../base/errors.ts';
 import { float32 } from '../base/ndarray.ts';
 import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
-import type { Correction, EmbeddingStatistics } from '../clip/correction.ts';
+import type { Correction, EmbeddingStatistics } from '../embedding/correction.ts';
 import type { RunDirectory } from './directory.ts';
 
 const FORMAT = 'clip-vqdiffusion embedding statistics';

@@ -38,7 +38,7 @@ export interface StageCost {
   readonly steps: number;
   readonly batch: number;
   readonly parameters: Tree<Parameter>;
-  /** The step that costs most, with its batch in one part; its arithmetic is read off the graph. */
+  /** The step that costs most, with its whole batch; its arithmetic is read off the graph. */
   readonly program: Program;
   /** GFLOP/s of whole steps on the reference machine, two cores with AVX2 at `machineSpeed` 1. */
   readonly referenceGflops: number;
@@ -70,6 +70,8 @@ export interface StageDescriptor<Data, Report = unknown> {
   readonly reportFile?: string;
   /** Whether a run of these settings has this stage. */
   isPartOf(settings: RunSettings): boolean;
+  /** Names of the stages whose models it learns with: another one of these makes it another stage. */
+  learnsWith(settings: RunSettings): readonly string[];
   /** @throws UserError if the run's settings, or what is trained so far, do not allow it. */
   refuse?(run: RunFiles): void;
   /** Why ranks cannot train it for themselves in between, as a clause; undefined where they can. */

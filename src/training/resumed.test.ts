@@ -6,6 +6,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { tinyStages } from '../../test/support/tiny-stages.ts';
 import { writeSafetensors } from '../checkpoint/safetensors.ts';
+import { changedRecipe } from '../recipe/recipe.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { provenanceTexts } from '../run/provenance.ts';
 import { openResumed, type ResumeOptions } from './resumed.ts';
@@ -69,6 +70,25 @@ it('lengthens models together, and none under another that stays as it is before
     expect(openResumed(folder, { ...longer, changed }).settings.recipe.tokenizer.steps).toBe(50);
   const alone = openResumed(folder, { maxSteps: 50, stages: ['diffusion'] });
   expect(alone.settings.recipe.diffusion.steps).toBe(50);
+});
+
+it('a tokenizer that compares pictures through the CLIP of its run does not fit to a longer one', () => {
+  const resumed = (weight: string) => {
+    const recipe = changedRecipe(tinyStages, {
+      ...{ 'tokenizer.perceptualNet': 'clip', 'tokenizer.perceptualWeight': weight },
+    });
+    const run = RunDirectory.create(path.join(place, `weight-${weight}`), {
+      seed: 1,
+      data: 'faces',
+      clip: 'compact',
+      recipe,
+    });
+    const texts = { format: 'clip-vqdiffusion checkpoint', stage: 'tokenizer', step: '12', fingerprint: 'f' };
+    writeSafetensors(run.file('checkpoints', 'tokenizer.safetensors'), {}, texts);
+    return openResumed(run.path, { set: { 'clip.steps': `${recipe.clip.steps + 10}` } });
+  };
+  expect(() => resumed('1')).toThrow(/with clip of \d+ steps, tokenizer \(12 steps\) no longer fits/);
+  expect(resumed('0').notes).toHaveLength(1);
 });
 
 it('speaks of the stages that the run has, and of no CLIP that is not its own', () => {

@@ -12,7 +12,7 @@ import type { Recipe } from '../recipe/schema.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
 import { lengthened, lengthNote, longerSteps } from './lengths/lengths.ts';
 import { checkpointFacts, checkpointFiles } from './loop/checkpoint.ts';
-import { type StageName, stagesOf } from './stages.ts';
+import { type StageName, stages, stagesOf } from './stages.ts';
 import type { OnChange } from './standing.ts';
 
 export interface ResumeOptions {
@@ -103,14 +103,6 @@ function lengthenedStages({ stages: named, maxSteps, longer }: ResumeOptions, se
   return maxSteps === undefined ? [] : own;
 }
 
-/** The stages whose models a stage learns with. */
-const LEARNS_WITH: Readonly<Record<StageName, readonly StageName[]>> = {
-  clip: [],
-  tokenizer: [],
-  diffusion: ['clip', 'tokenizer'],
-  finetune: ['clip', 'tokenizer', 'diffusion'],
-};
-
 /**
  * A stage that is trained further becomes another model. Those that have learned with the one of before go on with it
  * where they are to become longer, too; what becomes of others is chosen, or refused before anything runs.
@@ -121,7 +113,8 @@ function refuseToDiscard(run: RunDirectory, recipe: Recipe, { stages: named, cha
   const before = run.settings.recipe;
   for (const name of own) {
     const done = stepsDone(run, name);
-    const longer = own.find((one) => LEARNS_WITH[name].includes(one) && recipe[one].steps > before[one].steps);
+    const learnsWith = stages[name].learnsWith(run.settings);
+    const longer = own.find((one) => learnsWith.includes(one) && recipe[one].steps > before[one].steps);
     if (done === 0 || longer === undefined || recipe[name].steps > done) continue;
     throw new UserError(
       `${run.path}: with ${longer} of ${recipe[longer].steps} steps, ${name} (${done} steps) no longer fits: it has learned with the ${longer} model before; add ${option('changed', 'restart')} to train it anew, ${option('changed', 'go-on')} to train it further on the new one, or ${option('stages', name)} to lengthen it alone`,

@@ -16,7 +16,7 @@ import { lpipsParameters } from './lpips.ts';
 import { tokenizerParameters, trainedParameters } from './model.ts';
 import { lpipsDistance, type PerceptualDistance } from './perceptual.ts';
 import { trainingProgram } from './programs.ts';
-import { compactClipDistance, lpipsOf } from './run-perceptual.ts';
+import { compactClipDistance, lpipsOf, usesCompactClip } from './run-perceptual.ts';
 import { variantAt } from './schedule.ts';
 import { tokenizerStage } from './stage.ts';
 import { stagePrograms } from './step.ts';
@@ -66,6 +66,7 @@ function originsOf(run: RunFiles): {
 export const tokenizerDescriptor: StageDescriptor<PictureReader> = {
   name: 'tokenizer',
   isPartOf: () => true,
+  learnsWith: ({ recipe }) => (usesCompactClip(recipe) ? ['clip'] : []),
   needsWholeBatch: () => 'its codebook goes by the codes of whole batches',
   stepsOf: ({ tokenizer }) => tokenizer.steps,
   plan: (recipe) => planWith(recipe),

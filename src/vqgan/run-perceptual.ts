@@ -4,11 +4,16 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
 import { option } from '../base/options.ts';
-import { SHIPPED, shippedClip } from '../clip/shipped.ts';
 import { openTowerDistance, type TowerDistance } from '../clip/tower-distance.ts';
+import { SHIPPED, shippedClip } from '../embedding/sources/shipped.ts';
+import type { Recipe } from '../recipe/schema.ts';
 import type { RunFiles, StageContext } from '../stage/context.ts';
 import { loadLpips } from './lpips-weights.ts';
 import { lpipsDistance, type PerceptualDistance } from './perceptual.ts';
+
+/** Whether a recipe compares pictures in the features of a compact CLIP. */
+export const usesCompactClip = ({ tokenizer }: Pick<Recipe, 'tokenizer'>): boolean =>
+  tokenizer.perceptualNet === 'clip' && tokenizer.perceptualWeight > 0;
 
 /**
  * The distance in the features of the run's compact CLIP, if the recipe names it and the run has one.
@@ -16,8 +21,7 @@ import { lpipsDistance, type PerceptualDistance } from './perceptual.ts';
  */
 export function compactClipDistance(run: RunFiles): TowerDistance | undefined {
   const { clip, recipe } = run.settings;
-  const { perceptualNet, perceptualWeight } = recipe.tokenizer;
-  if (perceptualNet !== 'clip' || perceptualWeight === 0) return undefined;
+  if (!usesCompactClip(recipe)) return undefined;
   if (clip === 'compact' && !run.hasModel('clip'))
     throw new UserError(
       `${run.path} holds no trained CLIP, through which its tokenizer compares pictures: train it first with ${option('stages', 'clip')}`,

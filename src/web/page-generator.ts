@@ -3,9 +3,9 @@
  * same few programs serve any number of pictures, and memory does not grow.
  */
 
-import { correctTexts, type EmbeddingStatistics } from '../clip/correction.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
 import { encodePng } from '../data/pictures/png.ts';
+import { correctTexts, type EmbeddingStatistics } from '../embedding/correction.ts';
 import type { Executor } from '../engine/executor.ts';
 import { type Frame, PictureModel } from '../generation/draw.ts';
 import { embedConditions, pictureRows } from '../generation/embedding.ts';

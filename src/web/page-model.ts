@@ -9,7 +9,7 @@ import { bytesOf, type NDArray } from '../base/ndarray.ts';
 import { fitsFloat16, float32ToFloat16 } from '../checkpoint/half.ts';
 import { encodeEntries, inOrder, parseSafetensors, placed } from '../checkpoint/safetensors-bytes.ts';
 import { byteSize } from '../checkpoint/safetensors-header.ts';
-import type { Merge } from '../clip/bpe.ts';
+import type { Merge } from '../embedding/compact/bpe.ts';
 import { parseStrictJson } from '../files/strict-json.ts';
 import { parseRecipe } from '../recipe/recipe.ts';
 import type { Recipe } from '../recipe/schema.ts';
@@ -41,7 +41,7 @@ export interface PageModel {
     readonly denoiser: Flat;
     /** The text tower of the CLIP, and `rows`: the place of every token in its table. */
     readonly text: Flat;
-    /** Moments and anchors of embeddings (`clip/correction.ts`); empty where there are none. */
+    /** Moments and anchors of embeddings (`embedding/correction.ts`); empty where there are none. */
     readonly statistics: Flat;
   };
 }

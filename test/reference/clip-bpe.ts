@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { UserError } from '../../src/base/errors.ts';
-import { Bpe, END, END_OF_WORD, type Merge, START, WORD_PATTERN } from '../../src/clip/bpe.ts';
+import { Bpe, END, END_OF_WORD, type Merge, START, WORD_PATTERN } from '../../src/embedding/compact/bpe.ts';
 import { fileError } from '../../src/files/file-errors.ts';
 import { unescapeHtml } from './html-entities.ts';
 import { repairText } from './repair-text.ts';

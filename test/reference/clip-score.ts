@@ -1,6 +1,6 @@
 /** CLIPScore as Hessel et al. (2104.08718) publish it, for comparing with published numbers. */
 
-import { dot } from '../../src/clip/cosine.ts';
+import { dot } from '../../src/embedding/cosine.ts';
 
 const WEIGHT = 2.5;
 

@@ -2,9 +2,9 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { trainBpe } from '../../src/clip/bpe.ts';
 import { exportClip } from '../../src/clip/export.ts';
 import { clipParameters, embedImages, embedTexts } from '../../src/clip/towers.ts';
+import { trainBpe } from '../../src/embedding/compact/bpe.ts';
 import * as g from '../../src/graph/index.ts';
 import { initialize, literals } from '../../src/nn/parameters.ts';
 import { makeRecipe } from '../../src/recipe/recipe.ts';

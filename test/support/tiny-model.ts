@@ -5,11 +5,11 @@
 
 import { int32, type NDArray } from '../../src/base/ndarray.ts';
 import { flatten, unflatten } from '../../src/base/tree.ts';
-import { Bpe } from '../../src/clip/bpe.ts';
 import { exportClip } from '../../src/clip/export.ts';
 import { clipParameters } from '../../src/clip/towers.ts';
 import { transformerConfig } from '../../src/diffusion/model.ts';
 import { diffusionParameters } from '../../src/diffusion/transformer.ts';
+import { Bpe } from '../../src/embedding/compact/bpe.ts';
 import { initialize } from '../../src/nn/parameters.ts';
 import { makeRecipe, parseRecipe } from '../../src/recipe/recipe.ts';
 import type { Recipe } from '../../src/recipe/schema.ts';

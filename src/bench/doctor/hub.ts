@@ -1,7 +1,7 @@
 /** Whether the hub of models answers. */
 
 import { messageOf } from '../../base/errors.ts';
-import { endpoint, isOffline } from '../../clip/hub.ts';
+import { endpoint, isOffline } from '../../embedding/sources/hub.ts';
 import { request } from '../../files/network.ts';
 
 export interface Hub {

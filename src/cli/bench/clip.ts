@@ -5,7 +5,7 @@
 
 import { Command } from 'commander';
 import { benchClip, type ClipBench } from '../../bench/clip-bench.ts';
-import { openEmbedder } from '../../clip/embedder.ts';
+import { openEmbedder } from '../../embedding/embedder.ts';
 import { Engine } from '../../engine/engine.ts';
 import type { AttributeAccuracy, Wording } from '../../evaluation/attribute-prompts.ts';
 import { openFaceClassifier } from '../../evaluation/classifier/face-classifier.ts';

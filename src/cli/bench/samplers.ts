@@ -9,10 +9,11 @@ import { Engine } from '../../engine/engine.ts';
 import { faceRequests, openFaceClassifier } from '../../evaluation/classifier/face-classifier.ts';
 import { writeFileAtomic } from '../../files/atomic.ts';
 import { cacheFolder } from '../../files/cache-folder.ts';
-import { Generator } from '../../generation/generator.ts';
+import type { Generator } from '../../generation/generator.ts';
 import { firstAlone } from '../../mpi/ranks.ts';
 import { RunDirectory } from '../../run/directory.ts';
 import { HELD_OUT_FACES_OFFSET } from '../../training/pictures/pictures.ts';
+import { openGenerator } from '../open-generator.ts';
 import { type CommonOptions, engineOptions, whole, withCommon } from '../options.ts';
 import { interruptSignal, note, printResult } from '../output.ts';
 import { ProgressDisplay } from '../progress.ts';
@@ -45,8 +46,10 @@ export function benchSamplersCommand(): Command {
 async function run(options: Options): Promise<void> {
   const signal = interruptSignal();
   const display = new ProgressDisplay();
-  const { settings } = RunDirectory.open(options.model);
-  const generator = await Generator.load(options.model, { ...engineOptions(options), ranks: currentRanks() });
+  const model = RunDirectory.open(options.model);
+  const { settings } = model;
+  const opening = { engineOptions: engineOptions(options), ranks: currentRanks(), signal, display };
+  const generator = await openGenerator(model, opening);
   const engine = Engine.start(engineOptions(options));
   try {
     const trials = trialsOf(options, generator, note);

@@ -1,7 +1,7 @@
 /** Features of pictures by a network, for comparing sets of them. */
 
-import type { ClipEmbedder } from '../../clip/embedder.ts';
 import type { RgbImage } from '../../data/pictures/image.ts';
+import type { ClipEmbedder } from '../../embedding/embedder.ts';
 
 /** Names of the networks whose distances have names of their own. */
 export const INCEPTION = 'Inception (2015)';

@@ -6,7 +6,7 @@ import { UserError } from '../../base/errors.ts';
 import { serveThread, threadOptions } from '../../base/worker-calls.ts';
 import { estimateTraining } from '../../bench/estimate.ts';
 import { machineSpeed } from '../../bench/speed.ts';
-import { DEFAULT_CLIP } from '../../clip/default-clip.ts';
+import { DEFAULT_CLIP } from '../../embedding/sources/default-clip.ts';
 import { Generator } from '../../generation/generator.ts';
 import { makeRecipe } from '../../recipe/recipe.ts';
 import type { DrawingCalls, DrawingThreadOptions, DrawnStep, DrawPlan, PlannedCondition, PresetCost } from './calls.ts';

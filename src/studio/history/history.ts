@@ -133,7 +133,7 @@ export class History {
       (job === undefined || picture.job === job) &&
       words.every((word) => picture.prompt.toLowerCase().includes(word));
     const all = [...this.#pictures.values()].filter(fits).reverse();
-    const from = before === undefined ? 0 : all.findIndex(({ id }) => id === before) + 1;
+    const from = before === undefined ? 0 : placeAfter(before, all);
     const pictures = all.slice(from, from + limit);
     const last = pictures.at(-1);
     return { pictures, total: all.length, next: from + limit < all.length ? last?.id : undefined };
@@ -170,6 +170,17 @@ export class History {
     writeFileAtomic(this.#log, lines.join(''));
     this.#entries = lines.length;
   }
+}
+
+/**
+ * Where the pictures begin that are older than one, among those from the newest on. That one may be gone, or fit the
+ * search no more: ids begin with the time.
+ */
+function placeAfter(before: string, pictures: readonly Picture[]): number {
+  const at = pictures.findIndex(({ id }) => id === before);
+  if (at >= 0) return at + 1;
+  const older = pictures.findIndex(({ id }) => id < before);
+  return older < 0 ? pictures.length : older;
 }
 
 /** What an entry may leave out. */

@@ -168,13 +168,16 @@ export class Jobs {
     return entry.job;
   }
 
-  /** Let a paused job wait for its turn, in front of its lane. @throws UserError if there is none, or it is over. */
+  /**
+   * Let a paused job wait for its turn, in front of its lane; one that is about to halt goes on.
+   * @throws UserError if there is none, or it is over.
+   */
   resume(id: string): Job {
     const entry = this.#unfinished(id);
-    if (entry.job.state !== 'paused') return entry.job;
+    if (entry.job.state !== 'paused' && !entry.pause.signal.aborted) return entry.job;
     entry.pause = new AbortController();
     this.#entries = [entry, ...this.#entries.filter((one) => one !== entry)];
-    this.#set(entry, { state: 'waiting' });
+    if (entry.job.state === 'paused') this.#set(entry, { state: 'waiting' });
     this.#options.onList(this.list);
     this.#queueChanged();
     this.#pump();
@@ -184,6 +187,7 @@ export class Jobs {
   /** Put a job that waits in front of another one, or last. @throws UserError if there is none. */
   move(id: string, before: string | null): readonly Job[] {
     const entry = this.#unfinished(id);
+    if (before === id) return this.list;
     const others = this.#entries.filter((one) => one !== entry);
     const at = before === null ? others.length : others.indexOf(this.#entry(before));
     this.#entries = [...others.slice(0, at), entry, ...others.slice(at)];
@@ -251,7 +255,9 @@ export class Jobs {
     try {
       const signals = { cancelled: cancel.signal, paused: pause.signal, closing: this.#closing.signal };
       const outcome = await work.run({ id: job.id, ...signals, change });
-      this.#set(entry, outcome === 'paused' ? { state: 'paused' } : { state: 'done', ...ended() });
+      if (outcome === 'done') this.#set(entry, { state: 'done', ...ended() });
+      // It may have been resumed before it halted.
+      else this.#set(entry, { state: entry.pause.signal.aborted ? 'paused' : 'waiting' });
       if (outcome === 'paused' && cancel.signal.aborted) await this.#cancelHalted(entry);
     } catch (error) {
       const state = cancel.signal.aborted ? ('cancelled' as const) : ('failed' as const);

@@ -6,9 +6,9 @@
 
 import { UserError } from '../../base/errors.ts';
 import { option } from '../../base/options.ts';
-import { imageViews } from '../../clip/embedder.ts';
 import { isFixed, variationOf } from '../../data/pictures/augment.ts';
 import type { Latents } from '../../diffusion/latents.ts';
+import { imageViews } from '../../embedding/embedder.ts';
 import { Engine } from '../../engine/engine.ts';
 import { ALONE } from '../../mpi/ranks.ts';
 import { identityOf } from '../../recipe/identity.ts';

@@ -5,8 +5,8 @@
 
 import { Interrupted } from '../../base/errors.ts';
 import { bytesOf } from '../../base/ndarray.ts';
-import { imageViews } from '../../clip/embedder.ts';
 import type { View } from '../../data/cache/reader.ts';
+import { imageViews } from '../../embedding/embedder.ts';
 import { type Ranks, shared } from '../../mpi/ranks.ts';
 import type { Watch } from '../../stage/context.ts';
 import {

@@ -1,9 +1,9 @@
 /** The statistics of a run's embeddings, of a part of its pictures where they are many. */
 
 import { takeRows } from '../../base/rows.ts';
-import { type EmbeddingStatistics, momentsOf } from '../../clip/correction.ts';
 import { genericTexts } from '../../data/sources/generic-texts.ts';
 import type { Latents } from '../../diffusion/latents.ts';
+import { type EmbeddingStatistics, momentsOf } from '../../embedding/correction.ts';
 import { openRunClip } from '../../run/models.ts';
 import { saveStatistics } from '../../run/statistics.ts';
 import type { RunContext } from '../context.ts';

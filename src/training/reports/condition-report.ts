@@ -6,13 +6,13 @@
 import type { NDArray } from '../../base/ndarray.ts';
 import { option } from '../../base/options.ts';
 import { leaves } from '../../base/tree.ts';
-import { imageViews } from '../../clip/embedder.ts';
 import { packImages } from '../../data/pictures/image.ts';
 import { facesSource } from '../../data/sources/faces/source.ts';
 import type { ImageSource } from '../../data/sources/source.ts';
 import { corrupt } from '../../diffusion/corrupt.ts';
 import { DenoiserPool, scheduleOf, transformerConfig } from '../../diffusion/model.ts';
 import { diffusionParameters } from '../../diffusion/transformer.ts';
+import { imageViews } from '../../embedding/embedder.ts';
 import { Engine } from '../../engine/engine.ts';
 import { adopt } from '../../nn/parameters.ts';
 import { uniforms } from '../../random/noise.ts';

@@ -6,14 +6,14 @@
 import type { NDArray, Tree } from '../../base/ndarray.ts';
 import { takeRows } from '../../base/rows.ts';
 import { leaves } from '../../base/tree.ts';
-import { ownScores } from '../../clip/cosine.ts';
-import type { ClipEmbedder } from '../../clip/embedder.ts';
 import { fromPlanar } from '../../data/pictures/image.ts';
 import type { Scorer } from '../../diffusion/descriptor.ts';
 import { guidanceAt } from '../../diffusion/guidance.ts';
 import type { Latents } from '../../diffusion/latents.ts';
 import { DenoiserPool, scheduleOf, transformerConfig } from '../../diffusion/model.ts';
 import { drawTokens } from '../../diffusion/samplers/index.ts';
+import { ownScores } from '../../embedding/cosine.ts';
+import type { ClipEmbedder } from '../../embedding/embedder.ts';
 import { Engine } from '../../engine/engine.ts';
 import type { Recipe } from '../../recipe/schema.ts';
 import { openRunClip, openRunDecoder } from '../../run/models.ts';

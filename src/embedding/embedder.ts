@@ -8,9 +8,9 @@ import { startThread, ThreadCaller } from '../base/worker-calls.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
 import { engineThreadsReady } from '../engine/thread-host.ts';
 import type { ClipCalls, ClipWorkerOptions } from './clip-protocol.ts';
-import { resolveClip } from './clip-source.ts';
-import type { HubOptions } from './hub.ts';
-import type { Knowledge } from './knowledge.ts';
+import type { Knowledge } from './compact/knowledge.ts';
+import { resolveClip } from './sources/clip-source.ts';
+import type { HubOptions } from './sources/hub.ts';
 
 /** An open CLIP. It keeps the process alive only while it loads or embeds. */
 export interface ClipEmbedder {

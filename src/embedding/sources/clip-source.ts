@@ -2,8 +2,8 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { UserError } from '../base/errors.ts';
-import { MOST_TEXT, openRegular } from '../files/regular-file.ts';
+import { UserError } from '../../base/errors.ts';
+import { MOST_TEXT, openRegular } from '../../files/regular-file.ts';
 import { type ClipSource, chooseFiles, filesIn, LAYOUT, networksAmong } from './clip-files.ts';
 import { fetchedBefore, fetchFromHub, type HubOptions, isOffline } from './hub.ts';
 import { SHIPPED, shippedClip } from './shipped.ts';

@@ -6,9 +6,9 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { UserError } from '../base/errors.ts';
-import { fileError } from '../files/file-errors.ts';
-import { hashFile } from '../files/hash-file.ts';
+import { UserError } from '../../base/errors.ts';
+import { fileError } from '../../files/file-errors.ts';
+import { hashFile } from '../../files/hash-file.ts';
 
 /** Files that every model needs. */
 const COMMON = ['config.json', 'preprocessor_config.json', 'tokenizer.json', 'tokenizer_config.json'] as const;

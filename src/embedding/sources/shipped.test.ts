@@ -1,9 +1,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { UserError } from '../base/errors.ts';
+import { UserError } from '../../base/errors.ts';
+import { openEmbedder } from '../embedder.ts';
 import { clipName } from './clip-source.ts';
-import { openEmbedder } from './embedder.ts';
 import { SHIPPED, shippedClip, shippedModel } from './shipped.ts';
 
 it('says in one line how to get the shipped CLIP back where it is missing', () => {

@@ -5,14 +5,14 @@
  */
 
 import path from 'node:path';
-import { recordIn } from '../base/record.ts';
-import type { RgbImage } from '../data/pictures/image.ts';
-import { sharp } from '../data/pictures/sharp.ts';
-import { type ModelFile, openModelFile } from '../engine/ort/model-file.ts';
-import { MOST_TEXT, readText } from '../files/regular-file.ts';
+import { recordIn } from '../../base/record.ts';
+import type { RgbImage } from '../../data/pictures/image.ts';
+import { sharp } from '../../data/pictures/sharp.ts';
+import { type ModelFile, openModelFile } from '../../engine/ort/model-file.ts';
+import { MOST_TEXT, readText } from '../../files/regular-file.ts';
+import { type ClipModel, type ClipOpening, checkText, embeddings } from '../clip-model.ts';
+import { type ClipSource, hashClip, neededFiles } from '../sources/clip-files.ts';
 import { Bpe } from './bpe.ts';
-import { type ClipSource, hashClip, neededFiles } from './clip-files.ts';
-import { type ClipModel, type ClipOpening, checkText, embeddings } from './clip-model.ts';
 import { type CompactSettings, jsonFiles, pixelOf } from './compact-files.ts';
 import { halved } from './halved.ts';
 import { knowledgeOf, tokenRows } from './knowledge.ts';

@@ -6,13 +6,13 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import * as z from 'zod';
-import { UserError } from '../base/errors.ts';
-import { option } from '../base/options.ts';
-import { makeFolder, writeFileAtomic } from '../files/atomic.ts';
-import { cacheFolder } from '../files/cache-folder.ts';
-import { download, type GitFile, type RemoteFile } from '../files/download.ts';
-import { request, Unreachable } from '../files/network.ts';
-import { readText } from '../files/regular-file.ts';
+import { UserError } from '../../base/errors.ts';
+import { option } from '../../base/options.ts';
+import { makeFolder, writeFileAtomic } from '../../files/atomic.ts';
+import { cacheFolder } from '../../files/cache-folder.ts';
+import { download, type GitFile, type RemoteFile } from '../../files/download.ts';
+import { request, Unreachable } from '../../files/network.ts';
+import { readText } from '../../files/regular-file.ts';
 import { chooseFiles, LAYOUT } from './clip-files.ts';
 
 /** Where models of the hub are kept, and how they are fetched. */

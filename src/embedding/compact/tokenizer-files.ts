@@ -3,7 +3,7 @@
  * CLIPTokenizer.
  */
 
-import { recordIn } from '../base/record.ts';
+import { recordIn } from '../../base/record.ts';
 import { type Bpe, END, END_OF_WORD, type Merge, PAD, START, WORD_PATTERN } from './bpe.ts';
 
 const special = (bpe: Bpe, content: string) => ({

@@ -6,8 +6,8 @@
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { UserError } from '../base/errors.ts';
-import { option } from '../base/options.ts';
+import { UserError } from '../../base/errors.ts';
+import { option } from '../../base/options.ts';
 
 /** Its name in a run's settings, wherever the package lies. */
 export const SHIPPED = 'shipped';

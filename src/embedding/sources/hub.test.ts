@@ -10,11 +10,11 @@ import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { TINY_CLIP, type TinyKind, writeTinyClip } from '../../test/support/tiny-clip.ts';
-import { UserError } from '../base/errors.ts';
+import { TINY_CLIP, type TinyKind, writeTinyClip } from '../../../test/support/tiny-clip.ts';
+import { UserError } from '../../base/errors.ts';
+import { openEmbedder } from '../embedder.ts';
 import { chooseFiles } from './clip-files.ts';
 import { clipName, isToBeFetched } from './clip-source.ts';
-import { openEmbedder } from './embedder.ts';
 import { fetchFromHub } from './hub.ts';
 
 const SHA = '0123456789abcdef0123456789abcdef01234567';

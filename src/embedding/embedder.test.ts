@@ -4,19 +4,18 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UserError } from '../base/errors.ts';
 import { readSafetensors } from '../checkpoint/safetensors.ts';
+import { type CaptionedPictures, planes, tokenIds } from '../clip/batches.ts';
+import { reportClip } from '../clip/report.ts';
+import { clipStage } from '../clip/stage.ts';
+import { clipParameters, embedImages, embedTexts } from '../clip/towers.ts';
 import { Engine } from '../engine/engine.ts';
 import * as g from '../graph/index.ts';
 import { adopt } from '../nn/parameters.ts';
 import { makeRecipe } from '../recipe/recipe.ts';
 import type { Stage } from '../stage/stage.ts';
-import { type CaptionedPictures, planes, tokenIds } from './batches.ts';
-import { trainBpe } from './bpe.ts';
-import { ROWS } from './compact-files.ts';
+import { trainBpe } from './compact/bpe.ts';
+import { ROWS } from './compact/compact-files.ts';
 import { type ClipEmbedder, imageViews, openEmbedder } from './embedder.ts';
-
-import { reportClip } from './report.ts';
-import { clipStage } from './stage.ts';
-import { clipParameters, embedImages, embedTexts } from './towers.ts';
 
 const colors = {
   red: [230, 30, 20],

@@ -5,7 +5,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { readTensorOf } from '../checkpoint/safetensors.ts';
+import { readTensorOf } from '../../checkpoint/safetensors.ts';
 import { ROWS } from './compact-files.ts';
 
 /** How much of a text a CLIP has learned. */

@@ -4,7 +4,7 @@ import { UserError } from '../base/errors.ts';
 import { unitRows32 } from '../base/rows.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
 import type { ClipFacts, ClipWorkerOptions } from './clip-protocol.ts';
-import type { Knowledge } from './knowledge.ts';
+import type { Knowledge } from './compact/knowledge.ts';
 
 /** A CLIP that is loaded. */
 export interface ClipModel {

@@ -2,8 +2,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { writeTinyClip } from '../../test/support/tiny-clip.ts';
-import { openEmbedder } from './embedder.ts';
+import { writeTinyClip } from '../../../test/support/tiny-clip.ts';
+import { openEmbedder } from '../embedder.ts';
 import { knowledgeOf, tokenRows } from './knowledge.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-knowledge-'));

@@ -5,7 +5,7 @@ import { messageOf, UserError } from '../base/errors.ts';
 import { serveThread, threadOptions } from '../base/worker-calls.ts';
 import type { ClipModel } from './clip-model.ts';
 import type { ClipCalls, ClipWorkerOptions } from './clip-protocol.ts';
-import { openCompactClip } from './compact-clip.ts';
+import { openCompactClip } from './compact/compact-clip.ts';
 
 const { source, threads } = threadOptions<ClipWorkerOptions>();
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { skipped } from '../../test/support/skip.ts';
 import { writeTinyClip } from '../../test/support/tiny-clip.ts';
 import { UserError } from '../base/errors.ts';
-import { WORD_PATTERN } from './bpe.ts';
+import { WORD_PATTERN } from './compact/bpe.ts';
 import { openEmbedder } from './embedder.ts';
 
 let folder: string;

@@ -12,9 +12,9 @@ import {
 import { UserError } from '../base/errors.ts';
 import { recordIn } from '../base/record.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
-import { type ClipSource, hashClip } from './clip-files.ts';
 import { type ClipModel, type ClipOpening, checkText, embeddings } from './clip-model.ts';
-import { knowledgeOf, tokenRows } from './knowledge.ts';
+import { knowledgeOf, tokenRows } from './compact/knowledge.ts';
+import { type ClipSource, hashClip } from './sources/clip-files.ts';
 import { within } from './time-limit.ts';
 
 /** What the library's models give for one side, the first of these that a model has. */

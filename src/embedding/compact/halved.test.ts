@@ -2,7 +2,7 @@
 
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { uniforms } from '../random/noise.ts';
+import { uniforms } from '../../random/noise.ts';
 import { halved } from './halved.ts';
 
 describe('a picture at half its size', () => {

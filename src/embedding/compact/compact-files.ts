@@ -1,6 +1,6 @@
 /** What lies beside the networks of a compact CLIP: configuration, tokenizer, and how pictures become pixels. */
 
-import type { ClipSettings } from '../recipe/schema.ts';
+import type { ClipSettings } from '../../recipe/schema.ts';
 import type { Bpe } from './bpe.ts';
 import { tokenizerFiles } from './tokenizer-files.ts';
 

@@ -1,8 +1,8 @@
 /** What passes between the embedder and its worker. */
 
 import type { RgbImage } from '../data/pictures/image.ts';
-import type { ClipSource } from './clip-files.ts';
-import type { Knowledge } from './knowledge.ts';
+import type { Knowledge } from './compact/knowledge.ts';
+import type { ClipSource } from './sources/clip-files.ts';
 
 /** What a worker is started with. */
 export interface ClipWorkerOptions {

@@ -3,7 +3,7 @@
  * generated pictures of 128; loading the library would take longer than drawing one.
  */
 
-import type { RgbImage } from '../data/pictures/image.ts';
+import type { RgbImage } from '../../data/pictures/image.ts';
 
 /** Lobes of the Lanczos kernel on each side, and by how much it shrinks. */
 const [LOBES, SHRINK] = [3, 2];
