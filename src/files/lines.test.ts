@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { linesOf } from './lines.ts';
+import { linePieces, linesOf } from './lines.ts';
 
 it('gives the same lines however small the pieces are that a file is read in', () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-lines-'));
@@ -20,4 +20,12 @@ it('gives the same lines however small the pieces are that a file is read in', (
   } finally {
     fs.rmSync(folder, { recursive: true });
   }
+});
+
+it('lines are written as they are read, in pieces of a few megabytes', () => {
+  const lines = Array.from({ length: 5000 }, (_, i) => `${i} ${'ü'.repeat(1000)}`);
+  const pieces = [...linePieces(lines)];
+  expect(pieces.length).toBeGreaterThan(1);
+  expect(Buffer.concat(pieces).toString('utf8')).toBe(lines.map((line) => `${line}\n`).join(''));
+  expect(Buffer.concat([...linePieces([])])).toHaveLength(0);
 });

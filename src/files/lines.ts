@@ -8,6 +8,20 @@ import { openRegular } from './regular-file.ts';
 const PIECE = 1 << 22;
 const NEWLINE = 0x0a;
 
+/**
+ * Lines as the bytes of a file, in pieces for `writeFileAtomic`: all of them together may be more than a text can hold.
+ */
+export function* linePieces(lines: Iterable<string>): Generator<Uint8Array, void> {
+  let piece = '';
+  for (const line of lines) {
+    piece += `${line}\n`;
+    if (piece.length < PIECE) continue;
+    yield Buffer.from(piece);
+    piece = '';
+  }
+  yield Buffer.from(piece);
+}
+
 /** A line of a file, without its end. */
 export interface Line {
   readonly text: string;

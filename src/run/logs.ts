@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import { writeFileAtomic } from '../files/atomic.ts';
-import { linesOf } from '../files/lines.ts';
+import { linePieces, linesOf } from '../files/lines.ts';
 
 /** Every step; and every tenth one with its rate and, at checkpoints, hashes of the state. */
 export const LOGS = ['log.jsonl', 'metrics.jsonl'] as const;
@@ -20,24 +20,13 @@ export function trimLog(file: string, stage: string, step: number): void {
   };
   for (const { text, hasEnd } of linesOf(file))
     if (!hasEnd || !stays(text)) {
-      writeFileAtomic(file, kept(file, stays));
+      writeFileAtomic(file, linePieces(kept(file, stays)));
       return;
     }
 }
 
-/** Bytes that are written at once. */
-const PIECE = 1 << 20;
-
-/** The lines of a file that stay, in pieces: the log of a long run is larger than a text may be. */
-function* kept(file: string, stays: (line: string) => boolean): Generator<Uint8Array, void> {
-  let piece = '';
-  for (const { text } of linesOf(file)) {
-    if (stays(text)) piece += `${text}\n`;
-    if (piece.length < PIECE) continue;
-    yield Buffer.from(piece);
-    piece = '';
-  }
-  yield Buffer.from(piece);
+function* kept(file: string, stays: (line: string) => boolean): Generator<string, void> {
+  for (const { text } of linesOf(file)) if (stays(text)) yield text;
 }
 
 function logEntry(line: string): { readonly stage?: unknown; readonly step?: unknown } | undefined {
