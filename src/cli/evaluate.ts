@@ -12,7 +12,7 @@ import type { Generator } from '../generation/generator.ts';
 import { lead } from '../mpi/ranks.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { NO_DATA } from '../run/export.ts';
-import { openMeasuring } from '../training/pictures/measuring.ts';
+import { type Measuring, openMeasuring } from '../training/pictures/measuring.ts';
 import { descriptions } from './command-names.ts';
 import { facePrompts } from './face-prompts.ts';
 import { openGenerator } from './open-generator.ts';
@@ -141,31 +141,42 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
       await writeReport(evaluated, { ...given, ...set, report: options.report, engineOptions: engineOptions(options) });
       return;
     }
-    const images = await mapConcurrently(source.size, signal, (i) => source.read(i, settings.recipe.imageSize, crop));
-    const reconstruction = await reconstructionQuality(generator, images, settings.recipe.tokenizer.codes);
-    const { seed } = options;
-    const score = prompts.length > 0 ? await scored(generator, prompts, { seed, count }, display, signal) : undefined;
-    if (!score) note('No prompts to score: name some with --prompts <file>');
-    printResult(
-      options.json ?? false,
-      {
-        model: options.model,
-        pictures: images.length,
-        reconstruction,
-        ...(score && { prompts: prompts.length, clipScore: score }),
-      },
-      () => [
-        `reconstruction of ${images.length} pictures: PSNR ${reconstruction.psnr.toFixed(2)} dB, codebook perplexity ${reconstruction.perplexity.toFixed(0)}, ${(100 * reconstruction.usage).toFixed(0)} % of the codes used`,
-        ...(score
-          ? [
-              `CLIP score, ${prompts.length} prompts x ${count}, by the CLIP that conditions: own prompts ${score.matched.toFixed(3)}, other prompts ${score.shuffled.toFixed(3)} (permutation test p = ${score.p.toFixed(4)})`,
-            ]
-          : []),
-      ],
-    );
+    await printScores(generator, { ...options, count }, { source, crop, prompts, display, signal });
   } finally {
     await generator.close();
   }
+}
+
+/** What is measured without a report. */
+async function printScores(
+  generator: Generator,
+  { model, seed, count, json = false }: Pick<EvaluateOptions, 'model' | 'seed' | 'json'> & { readonly count: number },
+  { source, crop, prompts, display, signal }: Measured,
+): Promise<void> {
+  const { imageSize, tokenizer } = generator.recipe;
+  const images = await mapConcurrently(source.size, signal, (i) => source.read(i, imageSize, crop));
+  const reconstruction = await reconstructionQuality(generator, images, tokenizer.codes);
+  const score = prompts.length > 0 ? await scored(generator, prompts, { seed, count }, display, signal) : undefined;
+  if (!score) note('No prompts to score: name some with --prompts <file>');
+  const result = {
+    ...{ model, pictures: images.length, reconstruction },
+    ...(score && { prompts: prompts.length, clipScore: score }),
+  };
+  printResult(json, result, () => [
+    `reconstruction of ${images.length} pictures: PSNR ${reconstruction.psnr.toFixed(2)} dB, codebook perplexity ${reconstruction.perplexity.toFixed(0)}, ${(100 * reconstruction.usage).toFixed(0)} % of the codes used`,
+    ...(score
+      ? [
+          `CLIP score, ${prompts.length} prompts x ${count}, by the CLIP that conditions: own prompts ${score.matched.toFixed(3)}, other prompts ${score.shuffled.toFixed(3)} (permutation test p = ${score.p.toFixed(4)})`,
+        ]
+      : []),
+  ]);
+}
+
+/** Pictures to reconstruct, and prompts to draw for. */
+interface Measured extends Pick<Measuring, 'source' | 'crop'> {
+  readonly prompts: readonly string[];
+  readonly display: ProgressDisplay;
+  readonly signal: AbortSignal;
 }
 
 /** The file of the prompts: the one that is named, or a protocol's, where it may be fetched. */

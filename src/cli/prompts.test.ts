@@ -23,6 +23,12 @@ it('reads a prompt from each line that is neither blank nor a comment', () => {
   expect(readPrompts(file(text))).toEqual(prompts);
 });
 
+it('takes what begins with a space and # for a prompt, as the studio writes one, and a caption of COCO as it is', () => {
+  expect(readPrompts(file('# a comment\n #1 fan\n'))).toEqual(['#1 fan']);
+  const annotations = [{ image_id: 1, id: 1, caption: '#2 on a shirt' }];
+  expect(readPrompts(named('captions.json', JSON.stringify({ annotations })))).toEqual(['#2 on a shirt']);
+});
+
 it('reads UTF-8 with a byte order mark, and UTF-16 of either order with and without one', () => {
   const little = Buffer.from(text, 'utf16le');
   const big = Buffer.from(little).swap16();

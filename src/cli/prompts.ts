@@ -9,18 +9,21 @@ import { permutation } from '../random/noise.ts';
 const MOST_BYTES = 64 * 2 ** 20;
 
 /**
- * Prompts from a text file, UTF-8 or UTF-16, one a line; blank lines are left out, and lines that begin with #. A file
- * that is called .json is one of captions as COCO publishes them (`captions_val2014.json`): one caption a picture, the
- * first, in the order of the pictures' numbers.
+ * Prompts from a text file, UTF-8 or UTF-16, one a line; blank lines are left out, and lines whose first character is
+ * #. A file that is called .json is one of captions as COCO publishes them (`captions_val2014.json`): one caption a
+ * picture, the first, in the order of the pictures' numbers.
  * @throws UserError if the file cannot be read, is no text, or holds no prompt.
  */
 export function readPrompts(file: string): string[] {
   const text = decodeText(read(file), file);
-  const lines = /\.json$/i.test(file) ? captions(text, file) : text.split(/\r\n|\r|\n/);
-  const prompts = lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
+  const lines = /\.json$/i.test(file) ? captions(text, file) : withoutComments(text.split(/\r\n|\r|\n/));
+  const prompts = lines.map((line) => line.trim()).filter((line) => line !== '');
   if (prompts.length === 0) throw new UserError(`${file} holds no prompt: write one a line`);
   return prompts;
 }
+
+/** A prompt that begins with # has a space in front of it. */
+const withoutComments = (lines: readonly string[]): string[] => lines.filter((line) => !line.startsWith('#'));
 
 /** At most so many of the prompts, drawn at random but the same each time, in their order. */
 export function somePrompts(prompts: readonly string[], most = prompts.length): readonly string[] {

@@ -1,7 +1,7 @@
 /** `clipvq tune`: the sampling settings under which pictures follow prompts best, measured and written into the run. */
 
 import path from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { Interrupted } from '../base/errors.ts';
 import { combinations, type Measured, type Tuning, tune } from '../evaluation/tune.ts';
 import { requestOf } from '../generation/options.ts';
@@ -39,17 +39,19 @@ export function tuneCommand(): Command {
       '--second-clip <clip>',
       'with --prompts: another CLIP (folder or hub name) that scores (default: the one that conditions)',
     )
-    .option(
-      '--guidance <list>',
-      'values to try',
-      numbers('from 0', (x) => x >= 0),
-      [1, 1.5, 2, 3, 5],
+    .addOption(
+      valuesOption(
+        '--guidance <list>',
+        numbers('from 0', (x) => x >= 0),
+        [1, 1.5, 2, 3, 5],
+      ),
     )
-    .option(
-      '--truncation <list>',
-      'values to try',
-      numbers('above 0, at most 1', (x) => x > 0 && x <= 1),
-      [0.8, 0.9, 1],
+    .addOption(
+      valuesOption(
+        '--truncation <list>',
+        numbers('above 0, at most 1', (x) => x > 0 && x <= 1),
+        [0.8, 0.9, 1],
+      ),
     )
     .option(
       '--steps <list>',
@@ -64,6 +66,10 @@ export function tuneCommand(): Command {
     .option('--offline', 'fetch no CLIP: use what is in the cache (also HF_HUB_OFFLINE=1)');
   return withCommon(withClip(command)).action(runTune);
 }
+
+/** Values to try; help shows those by default as they are written. */
+const valuesOption = (flags: string, read: (text: string) => number[], values: readonly number[]): Option =>
+  new Option(flags, 'values to try').argParser(read).default(values, values.join());
 
 /** A reader of numbers with commas between them. */
 function numbers(range: string, isIn: (value: number) => boolean) {

@@ -3,9 +3,9 @@
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import { UserError } from '../base/errors.ts';
 import { writeFileAtomic } from '../files/atomic.ts';
+import { linesOf } from '../files/lines.ts';
 import { readText } from '../files/regular-file.ts';
 import { CARD_MARK, type CardFacts, modelCard } from './card.ts';
 import type { RunDirectory } from './directory.ts';
@@ -27,8 +27,8 @@ function checkLicense(license: string | undefined): void {
     );
 }
 
-/** The facts of a trained run. */
-export async function cardFacts(run: RunDirectory, { title, license }: CardOptions): Promise<CardFacts> {
+/** The facts of a trained run. @throws UserError unless the licence is an identifier. */
+export function cardFacts(run: RunDirectory, { title, license }: CardOptions): CardFacts {
   checkLicense(license);
   const { recipe, seed, data, clip } = run.settings;
   return {
@@ -38,9 +38,9 @@ export async function cardFacts(run: RunDirectory, { title, license }: CardOptio
     seed,
     hash: run.modelHash(),
     data: dataInWords(data),
-    pictures: await countPictures(run),
+    pictures: countPictures(run),
     clip: clipInWords(clip),
-    metrics: await lastFigures(run),
+    metrics: lastFigures(run),
     version,
   };
 }
@@ -49,10 +49,10 @@ export async function cardFacts(run: RunDirectory, { title, license }: CardOptio
  * Write the card of a run whose model is finished. A README.md that is not by this program stays.
  * @returns whether it was written.
  */
-export async function writeCard(run: RunDirectory, options: CardOptions = {}): Promise<boolean> {
+export function writeCard(run: RunDirectory, options: CardOptions = {}): boolean {
   const file = run.file('README.md');
   if (fs.existsSync(file) && !readText(file).includes(CARD_MARK)) return false;
-  writeFileAtomic(file, modelCard(await cardFacts(run, options)));
+  writeFileAtomic(file, modelCard(cardFacts(run, options)));
   return true;
 }
 
@@ -78,12 +78,10 @@ const clipInWords = (clip: string): string =>
   NAMED_CLIPS[clip] ?? (/^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(clip) ? clip : 'one of the owner');
 
 /** Pictures that the inventory of the run holds; of built-in faces the recipe says how many there are. */
-async function countPictures(run: RunDirectory): Promise<number | undefined> {
+function countPictures(run: RunDirectory): number | undefined {
   if (run.settings.data === 'faces') return run.settings.recipe.images;
   let count = 0;
-  await eachLine(run.file('cache', 'inventory.jsonl'), (line) => {
-    if (line.includes('"picture":')) count++;
-  });
+  for (const line of linesIn(run.file('cache', 'inventory.jsonl'))) if (line.includes('"picture":')) count++;
   return count > 0 ? count : undefined;
 }
 
@@ -99,16 +97,16 @@ const OF_THE_STEP = new Set([
 ]);
 
 /** The last entry of each stage in the log. */
-async function lastFigures(run: RunDirectory): Promise<CardFacts['metrics']> {
+function lastFigures(run: RunDirectory): CardFacts['metrics'] {
   const last = new Map<string, CardFacts['metrics'][string]>();
-  await eachLine(run.file('log.jsonl'), (line) => {
+  for (const line of linesIn(run.file('log.jsonl'))) {
     const entry = parsed(line);
-    if (typeof entry.stage !== 'string' || typeof entry.step !== 'number') return;
+    if (typeof entry.stage !== 'string' || typeof entry.step !== 'number') continue;
     const figures = Object.entries(entry).filter(
       (pair): pair is [string, number] => typeof pair[1] === 'number' && !OF_THE_STEP.has(pair[0]),
     );
     last.set(entry.stage, { step: entry.step, figures: Object.fromEntries(figures) });
-  });
+  }
   return Object.fromEntries(last);
 }
 
@@ -122,7 +120,7 @@ function parsed(line: string): Readonly<Record<string, unknown>> {
   }
 }
 
-async function eachLine(file: string, use: (line: string) => void): Promise<void> {
-  if (!fs.existsSync(file)) return;
-  for await (const line of createInterface({ input: fs.createReadStream(file), crlfDelay: Infinity })) use(line);
+/** The lines of a file; none if it is not there. */
+function* linesIn(file: string): Generator<string, void> {
+  if (fs.existsSync(file)) for (const { text } of linesOf(file)) yield text;
 }

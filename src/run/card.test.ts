@@ -57,11 +57,11 @@ describe('a card', () => {
 describe('of a run', () => {
   const run = writeTinyRun(path.join(folder, 'my run'));
 
-  it('the facts are read off its files', async () => {
+  it('the facts are read off its files', () => {
     run.log({ stage: 'diffusion', step: 1, loss: 9, stateBytes: 5 });
     run.log({ stage: 'diffusion', step: 2, loss: 8, gradientNorm: 1 });
     fs.appendFileSync(run.file('log.jsonl'), '{"stage":"diffu');
-    expect(await cardFacts(run, {})).toMatchObject({
+    expect(cardFacts(run, {})).toMatchObject({
       title: 'my run',
       license: undefined,
       hash: run.modelHash(),
@@ -70,22 +70,22 @@ describe('of a run', () => {
     });
     const other = run.changed({ ...run.settings, data: path.join(folder, 'secret'), clip: path.join(folder, 'c') });
     fs.writeFileSync(other.file('cache', 'inventory.jsonl'), '{"picture":{}}\n{"reason":"x"}\n{"picture":{}}\n');
-    const found = await cardFacts(other, {});
+    const found = cardFacts(other, {});
     expect(found.pictures).toBe(2);
     expect(modelCard(found)).not.toContain(folder);
   });
 
-  it('it is written anew, but never over one that somebody else has written', async () => {
-    expect(await writeCard(run, { license: 'mit' })).toBe(true);
-    expect(await writeCard(run)).toBe(true);
+  it('it is written anew, but never over one that somebody else has written', () => {
+    expect(writeCard(run, { license: 'mit' })).toBe(true);
+    expect(writeCard(run)).toBe(true);
     const text = fs.readFileSync(run.file('README.md'), 'utf8');
     expect(text).toContain('license: unknown');
     fs.writeFileSync(run.file('README.md'), text.replace(CARD_MARK, 'mine'));
-    expect(await writeCard(run)).toBe(false);
+    expect(writeCard(run)).toBe(false);
     expect(fs.readFileSync(run.file('README.md'), 'utf8')).toContain('mine');
   });
 
-  it.each(['my own', '', 'mit\nevil: true', '-x'])('the licence %j is refused', async (license) => {
-    await expect(cardFacts(run, { license })).rejects.toThrow(UserError);
+  it.each(['my own', '', 'mit\nevil: true', '-x'])('the licence %j is refused', (license) => {
+    expect(() => cardFacts(run, { license })).toThrow(UserError);
   });
 });

@@ -13,6 +13,7 @@ import type { Safetensors } from '../checkpoint/safetensors-bytes.ts';
 import { hashWithoutTexts } from '../checkpoint/safetensors-hashes.ts';
 import { sealed } from '../checkpoint/seal.ts';
 import { makeFolder, writeFileAtomic, writeFileOnce } from '../files/atomic.ts';
+import { linePieces } from '../files/lines.ts';
 import { appendRegular } from '../files/regular-file.ts';
 import { recipeIdentity } from '../recipe/identity.ts';
 import type { RunSettings } from '../stage/context.ts';
@@ -108,7 +109,7 @@ export class RunDirectory {
 
   /** One JSON value a line. */
   writeLines(name: string, values: readonly unknown[]): void {
-    writeFileAtomic(this.file(name), values.map((value) => `${JSON.stringify(value)}\n`).join(''));
+    writeFileAtomic(this.file(name), linePieces(values.map((value) => JSON.stringify(value))));
   }
 
   /** One line of the training log, or of another log of the run. */

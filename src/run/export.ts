@@ -58,7 +58,7 @@ export async function exportModel(
   checkMadeFrom(run, stage, hashClip(source));
   const isHub = own !== 'compact' && clip === undefined && path.resolve(own) !== source.folder;
 
-  const facts = await cardFacts(run, { title: title ?? path.basename(path.resolve(folder)), license });
+  const facts = cardFacts(run, { title: title ?? path.basename(path.resolve(folder)), license });
 
   await makeWholeFolder(folder, async (building) => {
     const made = RunDirectory.create(building, { seed, recipe, data: NO_DATA, clip: isHub ? own : 'compact' });

@@ -19,8 +19,8 @@ const FOLDERS = [
   'images',
   'samples',
 ];
-/** A CLIP that was being exported, and the settings of a run that was being made. */
-const UNFINISHED = /^(clip\.\d+\.tmp|run\.json\.\d+-\d+)$/;
+/** A CLIP that was being exported, and settings and locks of a run that were being made. */
+const UNFINISHED = /^(clip\.\d+\.tmp|(run\.json|lock\.json|lock\.takeover)\.\d+-\d+)$/;
 
 /**
  * Make the folders of a run that are not there, and remove leftovers. To be called by the owner of a run's lock. What

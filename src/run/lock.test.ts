@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { lockRun } from './lock.ts';
 
 let folder: string;
@@ -43,6 +43,36 @@ it('believes another machine until its owner has not been heard of for ten minut
   const old = new Date(Date.now() - 11 * 60_000);
   fs.utimesSync(file(), old, old);
   lockRun(folder).release();
+});
+
+it('appears with its owner in it: nobody finds it empty while it is made', () => {
+  const real = fs.linkSync;
+  const link = vi.spyOn(fs, 'linkSync').mockImplementation((from, to) => {
+    expect(fs.existsSync(to)).toBe(false);
+    real(from, to);
+    expect(JSON.parse(fs.readFileSync(to, 'utf8'))).toMatchObject({ pid: process.pid });
+  });
+  try {
+    lockRun(folder).release();
+    expect(link).toHaveBeenCalledOnce();
+  } finally {
+    link.mockRestore();
+  }
+  expect(fs.readdirSync(folder)).toEqual([]);
+});
+
+it('is made in place where the file system has no links', () => {
+  const link = vi.spyOn(fs, 'linkSync').mockImplementation(() => {
+    throw Object.assign(new Error('no links'), { code: 'EPERM' });
+  });
+  try {
+    const lock = lockRun(folder);
+    expect(() => lockRun(folder)).toThrow(/is being trained by process/);
+    lock.release();
+  } finally {
+    link.mockRestore();
+  }
+  expect(fs.readdirSync(folder)).toEqual([]);
 });
 
 it('does not remove a lock that another process has taken meanwhile', () => {

@@ -6,6 +6,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { threadId } from 'node:worker_threads';
 import * as z from 'zod';
 import { UserError } from '../base/errors.ts';
 import { fileError, systemCode } from '../files/file-errors.ts';
@@ -52,8 +53,25 @@ export function lockRun(folder: string): RunLock {
   };
 }
 
-/** Create a file that is not there yet; false if it is. */
+/**
+ * Create a file that is not there yet; false if it is. It appears with its text in it: one without an owner's name
+ * would be taken over.
+ */
 function create(file: string, text: string): boolean {
+  const whole = `${file}.${process.pid}-${threadId}`;
+  try {
+    fs.writeFileSync(whole, text);
+    fs.linkSync(whole, file);
+    return true;
+  } catch (error) {
+    // A file system without links.
+    return systemCode(error) === 'EEXIST' ? false : createInPlace(file, text);
+  } finally {
+    fs.rmSync(whole, { force: true });
+  }
+}
+
+function createInPlace(file: string, text: string): boolean {
   try {
     fs.writeFileSync(file, text, { flag: 'wx' });
     return true;

@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import { writeFileAtomic } from '../files/atomic.ts';
-import { readText } from '../files/regular-file.ts';
+import { linePieces, linesOf } from '../files/lines.ts';
 
 /** Every step; and every tenth one with its rate and, at checkpoints, hashes of the state. */
 export const LOGS = ['log.jsonl', 'metrics.jsonl'] as const;
@@ -14,13 +14,19 @@ export type LogName = (typeof LOGS)[number];
  */
 export function trimLog(file: string, stage: string, step: number): void {
   if (!fs.existsSync(file)) return;
-  const text = readText(file);
-  const kept = text.split('\n').filter((line) => {
+  const stays = (line: string) => {
     const entry = logEntry(line);
     return entry !== undefined && !(entry.stage === stage && Number(entry.step) > step);
-  });
-  const left = kept.map((line) => `${line}\n`).join('');
-  if (left !== text) writeFileAtomic(file, left);
+  };
+  for (const { text, hasEnd } of linesOf(file))
+    if (!hasEnd || !stays(text)) {
+      writeFileAtomic(file, linePieces(kept(file, stays)));
+      return;
+    }
+}
+
+function* kept(file: string, stays: (line: string) => boolean): Generator<string, void> {
+  for (const { text } of linesOf(file)) if (stays(text)) yield text;
 }
 
 function logEntry(line: string): { readonly stage?: unknown; readonly step?: unknown } | undefined {

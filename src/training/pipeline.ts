@@ -90,7 +90,7 @@ export async function trainPipeline(options: PipelineOptions): Promise<Trained> 
     }
     const isToBeMade = (file: string) => isLead && (hasTrained || isStale(run, file, options.stages));
     if (isToBeMade('curves.png')) await drawRunCurves(run);
-    if (isToBeMade('README.md') && run.hasModel('tokenizer') && run.hasModel(run.denoiserStage)) await writeCard(run);
+    if (isToBeMade('README.md') && run.hasModel('tokenizer') && run.hasModel(run.denoiserStage)) writeCard(run);
     return { seconds, hasTrained, clip: reports.clip as ClipReport | undefined };
   } finally {
     for (const source of [data.pairs, data.pictures, data.latents]) source.close();

@@ -44,10 +44,10 @@ const NAMES: Names = {
   'independent.unchosen': ['By another CLIP, without the choice', 'more'],
   frechet: ['Fréchet distance', 'less'],
   kernel: ['Kernel distance', 'less'],
-  slicedWasserstein: ['Sliced Wasserstein distance', 'less'],
+  mind: ['MIND', 'less'],
   'floor.frechet': ['Fréchet distance of real pictures'],
   'floor.kernel': ['Kernel distance of real pictures'],
-  'floor.slicedWasserstein': ['Sliced Wasserstein of real pictures'],
+  'floor.mind': ['MIND of real pictures'],
   'neighbourhoods.precision': ['Precision', 'more'],
   'neighbourhoods.recall': ['Recall', 'more'],
   'neighbourhoods.density': ['Density'],
@@ -56,7 +56,9 @@ const NAMES: Names = {
   dim: ['Dimensions of the features'],
   made: ['Generated pictures'],
   real: ['Real pictures'],
-  z: ['z: far below 0 where it copies'],
+  z: ['C_T: far below 0 where it copies'],
+  'worst.z': ['C_T, worst cell'],
+  'worst.p': ['p of the worst cell'],
 };
 
 const GROUPS: Readonly<Record<string, string>> = {
@@ -68,7 +70,7 @@ const GROUPS: Readonly<Record<string, string>> = {
 
 const INTERVAL = /\.(value|low|high|samples|deviation|parts)$/;
 
-/** `floor.slicedWasserstein` for people: Floor, sliced wasserstein. */
+/** `floor.codeUsage` for people: Floor, code usage. */
 function wordsOf(path: string): string {
   const text = path.replaceAll('.', ', ').replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;

@@ -28,7 +28,11 @@ const GIGABITS = [10, 25, 100];
 export function benchScalingCommand(): Command {
   const command = new Command('scaling')
     .description('training over several ranks (MPI): measured here, projected to 8 to 64 machines')
-    .option('--ranks <list>', 'ranks to measure on this machine', (text) => text.split(',').map(Number), [1, 2, 4])
+    .addOption(
+      new Option('--ranks <list>', 'ranks to measure on this machine')
+        .argParser((text) => text.split(',').map(Number))
+        .default([1, 2, 4], '1,2,4'),
+    )
     .addOption(new Option('--measure').hideHelp());
   return withCommon(command).action(run);
 }

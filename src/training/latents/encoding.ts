@@ -20,7 +20,15 @@ import { codecBatch } from '../../vqgan/codec.ts';
 import { encodingPlan } from '../../vqgan/descriptor.ts';
 import type { RunContext } from '../context.ts';
 import { currentBaseline, MemoryWatch, planUnder } from '../memory.ts';
-import { BATCH, dropDamaged, type Encodable, encodeMissing, openLatentCache, storedLatents } from './latent-cache.ts';
+import {
+  BATCH,
+  dropDamaged,
+  type Encodable,
+  encodeMissing,
+  type LatentCache,
+  openLatentCache,
+  storedLatents,
+} from './latent-cache.ts';
 import { encodeOverRanks } from './shared-encoding.ts';
 
 export interface EncodedPictures {
@@ -66,6 +74,7 @@ export async function encodePictures(context: RunContext, pictures: Encodable): 
   refuseUntrained(run);
   const clip = await openRunClip(run, engineOptions);
   const engine = Engine.start(engineOptions);
+  let own: LatentCache | undefined;
   try {
     const tokenizer = run.stageHash('tokenizer');
     const { recipe, seed } = run.settings;
@@ -88,7 +97,7 @@ export async function encodePictures(context: RunContext, pictures: Encodable): 
       dim: clip.dim,
     };
     // The files are those of one rank until they are complete.
-    const own = ranks.rank === 0 ? openLatentCache(run.file('cache'), origin) : undefined;
+    own = ranks.rank === 0 ? openLatentCache(run.file('cache'), origin) : undefined;
     if (own) dropDamaged(own, context);
     const memory = limit === undefined ? undefined : new MemoryWatch(limit);
     const encoders = { codec, clip, imageSize: recipe.imageSize };
@@ -101,6 +110,9 @@ export async function encodePictures(context: RunContext, pictures: Encodable): 
       id: idOf(run, pictures, clip.id, tokenizer),
       close: () => cache.close(),
     };
+  } catch (error) {
+    own?.close();
+    throw error;
   } finally {
     await Promise.all([clip.close(), engine.close()]);
   }

@@ -9,7 +9,7 @@ import { type InventoryLine, inventoryLine } from '../../data/sources/inventory.
 import { openSource } from '../../data/sources/open.ts';
 import { inventoryFolder } from '../../data/sources/shared-inventory.ts';
 import type { ImageSource } from '../../data/sources/source.ts';
-import { readText } from '../../files/regular-file.ts';
+import { linesOf } from '../../files/lines.ts';
 import { ALONE, lead, type Ranks } from '../../mpi/ranks.ts';
 import type { PictureSettings } from '../../recipe/schema.ts';
 import type { RunDirectory } from '../../run/directory.ts';
@@ -99,15 +99,16 @@ export const pictureOptions = ({ background, duplicates, exclude, maxPixels }: P
 function knownLines(run: RunDirectory): InventoryLine[] {
   const file = run.file(INVENTORY);
   if (!fs.existsSync(file)) return [];
-  return readText(file)
-    .split('\n')
-    .flatMap((line) => {
-      try {
-        return inventoryLine(JSON.parse(line)) ?? [];
-      } catch {
-        return [];
-      }
-    });
+  const known: InventoryLine[] = [];
+  for (const { text } of linesOf(file)) {
+    try {
+      const line = inventoryLine(JSON.parse(text));
+      if (line) known.push(line);
+    } catch {
+      // What a kill has left of a line.
+    }
+  }
+  return known;
 }
 
 const INVENTORY = 'cache/inventory.jsonl';

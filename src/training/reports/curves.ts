@@ -2,7 +2,8 @@
 
 import fs from 'node:fs';
 import * as z from 'zod';
-import { readTail, readText } from '../../files/regular-file.ts';
+import { linesOf } from '../../files/lines.ts';
+import { readTail } from '../../files/regular-file.ts';
 
 /** One line of a log. */
 export interface Logged {
@@ -27,7 +28,10 @@ const MOST_POINTS = 240;
 
 /** The entries of a log; lines that a kill has left half-written are left out. No file is an empty log. */
 export function readLogged(file: string): Logged[] {
-  return fs.existsSync(file) ? readText(file).split('\n').flatMap(entryOf) : [];
+  if (!fs.existsSync(file)) return [];
+  const entries: Logged[] = [];
+  for (const { text } of linesOf(file)) entries.push(...entryOf(text));
+  return entries;
 }
 
 /** The last entry of a log, of which only the end is read. */
