@@ -5,7 +5,7 @@ import { UserError } from '../base/errors.ts';
 import { endLauncherIn } from './launcher.ts';
 import { loadMpi, type MpiLibrary } from './library.ts';
 import type { Ranks, RankTimes } from './ranks.ts';
-import { BEAT_BYTES, isLast, lastBeat, packBeat, unpackBeat, Watch } from './watch.ts';
+import { BEAT_BYTES, isLast, lastBeat, packBeat, patienceOf, unpackBeat, Watch } from './watch.ts';
 
 /** MPI_THREAD_MULTIPLE: signs of life are sent while a collective call waits in another thread. */
 const THREADS = 3;
@@ -212,7 +212,7 @@ export class MpiJob implements Ranks {
   private watch({ timeout, onLost, onOrphaned }: JobOptions): void {
     const { mpi, rank, peers } = this;
     const seconds = () => performance.now() / 1000;
-    const watch = new Watch(peers, timeout, seconds());
+    const watch = new Watch(peers, patienceOf(rank, timeout), seconds());
     const sending = new Set<number>();
     const [flag, status, received] = [new Int32Array(1), new Uint8Array(64), new Float64Array(BEAT_BYTES / 8)];
     const hear = () => {
