@@ -5,7 +5,8 @@ import { UserError } from '../base/errors.ts';
 import { endLauncherIn } from './launcher.ts';
 import { loadMpi, type MpiLibrary } from './library.ts';
 import type { Ranks, RankTimes } from './ranks.ts';
-import { BEAT_BYTES, isLast, lastBeat, packBeat, unpackBeat, Watch } from './watch.ts';
+import { removeSharedMemory } from './shared-memory.ts';
+import { BEAT_BYTES, isLast, lastBeat, packBeat, patienceOf, unpackBeat, Watch } from './watch.ts';
 
 /** MPI_THREAD_MULTIPLE: signs of life are sent while a collective call waits in another thread. */
 const THREADS = 3;
@@ -168,6 +169,7 @@ export class MpiJob implements Ranks {
   private abort(code: number): Promise<never> {
     clearInterval(this.beats);
     this.sendLast();
+    removeSharedMemory();
     setTimeout(() => this.mpi.exit(code), ALIKE_MS);
     this.mpi.abort.async(this.mpi.world, code, () => this.mpi.exit(code));
     return new Promise(() => {});
@@ -188,6 +190,7 @@ export class MpiJob implements Ranks {
   private follow(): void {
     clearInterval(this.beats);
     if (this.rank === 0) this.sendLast();
+    removeSharedMemory();
     setTimeout(() => this.mpi.exit(1), OTHERS_MS);
   }
 
@@ -212,7 +215,7 @@ export class MpiJob implements Ranks {
   private watch({ timeout, onLost, onOrphaned }: JobOptions): void {
     const { mpi, rank, peers } = this;
     const seconds = () => performance.now() / 1000;
-    const watch = new Watch(peers, timeout, seconds());
+    const watch = new Watch(peers, patienceOf(rank, timeout), seconds());
     const sending = new Set<number>();
     const [flag, status, received] = [new Int32Array(1), new Uint8Array(64), new Float64Array(BEAT_BYTES / 8)];
     const hear = () => {
@@ -246,8 +249,9 @@ export class MpiJob implements Ranks {
       if (checked - before > Math.max(timeout / 2, (3 * BEAT_MS) / 1000)) return;
       const fault = watch.fault(checked, this.calls, this.waitingSince);
       if (!fault) return;
-      onLost(`${this.nameOf(fault.rank)} ${fault.what}`);
-      endLauncherIn(LAUNCHER_SECONDS);
+      const line = `${this.nameOf(fault.rank)} ${fault.what}`;
+      onLost(line);
+      endLauncherIn(LAUNCHER_SECONDS, `The launcher has not ended the job and is killed. ${line}`);
       void this.abort(1);
     };
     this.beats = setInterval(beat, BEAT_MS);

@@ -24,6 +24,16 @@ export const isLast = ({ calls }: Beat): boolean => calls < 0;
  */
 const PATIENCE = 30;
 
+/** Seconds that each rank waits longer than the one before it, and at most, before it calls rank 0 lost. */
+const [TURN, LAST_TURN] = [2, 4];
+
+/**
+ * Seconds without a sign of life after which this rank calls another lost. All ranks miss rank 0 at the same time: they
+ * take turns, so that one line names it, and the job has ended before the next would.
+ */
+export const patienceOf = (rank: number, timeout: number): number =>
+  timeout + Math.min(LAST_TURN, TURN * Math.max(0, rank - 1));
+
 export class Watch {
   private readonly heard: Map<number, { at: number; calls: number }>;
 

@@ -32,26 +32,32 @@ function mpirun(
   { within, atWork }: On = {},
 ): Promise<Ended> {
   const command = ['mpirun', ...MPIRUN, ...options, '-n', `${ranks}`, process.execPath, FIXTURE, ...args];
-  const [file, ...words] = within ? ['ip', ...within, ...command] : command;
-  const child = spawn(file!, words, { stdio: ['ignore', 'pipe', 'pipe'], timeout: 90_000 });
-  let [stdout, stderr] = ['', ''];
+  const [program, ...words] = within ? ['ip', ...within, ...command] : command;
+  // A file, as a terminal is one: a rank can write where its launcher does.
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-job-'));
+  const file = path.join(folder, 'stderr');
+  const errors = fs.openSync(file, 'a');
+  const child = spawn(program!, words, { stdio: ['ignore', 'pipe', errors], timeout: 90_000 });
+  let stdout = '';
   let start = performance.now();
   let isWorking = false;
-  child.stdout.on('data', (chunk: Buffer) => {
+  child.stdout!.on('data', (chunk: Buffer) => {
     stdout += chunk;
     if (stdout.match(/working/g)?.length !== ranks || isWorking) return;
     isWorking = true;
     start = performance.now();
     atWork?.();
   });
-  child.stderr.on('data', (chunk: Buffer) => {
-    stderr += chunk;
-  });
   return new Promise((resolve) => {
     // What still holds the pipes may be on the other side of a cut cable.
     child.on('exit', (code) => {
       const seconds = (performance.now() - start) / 1000;
-      setTimeout(() => resolve({ code, stdout, stderr, seconds }), 300);
+      setTimeout(() => {
+        fs.closeSync(errors);
+        const stderr = fs.readFileSync(file, 'utf8');
+        fs.rmSync(folder, { recursive: true });
+        resolve({ code, stdout, stderr, seconds });
+      }, 300);
     });
   });
 }
@@ -80,6 +86,14 @@ describe.skipIf(!hasMpi)('an MPI job (skipped where there is no mpirun: apt inst
     const { code, stderr } = await mpirun(2, ['die']);
     expect(code).not.toBe(0);
     expect(stderr).toMatch(/rank 1\b.*signal 9/i);
+  });
+
+  it.concurrent('ends, with such a line and without files in memory, where the launcher would wait for a minute', async () => {
+    const { code, stdout, stderr } = await mpirun(2, ['die', '3'], ['--mca', 'odls_base_sigkill_timeout', '60']);
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(/The launcher has not ended the job and is killed. Rank 1 of 2 \(.+\) has not answered for/);
+    const [files] = /memory .+/.exec(stdout)!;
+    expect(files.split(' ').filter((file) => fs.existsSync(file))).toEqual([]);
   });
 
   it.concurrent('ends, with a line that names the rank, when one hangs', async () => {
