@@ -4,6 +4,7 @@
  */
 
 import { afterAll, describe, expect, it } from 'vitest';
+import { distanceOfMeans } from '../../test/support/distance-of-means.ts';
 import { evaluate, toValues } from '../../test/support/interpreter.ts';
 import { startKeepingEngine } from '../../test/support/keeping-engine.ts';
 import { weights, worstError } from '../../test/support/numeric.ts';
@@ -26,7 +27,7 @@ import { tokenizerStage } from './stage.ts';
 
 const SIZE = 32;
 const STEPS = 16;
-/** Where LPIPS joins, the discriminator begins to train, and its loss to take part. */
+/** Where the perceptual distance joins, the discriminator begins to train, and its loss to take part. */
 const borders = { perceptual: 3, learning: 6, counting: 11 };
 
 const recipe: TokenizerRecipe = {
@@ -119,17 +120,18 @@ async function run(stage: Stage, from: number, to: number): Promise<{ metrics: M
 
 describe('the terms of the loss', () => {
   it('come at their steps, and a resumed run repeats the whole one across all borders', async () => {
-    const { metrics, kept } = await run(await prepared(start(weightsOf(1))), 0, STEPS);
+    const means: Load = () => Promise.resolve(distanceOfMeans);
+    const { metrics, kept } = await run(await prepared(start(means)), 0, STEPS);
     metrics.forEach((found, step) => {
       expect(Object.values(found).every(Number.isFinite)).toBe(true);
-      expect('perceptual' in found, `LPIPS at ${step}`).toBe(step >= borders.perceptual);
+      expect('perceptual' in found, `the perceptual distance at ${step}`).toBe(step >= borders.perceptual);
       expect('discriminator' in found, `discriminator at ${step}`).toBe(step >= borders.learning);
       expect('adaptiveWeight' in found, `weight at ${step}`).toBe(step >= borders.counting);
     });
     // The discriminator has trained already before its loss takes part.
     expect(metrics[borders.counting]!.discriminator!).toBeLessThan(metrics[borders.learning]!.discriminator!);
 
-    const stage = start(weightsOf(1));
+    const stage = start(means);
     for (const step of Object.values(borders).flatMap((border) => [border - 1, border])) {
       await prepared(stage, kept[step]!);
       const resumed = await run(stage, step, step + 2);
@@ -154,7 +156,9 @@ describe('the terms of the loss', () => {
 
   it('are not resumed with other weights than they had, or none', async () => {
     const stage = await prepared(start(weightsOf(1), perceptual));
-    const { host } = (await run(stage, 0, 1)).kept[0]!;
+    const { metrics, kept } = await run(stage, 0, 1);
+    expect(metrics[0]!.perceptual).toBeGreaterThan(0);
+    const { host } = kept[0]!;
     expect(() => stage.restore(host)).not.toThrow();
     for (const load of [weightsOf(3), () => Promise.resolve(undefined)]) {
       const other = await prepared(start(load, perceptual));

@@ -4,15 +4,14 @@
  */
 
 import { afterAll, describe, expect, it } from 'vitest';
+import { distanceOfMeans } from '../../test/support/distance-of-means.ts';
 import { startKeepingEngine } from '../../test/support/keeping-engine.ts';
 import { picturesOf } from '../../test/support/pictures.ts';
 import type { NDArray, Tree } from '../base/ndarray.ts';
 import { flatten, unflatten } from '../base/tree.ts';
-import * as g from '../graph/index.ts';
 import { makeRecipe } from '../recipe/recipe.ts';
 import type { TokenizerRecipe, TokenizerSettings } from '../recipe/schema.ts';
 import type { Metrics } from '../stage/stage.ts';
-import type { PerceptualDistance } from './perceptual.ts';
 import { tokenizerStage } from './stage.ts';
 import { ADDED_UP } from './step.ts';
 
@@ -50,12 +49,6 @@ const GAME = {
   discriminatorWarmup: 0.25,
   discriminatorLayers: 1,
   discriminatorChannels: 4,
-};
-
-/** A stand-in for LPIPS: any mean over pictures will do. */
-const distanceOfMeans: PerceptualDistance = {
-  id: '0'.repeat(64),
-  between: (x, y) => g.mean(g.square(g.sub(g.mean(x, [1]), g.mean(y, [1])))),
 };
 
 type State = Record<string, NDArray>;

@@ -5,7 +5,6 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { runClipvq } from '../support/cli.ts';
 import { readLog } from '../support/run-log.ts';
 import { skipped } from '../support/skip.ts';
 
@@ -87,7 +86,7 @@ describe.skipIf(absent)('train --memory', () => {
   });
 
   it('says what is needed before anything is trained where nothing would fit', async () => {
-    const { status, stderr } = await runClipvq(folder, ...TRAIN, '--run', 'small', '--memory', '60M', ...HEAVY);
+    const { status, stderr } = await train('--run', 'small', '--memory', '60M', ...HEAVY);
     expect(status).toBe(2);
     expect(stderr.trim()).toMatch(
       /^clipvq: tokenizer: needs about \d+ MB even one picture at a time, and --memory allows 60 MB: allow more: the program itself takes/,
