@@ -77,7 +77,8 @@ export const stateHashes = async (engine: Engine): Promise<StateHashes> => ({
   gradients: await hashOf(engine, 'adam.mean'),
 });
 
-async function hashOf(engine: Engine, prefix: string): Promise<string> {
+/** SHA-256 of the state below a path, 16 hex digits. */
+export async function hashOf(engine: Engine, prefix: string): Promise<string> {
   const tensors = await engine.describe(prefix);
   const isHere = Object.values(tensors).every(({ location }) => location === 'cpu');
   // From a device all comes at once: its copy is a program, and there would be one for each tensor.

@@ -12,7 +12,7 @@ import { noneSound, type OnChange, type Standing, startsAgain } from '../standin
 import { checkpointFiles, type Keeping, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import { assertAlike } from './drift.ts';
 import { Guard } from './guard.ts';
-import { type StateHashes, stateHashes } from './recorder.ts';
+import { hashOf, type StateHashes, stateHashes } from './recorder.ts';
 
 export interface StageStateOptions {
   readonly run: RunDirectory;
@@ -115,7 +115,10 @@ export class StageState {
   async hashes(step: number): Promise<StateHashes> {
     if (this.hashed?.step !== step) {
       const hashes = await stateHashes(this.options.engine);
-      await assertAlike(this.ranks, hashes.weights, `${this.stage.name}, step ${step}`);
+      if (this.ranks.size > 1) {
+        const discriminator = await hashOf(this.options.engine, 'discriminator');
+        await assertAlike(this.ranks, `${hashes.weights} ${discriminator}`, `${this.stage.name}, step ${step}`);
+      }
       this.hashed = { step, hashes };
     }
     return this.hashed.hashes;
