@@ -8,14 +8,14 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { encodePng } from '../src/data/pictures/png.ts';
 import { readPngText } from '../src/data/pictures/read-png-text.ts';
 import { facesSource } from '../src/data/sources/faces/source.ts';
-import { writeTinyRun } from './support/tiny-model.ts';
+import { leanRecipe, writeTinyRun } from './support/tiny-model.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-examples-'));
 const at = (...parts: string[]) => path.join(folder, ...parts);
 let clip = '';
 
 beforeAll(async () => {
-  clip = writeTinyRun(at('model')).clipFolder;
+  clip = writeTinyRun(at('model'), leanRecipe).clipFolder;
   fs.mkdirSync(at('my-pictures'));
   const faces = facesSource({ seed: 0, count: 8, offset: 0 });
   for (let i = 0; i < 8; i++)
@@ -67,7 +67,9 @@ it('custom-sampler.mjs draws with a sampler of its own', async () => {
 it('train.mjs stops when it is interrupted, and goes on when it is started again', async () => {
   const settings = [
     ...['imageSize=16', 'tokenizer.patchSize=2', 'tokenizer.steps=30', 'tokenizer.batch=4', 'tokenizer.channels=8'],
-    ...['tokenizer.codes=16', 'tokenizer.perceptualWeight=0', 'diffusion.steps=4', 'diffusion.batch=4'],
+    // Codes from the first step on, at one resolution: each start compiles one small program of the tokenizer.
+    ...['tokenizer.channelMultipliers=[1]', 'tokenizer.autoencoderFraction=0', 'tokenizer.perceptualWeight=0'],
+    ...['tokenizer.codes=16', 'diffusion.steps=4', 'diffusion.batch=4'],
     ...['diffusion.layers=1', 'diffusion.dim=32', 'diffusion.heads=2', 'sampling.steps=4'],
   ];
   const line = ['my-pictures', 'run', clip, ...settings];

@@ -66,7 +66,7 @@ async function smallTokenizer(engineOptions: EngineOptions): Promise<void> {
   try {
     const { imageSize, tokenizer } = TINY_TOKENIZER;
     const adversary = { discriminatorWeight: 0.8, discriminatorStart: 0, discriminatorWarmup: 0 };
-    const sizes = { discriminatorLayers: 2, discriminatorChannels: 8 };
+    const sizes = { discriminatorLayers: 1, discriminatorChannels: 8 };
     const all = { autoencoderFraction: 0, perceptualWeight: 1, perceptualAfter: 0 };
     const clip = { ...presets.nano.clip, imageSize, imageChannels: 8 };
     const distance = towerDistance(initialize(clipParameters(clip, 1).image, 0), '');

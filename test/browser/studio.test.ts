@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
-import { type Browser as Chromium, chromium, type Page } from 'playwright-core';
+import type { Browser as Chromium, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import yazl from 'yazl';
 import { encodePng } from '../../src/data/pictures/png.ts';
@@ -12,13 +12,11 @@ import { presets } from '../../src/recipe/recipe.ts';
 import type { RunningStudio } from '../../src/studio/http/server.ts';
 import { costKey } from '../../src/studio/presets.ts';
 import type { Picture, PictureList, RunList } from '../../src/studio/protocol.ts';
+import { hasBrowser, openBrowser } from '../support/browser.ts';
 import { startTinyStudio, writeStudioModel } from '../support/studio.ts';
 import { writeLoggedRun, writeReport, writeSheet } from '../support/studio-files.ts';
 
-const EXECUTABLE = '/usr/bin/chromium';
-const isThere = fs.existsSync(EXECUTABLE);
-if (!isThere)
-  console.warn(`SKIPPED: the studio's page in a browser, because there is no ${EXECUTABLE} (apt-get install chromium)`);
+const isThere = hasBrowser("the studio's page in a browser");
 
 const AXE = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const PROMPT = 'a red face';
@@ -26,6 +24,8 @@ const PROMPT = 'a red face';
 const SOON = { timeout: 120_000 };
 /** So many steps take longer than anything that is done while they are drawn; they are cancelled. */
 const SLOW = 200;
+/** So that each start of the training, which outlasts the test, compiles one small program. */
+const ONE_PROGRAM = 'tokenizer.channelMultipliers=[1]\ntokenizer.autoencoderFraction=0\ntokenizer.perceptualWeight=0';
 
 describe.skipIf(!isThere)('the page of the studio', () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-page-'));
@@ -55,7 +55,7 @@ describe.skipIf(!isThere)('the page of the studio', () => {
     for (const step of [100, 200]) writeSheet(bold, 'tokenizer', step, await photoOf(step));
     writeStudioModel(path.join(folder, 'model'), SLOW);
     running = await startTinyStudio(folder, { data: [photos] });
-    browser = await chromium.launch({ executablePath: EXECUTABLE, args: ['--no-sandbox', '--disable-gpu'] });
+    browser = await openBrowser();
     page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
     page.setDefaultTimeout(SOON.timeout);
     // Every question of this page is whether something may be deleted.
@@ -322,7 +322,7 @@ describe.skipIf(!isThere)('the page of the studio', () => {
     await page
       .getByLabel('Settings of the recipe')
       .fill(
-        'imageSize=16\ntokenizer.batch=2\ntokenizer.channels=8\ndiffusion.layers=1\ndiffusion.dim=32\npictures.holdOut=0',
+        `imageSize=16\n${ONE_PROGRAM}\ntokenizer.steps=1000000\ntokenizer.batch=2\ntokenizer.channels=8\ndiffusion.layers=1\ndiffusion.dim=32\npictures.holdOut=0`,
       );
     await button('Start training').click();
     const curve = page.getByRole('img', { name: /^loss, step 1/ }).first();

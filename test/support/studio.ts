@@ -6,10 +6,14 @@ import { type RunningStudio, type ServeOptions, serveStudio } from '../../src/st
 import type { Job, StudioEvent } from '../../src/studio/protocol.ts';
 import { tinyRecipe, writeTinyRun } from './tiny-model.ts';
 
-/** The tiny model, with fewer steps by default than the most that it can take, `timesteps`. */
+/**
+ * The tiny model, with fewer steps by default than the most that it can take, `timesteps`; of few pictures, among which
+ * a report looks for copies.
+ */
 export const writeStudioModel = (folder: string, timesteps = tinyRecipe.diffusion.timesteps) =>
   writeTinyRun(folder, {
     ...tinyRecipe,
+    images: 16,
     diffusion: { ...tinyRecipe.diffusion, timesteps },
     sampling: { ...tinyRecipe.sampling, steps: 4 },
   });

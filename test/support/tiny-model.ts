@@ -48,6 +48,17 @@ export const tinyRecipe: Recipe = parseRecipe(
   'test',
 );
 
+/** The same with fewer nodes to compile, for tests that look at other things than the networks. */
+export const leanRecipe: Recipe = {
+  ...tinyRecipe,
+  tokenizer: {
+    ...tinyRecipe.tokenizer,
+    ...{ patchSize: 2, channels: 8, channelMultipliers: [1], normGroups: 4 },
+    ...{ attentionResolutions: [], middleAttention: false },
+  },
+  diffusion: { ...tinyRecipe.diffusion, layers: 1, dim: 32 },
+};
+
 export const tokenizerOf = ({ tokenizer, imageSize }: Recipe): Flat =>
   flatten<NDArray>(initialize(tokenizerParameters(tokenizer, imageSize), 1));
 

@@ -149,9 +149,11 @@ describe.skipIf(!present)('on WebGPU (software Vulkan)', () => {
 
     beforeAll(async () => {
       // Wide enough for convolutions to be computed as those of the presets are; each phase of a stage in one step,
-      // which begins with the weights that the one before has left.
+      // which begins with the weights that the one before has left. All pictures in one batch: the codes begin in one
+      // run of the encoder then, which takes as long for one picture.
       const phases = { 'tokenizer.steps': 2, 'tokenizer.autoencoderFraction': 0.5, 'diffusion.steps': 2 };
-      const tiny = tinyFlags({ ...phases, 'tokenizer.channels': 32, images: 8, 'clip.batch': 4, 'sampling.steps': 2 });
+      const wide = { 'tokenizer.channels': 32, 'tokenizer.batch': 8, images: 8, 'clip.batch': 4, 'sampling.steps': 2 };
+      const tiny = tinyFlags({ ...phases, ...wide });
       for (const device of ['webgpu', 'cpu'])
         await clipvq('train', '--data', 'faces', '--run', at(device), '--device', device, ...tiny);
     });
