@@ -30,7 +30,8 @@ function float32Words(): Uint32Array {
   const values = new Float32Array(2 ** 16);
   const words = new Uint32Array(values.buffer);
   for (let pattern = 0; pattern < words.length; pattern++) {
-    const [exponent, fraction] = [pattern & 0x7c00, pattern & 0x3ff];
+    const exponent = pattern & 0x7c00;
+    const fraction = pattern & 0x3ff;
     if (exponent === 0) values[pattern] = fraction * 2 ** -24;
     else if (exponent === 0x7c00) words[pattern] = 0x7f800000 | (fraction << 13);
     else words[pattern] = (exponent << 13) + (112 << 23) + (fraction << 13);
