@@ -20,7 +20,7 @@ export default defineConfig({
     reporters: ['default', './test/support/skip-reporter.ts'],
     testTimeout: 300_000,
     hookTimeout: 300_000,
-    // Two cores: the engine's worker wants one of them.
+    // Two cores: the engine's worker wants one of them. Three took as long: 403 s instead of 390.
     maxWorkers: 2,
     sequence: { sequencer: SlowFirst },
     projects: [
