@@ -6,7 +6,7 @@
  *   node scripts/command.mjs
  */
 
-import { readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -15,8 +15,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const outdir = path.join(root, 'dist', 'command');
 const { name, dependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
 
-rmSync(outdir, { recursive: true, force: true });
-await build({
+const { metafile } = await build({
   entryPoints: [path.join(root, 'dist', 'cli', 'main.js')],
   outdir,
   bundle: true,
@@ -26,4 +25,13 @@ await build({
   target: 'node20.9',
   external: [name, ...Object.keys(dependencies).filter((one) => one !== 'zod')],
   logLevel: 'warning',
+  metafile: true,
 });
+
+/** Milliseconds that files of former builds stay: a training that is under way may still have some to load. */
+const KEPT = 7 * 24 * 3600 * 1000;
+const made = new Set(Object.keys(metafile.outputs).map((file) => path.basename(file)));
+for (const one of readdirSync(outdir)) {
+  const file = path.join(outdir, one);
+  if (!made.has(one) && Date.now() - statSync(file).mtimeMs > KEPT) rmSync(file);
+}
