@@ -1,12 +1,12 @@
 /** The program `clipvq`: only the command that is called is loaded. */
 
-import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
+import { packageVersion } from '../files/own-package.ts';
 import { commandNames, descriptions } from './command-names.ts';
 import { loaders } from './commands.ts';
 import { printError, reportFailure } from './output.ts';
 
-const { version } = createRequire(import.meta.url)('clip-vqdiffusion/package.json') as { version: string };
+const version = packageVersion();
 
 /** The program with the command that is called, and with the names and descriptions of the others. */
 async function programFor(args: readonly string[]): Promise<Command> {

@@ -1,9 +1,9 @@
 /** `clipvq studio`: make pictures and watch training in a browser. */
 
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { Command } from 'commander';
 import { shippedModel } from '../embedding/sources/shipped.ts';
+import { packageVersion } from '../files/own-package.ts';
 import { isLoopback } from '../studio/http/guard.ts';
 import { descriptions } from './command-names.ts';
 import { facePrompts } from './face-prompts.ts';
@@ -12,7 +12,7 @@ import { type CommonOptions, engineOptions, port, withCommon } from './options.t
 import { interruptSignal, note, printResult } from './output.ts';
 import { meanings } from './progress.ts';
 
-const { version } = createRequire(import.meta.url)('clip-vqdiffusion/package.json') as { version: string };
+const version = packageVersion();
 
 interface StudioCommandOptions extends CommonOptions {
   readonly model?: string;

@@ -145,10 +145,10 @@ async function scoringByClip(
   { secondClip, offline }: ScorerOptions,
   { signal }: Watching,
 ): Promise<Scorer> {
-  const second =
-    secondClip === undefined ? undefined : await openSecondClip(secondClip, generator.clip.id, { offline, signal });
   const prompts = halves(given, pictures, finalPictures);
   const promptsHash = createHash('sha256').update(prompts.join('\0')).digest('hex');
+  const second =
+    secondClip === undefined ? undefined : await openSecondClip(secondClip, generator.clip.id, { offline, signal });
   return {
     name: second ? `the CLIP ${secondClip}` : 'the CLIP that conditions',
     id: fingerprint('clip', ...weights, second?.id ?? '', promptsHash),

@@ -7,6 +7,7 @@
 import { unitRows32 } from '../base/rows.ts';
 import { permutation } from '../random/noise.ts';
 import type { SamplingSettings } from '../recipe/schema.ts';
+import { dot } from './cosine.ts';
 
 /** The corrections that a recipe can name. */
 export type Correction = SamplingSettings['correction'];
@@ -119,11 +120,7 @@ function nearestMeans(rows: Float32Array, anchors: Float32Array, dim: number): F
 /** Which anchors have the highest cosine with a row, the nearest first. */
 function nearestAnchors(row: Float32Array, anchors: Float32Array, most: number): number[] {
   const dim = row.length;
-  const cosines = Float64Array.from({ length: anchors.length / dim }, (_, a) => {
-    let sum = 0;
-    for (let d = 0; d < dim; d++) sum += row[d]! * anchors[a * dim + d]!;
-    return sum;
-  });
+  const cosines = Float64Array.from({ length: anchors.length / dim }, (_, a) => dot(row, 0, anchors, a * dim, dim));
   return Array.from(cosines.keys())
     .sort((a, b) => cosines[b]! - cosines[a]!)
     .slice(0, most);

@@ -1,12 +1,12 @@
 /** Load a trained model, make pictures from prompts, encode and reconstruct pictures. */
 
-import { createRequire } from 'node:module';
 import { UserError } from '../base/errors.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
 import { encodePng } from '../data/pictures/png.ts';
 import { ownScores } from '../embedding/cosine.ts';
 import type { ClipEmbedder } from '../embedding/embedder.ts';
 import { Engine } from '../engine/engine.ts';
+import { packageVersion } from '../files/own-package.ts';
 import { ALONE, type Ranks } from '../mpi/ranks.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { RunDirectory } from '../run/directory.ts';
@@ -51,7 +51,7 @@ export type { Edit } from './provenance.ts';
 export type { StartPicture } from './start.ts';
 export type { UsualScore } from './usual-scores.ts';
 
-const { version } = createRequire(import.meta.url)('clip-vqdiffusion/package.json') as { version: string };
+const version = packageVersion();
 
 /** Pictures sampled together. */
 const BATCH = 16;

@@ -1,5 +1,7 @@
 /** A scale for CLIP scores: what pictures score that have nothing to do with a prompt. */
 
+import { dot } from '../embedding/cosine.ts';
+
 /** Mean and standard deviation of cosines. */
 export interface UsualScore {
   readonly mean: number;
@@ -10,11 +12,7 @@ export interface UsualScore {
 export function usualScores(texts: Float32Array, pictures: Float32Array, dim: number): UsualScore[] {
   const count = pictures.length / dim;
   return Array.from({ length: texts.length / dim }, (_, text) => {
-    const cosines = Array.from({ length: count }, (_, picture) => {
-      let sum = 0;
-      for (let d = 0; d < dim; d++) sum += texts[text * dim + d]! * pictures[picture * dim + d]!;
-      return sum;
-    });
+    const cosines = Array.from({ length: count }, (_, picture) => dot(texts, text * dim, pictures, picture * dim, dim));
     const mean = cosines.reduce((a, b) => a + b, 0) / count;
     return { mean, deviation: Math.sqrt(cosines.reduce((sum, x) => sum + (x - mean) ** 2, 0) / count) };
   });

@@ -1,11 +1,11 @@
 /** The page as the build has left it in the package (`scripts/pages.mjs`). */
 
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { UserError } from '../base/errors.ts';
 import { asMarkup } from '../base/text.ts';
+import { packageRoot } from '../files/own-package.ts';
 
 /** Files that a static site consists of, besides its page, its model and the runtime. */
 export const SITE_FILES = [
@@ -24,7 +24,7 @@ export type RuntimeFile = 'runtime.bin' | 'runtime-webgpu.bin';
 
 /** @throws UserError if it has not been built. */
 export function builtFile(name: BuiltFile): Buffer {
-  const root = path.dirname(createRequire(import.meta.url).resolve('clip-vqdiffusion/package.json'));
+  const root = packageRoot();
   const folder = name.endsWith('.bin') ? ['runtime'] : ['pages', 'site'];
   const file = path.join(root, 'dist', ...folder, name);
   if (!fs.existsSync(file))

@@ -1,7 +1,6 @@
 /** What a page needs of a run, gathered from its files. */
 
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
 import { float32, type NDArray } from '../base/ndarray.ts';
@@ -12,6 +11,7 @@ import { ROWS } from '../embedding/compact/compact-files.ts';
 import { mergesOf } from '../embedding/compact/tokenizer-files.ts';
 import { hashClip } from '../embedding/sources/clip-files.ts';
 import { resolveClip } from '../embedding/sources/clip-source.ts';
+import { packageVersion } from '../files/own-package.ts';
 import { readText } from '../files/regular-file.ts';
 import type { RunDirectory } from '../run/directory.ts';
 import { checkMadeFrom } from '../run/lineage.ts';
@@ -20,7 +20,7 @@ import type { PageModel, Precision } from '../web/page-model.ts';
 import { ROWS as PAGE_ROWS } from '../web/text-tower.ts';
 import { contextOf } from './text-context.ts';
 
-const { version } = createRequire(import.meta.url)('clip-vqdiffusion/package.json') as { version: string };
+const version = packageVersion();
 
 export interface PageOptions {
   /** What the page is called; the name of the run's folder by default. */

@@ -1,16 +1,16 @@
 /** The facts of a run for its model card, read off its files; none is a path of this machine. */
 
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
 import { writeFileAtomic } from '../files/atomic.ts';
 import { linesOf } from '../files/lines.ts';
+import { packageVersion } from '../files/own-package.ts';
 import { readText } from '../files/regular-file.ts';
 import { CARD_MARK, type CardFacts, modelCard } from './card.ts';
 import type { RunDirectory } from './directory.ts';
 
-const { version } = createRequire(import.meta.url)('clip-vqdiffusion/package.json') as { version: string };
+const version = packageVersion();
 
 export interface CardOptions {
   /** The name of the folder by default. */

@@ -2,11 +2,11 @@
 
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import readline from 'node:readline';
 import { Caller, type Channel } from '../../base/calls.ts';
 import { messageOf, UserError } from '../../base/errors.ts';
+import { packageRoot } from '../../files/own-package.ts';
 import type { PeerCalls } from './protocol.ts';
 
 export interface Side {
@@ -45,8 +45,6 @@ export function startPyTorch(python: string, threads: number): Side {
     listen: (receive) => lines.on('line', (line) => receive(JSON.parse(line))),
   });
 }
-
-const packageRoot = (): string => path.dirname(createRequire(import.meta.url).resolve('clip-vqdiffusion/package.json'));
 
 /** @throws UserError where the package was installed without it. */
 function script(): string {

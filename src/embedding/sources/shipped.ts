@@ -4,16 +4,15 @@
  */
 
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { option } from '../../base/options.ts';
+import { packageRoot } from '../../files/own-package.ts';
 
 /** Its name in a run's settings, wherever the package lies. */
 export const SHIPPED = 'shipped';
 
-const packageFolder = (): string =>
-  path.dirname(createRequire(import.meta.url).resolve('clip-vqdiffusion/package.json'));
+const packageFolder = (): string => packageRoot();
 
 /** Where it lies. @throws UserError if it is not there. */
 export function shippedClip(root = packageFolder()): string {

@@ -1,8 +1,8 @@
 /** The files of the studio's page, as the build has made them. */
 
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
+import { packageRoot } from '../../files/own-package.ts';
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -24,7 +24,7 @@ export interface PageFile {
 }
 
 export const pageFolder = (): string => {
-  const root = path.dirname(createRequire(import.meta.url).resolve('clip-vqdiffusion/package.json'));
+  const root = packageRoot();
   return path.join(root, 'dist', 'pages', 'studio');
 };
 

@@ -2,13 +2,13 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
+import { packageRoot } from '../../files/own-package.ts';
 import { readTail } from '../../files/regular-file.ts';
 import type { Progress } from '../protocol.ts';
 
 const program = (): string => {
-  const root = path.dirname(createRequire(import.meta.url).resolve('clip-vqdiffusion/package.json'));
+  const root = packageRoot();
   return path.join(root, 'bin', 'clipvq.cjs');
 };
 

@@ -116,6 +116,7 @@ export class StageState {
     if (this.hashed?.step !== step) {
       const hashes = await stateHashes(this.options.engine);
       if (this.ranks.size > 1) {
+        // It learns as the weights do, but is none of what a model keeps.
         const discriminator = await hashOf(this.options.engine, 'discriminator');
         await assertAlike(this.ranks, `${hashes.weights} ${discriminator}`, `${this.stage.name}, step ${step}`);
       }
