@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import { fileError, systemCode } from './file-errors.ts';
 import { writeFully } from './full-io.ts';
+import { isRunning } from './processes.ts';
 
 /** `.NAME.PID-THREAD.tmp`: the writer's identity tells a sweep whether the writer may still be at work. */
 const TEMPORARY = /^\..+\.(\d+)-(\d+)\.tmp$/;
@@ -192,13 +193,7 @@ function isLeftover(name: string, owner: boolean): boolean {
   if (pid === undefined) return false;
   // What this thread is not writing comes from an earlier namesake.
   if (Number(pid) === process.pid) return Number(thread) === threadId && !unfinished.has(name);
-  if (owner) return true;
-  try {
-    process.kill(Number(pid), 0);
-    return false;
-  } catch (error) {
-    return systemCode(error) === 'ESRCH';
-  }
+  return owner || !isRunning(Number(pid));
 }
 
 function chunksOf(data: string | Uint8Array | Iterable<Uint8Array>): Iterable<Uint8Array> {

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { UserError } from '../base/errors.ts';
 import { makeFolder } from './atomic.ts';
 import { fileError, systemCode } from './file-errors.ts';
+import { isRunning } from './processes.ts';
 
 /**
  * @param what is to be there, for the message: "the model".
@@ -51,12 +52,4 @@ function removeAbandoned(place: string): void {
 }
 
 /** Whether nobody builds under this number now: in containers a process often has the number of the one before. */
-function isAbandoned(pid: number): boolean {
-  if (pid === process.pid) return true;
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return systemCode(error) === 'ESRCH';
-  }
-}
+const isAbandoned = (pid: number): boolean => pid === process.pid || !isRunning(pid);

@@ -41,6 +41,8 @@ export class MpiJob implements Ranks {
 
   private constructor(
     private readonly mpi: MpiLibrary,
+    /** For the end of the job alone: a rank that fails must not meet others in the middle of their work. */
+    private readonly ending: MpiLibrary['world'],
     readonly rank: number,
     readonly size: number,
   ) {}
@@ -60,7 +62,7 @@ export class MpiJob implements Ranks {
       throw new UserError(
         `${mpi.name} does not belong to the launcher, which has started ${expected} ranks: name the launcher's library with CLIPVQ_MPI`,
       );
-    const job = new MpiJob(mpi, rank[0]!, size[0]!);
+    const job = new MpiJob(mpi, mpi.duplicate(mpi.world), rank[0]!, size[0]!);
     if (job.size === 1) return job;
     if (provided[0]! < THREADS)
       throw new UserError(`${mpi.name} was built without threads (MPI_THREAD_MULTIPLE): use another build`);
@@ -134,7 +136,8 @@ export class MpiJob implements Ranks {
 
   /** Leave the job, which has done its work, and the process. */
   async leave(code: number): Promise<never> {
-    await this.barrier();
+    await this.last;
+    await this.allEnd();
     return this.end(code);
   }
 
@@ -147,12 +150,17 @@ export class MpiJob implements Ranks {
     if (this.rank === 0) report(undefined);
     const isAlike = await Promise.race([
       // What failed may be a collective call that never ends: this one does not wait for it.
-      promised((done) => this.mpi.barrier.async(this.mpi.world, done)).then(() => true),
+      this.allEnd().then(() => true),
       new Promise<false>((resolve) => setTimeout(resolve, ALIKE_MS, false)),
     ]);
     if (isAlike) return this.end(code);
     if (this.rank !== 0) report(this.nameOf(this.rank));
     return this.abort(code);
+  }
+
+  /** Resolves once every rank has come to its end. */
+  private allEnd(): Promise<void> {
+    return promised((done) => this.mpi.barrier.async(this.ending, done));
   }
 
   private end(code: number): never {

@@ -27,6 +27,8 @@ export interface MpiLibrary {
   readonly initThread: KoffiFunc<(argc: null, argv: null, required: number, provided: Int32Array) => number>;
   readonly rank: KoffiFunc<(comm: Handle, rank: Int32Array) => number>;
   readonly size: KoffiFunc<(comm: Handle, size: Int32Array) => number>;
+  /** A communicator of the same ranks whose calls meet none of the other's. */
+  readonly duplicate: (comm: Handle) => Handle;
   readonly barrier: KoffiFunc<(comm: Handle) => number>;
   readonly allreduce: KoffiFunc<
     (from: Pointer, to: Pointer, count: number, type: Handle, op: Handle, comm: Handle) => number
@@ -112,6 +114,7 @@ function bind(name: string, lib: LibraryHandle, libc: LibraryHandle): MpiLibrary
   const H = isOpen ? 'void *' : 'int';
   const handle = (symbol: string, number: number): Handle => (isOpen ? lib.symbol(symbol) : number);
   const f = (called: string, ...types: string[]) => lib.func(called, 'int', types);
+  const duplicate: KoffiFunc<(comm: Handle, made: ArrayBufferView) => number> = f('MPI_Comm_dup', H, 'void *');
   const transfer = ['void *', 'int', H, 'void *', 'int', H, H];
   return {
     name: `${name} (${isOpen ? 'Open MPI' : 'MPICH'})`,
@@ -125,6 +128,11 @@ function bind(name: string, lib: LibraryHandle, libc: LibraryHandle): MpiLibrary
     initThread: f('MPI_Init_thread', 'void *', 'void *', 'int', 'void *'),
     rank: f('MPI_Comm_rank', H, 'void *'),
     size: f('MPI_Comm_size', H, 'void *'),
+    duplicate(comm) {
+      const made = isOpen ? new BigUint64Array(1) : new Int32Array(1);
+      if (duplicate(comm, made) !== 0) throw new Error('MPI_Comm_dup has failed');
+      return made[0];
+    },
     barrier: f('MPI_Barrier', H),
     allreduce: f('MPI_Allreduce', 'void *', 'void *', 'int', H, H, H),
     broadcast: f('MPI_Bcast', 'void *', 'int', H, 'int', H),

@@ -89,12 +89,19 @@ export async function lead<T>(ranks: Ranks, task: () => Promise<T> | T): Promise
   throw new Error(failed.message);
 }
 
+/** What rank 0 does and keeps; the others get undefined. Where it fails, all ranks fail alike. */
+export async function onlyFirst<T>(ranks: Ranks, task: () => Promise<T> | T): Promise<T | undefined> {
+  const own: T[] = [];
+  await lead(ranks, async () => {
+    own.push(await task());
+  });
+  return own[0];
+}
+
 /** Rank 0 does something before the others do the same, so that they find what it leaves on the disk. */
 export async function firstAlone<T>(ranks: Ranks, task: () => Promise<T>): Promise<T> {
-  if (ranks.rank !== 0) await ranks.barrier();
-  const result = await task();
-  if (ranks.rank === 0) await ranks.barrier();
-  return result;
+  const first = await onlyFirst(ranks, task);
+  return ranks.rank === 0 ? (first as T) : task();
 }
 
 interface Outcome<T> {

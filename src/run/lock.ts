@@ -10,6 +10,7 @@ import { threadId } from 'node:worker_threads';
 import * as z from 'zod';
 import { UserError } from '../base/errors.ts';
 import { fileError, systemCode } from '../files/file-errors.ts';
+import { isRunning, startedAt } from '../files/processes.ts';
 import { readText as textOf } from '../files/regular-file.ts';
 
 const FILE = 'lock.json';
@@ -125,12 +126,10 @@ function ownerOf(file: string): Owner | undefined {
 }
 
 /** What tells a process of this machine from all others. */
-export const identityOf = (pid: number): Owner => ({
-  pid,
-  host: os.hostname(),
-  since: new Date().toISOString(),
-  ...startedAt(pid),
-});
+export function identityOf(pid: number): Owner {
+  const started = startedAt(pid);
+  return { pid, host: os.hostname(), since: new Date().toISOString(), ...(started !== undefined && { started }) };
+}
 
 /** Whether a process is one of this machine. */
 export const isHere = ({ host }: Pick<Owner, 'host'>): boolean => host === os.hostname();
@@ -140,27 +139,10 @@ export const isHere = ({ host }: Pick<Owner, 'host'>): boolean => host === os.ho
  */
 export function isAtWork({ pid, host, started }: Owner, file: string): boolean {
   if (!isHere({ host })) return ageOf(file) < GONE_AFTER;
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if (systemCode(error) === 'ESRCH') return false;
-  }
+  if (!isRunning(pid)) return false;
   // The number of a process that ended is given to another one some day.
-  const now = startedAt(pid).started;
+  const now = startedAt(pid);
   return started === undefined || now === undefined || started === now;
-}
-
-/** When a process was started, where the system says it: boot and clock ticks since. */
-function startedAt(pid: number): { readonly started?: string } {
-  try {
-    const boot = fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name of the program, in brackets, may hold spaces.
-    const ticks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-    return ticks === undefined ? {} : { started: `${boot} ${ticks}` };
-  } catch {
-    return {};
-  }
 }
 
 function touch(file: string): void {

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import { UserError } from '../base/errors.ts';
 import { option } from '../base/options.ts';
 import type { ClipReport } from '../clip/report.ts';
-import { ALONE, lead } from '../mpi/ranks.ts';
+import { ALONE, lead, onlyFirst } from '../mpi/ranks.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { writeCard } from '../run/card-facts.ts';
 import type { RunDirectory } from '../run/directory.ts';
@@ -59,9 +59,11 @@ export async function trainPipeline(options: PipelineOptions): Promise<Trained> 
   await assertSameInputs(ranks, run.settings, options.pictures?.source);
   // The files of a run are those of one rank.
   const isLead = ranks.rank === 0;
-  const lock = isLead ? lockRun(run.path) : undefined;
-  if (isLead) sweepRun(run);
-  await ranks.barrier();
+  const lock = await onlyFirst(ranks, () => {
+    const taken = lockRun(run.path);
+    sweepRun(run);
+    return taken;
+  });
   const data = stageData(options, options.pictures);
   const seconds: Record<string, number> = {};
   const reports: Partial<Record<StageName, unknown>> = {};

@@ -103,12 +103,20 @@ describe.skipIf(!hasMpi)('an MPI job (skipped where there is no mpirun: apt inst
   });
 
   it.concurrent('ends when one rank fails, which reports itself; a failure of all is reported once', async () => {
-    const [one, all] = await Promise.all([mpirun(2, ['failAlone']), mpirun(2, ['failAlike'])]);
+    const [one, all, met] = await Promise.all([
+      mpirun(2, ['failAlone']),
+      mpirun(2, ['failAlike']),
+      mpirun(2, ['failAtBarrier', '4']),
+    ]);
     expect(one.code).not.toBe(0);
     expect(one.stderr).toMatch(/Rank 1 of 2 \(.+\): the disk is full/);
     expect(all.code).toBe(2);
     expect(all.stderr.match(/no such recipe/g)).toHaveLength(1);
     expect(all.stderr).toMatch(/^all: no such recipe/m);
+    // The others wait at a barrier of their work: that is not the end of the job, and nobody is lost.
+    expect(met.code).not.toBe(0);
+    expect(met.stderr).toMatch(/^the run is locked/m);
+    expect(met.stderr).not.toMatch(/not answered/);
   });
 });
 

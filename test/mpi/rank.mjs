@@ -60,6 +60,10 @@ const cases = {
     if (rank !== 1) return work();
     return job.fail(2, (name) => console.error(`${name}: the disk is full`));
   },
+  async failAtBarrier() {
+    if (rank !== 0) return job.barrier();
+    return job.fail(2, () => console.error('the run is locked'));
+  },
   async failAlike() {
     return job.fail(2, (name) => console.error(`${name ?? 'all'}: no such recipe`));
   },
