@@ -118,7 +118,7 @@ class Writer implements Emitter {
   }
 
   literal(value: NDArray): string {
-    return this.initializer(this.keyOf(value), onnxTypes[value.dtype], value.shape, bytesOf(value.data));
+    return this.initializer(this.keyOf(value), onnxTypes[value.dtype], value.shape, () => bytesOf(value.data));
   }
 
   /** A key that equal literals share; different ones may share it, too. */
@@ -129,8 +129,8 @@ class Writer implements Emitter {
   }
 
   int64s(values: readonly number[]): string {
-    const wide = BigInt64Array.from(values, (v) => BigInt(v));
-    return this.initializer(`int64:${values.join()}`, INT64, [values.length], new Uint8Array(wide.buffer));
+    const bytes = () => new Uint8Array(BigInt64Array.from(values, (v) => BigInt(v)).buffer);
+    return this.initializer(`int64:${values.join()}`, INT64, [values.length], bytes);
   }
 
   emit(
@@ -186,8 +186,8 @@ class Writer implements Emitter {
     return name;
   }
 
-  private initializer(key: string, type: number, shape: readonly number[], bytes: Uint8Array): string {
-    if (!this.initializers.has(key)) this.initializers.set(key, tensorProto(key, type, shape, bytes));
+  private initializer(key: string, type: number, shape: readonly number[], bytes: () => Uint8Array): string {
+    if (!this.initializers.has(key)) this.initializers.set(key, tensorProto(key, type, shape, bytes()));
     return key;
   }
 }

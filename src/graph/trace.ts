@@ -36,14 +36,14 @@ const schedules = new WeakMap<Program, readonly Tensor['node'][]>();
 export function schedule(program: Program): readonly Tensor['node'][] {
   const known = schedules.get(program);
   if (known) return known;
-  const places = new Map<Tensor['node'], number>();
-  const stack = Object.values(program.outputs);
-  for (let t = stack.pop(); t; t = stack.pop()) {
-    if (places.has(t.node)) continue;
-    places.set(t.node, t.id);
-    stack.push(...operandsOf(t.node));
+  const seen = new Set<Tensor['node']>();
+  const stack = Object.values(program.outputs).map(({ node }) => node);
+  for (let node = stack.pop(); node; node = stack.pop()) {
+    if (seen.has(node)) continue;
+    seen.add(node);
+    for (const operand of operandsOf(node)) stack.push(operand.node);
   }
-  const nodes = [...places].sort((a, b) => a[1] - b[1]).map(([node]) => node);
+  const nodes = [...seen].sort((a, b) => a.outputs[0]!.id - b.outputs[0]!.id);
   schedules.set(program, nodes);
   return nodes;
 }
