@@ -133,7 +133,7 @@ function beginReport(studio: Studio, request: EvaluateRequest, facts: JobFacts):
   const folder = studio.reports.folder(report);
   const number = (flag: string, value: number | undefined) => (value === undefined ? [] : [flag, `${value}`]);
   const work = commandWork({
-    log: path.join(studio.options.folder, 'reports', `${report}.log`),
+    log: studio.reports.log(report),
     args: () => [
       ...['evaluate', '--model', model, '--report', folder, '--json', ...deviceWords(studio.options.engine)],
       ...(source ? ['--data', source.path] : []),

@@ -28,6 +28,11 @@ export class Reports {
     return path.join(this.#folder, id);
   }
 
+  /** Where the output of the command goes that makes a report. */
+  log(id: string): string {
+    return `${this.folder(id)}.log`;
+  }
+
   /** Say what a report is about, once it is written. */
   note(id: string, facts: Pick<ReportFacts, 'model' | 'data'>): void {
     const text = `${JSON.stringify({ ...facts, time: new Date().toISOString() })}\n`;
@@ -47,10 +52,11 @@ export class Reports {
     return readRegular(file, MOST_PAGE);
   }
 
-  /** @throws Missing if there is none. */
+  /** Delete a report and its log. @throws Missing if there is none. */
   remove(id: string): void {
     if (!fs.existsSync(this.folder(id))) throw new Missing('There is no such report: it may have been deleted');
     fs.rmSync(this.folder(id), { recursive: true, force: true });
+    fs.rmSync(this.log(id), { force: true });
   }
 
   #read(id: string): ReportFacts | undefined {
