@@ -5,6 +5,7 @@ import { mapConcurrently } from '../base/concurrency.ts';
 import { UserError } from '../base/errors.ts';
 import { inTurns } from '../base/steps.ts';
 import { isNamedSource } from '../data/sources/open.ts';
+import { clipName } from '../embedding/sources/clip-source.ts';
 import { clipScore } from '../evaluation/clip-score.ts';
 import { facePromptsFile } from '../evaluation/published-prompts.ts';
 import { reconstructionQuality } from '../evaluation/reconstruction.ts';
@@ -23,6 +24,7 @@ import { readPrompts, somePrompts } from './prompts.ts';
 import { type Protocol, protocols, underProtocol } from './protocols.ts';
 import { currentRanks } from './rank.ts';
 import { realWanted, writeReport } from './report.ts';
+import { openInstruments } from './report-networks.ts';
 import { RealPictures } from './report-sets.ts';
 
 interface EvaluateOptions extends CommonOptions {
@@ -105,8 +107,10 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   const file = await promptsFile(options, signal);
   const isOfFaces = (options.data ?? settings.data) === 'faces';
   const prompts = file === undefined ? (isOfFaces ? facePrompts : []) : somePrompts(readPrompts(file), options.limit);
+  // A folder that holds no CLIP needs no model to be refused.
+  if (options.secondClip !== undefined) clipName(options.secondClip);
   const display = new ProgressDisplay();
-  const generator = await openGenerator(run, {
+  await using generator = await openGenerator(run, {
     engineOptions: engineOptions(options),
     clip: options.clip,
     offline: options.offline,
@@ -114,37 +118,38 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
     signal,
     display,
   });
-  try {
-    const prefix = generator.recipe.sampling.promptPrefix;
-    const given = { ...options, count };
-    const set = underProtocol(given, prompts, { hasOwnPrompts: file !== undefined, prefix });
-    const real = realWanted(set.prompts.length * set.count, options.pictures, options.real);
-    const { source, crop, about, areUnseen } = await openMeasuring(run, options.data, {
-      // With a report, real pictures are also compared with each other.
-      count: options.report === undefined ? options.pictures : Math.max(options.pictures, 2 * real),
-      ...{ signal, display },
-      onRejected: ({ path, reason }) => note(`left out: ${path}: ${reason}`),
-    });
-    if (about !== undefined) note(about);
-    if (options.report !== undefined) {
-      const evaluated = {
-        run,
-        generator,
-        pictures: new RealPictures(source, settings.recipe.imageSize, crop),
-        reconstructed: Math.min(options.pictures, source.size),
-        areUnseen,
-        learned: learnedFrom(settings.data, options.data),
-        prompts: set.prompts,
-        signal,
-        display,
-      };
-      await writeReport(evaluated, { ...given, ...set, report: options.report, engineOptions: engineOptions(options) });
-      return;
-    }
+  const prefix = generator.recipe.sampling.promptPrefix;
+  const set = underProtocol({ ...options, count }, prompts, { hasOwnPrompts: file !== undefined, prefix });
+  const real = realWanted(set.prompts.length * set.count, options.pictures, options.real);
+  const reporting = { ...options, ...set, engineOptions: engineOptions(options) };
+  await using instruments =
+    options.report === undefined
+      ? undefined
+      : await openInstruments(generator, reporting, set.prompts.length > 0, { signal, display });
+  const { source, crop, about, areUnseen } = await openMeasuring(run, options.data, {
+    // With a report, real pictures are also compared with each other.
+    count: options.report === undefined ? options.pictures : Math.max(options.pictures, 2 * real),
+    ...{ signal, display },
+    onRejected: ({ path, reason }) => note(`left out: ${path}: ${reason}`),
+  });
+  if (about !== undefined) note(about);
+  if (options.report === undefined || !instruments) {
     await printScores(generator, { ...options, count }, { source, crop, prompts, display, signal });
-  } finally {
-    await generator.close();
+    return;
   }
+  const evaluated = {
+    run,
+    generator,
+    instruments,
+    pictures: new RealPictures(source, settings.recipe.imageSize, crop),
+    reconstructed: Math.min(options.pictures, source.size),
+    areUnseen,
+    learned: learnedFrom(settings.data, options.data),
+    prompts: set.prompts,
+    signal,
+    display,
+  };
+  await writeReport(evaluated, { ...reporting, report: options.report });
 }
 
 /** What is measured without a report. */
