@@ -19,6 +19,7 @@ import { facePrompts } from './face-prompts.ts';
 import { openGenerator } from './open-generator.ts';
 import { type CommonOptions, engineOptions, hiddenOption, whole, withClip, withCommon } from './options.ts';
 import { interruptSignal, note, printResult } from './output.ts';
+import { percent } from './percent.ts';
 import { ProgressDisplay } from './progress.ts';
 import { readPrompts, somePrompts } from './prompts.ts';
 import { type Protocol, protocols, underProtocol } from './protocols.ts';
@@ -168,7 +169,7 @@ async function printScores(
     ...(score && { prompts: prompts.length, clipScore: score }),
   };
   printResult(json, result, () => [
-    `reconstruction of ${images.length} pictures: PSNR ${reconstruction.psnr.toFixed(2)} dB, codebook perplexity ${reconstruction.perplexity.toFixed(0)}, ${(100 * reconstruction.usage).toFixed(0)} % of the codes used`,
+    `reconstruction of ${images.length} pictures: PSNR ${reconstruction.psnr.toFixed(2)} dB, codebook perplexity ${reconstruction.perplexity.toFixed(0)}, ${percent(reconstruction.usage)} of the codes used`,
     ...(score
       ? [
           `CLIP score, ${prompts.length} prompts x ${count}, by the CLIP that conditions: own prompts ${score.matched.toFixed(3)}, other prompts ${score.shuffled.toFixed(3)} (permutation test p = ${score.p.toFixed(4)})`,

@@ -21,6 +21,7 @@ import { type EditOptions, readEdits, repaintedCodes, withEdits } from './edit-o
 import { openGenerator } from './open-generator.ts';
 import { type CommonOptions, hiddenOption, whole, withClip, withCommon } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
+import { percent } from './percent.ts';
 import { alsoSettledBy, type PictureWriter, pictureWriter } from './picture-files.ts';
 import { type ProfileOptions, profiled, withProfile } from './profile.ts';
 import { ProgressDisplay } from './progress.ts';
@@ -168,7 +169,7 @@ export interface Written {
 export function unknownLines(prompts: readonly string[], knowledge: readonly Knowledge[] | undefined): string[] {
   return (knowledge ?? []).flatMap(({ share, unknown }, i) => {
     if (unknown.length === 0) return [];
-    const known = `${(100 * share).toFixed(0)} % of its tokens`;
+    const known = `${percent(share)} of its tokens`;
     return `"${prompts[i]}": this model's CLIP was trained on captions with ${known}; it has not learned ${unknown.join(', ')}`;
   });
 }

@@ -21,6 +21,7 @@ import { descriptions } from './command-names.ts';
 import { printEstimate } from './estimate.ts';
 import { checkLimit, checkMemory } from './memory.ts';
 import { CHECKPOINT_KEPT, interruptSignal, note, printResult } from './output.ts';
+import { percent } from './percent.ts';
 import { pictureSettings } from './picture-options.ts';
 import { profiled } from './profile.ts';
 import { duration, ProgressDisplay } from './progress.ts';
@@ -206,15 +207,18 @@ function nextStep(run: RunDirectory, names: readonly StageName[], fault: string 
 
 function clipLines({ heldOut, retrieval, zeroShot }: ClipReport): string[] {
   const { among, imageToText, textToImage } = retrieval;
-  const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
   // Among five, all are among the five nearest.
   const nearest = ([1, 5, 10] as const).filter((places) => places === 1 || places < among);
-  const recall = ({ at1, at5, at10 }: Recall) => [at1, at5, at10].slice(0, nearest.length).map(percent).join(', ');
+  const recall = ({ at1, at5, at10 }: Recall) =>
+    [at1, at5, at10]
+      .slice(0, nearest.length)
+      .map((share) => percent(share))
+      .join(', ');
   const places = nearest.map((count) => (count === 1 ? 'the nearest' : `among the ${count} nearest`)).join(', ');
   return [
     `CLIP on ${heldOut} held-out pairs, ${among} at a time: a picture's text is ${places}: ${recall(imageToText)}; a text's picture: ${recall(textToImage)} (guessing: ${nearest.map((count) => percent(count / among)).join(', ')})`,
     ...(zeroShot
-      ? [`Zero-shot: ${(100 * zeroShot.accuracy).toFixed(1)} % of them find their text among all ${zeroShot.classes}`]
+      ? [`Zero-shot: ${percent(zeroShot.accuracy, 1)} of them find their text among all ${zeroShot.classes}`]
       : []),
   ];
 }

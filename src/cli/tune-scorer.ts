@@ -15,6 +15,7 @@ import type { RunDirectory } from '../run/directory.ts';
 import { fingerprint } from '../stage/fingerprint.ts';
 import { openGenerator } from './open-generator.ts';
 import { type CommonOptions, engineOptions } from './options.ts';
+import { percent } from './percent.ts';
 import type { ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
 import { openSecondClip } from './report-networks.ts';
@@ -120,7 +121,7 @@ async function scoringFaces(
     return {
       name: 'a classifier of drawn faces',
       id: fingerprint('faces', ...weights),
-      unit: ({ value, low, high }) => `${percent(value)} (${percent(low)} to ${percent(high)}) of attributes`,
+      unit: ({ value, low, high }) => `${percent(value, 1)} (${percent(low, 1)} to ${percent(high, 1)}) of attributes`,
       async score(settings, from, to) {
         const wanted = requests.slice(from, to);
         const prompts = wanted.map(({ prompt }) => prompt);
@@ -186,5 +187,3 @@ async function scoresBy(clip: ClipEmbedder, made: readonly GeneratedImage[], pre
     ),
   );
 }
-
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;

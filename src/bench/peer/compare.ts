@@ -6,6 +6,7 @@ import path from 'node:path';
 import type { NDArray } from '../../base/ndarray.ts';
 import { writeSafetensors } from '../../checkpoint/safetensors.ts';
 import type { Device } from '../../engine/engine.ts';
+import { median } from '../median.ts';
 import { GpuMeter } from './gpu.ts';
 import { drawWeights, type Job, jobFeeds, jobParameters } from './jobs.ts';
 import type { PrepareRequest } from './protocol.ts';
@@ -187,9 +188,3 @@ function disagreement(row: Row, a: readonly number[], b: readonly number[]): num
 
 /** Mean milliseconds of a step, over as many as fill a round. */
 const timeRound = (side: Side, leastMs: number, tf32 = false): Promise<number> => side.call('round', { leastMs, tf32 });
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = (sorted.length - 1) / 2;
-  return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2;
-}

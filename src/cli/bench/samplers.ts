@@ -22,6 +22,7 @@ import { HELD_OUT_FACES_OFFSET } from '../../training/pictures/pictures.ts';
 import { openGenerator } from '../open-generator.ts';
 import { type CommonOptions, engineOptions, whole, withCommon } from '../options.ts';
 import { interruptSignal, note, printResult } from '../output.ts';
+import { percent } from '../percent.ts';
 import { ProgressDisplay } from '../progress.ts';
 import { readPrompts } from '../prompts.ts';
 import { currentRanks } from '../rank.ts';
@@ -114,7 +115,7 @@ const faceClassifier = (
 
 const accuracyLine = (accuracy: FaceClassifier['accuracy']): string =>
   `Classifier, right on drawn faces: ${Object.entries(accuracy)
-    .map(([name, share]) => `${name} ${(100 * share).toFixed(1)} %`)
+    .map(([name, share]) => `${name} ${percent(share, 1)}`)
     .join(', ')}`;
 
 /** What will be done, printed before any of it. */
