@@ -84,9 +84,10 @@ it('deleting a report leaves nothing of it behind, and nothing of another is tou
       fs.mkdirSync(reports.folder(id));
       fs.writeFileSync(path.join(reports.folder(id), 'report.html'), '<!doctype html>');
       fs.writeFileSync(reports.log(id), 'features of real pictures 3/9\n');
+      fs.writeFileSync(reports.prompts(id), 'a red hat\n');
     }
     reports.remove(one);
-    expect(fs.readdirSync(folder).sort()).toEqual([other, `${other}.log`]);
+    expect(fs.readdirSync(folder).sort()).toEqual([other, `${other}.log`, `${other}.txt`]);
     expect(() => reports.remove(one)).toThrow(Missing);
   } finally {
     fs.rmSync(folder, { recursive: true });

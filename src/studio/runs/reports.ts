@@ -33,6 +33,11 @@ export class Reports {
     return `${this.folder(id)}.log`;
   }
 
+  /** Where the prompts are that its pictures are drawn for. */
+  prompts(id: string): string {
+    return `${this.folder(id)}.txt`;
+  }
+
   /** Say what a report is about, once it is written. */
   note(id: string, facts: Pick<ReportFacts, 'model' | 'data'>): void {
     const text = `${JSON.stringify({ ...facts, time: new Date().toISOString() })}\n`;
@@ -52,11 +57,11 @@ export class Reports {
     return readRegular(file, MOST_PAGE);
   }
 
-  /** Delete a report and its log. @throws Missing if there is none. */
+  /** Delete a report, its log and its prompts. @throws Missing if there is none. */
   remove(id: string): void {
     if (!fs.existsSync(this.folder(id))) throw new Missing('There is no such report: it may have been deleted');
     fs.rmSync(this.folder(id), { recursive: true, force: true });
-    fs.rmSync(this.log(id), { force: true });
+    for (const beside of [this.log(id), this.prompts(id)]) fs.rmSync(beside, { force: true });
   }
 
   #read(id: string): ReportFacts | undefined {
