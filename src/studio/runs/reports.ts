@@ -14,6 +14,7 @@ const ID = /^[0-9a-f]{12}$/;
 const MOST_NUMBERS = 500;
 const MOST_PAGE = 2 ** 28;
 
+/** The reports in a folder, by ids of 12 hex digits. */
 export class Reports {
   readonly #folder: string;
 
