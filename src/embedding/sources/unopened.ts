@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { recordIn } from '../../base/record.ts';
 import { MOST_TEXT, readText } from '../../files/regular-file.ts';
-import { tokenRows } from '../compact/knowledge.ts';
+import { hasCompactWeights } from '../compact/knowledge.ts';
 import { clipName } from './clip-source.ts';
 import { DEFAULT_CLIP } from './default-clip.ts';
 import { fetchedBefore, type HubOptions } from './hub.ts';
@@ -25,7 +25,7 @@ export function lookAtClip(model: string, options: HubOptions = {}): UnopenedCli
   const name = clipName(model);
   const folder = path.isAbsolute(name) ? name : fetchedBefore(name, options);
   if (folder === undefined) return { dim: DEFAULT_CLIP.dim, isCompact: false };
-  return { dim: widthIn(folder) ?? DEFAULT_CLIP.dim, isCompact: tokenRows(folder) !== undefined };
+  return { dim: widthIn(folder) ?? DEFAULT_CLIP.dim, isCompact: hasCompactWeights(folder) };
 }
 
 /**
