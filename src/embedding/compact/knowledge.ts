@@ -16,7 +16,9 @@ export interface Knowledge {
   readonly unknown: readonly string[];
 }
 
-/** Whether a folder holds the weights of a CLIP that this program has trained; that of other CLIPs has another format. */
+/**
+ * Whether a folder holds the weights of a CLIP that this program has trained; that of other CLIPs has another format.
+ */
 export function hasCompactWeights(folder: string): boolean {
   const file = path.join(folder, CLIP_WEIGHTS);
   return fs.existsSync(file) && readMetadata(file).format === CLIP_FORMAT;
