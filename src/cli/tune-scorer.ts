@@ -5,6 +5,7 @@ import { UserError } from '../base/errors.ts';
 import { packImages } from '../data/pictures/image.ts';
 import { ownScores } from '../embedding/cosine.ts';
 import type { ClipEmbedder } from '../embedding/embedder.ts';
+import { clipName } from '../embedding/sources/clip-source.ts';
 import { Engine } from '../engine/engine.ts';
 import { faceRequests, openFaceClassifier, recognisedShares } from '../evaluation/classifier/face-classifier.ts';
 import type { Interval } from '../evaluation/interval.ts';
@@ -81,6 +82,8 @@ export async function openScorer(
   const given = named === FACES ? undefined : readPrompts(named);
   if (!given && secondClip !== undefined)
     throw new UserError('--second-clip scores the prompts of a file: --prompts <file>');
+  // A folder that holds no CLIP needs no model to be refused.
+  if (secondClip !== undefined) clipName(secondClip);
   const { signal } = watching;
   const opening = { engineOptions: engineOptions(options), clip, offline, ...watching };
   const generator = await openGenerator(run, opening);
