@@ -1,6 +1,6 @@
 /** What training will cost on this machine, as one call. */
 
-import { DEFAULT_CLIP } from '../embedding/sources/default-clip.ts';
+import { lookAtClip } from '../embedding/sources/unopened.ts';
 import type { EngineOptions } from '../engine/engine.ts';
 import type { StageName } from '../training/stages.ts';
 import { recipeOf, type TrainingOptions } from '../training/train.ts';
@@ -11,7 +11,7 @@ export interface ForecastOptions
   extends Pick<TrainingOptions, 'preset' | 'recipe' | 'set' | 'memory'>,
     Pick<EngineOptions, 'device' | 'threads'> {
   readonly stages?: readonly StageName[] | undefined;
-  /** `compact` for a run that trains its CLIP on captions (the default here), or the name of the CLIP of other runs. */
+  /** `compact` for a run that trains its CLIP on captions (the default here), or the folder or hub name of another. */
   readonly clip?: string | undefined;
   /** Speed of the machine relative to the reference; measured by default, which takes a second. */
   readonly speed?: number | undefined;
@@ -19,7 +19,7 @@ export interface ForecastOptions
 
 /**
  * Parameters, arithmetic, memory and projected time of each stage. Nothing is trained and no picture is read.
- * @throws UserError for unknown settings, or if a stage does not fit into the memory.
+ * @throws UserError for unknown settings, a folder that holds no CLIP, or if a stage does not fit into the memory.
  */
 export async function estimate(options: ForecastOptions = {}): Promise<Estimate> {
   const { clip = 'compact', memory, device, threads } = options;
@@ -32,6 +32,6 @@ export async function estimate(options: ForecastOptions = {}): Promise<Estimate>
     'diffusion',
     ...(recipe.finetune.steps > 0 ? (['finetune'] as const) : []),
   ];
-  const conditionDim = clip === 'compact' ? recipe.clip.dim : DEFAULT_CLIP.dim;
+  const conditionDim = clip === 'compact' ? recipe.clip.dim : lookAtClip(clip).dim;
   return estimateTraining(recipe, { stages, speed, conditionDim, memory });
 }

@@ -25,7 +25,7 @@ export interface Reading {
 }
 
 /** The middle one, the higher of two. */
-export const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
+const upperMedian = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
 
 /** Of the steps between readings the one that took the median time, so that its parts make it up. */
 export function medianStep(readings: readonly Reading[]): StepTime {
@@ -36,7 +36,7 @@ export function medianStep(readings: readonly Reading[]): StepTime {
     const waiting = now.waiting - before.waiting;
     return { ms, communicating, waiting, computing: ms - communicating - waiting };
   });
-  const middle = median(steps.map(({ ms }) => ms));
+  const middle = upperMedian(steps.map(({ ms }) => ms));
   return steps.find(({ ms }) => ms === middle)!;
 }
 

@@ -6,7 +6,8 @@ import { Engine, type EngineOptions } from '../engine/engine.ts';
 import type { Ranks } from '../mpi/ranks.ts';
 import { integers, normalBatch } from '../random/noise.ts';
 import { makeRecipe } from '../recipe/recipe.ts';
-import { median, medianStep, type Reading, type StepTime, type SumTime } from './scaling-model.ts';
+import { median } from './median.ts';
+import { medianStep, type Reading, type StepTime, type SumTime } from './scaling-model.ts';
 
 export interface RankMeasurement {
   readonly ranks: number;

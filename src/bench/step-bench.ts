@@ -11,6 +11,7 @@ import { peakResidentBytes } from '../engine/memory/resident.ts';
 import { countParameters, initializeEach } from '../nn/parameters.ts';
 import { presets } from '../recipe/recipe.ts';
 import type { DiffusionSettings } from '../recipe/schema.ts';
+import { median } from './median.ts';
 
 export interface BenchConfig {
   readonly layers: number;
@@ -116,12 +117,10 @@ async function measure(
     await step();
     if (i >= warmUp) times.push(performance.now() - start);
   }
-  times.sort((a, b) => a - b);
-  const middle = times.length / 2;
-  const medianMs = (times[Math.floor(middle)]! + times[Math.ceil(middle) - 1]!) / 2;
+  const medianMs = median(times);
   return {
     medianMs,
-    minMs: times[0]!,
+    minMs: Math.min(...times),
     paramsM: countParameters(diffusionParameters(transformer(config))) / 1e6,
     gflops: flop / medianMs / 1e6,
     stateMB: engine.footprint().state / 1e6,

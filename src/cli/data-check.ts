@@ -21,6 +21,7 @@ import { lengthsForPictures, suitedPreset } from '../training/lengths/lengths-fo
 import { writeKeeping } from './keeping.ts';
 import { between, whole } from './options.ts';
 import { FailedResult, interruptSignal, printResult } from './output.ts';
+import { percent } from './percent.ts';
 import { readNames } from './picture-options.ts';
 import { durations, ProgressDisplay } from './progress.ts';
 
@@ -150,7 +151,6 @@ const FEW = 5000;
 
 /** What the pictures suggest for training. */
 function advice({ accepted, notSquare, exactDuplicates }: PictureReport): string[] {
-  const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
   const lines = [
     ...(notSquare.count > 0
       ? [

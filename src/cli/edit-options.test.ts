@@ -10,9 +10,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tinyRecipe } from '../../test/support/tiny-model.ts';
 import { UserError } from '../base/errors.ts';
 import { save } from '../data/pictures/files.ts';
-import { readEdits } from './edit-options.ts';
+import { readEdits, repaintedCodes } from './edit-options.ts';
 import { generateCommand } from './generate.ts';
 import { conditionOf } from './interpolate.ts';
+import { alsoSettledBy } from './picture-files.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-edits-'));
 const at = (name: string) => path.join(folder, name);
@@ -49,6 +50,21 @@ describe('edits', () => {
     expect(varied.start).toEqual({ picture, strength: 0.6 });
     const repainted = await readEdits(['a'], { init: at('cat.png'), mask: at('mask.png') }, tinyRecipe);
     expect(repainted).toEqual({ conditions: ['a'], start: { picture, mask: filled(16, 16, 255), strength: 1 } });
+  });
+
+  it('give repaints a name for each set of codes that is drawn anew, and other pictures the one that they had', () => {
+    const picture = filled(16, 16, 90);
+    const below = (row: number) => ({ ...filled(16, 16, 0), data: filled(16, 16, 0).data.fill(255, 3 * 16 * row) });
+    const nameOf = (mask: typeof picture | undefined) =>
+      alsoSettledBy(
+        (_, { made }) => JSON.stringify(made),
+        repaintedCodes({ picture, ...(mask && { mask }) }, tinyRecipe),
+      )(new Uint8Array(), { prompt: 'a cat', seed: 0, made: ['model'] });
+    expect(nameOf(undefined)).toBe('["model"]');
+    // Codes lie on a grid of 8, so that both of these name the same ones.
+    expect(nameOf(below(8))).toBe(nameOf(below(9)));
+    expect(new Set([undefined, below(0), below(8), below(12)].map(nameOf)).size).toBe(4);
+    expect(() => nameOf(below(16))).toThrow(/keeps all of the picture/);
   });
 
   it.each<[string, Parameters<typeof readEdits>[1], RegExp]>([

@@ -9,7 +9,8 @@ import { readImage } from '../data/pictures/files.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
 import { readRegular } from '../files/regular-file.ts';
 import type { Condition, StartPicture } from '../generation/generator.ts';
-import type { Recipe } from '../recipe/schema.ts';
+import { redrawnCodes } from '../generation/start.ts';
+import { gridSize, type Recipe } from '../recipe/schema.ts';
 
 export interface EditOptions {
   readonly image?: string;
@@ -90,6 +91,13 @@ async function startOf(
   }
   return seen && strength < 1 ? { picture: seen, strength } : undefined;
 }
+
+/**
+ * The codes that a mask names, as text, for what tells pictures apart; undefined without a mask.
+ * @throws UserError if it names none.
+ */
+export const repaintedCodes = (start: StartPicture | undefined, recipe: Recipe): string | undefined =>
+  start?.mask && redrawnCodes(start.mask, gridSize(recipe)).join('');
 
 async function checkSizes(init: string, mask: string): Promise<void> {
   const [picture, other] = [await sizeOf(init), await sizeOf(mask)];

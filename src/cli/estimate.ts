@@ -7,8 +7,7 @@ import { machineSpeed } from '../bench/speed.ts';
 import { openContainer } from '../data/sources/containers/open.ts';
 import { isNamedSource } from '../data/sources/open.ts';
 import { isPairsFile } from '../data/sources/pairs.ts';
-import { DEFAULT_CLIP } from '../embedding/sources/default-clip.ts';
-import { SHIPPED } from '../embedding/sources/shipped.ts';
+import { lookAtClip } from '../embedding/sources/unopened.ts';
 import { sizeText } from '../engine/memory/resident.ts';
 import type { RunSettings } from '../run/directory.ts';
 import { openResumed } from '../training/resumed.ts';
@@ -100,26 +99,25 @@ export async function printEstimate(options: TrainCommandOptions): Promise<void>
   const suited = isNew ? await suitedLengths(given, options) : undefined;
   const settings = suited?.settings ?? given;
   const names = chosenStages(options, settings).filter((name) => stages[name].isPartOf(settings));
-  const isSmall = settings.clip === 'compact' || settings.clip === SHIPPED;
-  const conditionDim = isSmall ? settings.recipe.clip.dim : DEFAULT_CLIP.dim;
+  const { recipe } = settings;
+  const { dim: conditionDim, isCompact } =
+    settings.clip === 'compact' ? { dim: recipe.clip.dim, isCompact: true } : lookAtClip(settings.clip, options);
   const speed = await machineSpeed(engineOptions(options));
   const { accumulate, memory } = options;
   // In micro-batches, or in little memory, a step is another one.
   const isWhole = accumulate === undefined && memory === undefined;
-  const measured = isWhole
-    ? await measureSteps(settings.recipe, names, conditionDim, speed, engineOptions(options))
-    : undefined;
-  for (const name of names) checkAccumulate(accumulate, stages[name].plan(settings.recipe, conditionDim));
-  const result = estimateTraining(settings.recipe, {
+  const measured = isWhole ? await measureSteps(recipe, names, conditionDim, speed, engineOptions(options)) : undefined;
+  for (const name of names) checkAccumulate(accumulate, stages[name].plan(recipe, conditionDim));
+  const result = estimateTraining(recipe, {
     stages: names,
     speed,
     pictures: await picturesToRead(options.data, settings),
     conditionDim,
-    isPretrained: !isSmall,
+    isPretrained: !isCompact,
     microBatches: accumulate,
     memory,
     measured,
   });
-  const advice = suited?.pictures === undefined ? [] : suitedLines(suited, settings.recipe.preset);
+  const advice = suited?.pictures === undefined ? [] : suitedLines(suited, recipe.preset);
   printResult(options.json ?? false, result, () => [...estimateLines(result), ...advice]);
 }

@@ -5,6 +5,7 @@ import { mapConcurrently } from '../base/concurrency.ts';
 import { UserError } from '../base/errors.ts';
 import { inTurns } from '../base/steps.ts';
 import { isNamedSource } from '../data/sources/open.ts';
+import { clipName } from '../embedding/sources/clip-source.ts';
 import { clipScore } from '../evaluation/clip-score.ts';
 import { facePromptsFile } from '../evaluation/published-prompts.ts';
 import { reconstructionQuality } from '../evaluation/reconstruction.ts';
@@ -18,11 +19,13 @@ import { facePrompts } from './face-prompts.ts';
 import { openGenerator } from './open-generator.ts';
 import { type CommonOptions, engineOptions, hiddenOption, whole, withClip, withCommon } from './options.ts';
 import { interruptSignal, note, printResult } from './output.ts';
+import { percent } from './percent.ts';
 import { ProgressDisplay } from './progress.ts';
 import { readPrompts, somePrompts } from './prompts.ts';
 import { type Protocol, protocols, underProtocol } from './protocols.ts';
 import { currentRanks } from './rank.ts';
 import { realWanted, writeReport } from './report.ts';
+import { openInstruments } from './report-networks.ts';
 import { RealPictures } from './report-sets.ts';
 
 interface EvaluateOptions extends CommonOptions {
@@ -105,8 +108,10 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   const file = await promptsFile(options, signal);
   const isOfFaces = (options.data ?? settings.data) === 'faces';
   const prompts = file === undefined ? (isOfFaces ? facePrompts : []) : somePrompts(readPrompts(file), options.limit);
+  // A folder that holds no CLIP needs no model to be refused.
+  if (options.secondClip !== undefined) clipName(options.secondClip);
   const display = new ProgressDisplay();
-  const generator = await openGenerator(run, {
+  await using generator = await openGenerator(run, {
     engineOptions: engineOptions(options),
     clip: options.clip,
     offline: options.offline,
@@ -114,37 +119,38 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
     signal,
     display,
   });
-  try {
-    const prefix = generator.recipe.sampling.promptPrefix;
-    const given = { ...options, count };
-    const set = underProtocol(given, prompts, { hasOwnPrompts: file !== undefined, prefix });
-    const real = realWanted(set.prompts.length * set.count, options.pictures, options.real);
-    const { source, crop, about, areUnseen } = await openMeasuring(run, options.data, {
-      // With a report, real pictures are also compared with each other.
-      count: options.report === undefined ? options.pictures : Math.max(options.pictures, 2 * real),
-      ...{ signal, display },
-      onRejected: ({ path, reason }) => note(`left out: ${path}: ${reason}`),
-    });
-    if (about !== undefined) note(about);
-    if (options.report !== undefined) {
-      const evaluated = {
-        run,
-        generator,
-        pictures: new RealPictures(source, settings.recipe.imageSize, crop),
-        reconstructed: Math.min(options.pictures, source.size),
-        areUnseen,
-        learned: learnedFrom(settings.data, options.data),
-        prompts: set.prompts,
-        signal,
-        display,
-      };
-      await writeReport(evaluated, { ...given, ...set, report: options.report, engineOptions: engineOptions(options) });
-      return;
-    }
+  const prefix = generator.recipe.sampling.promptPrefix;
+  const set = underProtocol({ ...options, count }, prompts, { hasOwnPrompts: file !== undefined, prefix });
+  const real = realWanted(set.prompts.length * set.count, options.pictures, options.real);
+  const reporting = { ...options, ...set, engineOptions: engineOptions(options) };
+  await using instruments =
+    options.report === undefined
+      ? undefined
+      : await openInstruments(generator, reporting, set.prompts.length > 0, { signal, display });
+  const { source, crop, about, areUnseen } = await openMeasuring(run, options.data, {
+    // With a report, real pictures are also compared with each other.
+    count: options.report === undefined ? options.pictures : Math.max(options.pictures, 2 * real),
+    ...{ signal, display },
+    onRejected: ({ path, reason }) => note(`left out: ${path}: ${reason}`),
+  });
+  if (about !== undefined) note(about);
+  if (options.report === undefined || !instruments) {
     await printScores(generator, { ...options, count }, { source, crop, prompts, display, signal });
-  } finally {
-    await generator.close();
+    return;
   }
+  const evaluated = {
+    run,
+    generator,
+    instruments,
+    pictures: new RealPictures(source, settings.recipe.imageSize, crop),
+    reconstructed: Math.min(options.pictures, source.size),
+    areUnseen,
+    learned: learnedFrom(settings.data, options.data),
+    prompts: set.prompts,
+    signal,
+    display,
+  };
+  await writeReport(evaluated, { ...reporting, report: options.report });
 }
 
 /** What is measured without a report. */
@@ -163,7 +169,7 @@ async function printScores(
     ...(score && { prompts: prompts.length, clipScore: score }),
   };
   printResult(json, result, () => [
-    `reconstruction of ${images.length} pictures: PSNR ${reconstruction.psnr.toFixed(2)} dB, codebook perplexity ${reconstruction.perplexity.toFixed(0)}, ${(100 * reconstruction.usage).toFixed(0)} % of the codes used`,
+    `reconstruction of ${images.length} pictures: PSNR ${reconstruction.psnr.toFixed(2)} dB, codebook perplexity ${reconstruction.perplexity.toFixed(0)}, ${percent(reconstruction.usage)} of the codes used`,
     ...(score
       ? [
           `CLIP score, ${prompts.length} prompts x ${count}, by the CLIP that conditions: own prompts ${score.matched.toFixed(3)}, other prompts ${score.shuffled.toFixed(3)} (permutation test p = ${score.p.toFixed(4)})`,

@@ -15,6 +15,7 @@ import { trainPipeline } from '../training/pipeline.ts';
 import { descriptions } from './command-names.ts';
 import { assignment, type CommonOptions, changedOption, engineOptions, whole, withCommon } from './options.ts';
 import { CHECKPOINT_KEPT, interruptSignal, note, printResult } from './output.ts';
+import { percent } from './percent.ts';
 import { ProgressDisplay } from './progress.ts';
 
 interface Options extends CommonOptions {
@@ -76,7 +77,7 @@ async function fashion(options: Options): Promise<void> {
       subtitle: `Learned from ${recipe.images} pictures without captions; ${recipe.sampling.steps} steps of ${recipe.sampling.sampler}`,
       rows: report.byClass.map(({ name, recognised }, i) => ({
         label: `“${name}”`,
-        note: `${(100 * recognised).toFixed(0)} % recognised`,
+        note: `${percent(recognised)} recognised`,
         images: pictures.generated[i]!.slice(0, 10),
       })),
       tileSize: 64,
@@ -105,23 +106,23 @@ async function fashion(options: Options): Promise<void> {
   }
 }
 
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`.padStart(7);
+const inColumn = (share: number): string => percent(share, 1).padStart(7);
 
 function reportLines(report: FashionReport): string[] {
   return [
-    `Classifier on test pictures ${percent(report.classifierAccuracy)}; through the tokenizer ${percent(report.reconstructed)}; CLIP zero-shot on unseen pictures ${percent(report.clipZeroShot)}`,
-    `Requested class recognised in ${percent(report.recognised)} of the generated pictures (chance 10 %)`,
+    `Classifier on test pictures ${percent(report.classifierAccuracy, 1)}; through the tokenizer ${percent(report.reconstructed, 1)}; CLIP zero-shot on unseen pictures ${percent(report.clipZeroShot, 1)}`,
+    `Requested class recognised in ${percent(report.recognised, 1)} of the generated pictures (chance 10 %)`,
     '',
     'class          recognised   real  through the tokenizer',
     ...report.byClass.map(
       ({ name, recognised, real, reconstructed }) =>
-        `${name.padEnd(14)} ${percent(recognised)}  ${percent(real)}  ${percent(reconstructed)}`,
+        `${name.padEnd(14)} ${inColumn(recognised)}  ${inColumn(real)}  ${inColumn(reconstructed)}`,
     ),
     '',
     'wording',
     ...report.byWording.map(
       ({ name, isKnown, recognised }) =>
-        `${percent(recognised)}  ${name}${isKnown ? '' : '  (never read by the CLIP)'}`,
+        `${inColumn(recognised)}  ${name}${isKnown ? '' : '  (never read by the CLIP)'}`,
     ),
     '',
     `Distance to the nearest training picture: generated ${report.nearest.generated.toFixed(1)}, unseen real ${report.nearest.unseen.toFixed(1)} levels of 255`,

@@ -17,11 +17,12 @@ import type { UsualScore } from '../generation/usual-scores.ts';
 import { contactSheet } from '../render/sheet.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { descriptions } from './command-names.ts';
-import { type EditOptions, readEdits, withEdits } from './edit-options.ts';
+import { type EditOptions, readEdits, repaintedCodes, withEdits } from './edit-options.ts';
 import { openGenerator } from './open-generator.ts';
 import { type CommonOptions, hiddenOption, whole, withClip, withCommon } from './options.ts';
 import { interruptSignal, printResult } from './output.ts';
-import { type PictureWriter, pictureWriter } from './picture-files.ts';
+import { percent } from './percent.ts';
+import { alsoSettledBy, type PictureWriter, pictureWriter } from './picture-files.ts';
 import { type ProfileOptions, profiled, withProfile } from './profile.ts';
 import { ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
@@ -93,7 +94,7 @@ interface Work {
 
 async function generateWith(
   engineOptions: EngineOptions,
-  { prompts, count, total, write, display, start }: Work,
+  { prompts, count, total, write: writePicture, display, start }: Work,
   options: GenerateCommandOptions,
 ): Promise<void> {
   const { json = false, seed, negative, bestOf, sweep } = options;
@@ -101,6 +102,7 @@ async function generateWith(
   const { model = shippedModel() } = options;
   const run = RunDirectory.open(model);
   const { conditions, start: from } = await readEdits(prompts, options, run.settings.recipe);
+  const write = alsoSettledBy(writePicture, repaintedCodes(from, run.settings.recipe));
   const drawing = { count, seed, negative, bestOf, start: from, ...samplingOf(options), signal };
   // What cannot be drawn is refused before a model is loaded; a sweep checks its settings cell by cell.
   requestOf(conditions, sweep ? { count, seed } : drawing, run.settings.recipe, ['bestOf']);
@@ -167,7 +169,7 @@ export interface Written {
 export function unknownLines(prompts: readonly string[], knowledge: readonly Knowledge[] | undefined): string[] {
   return (knowledge ?? []).flatMap(({ share, unknown }, i) => {
     if (unknown.length === 0) return [];
-    const known = `${(100 * share).toFixed(0)} % of its tokens`;
+    const known = `${percent(share)} of its tokens`;
     return `"${prompts[i]}": this model's CLIP was trained on captions with ${known}; it has not learned ${unknown.join(', ')}`;
   });
 }

@@ -4,10 +4,8 @@
  */
 
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { packageRoot } from '../files/own-package.ts';
 import { commandNames } from './command-names.ts';
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/[\\/]$/, '');
 
 /** What the answer depends on; a parameter for tests. */
 export interface Start {
@@ -19,7 +17,12 @@ export interface Start {
   readonly root: string;
 }
 
-const ownStart = (): Start => ({ env: process.env, script: process.argv[1] ?? '', cwd: process.cwd(), root: ROOT });
+const ownStart = (): Start => ({
+  env: process.env,
+  script: process.argv[1] ?? '',
+  cwd: process.cwd(),
+  root: packageRoot(),
+});
 
 /** Whether a script of this package's own clone was started with `npm run`, which moves to the root of the clone. */
 const isOwnScript = ({ env, root }: Start): boolean =>

@@ -44,6 +44,7 @@ export const hiddenOption = (flags: string, parse: (text: string) => number): Op
 /** For commands that open a model: its CLIP may lie elsewhere than where it was trained. */
 export const withClip = (command: Command): Command =>
   command.option('--clip <folder|hub name>', "where the model's CLIP lies, if it was moved");
+
 /** Report `--modle` as unknown, with the nearest name, rather than `--model` as missing. */
 function unknownFirst(command: Command): Command {
   const required = command.options.filter(({ mandatory }) => mandatory);
@@ -57,6 +58,7 @@ function unknownFirst(command: Command): Command {
 /** Sizes of the diffusion model whose steps are timed. */
 export type ModelSizes = Pick<BenchConfig, 'layers' | 'dim' | 'heads' | 'grid' | 'codes' | 'batch' | 'rounds'>;
 
+/** Options of commands that time steps of a diffusion model: its sizes, and how many steps. */
 export const withModelSizes = (command: Command, defaults: Pick<ModelSizes, 'dim' | 'grid' | 'codes' | 'rounds'>) =>
   command
     .option('--layers <n>', 'transformer blocks', whole(1), 4)
@@ -67,6 +69,7 @@ export const withModelSizes = (command: Command, defaults: Pick<ModelSizes, 'dim
     .option('--batch <n>', 'pictures a step', whole(1), 4)
     .option('--rounds <n>', 'measured steps', whole(1), defaults.rounds);
 
+/** What to compute with, by these options. */
 export const engineOptions = ({ device = 'cpu', threads = defaultThreads() }: CommonOptions): EngineOptions => ({
   device,
   threads,

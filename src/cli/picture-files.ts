@@ -19,6 +19,10 @@ export interface PictureName {
 /** Takes pictures, one after another, and answers where each has been written. */
 export type PictureWriter = (png: Uint8Array, name: PictureName) => string;
 
+/** The same writer for pictures that something more settles, if it is given: where that differs, their names do. */
+export const alsoSettledBy = (write: PictureWriter, more: unknown): PictureWriter =>
+  more === undefined ? write : (png, { made, ...name }) => write(png, { ...name, made: [made, more] });
+
 const OTHER_FORMATS = /\.(jpe?g|jfif|webp|gif|bmp|tiff?|avif|heic|jxl|svg|pdf|tga|ppm|ico)$/i;
 
 /**

@@ -9,6 +9,7 @@ import { fileError } from '../files/file-errors.ts';
 import { makeRoom } from './keeping.ts';
 import { type CommonOptions, engineOptions } from './options.ts';
 import { note } from './output.ts';
+import { percent } from './percent.ts';
 import { currentRanks } from './rank.ts';
 import { table } from './table.ts';
 
@@ -88,7 +89,7 @@ const row = ({ operator, shapes, provider, calls, ms, share, gflops }: OperatorT
   provider,
   `${calls}`,
   milliseconds(ms),
-  `${(100 * share).toFixed(1)} %`,
+  percent(share, 1),
   gflops === undefined ? '' : gflops.toFixed(1),
 ];
 

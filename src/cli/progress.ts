@@ -4,6 +4,7 @@ import { printable } from '../base/text.ts';
 import type { Progress } from '../stage/display.ts';
 import { withFlags } from './flags.ts';
 import { typeable } from './invocation.ts';
+import { percent } from './percent.ts';
 import { writeTo } from './streams.ts';
 
 const TERMINAL_INTERVAL = 100;
@@ -108,8 +109,7 @@ export class ProgressDisplay {
 export function stepLine(progress: Progress, metrics: Readonly<Record<string, number>>): string {
   const { stage, step, steps, rate, secondsLeft, waiting, ranks } = progress;
   const values = Object.entries(metrics).map(([name, value]) => `${labels[name] ?? name} ${number(value)}`);
-  const waits = waiting === undefined ? [] : [`waits for pictures ${(100 * waiting).toFixed(0)} %`];
-  const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
+  const waits = waiting === undefined ? [] : [`waits for pictures ${percent(waiting)}`];
   const shares = ranks && [
     `${ranks.size} ranks: ${percent(1 - ranks.waiting - ranks.communicating)} computing, ${percent(ranks.communicating)} communicating, ${percent(ranks.waiting)} waiting`,
   ];

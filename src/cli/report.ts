@@ -28,16 +28,12 @@ import { writeKeeping } from './keeping.ts';
 import { note, printResult } from './output.ts';
 import type { ProgressDisplay } from './progress.ts';
 import { currentRanks } from './rank.ts';
-import { type NetworkOptions, openLpips, openNetworks, openSecondClip } from './report-networks.ts';
+import type { Instruments } from './report-networks.ts';
 import { drawCandidates, type Features, featuresOf, type RealPictures, setFeatures, shown } from './report-sets.ts';
 
-export interface ReportOptions extends NetworkOptions {
+export interface ReportOptions {
   /** The folder that the report is written into. */
   readonly report: string;
-  /** Folder or hub name of a second CLIP that scores. */
-  readonly secondClip?: string | undefined;
-  /** A folder with weights of LPIPS. */
-  readonly lpips?: string | undefined;
   /** Candidates for each picture, of which the best is kept. */
   readonly bestOf?: number | undefined;
   /** How many pictures of training are searched for copies. */
@@ -53,6 +49,7 @@ export interface ReportOptions extends NetworkOptions {
 export interface Evaluated {
   readonly run: RunDirectory;
   readonly generator: Generator;
+  readonly instruments: Instruments;
   /** The pictures of its training, where the run, or what --data names for an exported one, says which they are. */
   readonly learned: string | undefined;
   /** Real pictures, of which the first `pictures` are reconstructed. */
@@ -78,7 +75,7 @@ export async function writeReport(evaluated: Evaluated, options: ReportOptions):
     generator,
     images,
     recipe.tokenizer.codes,
-    options.lpips === undefined ? undefined : await openLpips(options.lpips, recipe.imageSize, options.engineOptions),
+    evaluated.instruments.lpips,
     untilAborted(signal, display.count('reconstructions')),
   );
   const shown = Array.from({ length: Math.min(MOST_COLUMNS, images.length) }, (_, i) => i);
@@ -137,50 +134,36 @@ async function measurePrompts(
 ): Promise<Pick<Report, 'prompts' | 'sets' | 'copies'>> {
   const { generator, prompts, signal, display } = evaluated;
   const { clip } = generator;
-  const { seed, count, bestOf = 1, secondClip, offline } = options;
-  const second =
-    secondClip === undefined
-      ? undefined
-      : { name: secondClip, clip: await openSecondClip(secondClip, clip.id, { offline, signal }) };
-  const networks = [clipNetwork('the CLIP that conditions', clip)];
-  if (second) networks.push(clipNetwork(second.name, second.clip));
-  try {
-    await openNetworks(networks, options, signal, display);
-    const { best, firsts } = await drawCandidates(generator, prompts, { count, bestOf, seed, signal }, display);
-    sheets.push(await madeSheet(best, prompts));
-    const features = await featuresOfSets(evaluated, options, networks, best);
-    const [own, seconds] = features.made;
-    const independent = second && {
-      ...second,
-      features: seconds!.rows,
-      firsts: bestOf > 1 ? await featuresOfFirsts(networks[1]!, firsts, evaluated) : seconds!.rows,
-    };
-    const compared = setFeatures(networks, features);
-    const total = compared.reduce(
-      (sum, set) => sum + setCost(set),
-      clipScoreCost(best.length, prompts.length, clip.dim),
-    );
-    const carry = shown(display, 'distances', total, signal);
-    const prefix = generator.recipe.sampling.promptPrefix;
-    const report = await promptReport(
-      best,
-      best.map(({ prompt }) => prompts.indexOf(prompt)),
-      prompts.map((prompt) => prefix + prompt),
-      { clip, features: own!.rows, bestOf, independent, carry },
-    );
-    const sets: SetReport[] = [];
-    for (const one of compared) {
-      const set = await carry(setReport(one));
-      if (set) sets.push(set);
-    }
-    display.end();
-    if (sets.length === 0) note('Too few pictures for distances between sets: give at least 8 of either (-n, --count)');
-    const copies = await copiesOf(evaluated, options, best, compared[0]!, sheets);
-    return { prompts: report, sets, copies };
-  } finally {
-    for (const network of networks) await network.close();
-    await second?.clip.close();
+  const { second, networks } = evaluated.instruments;
+  const { seed, count, bestOf = 1 } = options;
+  const { best, firsts } = await drawCandidates(generator, prompts, { count, bestOf, seed, signal }, display);
+  sheets.push(await madeSheet(best, prompts));
+  const features = await featuresOfSets(evaluated, options, networks, best);
+  const [own, seconds] = features.made;
+  const independent = second && {
+    ...second,
+    features: seconds!.rows,
+    firsts: bestOf > 1 ? await featuresOfFirsts(networks[1]!, firsts, evaluated) : seconds!.rows,
+  };
+  const compared = setFeatures(networks, features);
+  const total = compared.reduce((sum, set) => sum + setCost(set), clipScoreCost(best.length, prompts.length, clip.dim));
+  const carry = shown(display, 'distances', total, signal);
+  const prefix = generator.recipe.sampling.promptPrefix;
+  const report = await promptReport(
+    best,
+    best.map(({ prompt }) => prompts.indexOf(prompt)),
+    prompts.map((prompt) => prefix + prompt),
+    { clip, features: own!.rows, bestOf, independent, carry },
+  );
+  const sets: SetReport[] = [];
+  for (const one of compared) {
+    const set = await carry(setReport(one));
+    if (set) sets.push(set);
   }
+  display.end();
+  if (sets.length === 0) note('Too few pictures for distances between sets: give at least 8 of either (-n, --count)');
+  const copies = await copiesOf(evaluated, options, best, compared[0]!, sheets);
+  return { prompts: report, sets, copies };
 }
 
 /** Features of the generated pictures, of real ones and, where there are more, of as many others. */

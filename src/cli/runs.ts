@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { Command } from 'commander';
 import { UserError } from '../base/errors.ts';
-import { recipeDifferences } from '../recipe/differences.ts';
+import { settingsDifferences } from '../run/differences.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { readLogged } from '../training/reports/curves.ts';
 import { drawCurves } from '../training/reports/curves-chart.ts';
@@ -61,11 +61,7 @@ function row({ run, preset, state, trainer, stages, lastActivity }: RunSummary):
 async function compare(a: string, b: string, { out, json }: CompareOptions): Promise<void> {
   if (path.resolve(a) === path.resolve(b)) throw new UserError(`${a} is compared with itself: name two runs`);
   const runs = [RunDirectory.open(a), RunDirectory.open(b)] as const;
-  const [first, second] = runs.map(({ settings }) => settings) as [RunDirectory['settings'], RunDirectory['settings']];
-  const others = (['seed', 'data', 'clip'] as const)
-    .map((name) => ({ name, a: first[name], b: second[name] }))
-    .filter((pair) => pair.a !== pair.b);
-  const differences = [...others, ...recipeDifferences(first.recipe, second.recipe)];
+  const differences = settingsDifferences(runs[0].settings, runs[1].settings);
   const logs = runs.map((run) => ({ name: run.path, log: readLogged(run.file('log.jsonl')) }));
   const curves = await drawCurves('Training', `${a} and ${b}`, logs);
   if (curves) writeKeeping(out, curves);

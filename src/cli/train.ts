@@ -8,18 +8,20 @@ import { isPairsFile, readPairs } from '../data/sources/pairs.ts';
 import { isToBeFetched } from '../embedding/sources/clip-source.ts';
 import { DEFAULT_CLIP } from '../embedding/sources/default-clip.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
-import { lead } from '../mpi/ranks.ts';
-import { RunDirectory } from '../run/directory.ts';
+import { lead, type Ranks } from '../mpi/ranks.ts';
+import { RunDirectory, type RunSettings } from '../run/directory.ts';
 import { isMadeFrom } from '../run/lineage.ts';
 import { createFrom } from '../run/origin.ts';
 import { openPicturesOnRanks, type Pictures } from '../training/pictures/pictures.ts';
 import { type Trained, trainPipeline } from '../training/pipeline.ts';
+import type { SheetChoice } from '../training/reports/sheets.ts';
 import { openResumed } from '../training/resumed.ts';
 import { type StageName, stages } from '../training/stages.ts';
 import { descriptions } from './command-names.ts';
 import { printEstimate } from './estimate.ts';
 import { checkLimit, checkMemory } from './memory.ts';
 import { CHECKPOINT_KEPT, interruptSignal, note, printResult } from './output.ts';
+import { percent } from './percent.ts';
 import { pictureSettings } from './picture-options.ts';
 import { profiled } from './profile.ts';
 import { duration, ProgressDisplay } from './progress.ts';
@@ -52,46 +54,26 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   const display = new ProgressDisplay();
   const signal = interruptSignal(undefined, CHECKPOINT_KEPT);
   const ranks = trainingRanks(options);
-  checkLengths(options);
-  if (options.resume && options.recipe !== undefined)
-    throw new UserError('A resumed run keeps its recipe: leave --recipe out; --set changes steps and learning rates');
-  const again = options.resume ? openResumed(folder, resumeOptions(options)) : undefined;
-  const resumed = again?.run;
-  const source = options.from === undefined ? undefined : openOrigin(options.from, options);
-  const wanted = again?.settings ?? newSettings(options, source);
-  checkClipStage(options.stage, wanted);
-  if (options.sheetsEvery !== undefined && options.sheets === undefined)
-    throw new UserError('--sheets-every says how often sheets are drawn: add --sheets');
-  const sheets = sheetChoice(options.sheets, wanted);
-  // Whatever cannot work is found before anything is written or trained.
-  if (!resumed) RunDirectory.assertFree(folder);
-  if (options.lpips !== undefined) checkLpips(options.lpips, wanted);
-  const names = chosenStages(options, wanted);
+  const wanted = wantedTraining(folder, options);
+  const { names, resumed } = wanted;
   // A CLIP that has to be fetched waits until the pictures are found to be in order.
-  const isLater = await lead(ranks, () => isToBeFetched(wanted.clip, options));
-  const width = () => lead(ranks, () => embeddingWidth(wanted, options, signal, display));
+  const isLater = await lead(ranks, () => isToBeFetched(wanted.settings.clip, options));
+  const width = () => lead(ranks, () => embeddingWidth(wanted.settings, options, signal, display));
   const dim = isLater ? DEFAULT_CLIP.dim : await width();
-  const suited = again || source ? undefined : await lead(ranks, () => suitedLengths(wanted, options));
-  const settings = again ? wanted : await lead(ranks, () => fitted(suited?.settings ?? wanted, names, dim, options));
-  for (const sentence of again?.notes ?? []) note(sentence);
+  const { settings, about } = await withLengths(wanted, dim, options, ranks);
+  for (const sentence of wanted.notes) note(sentence);
   checkMemory(options, settings, names, dim, resumed);
   if (isPairsFile(settings.data)) readPairs(settings.data);
   const pictures = names.some((name) => stages[name].sees !== 'pairs')
     ? await openPicturesOnRanks(ranks, settings, { signal, display }, resumed)
     : undefined;
   const few = pictures && fewPictures(pictures.source.size);
-  if (suited?.note !== undefined && isWholeLength(options)) note(suited.note);
+  if (about !== undefined && isWholeLength(options)) note(about);
   // A resumed run has shown them at its beginning.
   if (few !== undefined && !resumed) note(few);
   if (pictures && pictures.heldOut.size > 0 && !resumed) note(heldOutLine(pictures));
   if (isLater) checkMemory(options, settings, names, await width(), resumed);
-  const begin = () => (source ? createFrom(source, folder, settings) : RunDirectory.create(folder, settings));
-  let own: RunDirectory | undefined;
-  await lead(ranks, () => {
-    own = resumed?.changed(settings) ?? begin();
-  });
-  const run = own ?? RunDirectory.joined(folder, settings);
-
+  const run = await begun(folder, wanted, settings, ranks);
   const trained = await profiled(options, (engineOptions) =>
     trainPipeline({
       run,
@@ -105,7 +87,7 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
       resume: options.resume ?? false,
       checkpointEvery: options.checkpointEvery,
       hashEvery: options.hashEvery,
-      sheets,
+      sheets: wanted.sheets,
       sheetEvery: options.sheetsEvery,
       changed: options.changed,
       lpips: { folder: options.lpips, offline: options.offline },
@@ -115,6 +97,76 @@ async function trainInto(folder: string, options: TrainCommandOptions): Promise<
   );
   display.end();
   printTrained(run, trained, names, few, options.json ?? false);
+}
+
+/** A training as the options want it. */
+interface WantedTraining {
+  /** Those of the run; of a new one with the lengths of its recipe. */
+  readonly settings: RunSettings;
+  readonly names: readonly StageName[];
+  readonly sheets: SheetChoice | undefined;
+  /** The run that is gone on with. */
+  readonly resumed: RunDirectory | undefined;
+  /** The model whose weights and settings a new run starts from. */
+  readonly source: RunDirectory | undefined;
+  /** Sentences for the user about how it goes on. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * What the options say, checked against each other and against what is in their folders: whatever cannot work is found
+ * before anything is written or trained.
+ * @throws UserError for options that do not go together, or a folder that does not hold what they say.
+ */
+function wantedTraining(folder: string, options: TrainCommandOptions): WantedTraining {
+  checkLengths(options);
+  if (options.resume && options.recipe !== undefined)
+    throw new UserError('A resumed run keeps its recipe: leave --recipe out; --set changes steps and learning rates');
+  const again = options.resume ? openResumed(folder, resumeOptions(options)) : undefined;
+  const source = options.from === undefined ? undefined : openOrigin(options.from, options);
+  const settings = again?.settings ?? newSettings(options, source);
+  checkClipStage(options.stage, settings);
+  if (options.sheetsEvery !== undefined && options.sheets === undefined)
+    throw new UserError('--sheets-every says how often sheets are drawn: add --sheets');
+  const sheets = sheetChoice(options.sheets, settings);
+  if (!again) RunDirectory.assertFree(folder);
+  if (options.lpips !== undefined) checkLpips(options.lpips, settings);
+  const names = chosenStages(options, settings);
+  return { settings, names, sheets, resumed: again?.run, source, notes: again?.notes ?? [] };
+}
+
+/**
+ * The settings with as many steps as pictures and options call for, and a sentence about the lengths that the pictures
+ * have changed. A resumed run has its steps already, and one that starts from a model those of the model.
+ * @param dim width of the CLIP's embeddings.
+ */
+async function withLengths(
+  { settings, names, resumed, source }: WantedTraining,
+  dim: number,
+  options: TrainCommandOptions,
+  ranks: Ranks,
+): Promise<{ readonly settings: RunSettings; readonly about?: string | undefined }> {
+  if (resumed) return { settings };
+  const suited = source ? undefined : await lead(ranks, () => suitedLengths(settings, options));
+  return {
+    settings: await lead(ranks, () => fitted(suited?.settings ?? settings, names, dim, options)),
+    about: suited?.note,
+  };
+}
+
+/** The run directory, which rank 0 makes, or changes to these settings. */
+async function begun(
+  folder: string,
+  { resumed, source }: WantedTraining,
+  settings: RunSettings,
+  ranks: Ranks,
+): Promise<RunDirectory> {
+  const begin = () => (source ? createFrom(source, folder, settings) : RunDirectory.create(folder, settings));
+  let own: RunDirectory | undefined;
+  await lead(ranks, () => {
+    own = resumed?.changed(settings) ?? begin();
+  });
+  return own ?? RunDirectory.joined(folder, settings);
 }
 
 /** What was trained, how long it took, what to look out for, and what to do next. */
@@ -155,15 +207,18 @@ function nextStep(run: RunDirectory, names: readonly StageName[], fault: string 
 
 function clipLines({ heldOut, retrieval, zeroShot }: ClipReport): string[] {
   const { among, imageToText, textToImage } = retrieval;
-  const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
   // Among five, all are among the five nearest.
   const nearest = ([1, 5, 10] as const).filter((places) => places === 1 || places < among);
-  const recall = ({ at1, at5, at10 }: Recall) => [at1, at5, at10].slice(0, nearest.length).map(percent).join(', ');
+  const recall = ({ at1, at5, at10 }: Recall) =>
+    [at1, at5, at10]
+      .slice(0, nearest.length)
+      .map((share) => percent(share))
+      .join(', ');
   const places = nearest.map((count) => (count === 1 ? 'the nearest' : `among the ${count} nearest`)).join(', ');
   return [
     `CLIP on ${heldOut} held-out pairs, ${among} at a time: a picture's text is ${places}: ${recall(imageToText)}; a text's picture: ${recall(textToImage)} (guessing: ${nearest.map((count) => percent(count / among)).join(', ')})`,
     ...(zeroShot
-      ? [`Zero-shot: ${(100 * zeroShot.accuracy).toFixed(1)} % of them find their text among all ${zeroShot.classes}`]
+      ? [`Zero-shot: ${percent(zeroShot.accuracy, 1)} of them find their text among all ${zeroShot.classes}`]
       : []),
   ];
 }

@@ -5,6 +5,7 @@ import { UserError } from '../base/errors.ts';
 import { packImages } from '../data/pictures/image.ts';
 import { ownScores } from '../embedding/cosine.ts';
 import type { ClipEmbedder } from '../embedding/embedder.ts';
+import { clipName } from '../embedding/sources/clip-source.ts';
 import { Engine } from '../engine/engine.ts';
 import { faceRequests, openFaceClassifier, recognisedShares } from '../evaluation/classifier/face-classifier.ts';
 import type { Interval } from '../evaluation/interval.ts';
@@ -15,6 +16,7 @@ import type { RunDirectory } from '../run/directory.ts';
 import { fingerprint } from '../stage/fingerprint.ts';
 import { openGenerator } from './open-generator.ts';
 import { type CommonOptions, engineOptions } from './options.ts';
+import { percent } from './percent.ts';
 import type { ProgressDisplay } from './progress.ts';
 import { readPrompts } from './prompts.ts';
 import { openSecondClip } from './report-networks.ts';
@@ -80,6 +82,8 @@ export async function openScorer(
   const given = named === FACES ? undefined : readPrompts(named);
   if (!given && secondClip !== undefined)
     throw new UserError('--second-clip scores the prompts of a file: --prompts <file>');
+  // A folder that holds no CLIP needs no model to be refused.
+  if (secondClip !== undefined) clipName(secondClip);
   const { signal } = watching;
   const opening = { engineOptions: engineOptions(options), clip, offline, ...watching };
   const generator = await openGenerator(run, opening);
@@ -120,7 +124,7 @@ async function scoringFaces(
     return {
       name: 'a classifier of drawn faces',
       id: fingerprint('faces', ...weights),
-      unit: ({ value, low, high }) => `${percent(value)} (${percent(low)} to ${percent(high)}) of attributes`,
+      unit: ({ value, low, high }) => `${percent(value, 1)} (${percent(low, 1)} to ${percent(high, 1)}) of attributes`,
       async score(settings, from, to) {
         const wanted = requests.slice(from, to);
         const prompts = wanted.map(({ prompt }) => prompt);
@@ -186,5 +190,3 @@ async function scoresBy(clip: ClipEmbedder, made: readonly GeneratedImage[], pre
     ),
   );
 }
-
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;

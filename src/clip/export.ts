@@ -11,7 +11,7 @@ import { assertFinite } from '../checkpoint/finite.ts';
 import { writeSafetensors } from '../checkpoint/safetensors.ts';
 import { sealed } from '../checkpoint/seal.ts';
 import type { Bpe } from '../embedding/compact/bpe.ts';
-import { CLIP_FORMAT, jsonFiles, ROWS } from '../embedding/compact/compact-files.ts';
+import { CLIP_FORMAT, CLIP_WEIGHTS, jsonFiles, ROWS } from '../embedding/compact/compact-files.ts';
 import { makeFolder, writeFileAtomic } from '../files/atomic.ts';
 import { fileError, systemCode } from '../files/file-errors.ts';
 import * as g from '../graph/index.ts';
@@ -42,7 +42,7 @@ export function exportClip(folder: string, clip: TrainedClip, texts: Readonly<Re
     writeFileAtomic(path.join(building, 'onnx', 'vision_model.onnx'), visionModel(clip));
     writeFileAtomic(path.join(building, 'onnx', 'text_model.onnx'), textModel(clip));
     writeSafetensors(
-      path.join(building, 'model.safetensors'),
+      path.join(building, CLIP_WEIGHTS),
       { ...flatten<NDArray>(clip.params), [ROWS]: int32(clip.rows, [clip.rows.length]) },
       sealed({ format: CLIP_FORMAT, ...texts }),
     );

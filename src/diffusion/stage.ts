@@ -12,15 +12,13 @@ import { GRADIENTS } from '../optim/micro-batches.ts';
 import { Shuffle } from '../random/shuffle.ts';
 import type { DiffusionSettings } from '../recipe/schema.ts';
 import { ownSamples } from '../stage/data-parallel.ts';
-import { type LocalSteps, OuterStep } from '../stage/local-steps.ts';
+import type { LocalSteps } from '../stage/local-steps.ts';
 import type { Lineage, Metrics, Stage } from '../stage/stage.ts';
-import { ApartSteps } from './apart.ts';
 import { drawBatch } from './batch.ts';
+import { HostState } from './host-state.ts';
 import type { Latents } from './latents.ts';
-import { LearningRate } from './learning-rate.ts';
 import { type DiffusionRecipe, scheduleOf, transformerConfig } from './model.ts';
 import { compileTraining, loadTraining, readTraining, type TrainingStep } from './programs.ts';
-import { initialTimesteps, restoredTimesteps, savedTimesteps, updateHistory } from './timesteps.ts';
 import { diffusionParameters } from './transformer.ts';
 
 /** What the diffusion stage is made from. */
@@ -51,26 +49,20 @@ export interface DiffusionStageOptions {
 
 /** The diffusion stage. Nothing is compiled before `prepare`. */
 export function diffusionStage(options: DiffusionStageOptions): Stage {
-  const { engine, name, recipe, seed, latents, ranks = ALONE } = options;
+  const { engine, name, recipe, seed, latents, ranks = ALONE, sync, validate } = options;
   const settings = recipe.diffusion;
   const config = transformerConfig(recipe, latents.dim);
   const schedule = scheduleOf(recipe);
   const shuffle = new Shuffle(seed, `${name}/order`, latents.size);
-  const { validate } = options;
   const weights = () => readTraining(engine, config, 'ema');
-  const rate = new LearningRate(
-    settings,
-    validate &&
-      // One rank measures for all.
-      (async () => shared(ranks, ranks.rank === 0 ? await validate(await weights()) : undefined)),
-  );
-  let times = initialTimesteps(settings.timesteps);
-  let train: TrainingStep | undefined;
   const share = ownSamples(ranks, settings.batch);
-  const outer = options.sync && new OuterStep(engine, ranks, options.sync);
-  const apart = new ApartSteps(ranks, share.count);
+  // One rank measures for all.
+  const scored =
+    validate && (async () => shared(ranks, ranks.rank === 0 ? await validate(await weights()) : undefined));
+  const host = new HostState({ settings, engine, ranks, count: share.count, sync, validate: scored });
   /** What the program of a step computes, and with whom. */
-  const [trained, others] = outer ? [{ ...settings, batch: share.count }, ALONE] : [settings, ranks];
+  const [trained, others] = sync ? [{ ...settings, batch: share.count }, ALONE] : [settings, ranks];
+  let train: TrainingStep | undefined;
 
   return {
     name,
@@ -88,44 +80,29 @@ export function diffusionStage(options: DiffusionStageOptions): Stage {
         initial ? Object.entries(flatten(initial)) : initializeEach(diffusionParameters(config), seed),
         options.microBatches,
       );
-      times = initialTimesteps(settings.timesteps);
-      rate.restore({});
-      outer?.reset();
-      apart.clear();
+      host.begin();
     },
 
     async run(step, slowed = 1) {
-      const lr = slowed * rate.at(step);
-      const source = { name, latents, shuffle, schedule, settings, seed, times, own: share };
-      await outer?.part();
+      const lr = slowed * host.rate.at(step);
+      await host.part();
+      const source = { name, latents, shuffle, schedule, settings, seed, times: host.times, own: share };
       const { feeds, all } = await engine.span('data wait', async () => drawBatch(step, source));
       const out = await train!({ ...feeds, lr: scalar(lr), emaDecay: scalar(emaDecay(settings, step)) });
-      if (outer) apart.add(all, out.kl!.data as Float32Array);
-      else times = updateHistory(times, all, out.kl!.data);
+      host.learn(all, out.kl!.data as Float32Array);
       const metrics: Metrics = {
         loss: out.loss!.data[0]!,
         crossEntropy: out.crossEntropy!.data[0]!,
         gradientNorm: out.norm!.data[0]!,
         ...(settings.schedule === 'plateau' && { learningRate: lr }),
       };
-      return { ...metrics, ...(await rate.after(step, metrics.loss)) };
+      return { ...metrics, ...(await host.rate.after(step, metrics.loss)) };
     },
 
-    learningRate: (step) => rate.at(step),
-
-    async meet() {
-      await outer?.meet();
-      times = await apart.joined(times);
-    },
-
-    hostState: () => ({ ...savedTimesteps(times), ...rate.save(), ...outer?.save() }),
-    restore(host) {
-      times = restoredTimesteps(host);
-      rate.restore(host);
-      outer?.restore(host);
-      apart.clear();
-    },
-
+    learningRate: (step) => host.rate.at(step),
+    meet: () => host.meet(),
+    hostState: () => host.save(),
+    restore: (saved) => host.restore(saved),
     weights,
 
     async export(texts = {}) {

@@ -35,10 +35,36 @@ const MOST_TOKENIZING = 5_000;
  * Open any CLIP. @throws UserError for a folder that holds no dual encoder; what the library throws for files that it
  * cannot read.
  */
-export async function openLibraryClip({ source, threads }: ClipOpening): Promise<ClipModel> {
+export async function openLibraryClip(opening: ClipOpening): Promise<ClipModel> {
+  const { source } = opening;
+  const loaded = await load(opening);
+  const { tokenizer } = loaded;
+  const contextLength = contextOf(source, tokenizer.model_max_length, loaded.text.config);
+  const inputs = new Inputs(source, loaded, contextLength);
+  const { embed, dim } = await embedding(source, loaded, inputs);
+  return {
+    facts: { dim, contextLength, id: hashClip(source) },
+    async embedImages(images) {
+      return embed('image', await inputs.ofImages(images));
+    },
+    async embedTexts(texts, truncate) {
+      for (const text of texts) checkText(text, truncate ? 0 : inputs.tokensOf(text).length, contextLength);
+      return embed('text', inputs.ofTexts(texts));
+    },
+    knowledge(texts) {
+      const rows = tokenRows(source.folder);
+      const encode = (text: string) => inputs.tokensOf(text, { add_special_tokens: false });
+      return rows && texts.map((text) => knowledgeOf(text, rows, tokenizer.pad_token_id ?? -1, encode));
+    },
+  };
+}
+
+type Loaded = Awaited<ReturnType<typeof load>>;
+
+/** Load a CLIP's tokenizer and networks. A joint network is the text's and the picture's. */
+async function load({ source: { folder, networks }, threads }: ClipOpening) {
   env.logLevel = LogLevel.NONE;
   env.allowRemoteModels = false;
-  const { folder, networks } = source;
   const options = {
     device: 'cpu',
     dtype: networks.dtype,
@@ -46,71 +72,91 @@ export async function openLibraryClip({ source, threads }: ClipOpening): Promise
     session_options: { intraOpNumThreads: threads, interOpNumThreads: 1, logSeverityLevel: 3 },
   } as const;
   const open = (file: string) => AutoModel.from_pretrained(folder, { ...options, model_file_name: file });
-  const towers = networks.kind === 'towers' ? (['text_model', 'vision_model'] as const) : (['model', 'model'] as const);
-  const text = open(towers[0]);
+  const isJoint = networks.kind === 'joint';
+  const first = open(isJoint ? 'model' : 'text_model');
   const parts = [
     AutoTokenizer.from_pretrained(folder),
     AutoImageProcessor.from_pretrained(folder, {}),
-    text,
-    networks.kind === 'towers' ? open(towers[1]) : text,
+    first,
+    isJoint ? first : open('vision_model'),
   ] as const;
   // Where one fails, the others may still be at work in native code, which must not outlive this thread.
   await Promise.allSettled(parts);
-  const [tokenizer, processor, textModel, imageModel] = await Promise.all(parts);
+  const [tokenizer, processor, text, image] = await Promise.all(parts);
+  return { tokenizer, processor, text, image, isJoint };
+}
 
-  const contextLength = contextOf(source, tokenizer.model_max_length, textModel.config);
-  const inputs = inputNames(textModel);
-  // A network with an attention mask needs only as much padding as its batch; one without was trained on
-  // texts of full length, and is given them.
-  const padding = inputs.includes('attention_mask') ? true : 'max_length';
-  const pad = { padding, truncation: true, max_length: contextLength } as const;
-  const tokenized = <T>(job: () => T): T => within(MOST_TOKENIZING, job, () => endless(source));
-  const words = (texts: readonly string[]): Feeds => tokenized(() => tokenizer([...texts], pad));
-  const pixels = async (images: readonly RgbImage[]): Promise<Feeds> =>
-    processor(images.map(({ data, width, height }) => new RawImage(data, width, height, 3)));
-  // A joint network needs an input on its other side too.
-  const isJoint = networks.kind === 'joint';
+/** Texts and pictures as a CLIP's networks take them. */
+class Inputs {
+  readonly #padding: { readonly padding: true | 'max_length'; readonly truncation: true; readonly max_length: number };
+
+  constructor(
+    private readonly source: ClipSource,
+    private readonly loaded: Pick<Loaded, 'tokenizer' | 'processor' | 'text'>,
+    contextLength: number,
+  ) {
+    // A network with an attention mask needs only as much padding as its batch; one without was trained on texts of
+    // full length, and is given them.
+    const padding = inputNames(loaded.text).includes('attention_mask') ? true : 'max_length';
+    this.#padding = { padding, truncation: true, max_length: contextLength };
+  }
+
+  ofTexts(texts: readonly string[]): Feeds {
+    return this.#inTime(() => this.loaded.tokenizer([...texts], this.#padding));
+  }
+
+  async ofImages(images: readonly RgbImage[]): Promise<Feeds> {
+    return this.loaded.processor(images.map(({ data, width, height }) => new RawImage(data, width, height, 3)));
+  }
+
+  tokensOf(text: string, options?: { readonly add_special_tokens: false }): readonly number[] {
+    return this.#inTime(() => this.loaded.tokenizer.encode(text, options));
+  }
+
+  /** A tokenizer's regular expressions come with the model, and some never end on some texts. */
+  #inTime<T>(job: () => T): T {
+    return within(MOST_TOKENIZING, job, () => endless(this.source));
+  }
+}
+
+/** Unit rows [n, dim] of what one side is fed. */
+type Embed = (side: Side, feeds: Feeds) => Promise<Float32Array>;
+
+/**
+ * How the networks embed, tried with one input on each side.
+ * @throws UserError if a side gives nothing that can be used, or the two differ in width.
+ */
+async function embedding(
+  { model }: ClipSource,
+  networks: Pick<Loaded, Side | 'isJoint'>,
+  inputs: Inputs,
+): Promise<{ readonly embed: Embed; readonly dim: number }> {
   const grey: RgbImage = { width: 32, height: 32, data: new Uint8Array(3 * 32 * 32).fill(127) };
-  const [otherWords, otherPixels] = isJoint ? [words(['a']), await pixels([grey])] : [{}, {}];
-
-  const embed = async (side: Side, feeds: Feeds): Promise<Tensor> => {
-    const given: Feeds = side === 'text' ? { ...otherPixels, ...feeds } : { ...otherWords, ...feeds };
-    const out = (await (side === 'text' ? textModel : imageModel)(given)) as Readonly<Record<string, Tensor>>;
+  const tried = { text: inputs.ofTexts(['a']), image: await inputs.ofImages([grey]) };
+  const run = async (side: Side, feeds: Feeds): Promise<Tensor> => {
+    // A joint network needs an input on its other side too.
+    const all = networks.isJoint ? { ...tried[side === 'text' ? 'image' : 'text'], ...feeds } : feeds;
+    const out = (await networks[side](all)) as Readonly<Record<string, Tensor>>;
     const name = OUTPUTS[side].find((candidate) => out[candidate]?.dims.length === 2);
     if (name === undefined)
       throw new UserError(
-        `${source.model} is no dual encoder that can be used: its ${side} side gives ${Object.keys(out).join(', ')}, not ${OUTPUTS[side].join(' or ')}`,
+        `${model} is no dual encoder that can be used: its ${side} side gives ${Object.keys(out).join(', ')}, not ${OUTPUTS[side].join(' or ')}`,
       );
     return out[name]!;
   };
-
-  const [{ dims }, { dims: imageDims }] = [
-    await embed('text', words(['a'])),
-    await embed('image', await pixels([grey])),
-  ];
+  const [{ dims }, { dims: imageDims }] = [await run('text', tried.text), await run('image', tried.image)];
   const dim = dims[1]!;
   if (imageDims[1] !== dim)
-    throw new UserError(`${source.model} is no dual encoder: texts become ${dim} numbers and pictures ${imageDims[1]}`);
-  const rowsOf = ({ data, dims: shape }: Tensor) => embeddings(data, shape, dim);
+    throw new UserError(`${model} is no dual encoder: texts become ${dim} numbers and pictures ${imageDims[1]}`);
   return {
-    facts: { dim, contextLength, id: hashClip(source) },
-    async embedImages(images) {
-      return rowsOf(await embed('image', await pixels(images)));
-    },
-    async embedTexts(texts, truncate) {
-      for (const text of texts)
-        checkText(text, truncate ? 0 : tokenized(() => tokenizer.encode(text).length), contextLength);
-      return rowsOf(await embed('text', words(texts)));
-    },
-    knowledge(texts) {
-      const rows = tokenRows(folder);
-      const encode = (text: string) => tokenized(() => tokenizer.encode(text, { add_special_tokens: false }));
-      return rows && texts.map((text) => knowledgeOf(text, rows, tokenizer.pad_token_id ?? -1, encode));
+    dim,
+    async embed(side, feeds) {
+      const { data, dims: shape } = await run(side, feeds);
+      return embeddings(data, shape, dim);
     },
   };
 }
 
-/** A tokenizer's regular expressions come with the model, and some never end on some texts. */
 const endless = ({ model }: ClipSource): UserError =>
   new UserError(
     `The tokenizer of ${model} does not end on such a text: its tokenizer.json has a regular expression that takes too long; use another CLIP`,

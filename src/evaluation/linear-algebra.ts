@@ -34,12 +34,14 @@ export function rowDot(a: Matrix, i: number, b: Matrix, j: number): number {
   return sum;
 }
 
+/** Aᵀ. */
 export function transposed({ rows, columns, data }: Matrix): Matrix {
   const result = new Float64Array(data.length);
   for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) result[j * rows + i] = data[i * columns + j]!;
   return { rows: columns, columns: rows, data: result };
 }
 
+/** The sum of the diagonal of a square matrix. */
 export function trace({ rows, columns, data }: Matrix): number {
   let sum = 0;
   for (let i = 0; i < rows; i++) sum += data[i * columns + i]!;

@@ -30,6 +30,7 @@ img { max-width: 100%; } .quiet { color: #6b7280; } .caution { border-left: 3px 
   td:nth-child(3)::before { content: "pictures: "; }
 }`;
 
+/** The page of a report: its numbers in tables, what they warn of, and its pictures. Texts are escaped. */
 export function reportHtml(report: Report, pictures: readonly ReportPicture[]): string {
   const parts = [
     `<h1>${asMarkup(report.model)}</h1>`,

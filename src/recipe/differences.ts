@@ -17,5 +17,6 @@ export function recipeDifferences(a: Recipe, b: Recipe): Difference[] {
     .filter((pair) => JSON.stringify(pair.a) !== JSON.stringify(pair.b));
 }
 
-const settingOf = (recipe: Recipe, name: string): unknown =>
+/** The value of a setting, by its dotted name. */
+export const settingOf = (recipe: Recipe, name: string): unknown =>
   name.split('.').reduce<unknown>((at, key) => (at as Readonly<Record<string, unknown>>)[key], recipe);

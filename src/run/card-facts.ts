@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
+import { HUB_NAME } from '../embedding/sources/clip-source.ts';
 import { writeFileAtomic } from '../files/atomic.ts';
 import { linesOf } from '../files/lines.ts';
 import { packageVersion } from '../files/own-package.ts';
@@ -74,8 +75,7 @@ const NAMED_CLIPS: Readonly<Record<string, string>> = {
   shipped: 'the compact one of clip-vqdiffusion',
 };
 
-const clipInWords = (clip: string): string =>
-  NAMED_CLIPS[clip] ?? (/^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(clip) ? clip : 'one of the owner');
+const clipInWords = (clip: string): string => NAMED_CLIPS[clip] ?? (HUB_NAME.test(clip) ? clip : 'one of the owner');
 
 /** Pictures that the inventory of the run holds; of built-in faces the recipe says how many there are. */
 function countPictures(run: RunDirectory): number | undefined {

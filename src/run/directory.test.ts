@@ -82,6 +82,17 @@ it('lets one of two begin a run, and readers change nothing', () => {
   expect(fs.existsSync(run.file('.run.json.1-0.tmp'))).toBe(true);
 });
 
+it('makes the folder of a stage that it does not know with its model, and sweeps it as the others', () => {
+  const run = begin();
+  run.saveModel('upscaler', params, made);
+  expect(run.readModel('upscaler').metadata).toMatchObject(made);
+  const left = run.file('upscaler', '.model.safetensors.99999999-0.tmp');
+  fs.writeFileSync(left, '');
+  sweepRun(run);
+  expect(fs.existsSync(left)).toBe(false);
+  expect(run.hasModel('upscaler')).toBe(true);
+});
+
 it('sweeps what killed owners left in all folders, and makes those that are missing', () => {
   const run = begin();
   fs.rmSync(run.file('checkpoints'), { recursive: true });

@@ -30,7 +30,7 @@ export type { RunSettings } from '../stage/context.ts';
 const MODEL_TEXTS: readonly string[] = ['format', 'version', 'latents', ...PROVENANCE, ...MODELSPEC];
 /** Metadata that does not count for the identity of a model. */
 const NOT_HASHED: readonly string[] = [...PROVENANCE, ...MODELSPEC];
-/** Folders that every run has. */
+/** Folders that every run has from its beginning. Another stage's comes with its model. */
 export const RUN_FOLDERS = ['tokenizer', 'diffusion', 'finetune', 'checkpoints', 'cache'] as const;
 
 /** A run directory that exists, with its settings. */
@@ -131,13 +131,14 @@ export class RunDirectory {
   }
 
   /**
-   * Write a stage's trained parameters.
+   * Write a stage's trained parameters into the stage's folder, which is made where there is none.
    * @throws NotFinite if they hold NaN or infinity: the file that was there stays.
    */
   saveModel(stage: string, params: Tree<NDArray>, metadata: Readonly<Record<string, string>>): void {
     const tensors = flatten<NDArray>(params);
     for (const [name, array] of Object.entries(tensors)) assertFinite(array, `${name} of the ${stage} model`);
     const texts = { format: `${RUN_FORMAT} ${stage}`, version: `${RUN_VERSION}`, ...metadata };
+    makeFolder(this.file(stage));
     writeSafetensors(this.file(stage, 'model.safetensors'), tensors, sealed(texts));
   }
 

@@ -8,7 +8,8 @@ import path from 'node:path';
 import { readMetadata } from '../checkpoint/safetensors.ts';
 import { copyAsFloat16, copyWithTexts } from '../checkpoint/safetensors-copies.ts';
 import { hashTensors } from '../checkpoint/safetensors-hashes.ts';
-import { CLIP_FORMAT } from '../embedding/compact/compact-files.ts';
+import { CLIP_WEIGHTS } from '../embedding/compact/compact-files.ts';
+import { hasCompactWeights } from '../embedding/compact/knowledge.ts';
 import { hashClip, neededFiles } from '../embedding/sources/clip-files.ts';
 import { resolveClip } from '../embedding/sources/clip-source.ts';
 import { makeFolder, writeFileAtomic } from '../files/atomic.ts';
@@ -80,23 +81,13 @@ export async function exportModel(
     writeFileAtomic(made.file('README.md'), modelCard(facts));
     if (!isHub)
       for (const name of neededFiles(source)) copy(path.join(source.folder, name), path.join(made.clipFolder, name));
-    const weights = path.join(source.folder, CLIP_WEIGHTS);
-    if (!isHub && isCompactClip(weights)) await put(weights, path.join(made.clipFolder, CLIP_WEIGHTS));
+    if (!isHub && hasCompactWeights(source.folder))
+      await put(path.join(source.folder, CLIP_WEIGHTS), path.join(made.clipFolder, CLIP_WEIGHTS));
     for (const sub of fs.readdirSync(building))
       if (isEmpty(path.join(building, sub))) fs.rmdirSync(path.join(building, sub));
   });
   return { folder, bytes: bytesIn(folder), hubClip: isHub ? own : undefined };
 }
-
-/**
- * The weights of a compact CLIP, beside its networks: with them it is known which words it has learned, and a page can
- * carry it.
- */
-const CLIP_WEIGHTS = 'model.safetensors';
-
-/** Other CLIPs' file of that name is what its networks were made from. */
-const isCompactClip = (weights: string): boolean =>
-  fs.existsSync(weights) && readMetadata(weights).format === CLIP_FORMAT;
 
 function copy(from: string, to: string): void {
   makeFolder(path.dirname(to));

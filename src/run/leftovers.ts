@@ -5,20 +5,6 @@ import path from 'node:path';
 import { makeFolder, sweepTemporaries } from '../files/atomic.ts';
 import { RUN_FOLDERS, type RunDirectory } from './directory.ts';
 
-/** Folders in which training writes. */
-const FOLDERS = [
-  '',
-  'clip',
-  'clip/onnx',
-  'tokenizer',
-  'diffusion',
-  'finetune',
-  'checkpoints',
-  'cache',
-  'origin',
-  'images',
-  'samples',
-];
 /** A CLIP that was being exported, and settings and locks of a run that were being made. */
 const UNFINISHED = /^(clip\.\d+\.tmp|(run\.json|lock\.json|lock\.takeover)\.\d+-\d+)$/;
 
@@ -29,9 +15,9 @@ const UNFINISHED = /^(clip\.\d+\.tmp|(run\.json|lock\.json|lock\.takeover)\.\d+-
  */
 export function sweepRun({ path: run }: RunDirectory): void {
   for (const folder of RUN_FOLDERS) makeFolder(path.join(run, folder));
-  for (const folder of FOLDERS) {
+  for (const folder of [run, ...foldersIn(run)]) {
     try {
-      sweepTemporaries(path.join(run, folder), true);
+      sweepTemporaries(folder, true);
     } catch {
       // A folder that cannot be cleaned is no reason not to train.
     }
@@ -41,5 +27,18 @@ export function sweepRun({ path: run }: RunDirectory): void {
       fs.rmSync(path.join(run, name), { recursive: true, force: true });
   } catch {
     // As above.
+  }
+}
+
+/** The folders of a run, whatever stages it has, and those in them: training writes no deeper. */
+function foldersIn(run: string, depth = 2): string[] {
+  if (depth === 0) return [];
+  try {
+    const entries = fs.readdirSync(run, { withFileTypes: true });
+    // A link may lead to a folder on a larger disk.
+    const folders = entries.filter((entry) => entry.isDirectory() || entry.isSymbolicLink());
+    return folders.flatMap(({ name }) => [path.join(run, name), ...foldersIn(path.join(run, name), depth - 1)]);
+  } catch {
+    return [];
   }
 }

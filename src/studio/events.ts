@@ -56,6 +56,7 @@ export class Listener {
 /** Milliseconds between two signs of life, which show that a listener is gone. */
 const SIGN_OF_LIFE = 15_000;
 
+/** Sends every event to all pages that listen. */
 export class Events {
   readonly #listeners = new Set<Listener>();
   #count = 0;

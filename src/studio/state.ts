@@ -6,6 +6,7 @@ import { gridSize, type Recipe, samplingSchema } from '../recipe/schema.ts';
 import { hintOf } from '../web/hint.ts';
 import type { Limits, SamplerFacts, SettingFacts, SettingValue } from './protocol.ts';
 
+/** What one request may ask for: characters, pictures, frames, waiting jobs, and bytes and files that are uploaded. */
 export const limits: Limits = {
   ...{ prompt: 2000, pictures: 64, bestOf: 16, frames: 64, queue: 50 },
   ...{ pictureBytes: 32 * 2 ** 20, setBytes: 4 * 2 ** 30, setFiles: 200_000, seed: Number.MAX_SAFE_INTEGER - 2 ** 12 },
@@ -25,6 +26,7 @@ interface JsonSchema {
   readonly maximum?: number;
 }
 
+/** Every setting of a drawing with its kind and range; values are those of the recipe. */
 export function settingFacts(recipe: Recipe): SettingFacts[] {
   return Object.entries(drawingSettings).map(([name, schema]) => {
     const json = z.toJSONSchema(schema, { io: 'output' }) as JsonSchema;
@@ -40,6 +42,7 @@ export function settingFacts(recipe: Recipe): SettingFacts[] {
   });
 }
 
+/** Every sampler, with the steps that it takes on the recipe's chain. */
 export function samplerFacts(recipe: Recipe): SamplerFacts[] {
   const chain = { times: recipe.diffusion.timesteps, tokens: gridSize(recipe) ** 2 };
   return samplerNames.map((name) => ({ name, description: samplers[name].description, ...stepRange(name, chain) }));

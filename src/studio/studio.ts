@@ -47,6 +47,7 @@ export const deviceWords = ({ device = 'cpu', threads = 0 }: EngineOptions): rea
   ...(threads === 0 ? [] : ['--threads', `${threads}`]),
 ];
 
+/** One studio on one folder, which it locks until it is closed. */
 export class Studio {
   readonly options: StudioOptions;
   readonly events = new Events();

@@ -331,8 +331,9 @@ describe('train --estimate', () => {
       ['finetune', 33],
     ]);
     const settings = QUICK.flatMap((word) => (word === '--set' ? [] : [word.split('=')]));
-    // Of a CLIP that is named, other than the shipped one, the usual width is assumed.
-    const sizes = transformerConfig(makeRecipe('nano', Object.fromEntries(settings)), 512);
+    // That of the CLIP in the folder.
+    const recipe = makeRecipe('nano', Object.fromEntries(settings));
+    const sizes = transformerConfig(recipe, recipe.clip.dim);
     expect(stages[1]!.parameters).toBe(countParameters(diffusionParameters(sizes)));
     expect(stages.reduce((sum, stage) => sum + Number(stage.seconds), 0)).toBeCloseTo(seconds, 0);
     expect(fs.readdirSync(folder)).toEqual(before);

@@ -1,12 +1,13 @@
 /** From a picture to another one, or to a text, over as many pictures as one likes. */
 
-import { useSignal } from '@preact/signals';
+import { type Signal, useSignal } from '@preact/signals';
 import type { End, Picture, StudioState } from '../../../src/studio/protocol.ts';
 import { PixelPicture } from '../../shared/pixel-picture.tsx';
 import { pictureUrl } from '../api.ts';
 import { Dialog, DialogButton } from '../dialog.tsx';
 import { form } from '../form.ts';
 import { compared, pictures } from '../gallery.ts';
+import { into } from '../into.ts';
 import { say } from '../toasts.tsx';
 import { counted } from '../words.ts';
 import { NumberField } from './setting.tsx';
@@ -37,10 +38,8 @@ function InterpolateDialog({ state, picture, onClose }: Props & { readonly onClo
   const words = useSignal('');
   const frames = useSignal(8);
   const start = async () => {
-    const text = words.value.trim();
-    if (target.value === undefined && text === '') return say('Choose the picture to go to, or write a text');
-    const to: End = target.value === undefined ? { prompt: text } : { picture: target.value };
-    const { seed } = picture;
+    const to = endOf(target.value, words.value);
+    if (!to) return say('Choose the picture to go to, or write a text');
     const isStarted = await draw(
       {
         kind: 'interpolate',
@@ -48,11 +47,7 @@ function InterpolateDialog({ state, picture, onClose }: Props & { readonly onClo
         to,
         frames: frames.value,
         ...drawingOf(state, picture),
-        ...(seed !== undefined && form.value.seed === null
-          ? { seed }
-          : form.value.seed !== null
-            ? { seed: form.value.seed }
-            : {}),
+        ...seedOf(picture),
       },
       `${counted(frames.value, 'picture')} on the way are in the queue`,
     );
@@ -72,49 +67,7 @@ function InterpolateDialog({ state, picture, onClose }: Props & { readonly onClo
             room={128}
           />
         </div>
-        <fieldset class="targets">
-          <legend class="label">To</legend>
-          <ul class="choices">
-            {others.map(({ id, prompt, width, height }) => (
-              <li key={id}>
-                <label class="choice">
-                  <input
-                    type="radio"
-                    name="interpolate-to"
-                    class="unseen"
-                    checked={target.value === id}
-                    onChange={() => {
-                      target.value = id;
-                    }}
-                  />
-                  <PixelPicture src={pictureUrl(id)} alt={prompt} width={width} height={height} room={64} />
-                </label>
-              </li>
-            ))}
-          </ul>
-          <label class="row">
-            <input
-              type="radio"
-              name="interpolate-to"
-              checked={target.value === undefined}
-              onChange={() => {
-                target.value = undefined;
-              }}
-            />
-            a text
-          </label>
-          {target.value === undefined && (
-            <input
-              class="input"
-              aria-label="The text to go to"
-              maxLength={state.limits.prompt}
-              value={words.value}
-              onInput={({ currentTarget }) => {
-                words.value = currentTarget.value;
-              }}
-            />
-          )}
-        </fieldset>
+        <TargetChoice others={others} target={target} words={words} maxLength={state.limits.prompt} />
       </div>
       <NumberField
         id="frames"
@@ -125,13 +78,75 @@ function InterpolateDialog({ state, picture, onClose }: Props & { readonly onClo
         most={state.limits.frames}
         sliderMost={Math.min(32, state.limits.frames)}
         step={1}
-        onInput={(value) => {
-          frames.value = value;
-        }}
+        onInput={into(frames)}
       />
       <button type="button" class="button primary" onClick={() => void start()}>
         Interpolate
       </button>
     </Dialog>
+  );
+}
+
+/** What is gone to: a picture by its id, or the text; undefined where neither is there. */
+function endOf(target: string | undefined, words: string): End | undefined {
+  if (target !== undefined) return { picture: target };
+  const prompt = words.trim();
+  return prompt === '' ? undefined : { prompt };
+}
+
+/** The seed of the form, else the picture's; without either the server chooses one. */
+function seedOf({ seed: own }: Picture): { readonly seed?: number } {
+  const seed = form.value.seed ?? own;
+  return seed === undefined ? {} : { seed };
+}
+
+interface TargetProps {
+  readonly others: readonly Picture[];
+  /** The id of the picture that is chosen; undefined is a text. */
+  readonly target: Signal<string | undefined>;
+  readonly words: Signal<string>;
+  readonly maxLength: number;
+}
+
+/** A choice among other pictures, and a text. */
+function TargetChoice({ others, target, words, maxLength }: TargetProps) {
+  return (
+    <fieldset class="targets">
+      <legend class="label">To</legend>
+      <ul class="choices">
+        {others.map(({ id, prompt, width, height }) => (
+          <li key={id}>
+            <label class="choice">
+              <input
+                type="radio"
+                name="interpolate-to"
+                class="unseen"
+                checked={target.value === id}
+                onChange={() => into(target)(id)}
+              />
+              <PixelPicture src={pictureUrl(id)} alt={prompt} width={width} height={height} room={64} />
+            </label>
+          </li>
+        ))}
+      </ul>
+      <label class="row">
+        <input
+          type="radio"
+          name="interpolate-to"
+          checked={target.value === undefined}
+          onChange={() => into(target)(undefined)}
+        />
+        a text
+      </label>
+      {target.value === undefined && (
+        <input
+          class="input"
+          aria-label="The text to go to"
+          maxLength={maxLength}
+          value={words.value}
+          onInput={({ currentTarget }) => into(words)(currentTarget.value)}
+        />
+      )}
+    </fieldset>
   );
 }

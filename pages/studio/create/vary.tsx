@@ -4,6 +4,7 @@ import { signal } from '@preact/signals';
 import type { Drawing, DrawRequest, Job, Picture, StudioState } from '../../../src/studio/protocol.ts';
 import { post } from '../api.ts';
 import { fitting, form } from '../form.ts';
+import { into } from '../into.ts';
 import { link } from '../store.ts';
 import { attempt, say } from '../toasts.tsx';
 import { counted } from '../words.ts';
@@ -56,9 +57,7 @@ export function VaryStrength() {
       least={0.05}
       most={1}
       step={0.05}
-      onInput={(value) => {
-        strength.value = value;
-      }}
+      onInput={into(strength)}
     />
   );
 }

@@ -6,8 +6,10 @@ import path from 'node:path';
 import type { NDArray } from '../../base/ndarray.ts';
 import { writeSafetensors } from '../../checkpoint/safetensors.ts';
 import type { Device } from '../../engine/engine.ts';
+import { median } from '../median.ts';
 import { GpuMeter } from './gpu.ts';
 import { drawWeights, type Job, jobFeeds, jobParameters } from './jobs.ts';
+import type { PrepareRequest } from './protocol.ts';
 import type { Row } from './rows.ts';
 import { type Side, startOurs, startPyTorch } from './sides.ts';
 
@@ -86,43 +88,20 @@ export async function compare(row: Row, options: CompareOptions): Promise<Compar
     writeSafetensors(file, weightsOf(row.job));
     const [ours, pytorch] = [startOurs(), startPyTorch(options.python, options.threads)] as const;
     sides.push(ours, pytorch);
-    const { threads, spin, device } = options;
-    const where = { device, pytorch: device === 'cpu' ? 'cpu' : 'gpu' } as const;
-    const request = { job: row.job, file, threads, spin, ...where };
-    const ready = async (side: Side) => {
-      const before = await meter?.used();
-      const start = performance.now();
-      const prepared = await side.call('prepare', request);
-      const values = await side.call('check', {});
-      const seconds = (performance.now() - start) / 1000;
-      return { ...prepared, values, seconds, peakMB: ((await meter?.since(start))?.peakMB ?? 0) - (before ?? 0) };
-    };
-    const mine = await ready(ours);
-    const theirs = await ready(pytorch);
+    const { threads, spin, device, rounds } = options;
+    const request = { job: row.job, file, threads, spin, device, pytorch: device === 'cpu' ? 'cpu' : 'gpu' } as const;
+    const mine = await ready(ours, request, meter);
+    const theirs = await ready(pytorch, request, meter);
     // Up to gigabytes, and read: nothing is left behind if the comparison is interrupted from here on.
     rmSync(file);
     const difference = disagreement(row, mine.values, theirs.values);
-
-    const tf32 = theirs.device === 'cuda';
-    if (tf32) await timeRound(pytorch, 0, tf32);
-    const times = { ours: [] as number[], pytorch: [] as number[], tf32: [] as number[] };
-    for (let round = 0; round < options.rounds; round++) {
-      times.ours.push(await timeRound(ours, ROUND_MS));
-      times.pytorch.push(await timeRound(pytorch, ROUND_MS));
-      if (tf32) times.tf32.push(await timeRound(pytorch, ROUND_MS, true));
-    }
-    const use = async (side: Side, peakMB: number): Promise<GpuUse | undefined> => {
-      if ((await meter?.used()) === undefined) return undefined;
-      const start = performance.now();
-      await timeRound(side, BUSY_MS);
-      const seen = await meter?.since(start);
-      return seen && { busy: seen.busy, peakMB };
-    };
-    const gpu = {
-      ours: await use(ours, mine.peakMB),
-      ...(tf32 && { pytorch: await use(pytorch, theirs.peakMB) }),
-    };
+    const hasTf32 = theirs.device === 'cuda';
+    const times = await timesInTurn(ours, pytorch, rounds, hasTf32);
     const [oursMs, pytorchMs] = [median(times.ours), median(times.pytorch)];
+    const gpu = {
+      ours: await gpuUse(ours, mine.peakMB, meter),
+      ...(hasTf32 && { pytorch: await gpuUse(pytorch, theirs.peakMB, meter) }),
+    };
     const [oursMB, pytorchMB] = [await ours.call('peak', {}), await pytorch.call('peak', {})];
     return {
       name: row.name,
@@ -130,7 +109,7 @@ export async function compare(row: Row, options: CompareOptions): Promise<Compar
       pytorchDevice: theirs.device,
       oursMs,
       pytorchMs,
-      ...(tf32 && { tf32Ms: median(times.tf32) }),
+      ...(hasTf32 && { tf32Ms: median(times.tf32) }),
       rounds: times,
       ratio: pytorchMs / oursMs,
       ...(row.target !== undefined && { target: row.target }),
@@ -148,6 +127,37 @@ export async function compare(row: Row, options: CompareOptions): Promise<Compar
     for (const side of sides) side.close();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** A side that has prepared a job: what it computes, and what getting there took. */
+async function ready(side: Side, request: PrepareRequest, meter: GpuMeter | undefined) {
+  const before = await meter?.used();
+  const start = performance.now();
+  const prepared = await side.call('prepare', request);
+  const values = await side.call('check', {});
+  const seconds = (performance.now() - start) / 1000;
+  return { ...prepared, values, seconds, peakMB: ((await meter?.since(start))?.peakMB ?? 0) - (before ?? 0) };
+}
+
+/** Milliseconds of a step, round by round: ours, PyTorch's, and where it has TF32 PyTorch's with that. */
+async function timesInTurn(ours: Side, pytorch: Side, rounds: number, hasTf32: boolean) {
+  const times = { ours: [] as number[], pytorch: [] as number[], tf32: [] as number[] };
+  if (hasTf32) await timeRound(pytorch, 0, true);
+  for (let round = 0; round < rounds; round++) {
+    times.ours.push(await timeRound(ours, ROUND_MS));
+    times.pytorch.push(await timeRound(pytorch, ROUND_MS));
+    if (hasTf32) times.tf32.push(await timeRound(pytorch, ROUND_MS, true));
+  }
+  return times;
+}
+
+/** How busy a side keeps the GPU; undefined where nothing tells. */
+async function gpuUse(side: Side, peakMB: number, meter: GpuMeter | undefined): Promise<GpuUse | undefined> {
+  if ((await meter?.used()) === undefined) return undefined;
+  const start = performance.now();
+  await timeRound(side, BUSY_MS);
+  const seen = await meter?.since(start);
+  return seen && { busy: seen.busy, peakMB };
 }
 
 const comparedBy: Readonly<Record<Job['kind'], string>> = {
@@ -178,9 +188,3 @@ function disagreement(row: Row, a: readonly number[], b: readonly number[]): num
 
 /** Mean milliseconds of a step, over as many as fill a round. */
 const timeRound = (side: Side, leastMs: number, tf32 = false): Promise<number> => side.call('round', { leastMs, tf32 });
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = (sorted.length - 1) / 2;
-  return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2;
-}

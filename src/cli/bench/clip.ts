@@ -13,6 +13,7 @@ import { cacheFolder } from '../../files/cache-folder.ts';
 import { HELD_OUT_FACES_OFFSET } from '../../training/pictures/pictures.ts';
 import { type CommonOptions, engineOptions, whole, withCommon } from '../options.ts';
 import { interruptSignal, printResult } from '../output.ts';
+import { percent } from '../percent.ts';
 import { ProgressDisplay } from '../progress.ts';
 
 interface Options extends CommonOptions {
@@ -55,19 +56,17 @@ async function run(options: Options): Promise<void> {
   }
 }
 
-const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-
 function lines({ ceiling, best, ...bench }: ClipBench): string[] {
   const row = (name: string, { attributes, whole, byQuestion }: AttributeAccuracy) =>
-    `${name}: ${percent(attributes)} of attributes, ${percent(whole)} whole (${Object.entries(byQuestion)
-      .map(([question, share]) => `${question} ${percent(share)}`)
+    `${name}: ${percent(attributes, 1)} of attributes, ${percent(whole, 1)} whole (${Object.entries(byQuestion)
+      .map(([question, share]) => `${question} ${percent(share, 1)}`)
       .join(', ')})`;
   const wordings: readonly Wording[] = ['known', 'held-out'];
   return [
     `The ${bench.nearest} nearest of ${bench.faces} unseen faces to each of ${bench.prompts} prompts show`,
     ...wordings.map((wording) => row(`  prompts in ${wording} wording`, ceiling[wording])),
     row('  the best faces there are', best),
-    `Among 100: a caption's face is the nearest ${percent(bench.textAt1)}, a face's caption ${percent(bench.imageAt1)}`,
+    `Among 100: a caption's face is the nearest ${percent(bench.textAt1, 1)}, a face's caption ${percent(bench.imageAt1, 1)}`,
     `Gap between means ${bench.gap.toFixed(3)}, between shapes ${bench.distributionGap.toFixed(3)} (0 to 1.41)`,
   ];
 }

@@ -3,9 +3,9 @@
 import type { Point } from '../../bench/sampler-bench.ts';
 import type { Estimate } from '../../evaluation/paired.ts';
 import { drawChart, type Panel, type Series } from '../../render/chart.ts';
+import { percent } from '../percent.ts';
 import { table } from '../table.ts';
 
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 const signed = (share: number, digits: number): string => `${share > 0 ? '+' : ''}${(100 * share).toFixed(digits)}`;
 const within = ({ error }: Estimate, digits: number): string => `± ${(100 * error).toFixed(digits)}`;
 
@@ -18,7 +18,7 @@ export function pointsTable(points: readonly Point[]): string[] {
       p.name,
       `${p.sampling.steps}`,
       `${p.passes.conditional} + ${p.passes.unconditional}`,
-      percent(p.recognised.value),
+      percent(p.recognised.value, 1),
       signed(p.recognisedDifference.value, 1),
       within(p.recognisedDifference, 1),
       p.frechet.value.toFixed(4),

@@ -6,16 +6,23 @@ import { UserError } from '../../base/errors.ts';
 import { benchSamplers, type Trial } from '../../bench/sampler-bench.ts';
 import { openSource } from '../../data/sources/open.ts';
 import { Engine } from '../../engine/engine.ts';
-import { faceRequests, openFaceClassifier } from '../../evaluation/classifier/face-classifier.ts';
+import {
+  type FaceClassifier,
+  faceRequests,
+  openFaceClassifier,
+  type Request,
+} from '../../evaluation/classifier/face-classifier.ts';
 import { writeFileAtomic } from '../../files/atomic.ts';
 import { cacheFolder } from '../../files/cache-folder.ts';
 import type { Generator } from '../../generation/generator.ts';
 import { firstAlone } from '../../mpi/ranks.ts';
+import type { Recipe } from '../../recipe/schema.ts';
 import { RunDirectory } from '../../run/directory.ts';
 import { HELD_OUT_FACES_OFFSET } from '../../training/pictures/pictures.ts';
 import { openGenerator } from '../open-generator.ts';
 import { type CommonOptions, engineOptions, whole, withCommon } from '../options.ts';
 import { interruptSignal, note, printResult } from '../output.ts';
+import { percent } from '../percent.ts';
 import { ProgressDisplay } from '../progress.ts';
 import { readPrompts } from '../prompts.ts';
 import { currentRanks } from '../rank.ts';
@@ -47,35 +54,21 @@ async function run(options: Options): Promise<void> {
   const signal = interruptSignal();
   const display = new ProgressDisplay();
   const model = RunDirectory.open(options.model);
-  const { settings } = model;
   const opening = { engineOptions: engineOptions(options), ranks: currentRanks(), signal, display };
   const generator = await openGenerator(model, opening);
   const engine = Engine.start(engineOptions(options));
   try {
     const trials = trialsOf(options, generator, note);
     const { first, pictures } = options;
-    const isFaces = settings.data === 'faces' && options.prompts === undefined;
-    const requests = (isFaces ? faceRequests(first + pictures) : repeated(promptsOf(options), first + pictures)).slice(
-      first,
-    );
+    const isFaces = model.settings.data === 'faces' && options.prompts === undefined;
+    const requests = requestsOf(options, isFaces);
     note(planOf(trials, pictures, isFaces));
     if (!isFaces)
       note(
         'A classifier needs pictures whose attributes are known, which only faces are: Fréchet distance and CLIP score alone.',
       );
-    const { imageSize } = generator.recipe;
-    const classifier = isFaces
-      ? await firstAlone(currentRanks(), () =>
-          openFaceClassifier({
-            engine,
-            imageSize,
-            folder: cacheFolder(),
-            signal,
-            count: (what) => display.count(what),
-          }),
-        )
-      : undefined;
-    const real = await realFeatures(generator, settings, pictures, signal, display);
+    const classifier = isFaces ? await faceClassifier(engine, generator.recipe, signal, display) : undefined;
+    const real = await realFeatures(generator, model.settings, pictures, signal, display);
     const folder = options.out ?? path.join(options.model, 'samplers');
     let sampling = display.count('sampling');
     const points = await benchSamplers(trials, {
@@ -89,24 +82,10 @@ async function run(options: Options): Promise<void> {
     display.end();
     const plot = path.join(folder, 'samplers.png');
     if (currentRanks().rank === 0) writeFileAtomic(plot, await pointsChart(points, { pictures }));
-    const result = {
-      model: options.model,
-      pictures,
-      first,
-      seed: options.seed,
-      classifier: classifier?.accuracy,
-      points,
-      plot,
-    };
+    const accuracy = classifier?.accuracy;
+    const result = { model: options.model, pictures, first, seed: options.seed, classifier: accuracy, points, plot };
     printResult(options.json ?? false, result, () => [
-      ...(classifier
-        ? [
-            `Classifier, right on drawn faces: ${Object.entries(classifier.accuracy)
-              .map(([name, share]) => `${name} ${(100 * share).toFixed(1)} %`)
-              .join(', ')}`,
-            '',
-          ]
-        : []),
+      ...(accuracy ? [accuracyLine(accuracy), ''] : []),
       ...pointsTable(points),
       '',
       `Plot: ${plot}`,
@@ -115,6 +94,29 @@ async function run(options: Options): Promise<void> {
     await Promise.all([generator.close(), engine.close()]);
   }
 }
+
+/** Prompts, of faces with the attributes that they name; the first ones are left out. */
+function requestsOf(options: Options, isFaces: boolean): Request[] {
+  const { first, pictures } = options;
+  const all = isFaces ? faceRequests(first + pictures) : repeated(promptsOf(options), first + pictures);
+  return all.slice(first);
+}
+
+/** The classifier of drawn faces at the model's size; of several ranks the first trains it. */
+const faceClassifier = (
+  engine: Engine,
+  { imageSize }: Pick<Recipe, 'imageSize'>,
+  signal: AbortSignal,
+  display: ProgressDisplay,
+): Promise<FaceClassifier> =>
+  firstAlone(currentRanks(), () =>
+    openFaceClassifier({ engine, imageSize, folder: cacheFolder(), signal, count: (what) => display.count(what) }),
+  );
+
+const accuracyLine = (accuracy: FaceClassifier['accuracy']): string =>
+  `Classifier, right on drawn faces: ${Object.entries(accuracy)
+    .map(([name, share]) => `${name} ${percent(share, 1)}`)
+    .join(', ')}`;
 
 /** What will be done, printed before any of it. */
 function planOf(trials: readonly Trial[], pictures: number, isFaces: boolean): string {

@@ -4,10 +4,16 @@ import type { ClipSettings } from '../../recipe/schema.ts';
 import type { Bpe } from './bpe.ts';
 import { tokenizerFiles } from './tokenizer-files.ts';
 
-/** What the weights of a compact CLIP, `model.safetensors`, say of themselves. */
+/**
+ * The weights of a compact CLIP, beside its networks: with them it is known which words it has learned, and a page can
+ * carry it.
+ */
+export const CLIP_WEIGHTS = 'model.safetensors';
+
+/** What these weights say of themselves. */
 export const CLIP_FORMAT = 'clip-vqdiffusion clip';
 
-/** The name of the table of places of tokens among the parameters in `model.safetensors`. */
+/** The name of the table of places of tokens among the weights. */
 export const ROWS = 'text.rows';
 
 /** Pillow's number for Lanczos, the filter with which folders of pictures are resized too. */

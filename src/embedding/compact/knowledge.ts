@@ -5,8 +5,8 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { readTensorOf } from '../../checkpoint/safetensors.ts';
-import { ROWS } from './compact-files.ts';
+import { readMetadata, readTensorOf } from '../../checkpoint/safetensors.ts';
+import { CLIP_FORMAT, CLIP_WEIGHTS, ROWS } from './compact-files.ts';
 
 /** How much of a text a CLIP has learned. */
 export interface Knowledge {
@@ -17,10 +17,18 @@ export interface Knowledge {
 }
 
 /**
+ * Whether a folder holds the weights of a CLIP that this program has trained; that of other CLIPs has another format.
+ */
+export function hasCompactWeights(folder: string): boolean {
+  const file = path.join(folder, CLIP_WEIGHTS);
+  return fs.existsSync(file) && readMetadata(file).format === CLIP_FORMAT;
+}
+
+/**
  * The place of every token in the table of embeddings, of a CLIP that this program has trained; undefined for others.
  */
 export function tokenRows(folder: string): Int32Array | undefined {
-  const file = path.join(folder, 'model.safetensors');
+  const file = path.join(folder, CLIP_WEIGHTS);
   if (!fs.existsSync(file)) return undefined;
   const rows = readTensorOf(file, ROWS)?.data;
   return rows instanceof Int32Array ? rows : undefined;

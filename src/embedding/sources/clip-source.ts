@@ -36,9 +36,12 @@ export async function resolveClip(model: string, options: HubOptions = {}): Prom
 export const isToBeFetched = (model: string, options: HubOptions = {}): boolean =>
   isHubName(model) && fetchedBefore(model, options) === undefined && !isOffline(options);
 
+/** What a name of the hub looks like; its owner is the first group. */
+export const HUB_NAME = /^([\w-][\w.-]*)\/[\w-][\w.-]*$/;
+
 /** Of the form `owner/name`, and neither a folder that is there nor one that is missing from a folder that is there. */
 const isHubName = (model: string): boolean => {
-  const [, owner] = /^([\w-][\w.-]*)\/[\w-][\w.-]*$/.exec(model) ?? [];
+  const [, owner] = HUB_NAME.exec(model) ?? [];
   return owner !== undefined && !fs.existsSync(model) && !fs.existsSync(owner);
 };
 

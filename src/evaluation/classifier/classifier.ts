@@ -36,6 +36,7 @@ const configSchema = z.strictObject({
   heads: z.array(z.strictObject({ name: z.string(), classes: z.array(z.string()).min(2) })).min(1),
 });
 
+/** A trained network that names the attributes of pictures. Its engine is the caller's to close. */
 export class Classifier {
   private constructor(
     readonly config: ClassifierConfig,

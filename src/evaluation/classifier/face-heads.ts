@@ -41,6 +41,7 @@ const questions: readonly Question[] = [
   { name: 'clothesColor', classes: keysOf(fabricColors), answer: ({ clothes }) => clothes.color },
 ];
 
+/** The questions that are asked of a face, with the names of their answers. */
 export const faceHeads: readonly Head[] = questions.map(({ name, classes }) => ({ name, classes }));
 
 /** By head: the number of each face's class, [faces]. */

@@ -68,6 +68,7 @@ function layersOf({ size, channels }: ClassifierConfig): {
   return { layers, side };
 }
 
+/** The parameters of a classifier for pictures of `config.size` squared, with a head for each question. */
 export function classifierParameters(config: ClassifierConfig): ClassifierParameters<Parameter> {
   const { layers, side } = layersOf(config);
   const trunk = layers.map(({ from, to }, i) => {

@@ -31,6 +31,7 @@ const reportSchema = z.object({
 const EXAMPLES = 20;
 const ID = /^[0-9a-z]{4,32}$/;
 
+/** The checks in a folder, one for each set of pictures, by the id of the set. */
 export class Checks {
   readonly #folder: string;
 

@@ -24,6 +24,7 @@ export function dataOf({ places, sets }: DataSources, id: string): DataEntry & {
   throw new Missing(`There is no data ${id}: list the folders again`);
 }
 
+/** All that can be trained on: of the roots their top entries, whose folders are listed when they are opened. */
 export const allData = ({ places, sets }: DataSources): DataList => ({
   builtin: BUILT_IN.map(({ path: _path, ...entry }) => entry),
   sets: sets.list(),

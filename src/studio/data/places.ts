@@ -22,6 +22,7 @@ interface Place {
   readonly root: string;
 }
 
+/** The roots, and the places under them that were listed. */
 export class Places {
   /** Without links, in the order in which they were given. */
   readonly #roots: readonly string[];

@@ -155,5 +155,6 @@ async function openedZip(file: string): ReturnType<typeof openZip> {
 const cleanName = (name: string): string =>
   printable(name.replace(/^.*[/\\]/, '').replace(/\.zip$/i, '')).slice(0, MOST_NAME) || 'pictures';
 
+/** Bytes as limits are set in them: 32 MiB, 4 GiB. */
 export const sizeText = (bytes: number): string =>
   bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(0)} GiB` : `${(bytes / 2 ** 20).toFixed(0)} MiB`;

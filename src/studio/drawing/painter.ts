@@ -13,6 +13,7 @@ function start({ device = 'cpu', threads = 0 }: EngineOptions): ThreadCaller<Dra
   return new ThreadCaller<DrawingCalls>(thread, LABEL);
 }
 
+/** The thread that holds the open model and draws with it. */
 export class Painter {
   readonly #options: EngineOptions;
   #thread: ThreadCaller<DrawingCalls> | undefined;

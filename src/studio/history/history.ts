@@ -56,6 +56,7 @@ const MOST_BYTES = 2 ** 28;
 /** Entries beyond those of the pictures before the log is written anew. */
 const SLACK = 1000;
 
+/** The pictures that were drawn or imported, in a folder: each a PNG, and a log with what is known of all. */
 export class History {
   readonly #folder: string;
   /** The oldest first. */

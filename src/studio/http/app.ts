@@ -1,6 +1,6 @@
 /** Every request, from the door to its handler. */
 
-import { Hono } from 'hono';
+import { type Handler, Hono, type MiddlewareHandler } from 'hono';
 import { messageOf, UserError } from '../../base/errors.ts';
 import { Missing, TooLarge, TooMany } from '../refusals.ts';
 import type { Studio } from '../studio.ts';
@@ -26,21 +26,41 @@ export interface Door {
 /** No address is longer. */
 const MOST_ADDRESS = 4096;
 
-export function studioApp({ studio, host, port, tokens, pages, onUsedToken, onFault }: Door): Hono<Env> {
+/** The app of a studio: what every request has to pass, one after another, and what answers it then. */
+export function studioApp(door: Door): Hono<Env> {
   const app = new Hono<Env>();
-  const hosts = new Hosts(host);
-  const rate = new Rate();
-  const cookie = () => `clipvq-studio-${port()}`;
-  const isIn = (header: string | undefined) => tokens.isSession(cookieIn(header, cookie()));
+  const sessions = new Sessions(door);
+  app.use('*', forStudio(door.studio));
+  app.use('*', onlyOwnPages(door));
+  app.get('/', sessions.entrance);
+  app.use('*', sessions.only);
+  app.route('/api', routes());
+  app.get('*', files(door.pages));
+  app.notFound((c) => c.json({ error: 'There is nothing at this address' }, 404));
+  app.onError((error, c) => {
+    const status = statusOf(error);
+    if (status === 500) door.onFault(error);
+    const text = status === 500 ? 'The studio has failed at this: its terminal says more' : messageOf(error);
+    return c.json({ error: text }, status);
+  });
+  return app;
+}
 
-  app.use('*', async (c, next) => {
+/** Hands the studio to what answers, and puts the headers on that every answer has. */
+function forStudio(studio: Studio): MiddlewareHandler<Env> {
+  return async (c, next) => {
     c.set('studio', studio);
     await next();
     for (const [name, value] of Object.entries(HEADERS)) if (!c.res.headers.has(name)) c.res.headers.set(name, value);
     if (!c.res.headers.has('Cache-Control')) c.res.headers.set('Cache-Control', 'no-store');
-  });
+  };
+}
 
-  app.use('*', async (c, next) => {
+/** Turns away what is not sent to this address by a page of it, what is too long, and what comes too often. */
+function onlyOwnPages({ host, port }: Pick<Door, 'host' | 'port'>): MiddlewareHandler<Env> {
+  const hosts = new Hosts(host);
+  const rate = new Rate();
+  return async (c, next) => {
     const { headers } = c.env.incoming;
     if (!hosts.isOwn(headers.host, port())) return c.json({ error: 'This studio has another address' }, 421);
     const { origin } = headers;
@@ -55,31 +75,48 @@ export function studioApp({ studio, host, port, tokens, pages, onUsedToken, onFa
     if (c.req.url.length > MOST_ADDRESS) return c.json({ error: 'The address is too long' }, 414);
     if (rate.isTooMuch()) return c.json({ error: 'Too many requests: wait a moment' }, 429, { 'Retry-After': '2' });
     return next();
-  });
+  };
+}
 
-  app.get('/', async (c, next) => {
+/** Who is in: a browser with the cookie that the token of the terminal was exchanged for. */
+class Sessions {
+  constructor(private readonly door: Pick<Door, 'port' | 'tokens' | 'onUsedToken'>) {}
+
+  /** Exchanges the token in the address for the cookie. */
+  readonly entrance: MiddlewareHandler<Env> = async (c, next) => {
     const given = c.req.query('token');
     if (given === undefined) return next();
-    const session = tokens.exchange(given);
+    const session = this.door.tokens.exchange(given);
     if (session !== undefined) {
-      c.header('Set-Cookie', `${cookie()}=${session}; Path=/; HttpOnly; SameSite=Strict`);
+      c.header('Set-Cookie', `${this.#cookie}=${session}; Path=/; HttpOnly; SameSite=Strict`);
       return c.html(FORWARD);
     }
-    if (isIn(c.req.header('cookie'))) return c.redirect('/');
-    onUsedToken();
+    if (this.#isIn(c.req.header('cookie'))) return c.redirect('/');
+    this.door.onUsedToken();
     return c.html(notice('This address was used already', 'The terminal shows a new one now: open that.'), 401);
-  });
+  };
 
-  app.use('*', async (c, next) => {
-    if (isIn(c.req.header('cookie'))) return next();
+  /** Turns away whoever has no cookie. */
+  readonly only: MiddlewareHandler<Env> = async (c, next) => {
+    if (this.#isIn(c.req.header('cookie'))) return next();
     if (!c.req.path.startsWith('/api/') && c.req.method === 'GET')
       return c.html(notice('The studio is closed to strangers', 'Open the address that its terminal shows.'), 401);
     return c.json({ error: 'Open the address that the terminal shows: this needs its cookie' }, 401);
-  });
+  };
 
-  app.route('/api', routes());
+  /** The cookie's name: studios on other ports have their own. */
+  get #cookie(): string {
+    return `clipvq-studio-${this.door.port()}`;
+  }
 
-  app.get('*', (c) => {
+  #isIn(header: string | undefined): boolean {
+    return this.door.tokens.isSession(cookieIn(header, this.#cookie));
+  }
+}
+
+/** The files of the page. */
+function files(pages: Pages): Handler<Env> {
+  return (c) => {
     const file = pages.file(c.req.path);
     if (!file) {
       if (c.req.path !== '/' || pages.isBuilt) throw new Missing('There is nothing at this address');
@@ -88,16 +125,7 @@ export function studioApp({ studio, host, port, tokens, pages, onUsedToken, onFa
     const headers = { 'Content-Type': file.type, 'Cache-Control': 'no-cache', ETag: file.tag };
     if (c.req.header('if-none-match') === file.tag) return c.body(null, 304, headers);
     return c.body(new Uint8Array(file.bytes), 200, headers);
-  });
-
-  app.notFound((c) => c.json({ error: 'There is nothing at this address' }, 404));
-  app.onError((error, c) => {
-    const status = statusOf(error);
-    if (status === 500) onFault(error);
-    const text = status === 500 ? 'The studio has failed at this: its terminal says more' : messageOf(error);
-    return c.json({ error: text }, status);
-  });
-  return app;
+  };
 }
 
 function statusOf(error: unknown): 400 | 404 | 413 | 429 | 500 {

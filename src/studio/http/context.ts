@@ -26,7 +26,7 @@ export async function jsonOf(context: Context<Env>): Promise<unknown> {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
-    throw new UserError('The request is no JSON');
+    throw new UserError('The request is no JSON: send one document in UTF-8');
   }
 }
 

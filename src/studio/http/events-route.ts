@@ -7,6 +7,7 @@ import type { Env } from './context.ts';
 /** Streams at a time; a browser holds one a tab. */
 const MOST_STREAMS = 32;
 
+/** Events as a stream that ends when the page leaves, or the studio. */
 export function streamEvents(context: Context<Env>): Response {
   const { events, ...studio } = { events: context.var.studio.events, present: () => context.var.studio.present() };
   if (events.listeners >= MOST_STREAMS) throw new TooMany(`${MOST_STREAMS} pages listen already: close some of them`);

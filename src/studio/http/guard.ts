@@ -62,6 +62,7 @@ export class Hosts {
   }
 }
 
+/** Whether what a server listens on can be reached from this machine alone. */
 export const isLoopback = (host: string): boolean => /^(127(\.\d+){3}|localhost|::1)$/.test(host);
 
 /** Whether a request comes from a page of this server, or from no page at all. */

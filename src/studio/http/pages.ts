@@ -23,11 +23,13 @@ export interface PageFile {
   readonly tag: string;
 }
 
+/** Where the build puts the page. */
 export const pageFolder = (): string => {
   const root = packageRoot();
   return path.join(root, 'dist', 'pages', 'studio');
 };
 
+/** The files of a folder, by the addresses that a browser asks for. */
 export class Pages {
   readonly #folder: string;
 

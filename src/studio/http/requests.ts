@@ -94,15 +94,18 @@ const jobRequest = z.discriminatedUnion('kind', [
 export const parseJob = (value: unknown): JobRequest => parsed(jobRequest, value);
 
 const move = z.strictObject({ before: id.nullable() });
+/** Which job another one is put in front of; null puts it last. @throws UserError naming what is wrong. */
 export const parseMove = (value: unknown) => parsed(move, value);
 
 const pictureChange = z.strictObject({
   rating: z.int().min(0).max(5).optional(),
   isKept: z.boolean().optional(),
 });
+/** A rating, and whether a picture is kept. @throws UserError naming what is wrong. */
 export const parsePictureChange = (value: unknown) => parsed(pictureChange, value);
 
 const modelChoice = z.strictObject({ run: id.nullable() });
+/** The run that is to draw. @throws UserError naming what is wrong. */
 export const parseModelChoice = (value: unknown): ModelChoice => parsed(modelChoice, value);
 
 const search = z.object({

@@ -16,6 +16,7 @@ import { streamEvents } from './events-route.ts';
 import { REPORT_HEADERS } from './guard.ts';
 import { parseJob, parseModelChoice, parseMove, parsePictureChange, parseSearch } from './requests.ts';
 
+/** What answers under `/api`. Mistakes are thrown: the app makes answers of them. */
 export function routes(): Hono<Env> {
   const app = new Hono<Env>();
   app.get('/state', (c) => c.json(c.var.studio.state));

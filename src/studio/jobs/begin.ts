@@ -108,7 +108,9 @@ function beginTraining(studio: Studio, request: TrainRequest, facts: JobFacts): 
     ...(maxSteps === undefined ? [] : ['--max-steps', `${maxSteps}`]),
     ...(clip === undefined ? [] : ['--clip', clip]),
     ...['--checkpoint-every', `${CHECKPOINT_EVERY}`, '--sheets'],
-    ...(prompts && prompts.length > 0 ? [promptsFile(studio, name, prompts)] : []),
+    ...(prompts && prompts.length > 0
+      ? [writePrompts(path.join(studio.options.folder, 'prompts', `${name}.txt`), prompts)]
+      : []),
   ];
   const id = studio.runs.idOf(name);
   return studio.jobs.add(request, name, studio.trainings.work(name, args), { ...facts, run: id });
@@ -133,11 +135,11 @@ function beginReport(studio: Studio, request: EvaluateRequest, facts: JobFacts):
   const folder = studio.reports.folder(report);
   const number = (flag: string, value: number | undefined) => (value === undefined ? [] : [flag, `${value}`]);
   const work = commandWork({
-    log: path.join(studio.options.folder, 'reports', `${report}.log`),
+    log: studio.reports.log(report),
     args: () => [
       ...['evaluate', '--model', model, '--report', folder, '--json', ...deviceWords(studio.options.engine)],
       ...(source ? ['--data', source.path] : []),
-      ...(prompts && prompts.length > 0 ? ['--prompts', promptsFile(studio, report, prompts)] : []),
+      ...(prompts && prompts.length > 0 ? ['--prompts', writePrompts(studio.reports.prompts(report), prompts)] : []),
       ...[...number('--pictures', pictures), ...number('--count', count), ...number('--seed', seed)],
     ],
     onResult: () => {
@@ -163,9 +165,8 @@ function beginCheck(studio: Studio, request: CheckRequest, facts: JobFacts): Job
   return studio.jobs.add(request, data.name, work, facts);
 }
 
-/** Prompts as a file; what would be a comment there begins with a space. */
-function promptsFile({ options }: Studio, name: string, prompts: readonly string[]): string {
-  const file = path.join(options.folder, 'prompts', `${name}.txt`);
+/** Write prompts to a file, one a line; what would be a comment there begins with a space. @returns the file. */
+function writePrompts(file: string, prompts: readonly string[]): string {
   makeFolder(path.dirname(file));
   writeFileAtomic(file, prompts.map((prompt) => `${prompt.replaceAll(/\s+/g, ' ').replace(/^#/, ' #')}\n`).join(''));
   return file;

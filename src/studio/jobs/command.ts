@@ -12,7 +12,7 @@ const program = (): string => {
   return path.join(root, 'bin', 'clipvq.cjs');
 };
 
-/** No longer in a folder of npm's, nor with options of this process. */
+/** That of this process, without the folder that npm has set, and without options that are for this process alone. */
 function environment(): NodeJS.ProcessEnv {
   const { INIT_CWD: _folder, npm_lifecycle_event: _event, NODE_OPTIONS: _options, ...rest } = process.env;
   return rest;

@@ -22,6 +22,7 @@ export interface DrawWork {
 /** Milliseconds between two looks at a drawing: small models step faster than a page can show. */
 const SHOWN_EVERY = 120;
 
+/** The work of a drawing. It halts between steps, and goes on from there when it is resumed. */
 export function drawWork({ painter, grid, plan, onPreview, earlier, keep }: DrawWork): Work {
   let open: string | undefined;
   const pictures: string[] = [];

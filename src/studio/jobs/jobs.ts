@@ -78,6 +78,7 @@ export interface JobsOptions {
 
 const isOver = ({ state }: Job): boolean => state === 'done' || state === 'failed' || state === 'cancelled';
 
+/** The queue: lanes work beside each other, and in each runs one job at a time, in their order. */
 export class Jobs {
   readonly #options: JobsOptions;
   /** In the order in which they run. */

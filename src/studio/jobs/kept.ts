@@ -31,6 +31,7 @@ const queueSchema = z.object({ model: z.string(), run: z.string().nullable(), jo
 /** Characters that a file of it may have: no queue comes near. */
 const MOST = 2 ** 26;
 
+/** The file that holds the queue. */
 export class KeptQueue {
   readonly #file: string;
   readonly #model: string;

@@ -1,10 +1,10 @@
-/** What is kept of a command that has failed. */
+/** What becomes of a command that has failed, or is paused. */
 
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { failedReport } from './measure.ts';
+import { commandWork, failedReport } from './measure.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-measure-'));
 afterAll(() => fs.rmSync(folder, { recursive: true }));
@@ -21,4 +21,20 @@ it('keeps the report of a check that has found no usable picture, and no documen
   });
   for (const text of ['{"error":"No folder","exitCode":2}', '{"accepted":0,"exitCode":1}', '{"acc', ''])
     expect(reported(text)).toBeUndefined();
+});
+
+it('a pause ends the command without a failure, and what was paused may begin anew', async () => {
+  const never = new AbortController().signal;
+  let begun = 0;
+  const work = commandWork({
+    log: path.join(folder, 'job.log'),
+    args: () => {
+      begun++;
+      // It does not end by itself.
+      return ['studio', '--port', '0', '--folder', path.join(folder, 'studio')];
+    },
+    onResult: () => expect.unreachable('a command that was ended has no result'),
+  });
+  const job = { id: '1', cancelled: never, closing: never, paused: AbortSignal.abort(), change: () => {} };
+  for (const go of [1, 2]) expect([await work.run(job), begun]).toEqual(['paused', go]);
 });

@@ -13,7 +13,7 @@ const LOOK = 300;
 const PATIENCE = 20_000;
 
 export interface CommandWork {
-  /** The command's words; called when the job first runs. */
+  /** The command's words; called whenever the job begins. */
   readonly args: () => readonly string[];
   /** Where its output goes. */
   readonly log: string;
@@ -21,6 +21,7 @@ export interface CommandWork {
   readonly onResult: (result: unknown) => void;
 }
 
+/** The work of a command. A pause ends it: it begins anew when it is resumed. */
 export const commandWork = ({ args, log, onResult }: CommandWork): Work => ({
   async run(job) {
     const result = `${log}.json`;
@@ -29,13 +30,14 @@ export const commandWork = ({ args, log, onResult }: CommandWork): Work => ({
     try {
       const code = await watched(ended(child), job, log, (signal) => child.kill(signal));
       if (job.cancelled.aborted || job.closing.aborted) throw new Interrupted('Stopped');
-      if (code === 0) onResult(JSON.parse(readText(result)));
-      else {
-        const report = failedReport(result);
-        if (report !== undefined) onResult(report);
-        throw new UserError(failureIn(log, code));
+      if (code === 0) {
+        onResult(JSON.parse(readText(result)));
+        return 'done';
       }
-      return 'done';
+      if (job.paused.aborted) return 'paused';
+      const report = failedReport(result);
+      if (report !== undefined) onResult(report);
+      throw new UserError(failureIn(log, code));
     } finally {
       fs.rmSync(result, { force: true });
     }
@@ -52,7 +54,7 @@ export function failedReport(file: string): unknown {
   }
 }
 
-/** Waits for the end of a process, shows its progress, and stops it when the job is cancelled. */
+/** Waits for the end of a process, shows its progress, and stops it when the job is cancelled or paused. */
 async function watched(
   end: Promise<number | undefined>,
   job: Running,

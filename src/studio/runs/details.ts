@@ -2,8 +2,9 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { recipeDifferences } from '../../recipe/differences.ts';
+import { settingOf } from '../../recipe/differences.ts';
 import { settingSchemas } from '../../recipe/schema.ts';
+import { settingsDifferences } from '../../run/differences.ts';
 import { RunDirectory } from '../../run/directory.ts';
 import { curvesOf, type Logged, readLogged } from '../../training/reports/curves.ts';
 import { SHEET_FOLDER, sheetOf } from '../../training/reports/sheet-files.ts';
@@ -41,17 +42,14 @@ export function runDetails(id: string, { runs, trainings, meanings }: DetailsSou
 /** @throws Missing if there is no such run. */
 export function compareRuns(a: string, b: string, { runs, meanings }: DetailsSources): RunComparison {
   const [first, second] = [runs.open(a), runs.open(b)];
-  const named = (['seed', 'data', 'clip'] as const).map((name) => ({
-    ...{ name, a: first.settings[name], b: second.settings[name] },
-  }));
-  const differences = [
-    ...named.filter((one) => one.a !== one.b),
-    ...recipeDifferences(first.settings.recipe, second.settings.recipe),
-  ];
   const curves = (run: RunDirectory) => described(readLogged(run.file('log.jsonl')), meanings);
   return {
     ...{ a: runs.get(a), b: runs.get(b) },
-    differences: differences.map((one) => ({ name: one.name, a: textOf(one.a), b: textOf(one.b) })),
+    differences: settingsDifferences(first.settings, second.settings).map((one) => ({
+      name: one.name,
+      a: textOf(one.a),
+      b: textOf(one.b),
+    })),
     curves: { a: curves(first), b: curves(second) },
   };
 }
@@ -66,12 +64,7 @@ const described = (logged: readonly Logged[], meanings: Readonly<Record<string, 
   }));
 
 function settingTexts({ recipe, seed, data, clip }: RunDirectory['settings']): Record<string, string> {
-  const values = [...settingSchemas.keys()].map((name) => {
-    const value = name
-      .split('.')
-      .reduce<unknown>((at, key) => (at as Readonly<Record<string, unknown>> | undefined)?.[key], recipe);
-    return [name, textOf(value)] as const;
-  });
+  const values = [...settingSchemas.keys()].map((name) => [name, textOf(settingOf(recipe, name))] as const);
   return Object.fromEntries([['data', data], ['clip', clip], ['seed', `${seed}`], ...values]);
 }
 

@@ -7,6 +7,7 @@ import type { LogEntry } from '../protocol.ts';
 /** Bytes that are read at a time, and entries that are given: a curve shows no more. */
 const [MOST_BYTES, MOST_ENTRIES] = [2 ** 20, 200];
 
+/** The end of one log. */
 export class LogTail {
   readonly #file: string;
   #at: number;

@@ -7,6 +7,7 @@ import { expect, it } from 'vitest';
 import { groupsOf, isBest } from '../../../pages/studio/evaluate/measures.ts';
 import type { Interval } from '../../evaluation/interval.ts';
 import type { Report } from '../../evaluation/report.ts';
+import { Missing } from '../refusals.ts';
 import { Reports } from './reports.ts';
 
 const interval = (value: number): Interval => ({ value, low: value - 0.1, high: value + 0.1, samples: 9 });
@@ -69,6 +70,25 @@ it('every measure with an interval has a name for people, and less of a distance
     ]);
     const mind = rows.find(({ title }) => title === 'MIND')!;
     expect([mind.better, isBest(mind, 0), isBest(mind, 1)]).toEqual(['less', true, false]);
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+});
+
+it('deleting a report leaves nothing of it behind, and nothing of another is touched', () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-reports-'));
+  try {
+    const reports = new Reports(folder);
+    const [one, other] = ['000000000001', '000000000002'];
+    for (const id of [one, other]) {
+      fs.mkdirSync(reports.folder(id));
+      fs.writeFileSync(path.join(reports.folder(id), 'report.html'), '<!doctype html>');
+      fs.writeFileSync(reports.log(id), 'features of real pictures 3/9\n');
+      fs.writeFileSync(reports.prompts(id), 'a red hat\n');
+    }
+    reports.remove(one);
+    expect(fs.readdirSync(folder).sort()).toEqual([other, `${other}.log`, `${other}.txt`]);
+    expect(() => reports.remove(one)).toThrow(Missing);
   } finally {
     fs.rmSync(folder, { recursive: true });
   }

@@ -14,6 +14,7 @@ const ID = /^[0-9a-f]{12}$/;
 const MOST_NUMBERS = 500;
 const MOST_PAGE = 2 ** 28;
 
+/** The reports in a folder, by ids of 12 hex digits. */
 export class Reports {
   readonly #folder: string;
 
@@ -26,6 +27,16 @@ export class Reports {
   folder(id: string): string {
     if (!ID.test(id)) throw new Missing('There is no such report');
     return path.join(this.#folder, id);
+  }
+
+  /** Where the output of the command goes that makes a report. */
+  log(id: string): string {
+    return `${this.folder(id)}.log`;
+  }
+
+  /** Where the prompts are that its pictures are drawn for. */
+  prompts(id: string): string {
+    return `${this.folder(id)}.txt`;
   }
 
   /** Say what a report is about, once it is written. */
@@ -47,10 +58,11 @@ export class Reports {
     return readRegular(file, MOST_PAGE);
   }
 
-  /** @throws Missing if there is none. */
+  /** Delete a report, its log and its prompts. @throws Missing if there is none. */
   remove(id: string): void {
     if (!fs.existsSync(this.folder(id))) throw new Missing('There is no such report: it may have been deleted');
     fs.rmSync(this.folder(id), { recursive: true, force: true });
+    for (const beside of [this.log(id), this.prompts(id)]) fs.rmSync(beside, { force: true });
   }
 
   #read(id: string): ReportFacts | undefined {

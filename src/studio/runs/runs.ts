@@ -26,6 +26,7 @@ export interface RunsOptions {
   readonly isWatched: () => boolean;
 }
 
+/** The runs in a folder. Those that train are looked at every second while a page watches. */
 export class Runs {
   readonly #options: RunsOptions;
   /** Folders by id: a run is named by nothing else. */

@@ -25,7 +25,7 @@ const recordSchema = z.object({
   /** How it ended, where a studio saw it. */
   error: z.string().optional(),
 });
-type Record = z.infer<typeof recordSchema>;
+type TrainingRecord = z.infer<typeof recordSchema>;
 
 /** Milliseconds between two looks at a process. */
 const LOOK = 400;
@@ -48,6 +48,7 @@ export interface TrainingsOptions {
   readonly onChange: (name: string) => void;
 }
 
+/** Trainings as processes that outlive the studio: each has a record and a log in the folder. */
 export class Trainings {
   readonly #options: TrainingsOptions;
 
@@ -165,7 +166,7 @@ export class Trainings {
     return path.join(this.#options.folder, `${name}.json`);
   }
 
-  #record(name: string): Record | undefined {
+  #record(name: string): TrainingRecord | undefined {
     try {
       return recordSchema.safeParse(JSON.parse(readText(this.#file(name), 2 ** 20))).data;
     } catch {
@@ -174,12 +175,12 @@ export class Trainings {
     }
   }
 
-  #note(name: string, change: Partial<Record>): void {
+  #note(name: string, change: Partial<TrainingRecord>): void {
     const record = this.#record(name);
     if (record) this.#write(name, { ...record, ...change });
   }
 
-  #write(name: string, record: Record): void {
+  #write(name: string, record: TrainingRecord): void {
     makeFolder(path.dirname(this.#file(name)));
     writeFileAtomic(this.#file(name), `${JSON.stringify(record)}\n`);
   }

@@ -105,7 +105,6 @@ export async function encodeMissing(
   let total = 0;
   for (const view of allViews(source.size, views)) if (isMissing(view)) total++;
   const onProgress = display.count('encoding');
-  const stride = 3 * imageSize ** 2;
   let done = 0;
   // Each batch is decoded while the one before it is encoded.
   for await (const { picks, bytes } of readAhead(reader, batchesOf(allViews(source.size, views), isMissing))) {
@@ -113,11 +112,7 @@ export async function encodeMissing(
     const keys = picks.map(({ row, view }) => viewKey(source.contentId(row), view));
     const lacking = (store: RecordStore) => {
       const at = keys.flatMap((key, n) => (store.slotOf(key) < 0 ? [n] : []));
-      const part = new Uint8Array(at.length * stride);
-      at.forEach((n, to) => {
-        part.set(bytes.subarray(n * stride, (n + 1) * stride), to * stride);
-      });
-      return { keys: at.map((n) => keys[n]!), bytes: part };
+      return { keys: at.map((n) => keys[n]!), bytes: picturesAt(at, bytes, imageSize) };
     };
     const [toCode, toEmbed] = [lacking(codes), lacking(embeddings)];
     const [newCodes, newEmbeddings] = await Promise.all([
@@ -135,6 +130,14 @@ export async function encodeMissing(
   }
   codes.flush();
   embeddings.flush();
+}
+
+/** Some of the pictures [n, side, side, 3] that lie one after another in memory, by their numbers, copied. */
+export function picturesAt(numbers: readonly number[], bytes: Uint8Array, side: number): Uint8Array {
+  const stride = 3 * side ** 2;
+  const some = new Uint8Array(numbers.length * stride);
+  for (const [to, n] of numbers.entries()) some.set(bytes.subarray(n * stride, (n + 1) * stride), to * stride);
+  return some;
 }
 
 /** Whether a cache lacks a view's codes or its embedding. */

@@ -17,6 +17,7 @@ import {
   isMissingFrom,
   type LatentCache,
   noiseNumber,
+  picturesAt,
   viewKey,
 } from './latent-cache.ts';
 
@@ -37,70 +38,106 @@ const NOTHING: Task = { picks: [], toCode: [], toEmbed: [] };
 export async function encodeOverRanks(
   ranks: Ranks,
   cache: LatentCache | undefined,
-  { source, reader }: Encodable,
+  pictures: Encodable,
   views: number,
-  { codec, clip, imageSize }: Encoders,
+  encoders: Encoders,
   { signal, display }: Watch,
 ): Promise<void> {
-  const keyOf = ({ row, view }: View) => viewKey(source.contentId(row), view);
-  const isMissing = cache && isMissingFrom(cache, source);
-  const batches = cache && isMissing ? batchesOf(allViews(source.size, views), isMissing) : [][Symbol.iterator]();
-  let total = 0;
-  if (isMissing) for (const view of allViews(source.size, views)) if (isMissing(view)) total++;
-  const nextRound = (): Promise<Task[]> => {
-    const tasks: Task[] = [];
-    while (cache && tasks.length < ranks.size) {
-      const { value: picks, done } = batches.next();
-      if (done) break;
-      const lacking = (store: LatentCache['codes']) =>
-        picks.flatMap((pick: View, n: number) => (store.slotOf(keyOf(pick)) < 0 ? [n] : []));
-      tasks.push({ picks, toCode: lacking(cache.codes), toEmbed: lacking(cache.embeddings) });
-    }
-    return shared(ranks, tasks);
-  };
-  const reading = (tasks: readonly Task[]) => {
-    const bytes = reader.read((tasks[ranks.rank] ?? NOTHING).picks);
+  const list = cache && new MissingViews(cache, pictures, views);
+  const onProgress = display.count('encoding');
+  /** The next batch of each rank, in their order; none when nothing is missing any more. */
+  const nextRound = () => shared(ranks, list?.next(ranks.size) ?? []);
+  const pixelsOf = (tasks: readonly Task[]) => {
+    const bytes = pictures.reader.read((tasks[ranks.rank] ?? NOTHING).picks);
     // A failure is reported when the round comes.
     bytes.catch(() => {});
     return bytes;
   };
-  const onProgress = display.count('encoding');
-  const stride = 3 * imageSize ** 2;
-  let done = 0;
   let tasks = await nextRound();
-  let bytes = reading(tasks);
+  let reading = pixelsOf(tasks);
   while (tasks.length > 0) {
     const [isStopped] = await ranks.max([signal.aborted ? 1 : 0]);
     if (isStopped) throw new Interrupted('Stopped while encoding');
     // The next pictures are decoded meanwhile.
     const coming = await nextRound();
-    const all = await bytes;
-    bytes = reading(coming);
-    const { picks, toCode, toEmbed } = tasks[ranks.rank] ?? NOTHING;
-    const part = (at: readonly number[]) => {
-      const pixels = new Uint8Array(at.length * stride);
-      at.forEach((n, to) => {
-        pixels.set(all.subarray(n * stride, (n + 1) * stride), to * stride);
-      });
-      return pixels;
-    };
-    const numbers = toCode.map((n) => noiseNumber(keyOf(picks[n]!)));
-    const codes = toCode.length > 0 ? await codec.encode(part(toCode), numbers) : new Int32Array(0);
-    const embeddings =
-      toEmbed.length > 0 ? await clip.embedImages(imageViews(part(toEmbed), imageSize)) : new Float32Array(0);
+    const pixels = await reading;
+    reading = pixelsOf(coming);
+    const { codes, embeddings } = await encoded(tasks[ranks.rank] ?? NOTHING, pixels, pictures, encoders);
     const [allCodes, allEmbeddings] = [await ranks.gather(bytesOf(codes)), await ranks.gather(bytesOf(embeddings))];
-    if (cache)
-      for (const [i, task] of tasks.entries()) {
-        const keys = (at: readonly number[]) => at.map((n) => keyOf(task.picks[n]!));
-        append(cache.codes, keys(task.toCode), allCodes[i]!);
-        append(cache.embeddings, keys(task.toEmbed), allEmbeddings[i]!);
-        done += task.picks.length;
-      }
-    onProgress(done, total);
+    for (const [i, task] of tasks.entries()) list?.keep(task, allCodes[i]!, allEmbeddings[i]!);
+    if (list) onProgress(list.done, list.total);
     tasks = coming;
   }
-  cache?.codes.flush();
-  cache?.embeddings.flush();
+  list?.flush();
+}
+
+const keyIn = ({ source }: Pick<Encodable, 'source'>, { row, view }: View): string =>
+  viewKey(source.contentId(row), view);
+
+/** What the cache of rank 0 lacks, handed out in batches, and kept as they come back. */
+class MissingViews {
+  /** Views that were missing at the beginning, and those of them that have come back. */
+  readonly total: number;
+  done = 0;
+  readonly #batches: Iterator<View[]>;
+
+  constructor(
+    private readonly cache: LatentCache,
+    private readonly pictures: Encodable,
+    views: number,
+  ) {
+    const { source } = pictures;
+    const isMissing = isMissingFrom(cache, source);
+    let total = 0;
+    for (const view of allViews(source.size, views)) if (isMissing(view)) total++;
+    this.total = total;
+    this.#batches = batchesOf(allViews(source.size, views), isMissing);
+  }
+
+  /** The next batches, `most` of them or as many as there are. */
+  next(most: number): Task[] {
+    const tasks: Task[] = [];
+    while (tasks.length < most) {
+      const { value: picks, done } = this.#batches.next();
+      if (done) break;
+      const lacking = (store: LatentCache['codes']) =>
+        picks.flatMap((pick: View, n: number) => (store.slotOf(keyIn(this.pictures, pick)) < 0 ? [n] : []));
+      tasks.push({ picks, toCode: lacking(this.cache.codes), toEmbed: lacking(this.cache.embeddings) });
+    }
+    return tasks;
+  }
+
+  /** Keep the codes and embeddings of a batch, as bytes. */
+  keep({ picks, toCode, toEmbed }: Task, codes: Uint8Array, embeddings: Uint8Array): void {
+    const keys = (at: readonly number[]) => at.map((n) => keyIn(this.pictures, picks[n]!));
+    append(this.cache.codes, keys(toCode), codes);
+    append(this.cache.embeddings, keys(toEmbed), embeddings);
+    this.done += picks.length;
+  }
+
+  flush(): void {
+    this.cache.codes.flush();
+    this.cache.embeddings.flush();
+  }
+}
+
+/**
+ * What a batch lacks: codes [toCode, tokens] and embeddings [toEmbed, dim].
+ * @param pixels of all pictures of the batch, one after another.
+ */
+async function encoded(
+  { picks, toCode, toEmbed }: Task,
+  pixels: Uint8Array,
+  pictures: Encodable,
+  { codec, clip, imageSize }: Encoders,
+): Promise<{ readonly codes: Int32Array; readonly embeddings: Float32Array }> {
+  const pixelsAt = (at: readonly number[]) => picturesAt(at, pixels, imageSize);
+  const numbers = toCode.map((n) => noiseNumber(keyIn(pictures, picks[n]!)));
+  return {
+    codes: toCode.length > 0 ? await codec.encode(pixelsAt(toCode), numbers) : new Int32Array(0),
+    embeddings:
+      toEmbed.length > 0 ? await clip.embedImages(imageViews(pixelsAt(toEmbed), imageSize)) : new Float32Array(0),
+  };
 }
 
 /** Keeps records, but for those of a picture that another batch of the round has held as well. */
