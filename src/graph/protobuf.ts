@@ -7,7 +7,6 @@ import { joinedBytes } from '../base/ndarray.ts';
 
 const utf8 = new TextEncoder();
 /** Text whose characters are its bytes, as nearly all names are: ten times as fast as the encoder. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII is meant.
 const ASCII = /^[\0-\x7f]*$/;
 
 /** Bytes of a chunk from which on it is kept as it is; smaller ones are copied as messages nest. */
