@@ -224,7 +224,7 @@ serveThread<EngineCalls>({
     for (const [name, array] of Object.entries(arrays)) state.load(name, array);
     return releaseEmpty();
   },
-  read: ({ prefix }) => state.read(prefix),
+  read: ({ names }) => state.read(names),
   pack({ names }) {
     const all = state.pack(names);
     return new HandedOver(all, [all.buffer]);

@@ -4,7 +4,7 @@
  */
 
 import { UserError } from '../base/errors.ts';
-import { copyOf, float32, joined, type NDArray, sharesBuffer, sizeOf, type Tree } from '../base/ndarray.ts';
+import { bytes, copyOf, float32, joined, type NDArray, sharesBuffer, sizeOf, type Tree } from '../base/ndarray.ts';
 import { flatten, unflatten } from '../base/tree.ts';
 import { ThreadCaller } from '../base/worker-calls.ts';
 import type { Program } from '../graph/index.ts';
@@ -30,6 +30,25 @@ import { startEngineThread } from './thread-host.ts';
 
 export type { CompileOptions, Device, Executable, Executor } from './executor.ts';
 export type { EngineOptions } from './protocol.ts';
+
+/** Bytes of state in one message to or from the worker: all of it would be in memory twice on its way. */
+const MESSAGE = 2 ** 22;
+
+/** The names of arrays, in as few messages as their limit allows; a larger array has one to itself. */
+function messagesOf(arrays: Readonly<Record<string, Pick<NDArray, 'dtype' | 'shape'>>>): string[][] {
+  const messages: string[][] = [];
+  let room = 0;
+  for (const [name, array] of Object.entries(arrays)) {
+    const size = bytes(array);
+    if (size > room) {
+      messages.push([]);
+      room = MESSAGE;
+    }
+    messages.at(-1)!.push(name);
+    room -= size;
+  }
+  return messages;
+}
 
 /** Runs programs in a worker thread, and holds their state there. Close it when it is not needed any more. */
 export class Engine implements Executor {
@@ -134,8 +153,10 @@ export class Engine implements Executor {
 
   /** Put arrays into the state, under the paths a program reads them by: `load({ params })` feeds `state.params…`. */
   async load(state: Tree<NDArray>): Promise<void> {
-    // One copy of one array at a time: no two names can end up with the same memory.
-    for (const [name, array] of Object.entries(flatten({ [STATE]: state }))) await this.put({ [name]: copyOf(array) });
+    const arrays = flatten<NDArray>({ [STATE]: state });
+    // Each copied by itself: no two names can end up with the same memory.
+    for (const names of messagesOf(arrays))
+      await this.put(Object.fromEntries(names.map((name) => [name, copyOf(arrays[name]!)])));
   }
 
   /**
@@ -163,7 +184,7 @@ export class Engine implements Executor {
     const prefix = statePath(path);
     const tensors = await this.tensorsUnder(prefix);
     const onHost = Object.values(tensors).every(({ location }) => location === 'cpu');
-    const arrays = onHost ? await this.copy(Object.keys(tensors)) : await this.copies.fetch(tensors);
+    const arrays = onHost ? await this.copy(tensors) : await this.copies.fetch(tensors);
     return unflatten(
       Object.fromEntries(Object.entries(arrays).map(([name, array]) => [name.slice(prefix.length + 1), array])),
     );
@@ -230,10 +251,10 @@ export class Engine implements Executor {
     await this.close();
   }
 
-  /** State on the host, one array at a time: a message of all of it would be in memory twice on its way. */
-  private async copy(names: readonly string[]): Promise<Arrays> {
+  /** State that lies on the host. */
+  private async copy(tensors: Readonly<Record<string, StateTensor>>): Promise<Arrays> {
     const arrays: Record<string, NDArray> = {};
-    for (const name of names) Object.assign(arrays, await this.worker.call('read', { prefix: name }));
+    for (const names of messagesOf(tensors)) Object.assign(arrays, await this.worker.call('read', { names }));
     return arrays;
   }
 

@@ -48,8 +48,8 @@ export class HeldState {
     this.tensors.set(name, toTensor(array));
   }
 
-  read(prefix: string): Arrays {
-    return Object.fromEntries(this.under(prefix).map((name) => [name, fromTensor(this.at(name))]));
+  read(names: readonly string[]): Arrays {
+    return Object.fromEntries(names.map((name) => [name, fromTensor(this.at(name))]));
   }
 
   /** Float32 tensors on the host one after another, as one array. */

@@ -66,7 +66,7 @@ export interface EngineCalls {
   release(request: { readonly program: number }): void;
   run(request: { readonly program: number; readonly feeds: Arrays }): RunReply;
   load(request: { readonly arrays: Arrays }): void;
-  read(request: { readonly prefix: string }): Arrays;
+  read(request: { readonly names: readonly string[] }): Arrays;
   /** Float32 tensors of the state one after another, as one array; and back. */
   pack(request: { readonly names: readonly string[] }): Float32Array;
   unpack(request: { readonly names: readonly string[]; readonly data: Float32Array }): void;
