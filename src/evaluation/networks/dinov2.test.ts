@@ -47,14 +47,15 @@ const weights = new Map<string, NDArray<'float32'>>([
 const w = (name: string) => weights.get(name)!.data;
 
 type Row = number[];
-const times = (name: string, row: Row): Row =>
-  Array.from(w(`${name}.bias`), (bias, o) =>
-    row.reduce((sum, x, k) => sum + x * w(`${name}.weight`)[o * row.length + k]!, bias),
-  );
+const times = (name: string, row: Row): Row => {
+  const [weight, bias] = [w(`${name}.weight`), w(`${name}.bias`)];
+  return Array.from(bias, (b, o) => row.reduce((sum, x, k) => sum + x * weight[o * row.length + k]!, b));
+};
 const normed = (name: string, row: Row): Row => {
   const mean = row.reduce((a, b) => a + b, 0) / row.length;
   const deviation = Math.sqrt(row.reduce((sum, x) => sum + (x - mean) ** 2, 0) / row.length + 1e-6);
-  return row.map((x, k) => ((x - mean) / deviation) * w(`${name}.weight`)[k]! + w(`${name}.bias`)[k]!);
+  const [weight, bias] = [w(`${name}.weight`), w(`${name}.bias`)];
+  return row.map((x, k) => ((x - mean) / deviation) * weight[k]! + bias[k]!);
 };
 /** Φ by its series, exact for what occurs here. */
 function phi(x: number): number {
@@ -68,17 +69,16 @@ function phi(x: number): number {
 
 function naive(planes: Float32Array): Row {
   const positions = positionsAt(weights.get('pos_embed')!, GRID);
+  const [kernel, bias] = [w('patch_embed.proj.weight'), w('patch_embed.proj.bias')];
   let rows: Row[] = Array.from({ length: 257 }, (_, n) =>
     Array.from({ length: WIDTH }, (_, d) => {
       if (n === 0) return w('cls_token')[d]! + positions[d]!;
       const [top, left] = [14 * Math.floor((n - 1) / 16), 14 * ((n - 1) % 16)];
-      let sum = w('patch_embed.proj.bias')[d]!;
+      let sum = bias[d]!;
       for (let c = 0; c < 3; c++)
         for (let y = 0; y < 14; y++)
           for (let x = 0; x < 14; x++)
-            sum +=
-              w('patch_embed.proj.weight')[((d * 3 + c) * 14 + y) * 14 + x]! *
-              planes[(c * 224 + top + y) * 224 + left + x]!;
+            sum += kernel[((d * 3 + c) * 14 + y) * 14 + x]! * planes[(c * 224 + top + y) * 224 + left + x]!;
       return sum + positions[n * WIDTH + d]!;
     }),
   );

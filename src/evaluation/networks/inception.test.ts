@@ -62,7 +62,9 @@ const naive = {
   conv(name: string, x: Planes, to: number, [height, width]: readonly [number, number], options: ConvOptions = {}) {
     const { stride = 1, pads: [rows, columns] = [0, 0] } = options;
     const kernel = weights[`${name}.conv.weight`]!.data;
-    const bn = (part: string, c: number) => weights[`${name}.bn.${part}`]!.data[c]!;
+    const ofNorm = (part: string) => weights[`${name}.bn.${part}`]!.data;
+    const [mean, variance] = [ofNorm('running_mean'), ofNorm('running_var')];
+    const [weight, bias] = [ofNorm('weight'), ofNorm('bias')];
     const side = Math.floor((x.side + 2 * rows - height) / stride) + 1;
     return planes(to, side, (o, i, j) => {
       let sum = 0;
@@ -73,8 +75,8 @@ const naive = {
             if (y >= 0 && z >= 0 && y < x.side && z < x.side)
               sum += kernel[((o * x.channels + c) * height + p) * width + q]! * x.at(c, y, z);
           }
-      const standard = (sum - bn('running_mean', o)) / Math.sqrt(bn('running_var', o) + 0.001);
-      return Math.max(0, standard * bn('weight', o) + bn('bias', o));
+      const standard = (sum - mean[o]!) / Math.sqrt(variance[o]! + 0.001);
+      return Math.max(0, standard * weight[o]! + bias[o]!);
     });
   },
   window(x: Planes, c: number, top: number, left: number) {
