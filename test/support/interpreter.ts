@@ -22,12 +22,18 @@ type Meaning<P extends Primitive> = (
 
 export const toValues = ({ shape, data }: NDArray): Values => ({ shape, data: Float64Array.from(data) });
 
+const known = new Map<string, number[][]>();
+
 /** Every multi-index of a shape, in row-major order. */
 function indices(shape: readonly number[]): number[][] {
-  return shape.reduce<number[][]>(
-    (prefixes, size) => prefixes.flatMap((prefix) => Array.from({ length: size }, (_, i) => [...prefix, i])),
-    [[]],
-  );
+  const all =
+    known.get(shape.join()) ??
+    shape.reduce<number[][]>(
+      (prefixes, size) => prefixes.flatMap((prefix) => Array.from({ length: size }, (_, i) => [...prefix, i])),
+      [[]],
+    );
+  known.set(shape.join(), all);
+  return all;
 }
 
 function build({ shape }: Spec | Values, element: (index: number[]) => number): Values {
