@@ -115,14 +115,18 @@ async function fallbacksOf(
   }
 }
 
-async function encodeMs(recipe: Recipe, { batch, rounds }: BenchConfig, engineOptions: EngineOptions): Promise<number> {
+async function encodeMs(
+  recipe: Recipe,
+  { batch, rounds, warmUp = 1 }: BenchConfig,
+  engineOptions: EngineOptions,
+): Promise<number> {
   const { imageSize, tokenizer } = recipe;
   const engine = Engine.start(engineOptions);
   try {
     const params = flatten<NDArray>(initialize(tokenizerParameters(tokenizer, imageSize), 0));
     const encoder = makeEncoder(engine, params, recipe, 'random weights', { sizes: [batch] });
     const images = new Uint8Array(batch * 3 * imageSize ** 2).fill(128);
-    await encoder.encode(images);
+    for (let i = 0; i < warmUp; i++) await encoder.encode(images);
     const times: number[] = [];
     for (let i = 0; i < rounds; i++) {
       const start = performance.now();

@@ -93,7 +93,8 @@ beforeAll(async () => {
   await exportHtml(run, file, options);
   expected = await drawnOnNode(run);
   address = `${await listenOnLoopback(server)}/`;
-  browser = await openBrowser();
+  // One for all pages: where none asks for WebGPU, it draws without a GPU too.
+  browser = await openBrowser(WITH_WEBGPU);
 });
 
 afterAll(async () => {
@@ -111,16 +112,16 @@ interface Seen {
 /** A page that keeps what it tells scripts of others, and what went wrong. */
 async function openPage(
   url: string,
-  within = browser,
+  gpu: 'passing' | 'there' = 'passing',
 ): Promise<{ page: Page; problems: string[]; seen(): Promise<Seen[]> }> {
-  const context = await within.newContext();
+  const context = await browser.newContext();
   context.setDefaultTimeout(TIME);
   const page = await context.newPage();
   const problems: string[] = [];
   page.on('pageerror', ({ message }) => problems.push(message));
   page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
   await page.addInitScript(KEEP);
-  if (within === browser) await page.addInitScript(PASSING);
+  if (gpu === 'passing') await page.addInitScript(PASSING);
   await page.goto(url);
   return { page, problems, seen: () => page.evaluate<Seen[]>('kept') };
 }
@@ -235,41 +236,37 @@ describe.skipIf(!present)('an exported page', () => {
   it('on WebGPU draws the tokens of Node, and goes on with the CPU where the GPU is lost', async () => {
     const run = writeTinyRun(path.join(folder, 'narrow-run'), narrow, WIDTH);
     await exportSite(run, narrowSite, { precision: 'float32' });
-    const [wanted, gpu] = await Promise.all([drawnOnNode(run), openBrowser(WITH_WEBGPU)]);
-    try {
-      const { page, seen } = await openPage(`${address}narrow/`, gpu);
-      const choice = await device(page).elementHandle();
-      await device(page).selectOption('webgpu');
-      // It goes while the engine starts, and another one comes.
-      await choice!.waitForElementState('hidden');
-      await device(page).waitFor();
-      await promptOf(page).fill(PROMPT);
-      await fill(page, { Pictures: `${COUNT}`, Seed: '7' });
-      await promptOf(page).press('Enter');
-      await page.getByText(`${COUNT} pictures drawn.`).waitFor();
-      expect(await device(page).inputValue()).toBe('webgpu');
-      // A code may be another one where its number lies within a rounding of an edge: not with these.
-      expect((await seen()).map(({ tokens }) => tokens)).toEqual(wanted.map(({ tokens }) => tokens));
+    const wanted = await drawnOnNode(run);
+    const { page, seen } = await openPage(`${address}narrow/`, 'there');
+    const choice = await device(page).elementHandle();
+    await device(page).selectOption('webgpu');
+    // It goes while the engine starts, and another one comes.
+    await choice!.waitForElementState('hidden');
+    await device(page).waitFor();
+    await promptOf(page).fill(PROMPT);
+    await fill(page, { Pictures: `${COUNT}`, Seed: '7' });
+    await promptOf(page).press('Enter');
+    await page.getByText(`${COUNT} pictures drawn.`).waitFor();
+    expect(await device(page).inputValue()).toBe('webgpu');
+    // A code may be another one where its number lies within a rounding of an edge: not with these.
+    expect((await seen()).map(({ tokens }) => tokens)).toEqual(wanted.map(({ tokens }) => tokens));
 
-      await fill(page, { Pictures: '500' });
-      await promptOf(page).press('Enter');
-      const drawn = async () => (await seen()).slice(COUNT).map(({ seed }) => seed);
-      const drawnMoreThan = (count: number) =>
-        expect.poll(async () => (await drawn()).length, { timeout: TIME }).toBeGreaterThan(count);
-      await drawnMoreThan(1);
-      const session = await gpu.newBrowserCDPSession();
-      // The process ends before it could answer.
-      session.send('Browser.crashGpuProcess').catch(() => {});
-      await page.getByText('The GPU stopped: the CPU draws instead.').waitFor();
-      await drawnMoreThan((await drawn()).length + 1);
-      await page.keyboard.press('Escape');
-      const remark = await page.getByText(/pictures drawn\./).textContent();
-      const seeds = await drawn();
-      expect(remark).toContain(`${seeds.length} pictures drawn.`);
-      expect(seeds).toEqual(seeds.map((_, i) => 7 + i));
-    } finally {
-      await gpu.close();
-    }
+    await fill(page, { Pictures: '500' });
+    await promptOf(page).press('Enter');
+    const drawn = async () => (await seen()).slice(COUNT).map(({ seed }) => seed);
+    const drawnMoreThan = (count: number) =>
+      expect.poll(async () => (await drawn()).length, { timeout: TIME }).toBeGreaterThan(count);
+    await drawnMoreThan(1);
+    const session = await browser.newBrowserCDPSession();
+    // The process ends before it could answer.
+    session.send('Browser.crashGpuProcess').catch(() => {});
+    await page.getByText('The GPU stopped: the CPU draws instead.').waitFor();
+    await drawnMoreThan((await drawn()).length + 1);
+    await page.keyboard.press('Escape');
+    const remark = await page.getByText(/pictures drawn\./).textContent();
+    const seeds = await drawn();
+    expect(remark).toContain(`${seeds.length} pictures drawn.`);
+    expect(seeds).toEqual(seeds.map((_, i) => 7 + i));
   });
 });
 

@@ -17,12 +17,23 @@ const WITHOUT_GPU = ['--disable-gpu'];
 export const WITH_WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-features=Vulkan'];
 
 /**
+ * What Chromium starts beside a page, and no test looks at: two pages of its address bar, and a renderer in advance;
+ * and what Playwright switches off, whose own list this one replaces.
+ */
+const WITHOUT_FEATURES = [
+  ...['WebUIOmniboxPopup', 'WebUIOmniboxAimPopup', 'SpareRendererForSitePerProcess'],
+  ...['AvoidUnnecessaryBeforeUnloadCheckSync', 'DestroyProfileOnBrowserClose', 'PaintHolding'],
+  ...['HttpsUpgrades', 'HttpsFirstBalancedModeAutoEnable', 'ThirdPartyStoragePartitioning', 'MediaRouter'],
+  ...['OptimizationHints', 'NetworkTimeServiceQuerying', 'AimEnabled', 'PreconnectToSearch', 'LensOverlay'],
+];
+
+/**
  * Opens one, by default without a GPU and its emulation. It compiles WebAssembly once and quickly: by default Chromium
- * compiles ONNX Runtime in a page once more, which takes longer than all that tests compute with it. Results are the
- * same bits.
+ * compiles the functions of ONNX Runtime that a page runs often once more, which takes longer than all that tests
+ * compute with it. Results are the same bits.
  */
 export const openBrowser = (gpu: readonly string[] = WITHOUT_GPU): Promise<Browser> =>
   chromium.launch({
     executablePath: CHROMIUM,
-    args: ['--no-sandbox', '--js-flags=--no-wasm-tier-up', ...gpu],
+    args: ['--no-sandbox', '--js-flags=--liftoff-only', `--disable-features=${WITHOUT_FEATURES.join(',')}`, ...gpu],
   });

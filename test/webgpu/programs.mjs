@@ -3,6 +3,7 @@
  * of reverse steps; what both devices computed, and what crossed between host and device.
  */
 
+import { flatten } from '../../dist/base/tree.js';
 import { drawWeights, jobFeeds, jobParameters, jobSchedule } from '../../dist/bench/peer/jobs.js';
 import { moreRows } from '../../dist/bench/peer/rows.js';
 import { prepareWork } from '../../dist/bench/peer/work.js';
@@ -19,41 +20,45 @@ import { uniforms } from '../../dist/random/noise.js';
  */
 const STEPS = 2;
 const CHAIN = 3;
-const jobOf = (name) => moreRows.find((row) => row.name === name).job;
+/** All that is computed here has batches of 4: other kernels multiply the matrices of others. */
+const jobOf = (name) => ({ ...moreRows.find((row) => row.name === name).job, batch: 4 });
+const locations = async (engine) => Object.values(await engine.describe('')).map(({ location }) => location);
 
 /**
- * Losses of a training job's step that is repeated, what a step moves once the first is done, and where the state lies
- * then. Learns faster than the job says.
+ * Losses of a step of the diffusion model that is repeated, what a step moves once the first is done, and where the
+ * state lies then. Learns faster than the job says.
  */
-async function curve(engine, job, optimizer) {
-  const step = await prepareWork({ ...job, optimizer: { ...job.optimizer, ...optimizer } }, engine);
+async function diffusion(engine) {
+  const job = jobOf('train-tiny');
+  const step = await prepareWork({ ...job, optimizer: { ...job.optimizer, lr: 2e-3, emaDecay: 0.9 } }, engine);
   const losses = [];
   for (let i = 0; i < STEPS; i++) {
     losses.push(...(await step.run()));
     if (i === 0) await engine.transfers();
   }
   const transfers = await engine.transfers();
-  const tensors = Object.values(await engine.describe(''));
-  return { losses, transfers, locations: tensors.map(({ location }) => location) };
-}
-
-async function diffusion(engine) {
-  const learned = await curve(engine, jobOf('train-tiny'), { lr: 2e-3, emaDecay: 0.9 });
+  const learned = { losses, transfers, locations: await locations(engine) };
   const ema = await engine.read('ema.transformer.to_logits.1.bias');
   await engine.drop('');
   return { ...learned, ema: [...ema.data] };
 }
 
+/**
+ * One step of a tokenizer of two resolutions whose state lies on the device already: its loss, and every gradient, of
+ * which Adam's first mean holds a tenth then. Further steps are trained by the command line (`webgpu.test.ts`).
+ */
 async function tokenizer(engine) {
-  const job = jobOf('tokenizer-tiny');
-  // Its second resolution is trained by the command line (`webgpu.test.ts`), and by `fallbacks.mjs`.
-  const learned = await curve(
-    engine,
-    { ...job, tokenizer: { ...job.tokenizer, channelMultipliers: [1] } },
-    { lr: 1e-3 },
-  );
+  const step = await prepareWork(jobOf('tokenizer-tiny'), engine);
+  await engine.upload('');
+  await engine.transfers();
+  const losses = await step.run();
+  const learned = { losses, transfers: await engine.transfers(), locations: await locations(engine) };
+  const means = flatten(await engine.read('adam.mean'));
   await engine.drop('');
-  return learned;
+  return {
+    ...learned,
+    gradients: Object.fromEntries(Object.entries(means).map(([name, { data }]) => [name, [...data]])),
+  };
 }
 
 /** A chain on the CPU, and what the device draws in each of its steps from the tokens and uniforms that the CPU had. */

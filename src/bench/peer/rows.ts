@@ -139,7 +139,7 @@ const TINY = transformer(1, 32, 2, 4, 64);
 export const TINY_TOKENIZER = {
   preset: 'nano, shrunk',
   imageSize: 16,
-  tokenizer: { ...presets.nano.tokenizer, channels: 32, batch: 2 },
+  tokenizer: { ...presets.nano.tokenizer, channels: 32, batch: 4 },
 };
 
 /** What is measured only when named: sizes for a GPU, and sizes that try the machinery out. */
