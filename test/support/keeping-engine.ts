@@ -8,41 +8,54 @@ import { afterAll, vi } from 'vitest';
 import { bytesOf } from '../../src/base/ndarray.ts';
 import { Engine, type EngineOptions, type Executable } from '../../src/engine/engine.ts';
 import type { CompileOptions } from '../../src/engine/executor.ts';
-import { footprint, needsOf } from '../../src/engine/memory/footprint.ts';
+import { footprint, needsOf, type ProgramNeeds } from '../../src/engine/memory/footprint.ts';
 import { partition } from '../../src/engine/partition.ts';
 import { operandsOf, type Program, schedule, type Tensor } from '../../src/graph/index.ts';
 
+interface Kept {
+  readonly executable: Promise<Executable>;
+  /** Planned when it is first read. */
+  needs(): ProgramNeeds;
+}
+
 /** An engine that compiles each program once, and gives none back. */
 class KeepingEngine {
-  private readonly kept = new Map<string, Promise<Executable>>();
+  private readonly kept = new Map<string, Kept>();
 
   constructor(readonly engine: Engine) {}
 
   /** A program that is node by node one that was compiled before is that one. */
-  compile(program: Program, options: CompileOptions): Promise<Executable> {
+  compile(program: Program, options: CompileOptions): Kept {
     const key = keyOf(program, options);
-    const known = this.kept.get(key) ?? this.engine.compile(program, options);
-    this.kept.set(key, known);
-    known.catch(() => this.kept.delete(key));
-    return known;
+    const before = this.kept.get(key);
+    if (before) return before;
+    let needs: ProgramNeeds | undefined;
+    const kept: Kept = {
+      executable: this.engine.compile(program, options),
+      needs: () => (needs ??= needsOf(program, partition(program, this.engine.device, options).core, options)),
+    };
+    this.kept.set(key, kept);
+    kept.executable.catch(() => this.kept.delete(key));
+    return kept;
   }
 
   /** The engine as one that has just been started, until it is closed, which only forgets the state. */
   lend(onClose: () => void): Engine {
     const { engine } = this;
-    const there = new Map<Executable, readonly [Program, CompileOptions]>();
+    const there = new Map<Executable, Kept>();
     let isOpen = true;
     const compile = async (program: Program, options: CompileOptions = {}): Promise<Executable> => {
       if (!isOpen) throw new Error('The engine is closed');
-      const kept = await this.compile(program, options);
+      const kept = this.compile(program, options);
+      const executable = await kept.executable;
       const own: Executable = {
         run: (feeds) => {
           if (!there.has(own)) throw new Error(`${options.name} was released: it cannot run any more`);
-          return kept.run(feeds);
+          return executable.run(feeds);
         },
         release: async () => void there.delete(own),
       };
-      there.set(own, [program, options]);
+      there.set(own, kept);
       return own;
     };
     const close = async () => {
@@ -52,11 +65,9 @@ class KeepingEngine {
       await engine.drop('');
       onClose();
     };
-    const needs = ([program, options]: readonly [Program, CompileOptions]) =>
-      needsOf(program, partition(program, engine.device, options).core, options);
     const lent: Engine = Object.create(engine);
     return Object.assign(lent, {
-      ...{ compile, close, footprint: () => footprint([...there.values()].map(needs)) },
+      ...{ compile, close, footprint: () => footprint([...there.values()].map((one) => one.needs())) },
       [Symbol.asyncDispose]: close,
     });
   }
