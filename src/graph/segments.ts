@@ -21,6 +21,7 @@ export interface Segment {
  */
 export function segmentsOf(program: Program, nameOf: (index: number) => string): Segment[] {
   const nodes = schedule(program);
+  if (!nodes.some(isSum)) return [{ program, sums: [] }];
   const places = placesOf(program, nodes);
   const passing = passingOf(nodes, places);
   const names = new Map([
