@@ -431,8 +431,8 @@ describe('a mistake', () => {
     ],
     [
       'too little memory',
-      ['train', '--data', 'faces', '--run', 'x', '--memory', '10M'],
-      /clip: needs about .*allow more/,
+      ['train', '--data', 'faces', '--run', 'new', '--memory', '60M'],
+      /^clipvq: clip: needs about \d+ MB even one picture at a time, and --memory allows 60 MB: allow more: the program itself takes/,
     ],
     ['changed on resume', ['train', '--run', 'run', '--resume', '--seed', '3'], /--seed/],
     ['no model', ['generate', '--model', 'nowhere', 'x'], /nowhere/],
