@@ -108,6 +108,7 @@ export function shareEngines(): void {
 /** A hash of all that a compiled program comes of. */
 function keyOf(program: Program, options: CompileOptions): string {
   const hash = createHash('sha256');
+  let text = '';
   const names = new Map<Tensor, string>();
   const nameOf = (t: Tensor) => names.get(t)!;
   for (const [at, node] of schedule(program).entries()) {
@@ -115,12 +116,18 @@ function keyOf(program: Program, options: CompileOptions): string {
       names.set(t, `${at}.${i}`);
     });
     const { op, attributes, outputs } = node;
-    hash.update(`${op} ${operandsOf(node).map(nameOf)} ${outputs.map(({ dtype, shape }) => `${dtype}[${shape}]`)} `);
-    if ('value' in attributes) hash.update(bytesOf(attributes.value.data));
-    else hash.update(JSON.stringify(attributes));
+    text += `${op} ${operandsOf(node).map(nameOf)} ${outputs.map(({ dtype, shape }) => `${dtype}[${shape}]`)} `;
+    if (!('value' in attributes)) text += JSON.stringify(attributes);
+    else {
+      hash.update(text).update(bytesOf(attributes.value.data));
+      text = '';
+    }
   }
   const ends = [program.inputs, program.outputs].map((ends) =>
     Object.entries(ends).map(([name, t]) => [name, names.get(t) ?? `${t.dtype}[${t.shape}]`]),
   );
-  return hash.update(JSON.stringify([ends, options])).digest('hex');
+  return hash
+    .update(text)
+    .update(JSON.stringify([ends, options]))
+    .digest('hex');
 }
