@@ -82,11 +82,16 @@ async function eachStep(recipe: TokenizerRecipe, microBatches: number, from?: re
   await engine.drop('');
   await stage.prepare();
   const steps: { before: State; after: State; metrics: Metrics }[] = [];
+  let before = await stateNow();
   for (let step = 0; step < stage.steps; step++) {
-    if (from) await engine.load(unflatten(from[step]!));
-    const before = await stateNow();
+    if (from) {
+      before = from[step]!;
+      await engine.load(unflatten(before));
+    }
     const metrics = await stage.run(step);
-    steps.push({ before, after: await stateNow(), metrics });
+    const after = await stateNow();
+    steps.push({ before, after, metrics });
+    before = after;
   }
   return steps;
 }
