@@ -38,7 +38,7 @@ export function* linesOf(file: string, piece = PIECE): Generator<Line, void> {
   try {
     let rest: Uint8Array = new Uint8Array(0);
     for (let position = 0; ; position += piece) {
-      const bytes = Buffer.alloc(piece);
+      const bytes = Buffer.allocUnsafe(piece);
       const got = readFully(descriptor, bytes, position);
       const read = Buffer.concat([rest, bytes.subarray(0, got)]);
       let start = 0;

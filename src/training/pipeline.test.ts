@@ -57,6 +57,7 @@ const stepOf = (run: RunDirectory, stage: StageName) =>
 it('trains the same model when its pictures are renamed and moved half-way, and goes on when one joins or is away', async () => {
   const whole = RunDirectory.create(path.join(folder, 'whole'), settings);
   await train(whole, both);
+  fs.cpSync(whole.path, path.join(folder, 'pair'), { recursive: true });
   expect(fs.readFileSync(whole.file('README.md'), 'utf8')).toContain('a folder of the owner, 8 of them');
   const parts = RunDirectory.create(path.join(folder, 'parts'), settings);
   await train(parts, both, { maxSteps: 5 });
@@ -85,8 +86,7 @@ it('trains the same model when its pictures are renamed and moved half-way, and 
 });
 
 it('refuses a diffusion model beside another tokenizer, in training and in generating, until it is set to train anew', async () => {
-  const run = RunDirectory.create(path.join(folder, 'pair'), settings);
-  await train(run, both);
+  const run = RunDirectory.open(path.join(folder, 'pair'));
   await (await Generator.load(run.path, { threads: 1 })).close();
   const old = modelOf(run, 'diffusion');
   const recipe = changedRecipe(tinyStages, { 'tokenizer.steps': `${TINY_STEPS + 2}` });

@@ -14,11 +14,11 @@ afterAll(() => fs.rmSync(folder, { recursive: true }));
 
 const TRAIN = ['train', '--data', 'faces', '--stage', 'tokenizer', '--threads', '1'];
 
-/** A tokenizer whose activations are most of what it needs. */
+/** A tokenizer whose activations are most of what it needs: few, thin layers over all pixels of large pictures. */
 const HEAVY = [
-  'images=64',
-  'tokenizer.steps=2',
-  'tokenizer.batch=64',
+  ...['images=28', 'tokenizer.steps=2', 'tokenizer.batch=28', 'tokenizer.patchSize=1', 'tokenizer.channels=8'],
+  ...['tokenizer.channelMultipliers=[1]', 'tokenizer.middleAttention=false', 'tokenizer.normGroups=4'],
+  ...['tokenizer.residualBlocks=1', 'tokenizer.codes=32'],
   'tokenizer.autoencoderFraction=0',
   'tokenizer.perceptualWeight=0',
 ].flatMap((setting) => ['--set', setting]);
@@ -63,15 +63,15 @@ const absent = skipped(
 
 describe.skipIf(absent)('train --memory', () => {
   it('keeps a process under a limit that it would otherwise exceed, and learns the same', async () => {
-    const limit = 600e6;
+    const limit = 470e6;
     const free = await train('--run', 'free', '--json', ...HEAVY);
     expect(free.status, free.stderr).toBe(0);
     expect(free.seen).toBeGreaterThan(limit);
     expect(free.stderr).not.toMatch(/parts/);
 
-    const bound = await train('--run', 'bound', '--json', '--memory', '600M', ...HEAVY);
+    const bound = await train('--run', 'bound', '--json', '--memory', '470M', ...HEAVY);
     expect(bound.status, bound.stderr).toBe(0);
-    expect(bound.stderr).toMatch(/^tokenizer: batch 64 in \d+ parts of \d+ to stay under 600 MB: about \d+ MB$/m);
+    expect(bound.stderr).toMatch(/^tokenizer: batch 28 in \d+ parts of \d+ to stay under 470 MB: about \d+ MB$/m);
     const { peakBytes } = JSON.parse(bound.stdout) as { peakBytes: number };
     expect(peakBytes).toBeGreaterThanOrEqual(bound.seen);
     expect(peakBytes).toBeLessThan(limit);
@@ -83,14 +83,5 @@ describe.skipIf(absent)('train --memory', () => {
       expect(many[step]!.loss / loss).toBeCloseTo(1, 3);
     });
     expect(many[0]!.activationBytes).toBeLessThan(one[0]!.activationBytes! / 2);
-  });
-
-  it('says what is needed before anything is trained where nothing would fit', async () => {
-    const { status, stderr } = await train('--run', 'small', '--memory', '60M', ...HEAVY);
-    expect(status).toBe(2);
-    expect(stderr.trim()).toMatch(
-      /^clipvq: tokenizer: needs about \d+ MB even one picture at a time, and --memory allows 60 MB: allow more: the program itself takes/,
-    );
-    expect(fs.existsSync(path.join(folder, 'small'))).toBe(false);
   });
 });

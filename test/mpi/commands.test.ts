@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodePng } from '../../src/data/pictures/png.ts';
 import { integers } from '../../src/random/noise.ts';
 import { runClipvq } from '../support/cli.ts';
-import { writeTinyRun } from '../support/tiny-model.ts';
+import { leanRecipe, writeTinyRun } from '../support/tiny-model.ts';
 
 const hasMpi = spawnSync('mpirun', ['--version']).status === 0;
 
@@ -34,7 +34,7 @@ beforeAll(async () => {
     const data = Uint8Array.from(integers({ seed: i, stream: 'pixels', step: 0 }, 0, 16 * 16 * 3, 256));
     fs.writeFileSync(path.join(real, `${i}.png`), await encodePng({ width: 16, height: 16, data }, {}));
   }
-  const run = writeTinyRun(path.join(folder, 'model'));
+  const run = writeTinyRun(path.join(folder, 'model'), leanRecipe);
   // A model of these pictures, not of faces, of which many would be drawn.
   const file = run.file('run.json');
   fs.writeFileSync(file, JSON.stringify({ ...JSON.parse(fs.readFileSync(file, 'utf8')), data: real }));

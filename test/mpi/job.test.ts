@@ -62,63 +62,73 @@ function mpirun(
   });
 }
 
-// Most of these wait for a rank that does not answer: they wait together.
-describe.skipIf(!hasMpi)('an MPI job (skipped where there is no mpirun: apt install openmpi-bin libopenmpi3)', () => {
-  it('adds up, gathers, broadcasts and shares, failures included', async () => {
-    const { code, stdout, stderr } = await mpirun(3, ['collect']);
-    expect(code, stderr).toBe(0);
-    const results = stdout.split('\n').flatMap((line) => (line.startsWith('result ') ? [line.slice(7)] : []));
-    expect(results).toHaveLength(3);
-    for (const result of results)
-      expect(JSON.parse(result)).toEqual({
-        sum: [30, 33, 36, 39, 42],
-        halves: [300, 330, 360, 390, 420],
-        max: [2, 0],
-        gathered: [[], [1], [2, 2]],
-        broadcast: 7,
-        shared: { from: 0 },
-        failure: 'no such file',
-        size: 3,
-      });
-  });
+// Most of these wait for a rank that does not answer: all of the file wait together.
+const together = { concurrent: true };
 
-  it.concurrent('ends, with a line that names the rank, when one is killed', async () => {
-    const { code, stderr } = await mpirun(2, ['die']);
-    expect(code).not.toBe(0);
-    expect(stderr).toMatch(/rank 1\b.*signal 9/i);
-  });
+describe.skipIf(!hasMpi)(
+  'an MPI job (skipped where there is no mpirun: apt install openmpi-bin libopenmpi3)',
+  together,
+  () => {
+    it('adds up, gathers, broadcasts and shares, failures included', async () => {
+      const { code, stdout, stderr } = await mpirun(3, ['collect']);
+      expect(code, stderr).toBe(0);
+      const results = stdout.split('\n').flatMap((line) => (line.startsWith('result ') ? [line.slice(7)] : []));
+      expect(results).toHaveLength(3);
+      for (const result of results)
+        expect(JSON.parse(result)).toEqual({
+          sum: [30, 33, 36, 39, 42],
+          halves: [300, 330, 360, 390, 420],
+          max: [2, 0],
+          gathered: [[], [1], [2, 2]],
+          broadcast: 7,
+          shared: { from: 0 },
+          failure: 'no such file',
+          size: 3,
+        });
+    });
 
-  it.concurrent('ends, with such a line and without files in memory, where the launcher would wait for a minute', async () => {
-    const { code, stdout, stderr } = await mpirun(2, ['die', '3'], ['--mca', 'odls_base_sigkill_timeout', '60']);
-    expect(code).not.toBe(0);
-    expect(stderr).toMatch(/The launcher has not ended the job and is killed. Rank 1 of 2 \(.+\) has not answered for/);
-    const [files] = /memory .+/.exec(stdout)!;
-    expect(files.split(' ').filter((file) => fs.existsSync(file))).toEqual([]);
-  });
+    it('ends, with a line that names the rank, when one is killed', async () => {
+      const { code, stderr } = await mpirun(2, ['die']);
+      expect(code).not.toBe(0);
+      expect(stderr).toMatch(/rank 1\b.*signal 9/i);
+    });
 
-  it.concurrent('ends, with a line that names the rank, when one hangs', async () => {
-    const { code, stderr } = await mpirun(2, ['hang', '4']);
-    expect(code).not.toBe(0);
-    expect(stderr).toMatch(/Rank 1 of 2 \(.+\) has not answered for \d+ s: it has died, hangs or has lost its network/);
-  });
+    it('ends, with such a line and without files in memory, where the launcher would wait for a minute', async () => {
+      const { code, stdout, stderr } = await mpirun(2, ['die', '3'], ['--mca', 'odls_base_sigkill_timeout', '60']);
+      expect(code).not.toBe(0);
+      expect(stderr).toMatch(
+        /The launcher has not ended the job and is killed. Rank 1 of 2 \(.+\) has not answered for/,
+      );
+      const [files] = /memory .+/.exec(stdout)!;
+      expect(files.split(' ').filter((file) => fs.existsSync(file))).toEqual([]);
+    });
 
-  it.concurrent('ends when one rank fails, which reports itself; a failure of all is reported once', async () => {
-    const [one, all, met] = await Promise.all([
-      mpirun(2, ['failAlone']),
-      mpirun(2, ['failAlike']),
-      mpirun(2, ['failAtBarrier', '4']),
-    ]);
-    expect(one.code).not.toBe(0);
-    expect(one.stderr).toMatch(/Rank 1 of 2 \(.+\): the disk is full/);
-    expect(all.code).toBe(2);
-    expect(all.stderr.match(/no such recipe/g)).toHaveLength(1);
-    expect(all.stderr).toMatch(/^all: no such recipe/m);
-    // The others wait at a barrier of their work: that is not the end of the job, and nobody is lost.
-    expect(met.code).not.toBe(0);
-    expect(met.stderr).toMatch(/^the run is locked/m);
-    expect(met.stderr).not.toMatch(/not answered/);
-  });
-});
+    it('ends, with a line that names the rank, when one hangs', async () => {
+      const { code, stderr } = await mpirun(2, ['hang', '4']);
+      expect(code).not.toBe(0);
+      expect(stderr).toMatch(
+        /Rank 1 of 2 \(.+\) has not answered for \d+ s: it has died, hangs or has lost its network/,
+      );
+    });
+
+    it('ends when one rank fails, which reports itself; a failure of all is reported once', async () => {
+      const [one, all, met] = await Promise.all([
+        mpirun(2, ['failAlone']),
+        mpirun(2, ['failAlike']),
+        mpirun(2, ['failAtBarrier', '4']),
+      ]);
+      expect(one.code).not.toBe(0);
+      expect(one.stderr).toMatch(/Rank 1 of 2 \(.+\): the disk is full/);
+      expect(all.code).toBe(2);
+      expect(all.stderr.match(/no such recipe/g)).toHaveLength(1);
+      expect(all.stderr).toMatch(/^all: no such recipe/m);
+      // The others wait at a barrier of their work: that is not the end of the job, and nobody is lost.
+      expect(met.code).not.toBe(0);
+      expect(met.stderr).toMatch(/^the run is locked/m);
+      expect(met.stderr).not.toMatch(/not answered/);
+    });
+  },
+);
 
 const ip = (...args: string[]) => spawnSync('ip', args).status === 0;
 /** Two machines on this one: namespaces of the network, each with its address, and a cable between them. */
@@ -160,35 +170,39 @@ function plugged(): boolean {
 const hasNamespaces = hasMpi && plugged();
 if (hasNamespaces) unplug();
 
-describe.skipIf(!hasNamespaces)('an MPI job on two hosts (skipped where network namespaces cannot be made)', () => {
-  it('ends within 30 s, with a line that names the rank, when the cable is cut', async () => {
-    expect(plugged()).toBe(true);
-    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-hosts-'));
-    const agent = path.join(folder, 'agent');
-    fs.writeFileSync(agent, `#!/bin/sh\nshift\nexec ip netns exec ${HOSTS[1]} sh -c "$*"\n`, { mode: 0o755 });
-    try {
-      const net = ['btl_tcp_if_include', 'oob_tcp_if_include'].flatMap((name) => ['--mca', name, '10.213.7.0/24']);
-      const hosts = [
-        '--host',
-        '10.213.7.1:1,10.213.7.2:1',
-        '--mca',
-        'plm_rsh_agent',
-        agent,
-        '--mca',
-        'btl',
-        'tcp,self',
-      ];
-      const within = ['netns', 'exec', HOSTS[0]];
-      const ended = await mpirun(2, ['work', '6'], [...hosts, ...net], {
-        within,
-        atWork: () => expect(ip('-n', HOSTS[0], 'link', 'set', 'clipvq-v0', 'down')).toBe(true),
-      });
-      expect(ended.code).not.toBe(0);
-      expect(ended.stderr).toMatch(/Rank 1 of 2 .+ has lost its network/);
-      expect(ended.seconds).toBeLessThan(30);
-    } finally {
-      unplug();
-      fs.rmSync(folder, { recursive: true });
-    }
-  });
-});
+describe.skipIf(!hasNamespaces)(
+  'an MPI job on two hosts (skipped where network namespaces cannot be made)',
+  together,
+  () => {
+    it('ends within 30 s, with a line that names the rank, when the cable is cut', async () => {
+      expect(plugged()).toBe(true);
+      const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-hosts-'));
+      const agent = path.join(folder, 'agent');
+      fs.writeFileSync(agent, `#!/bin/sh\nshift\nexec ip netns exec ${HOSTS[1]} sh -c "$*"\n`, { mode: 0o755 });
+      try {
+        const net = ['btl_tcp_if_include', 'oob_tcp_if_include'].flatMap((name) => ['--mca', name, '10.213.7.0/24']);
+        const hosts = [
+          '--host',
+          '10.213.7.1:1,10.213.7.2:1',
+          '--mca',
+          'plm_rsh_agent',
+          agent,
+          '--mca',
+          'btl',
+          'tcp,self',
+        ];
+        const within = ['netns', 'exec', HOSTS[0]];
+        const ended = await mpirun(2, ['work', '6'], [...hosts, ...net], {
+          within,
+          atWork: () => expect(ip('-n', HOSTS[0], 'link', 'set', 'clipvq-v0', 'down')).toBe(true),
+        });
+        expect(ended.code).not.toBe(0);
+        expect(ended.stderr).toMatch(/Rank 1 of 2 .+ has lost its network/);
+        expect(ended.seconds).toBeLessThan(30);
+      } finally {
+        unplug();
+        fs.rmSync(folder, { recursive: true });
+      }
+    });
+  },
+);

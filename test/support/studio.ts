@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { type RunningStudio, type ServeOptions, serveStudio } from '../../src/studio/http/server.ts';
 import type { Job, StudioEvent } from '../../src/studio/protocol.ts';
-import { tinyRecipe, writeTinyRun } from './tiny-model.ts';
+import { leanRecipe, tinyRecipe, writeTinyRun } from './tiny-model.ts';
 
 /**
  * The tiny model, with fewer steps by default than the most that it can take, `timesteps`; of few pictures, among which
@@ -12,7 +12,7 @@ import { tinyRecipe, writeTinyRun } from './tiny-model.ts';
  */
 export const writeStudioModel = (folder: string, timesteps = tinyRecipe.diffusion.timesteps) =>
   writeTinyRun(folder, {
-    ...tinyRecipe,
+    ...leanRecipe,
     images: 16,
     diffusion: { ...tinyRecipe.diffusion, timesteps },
     sampling: { ...tinyRecipe.sampling, steps: 4 },
