@@ -58,7 +58,7 @@ describe('a mistake', () => {
     [
       'too little memory',
       ['train', '--data', 'faces', '--run', 'new', '--memory', '60M'],
-      /^clipvq: clip: needs about \d+ MB even one picture at a time, and --memory allows 60 MB: allow more: the program itself takes/,
+      /^clipvq: clip: needs about [\d.]+ [MG]B even one picture at a time, and --memory allows 60 MB: allow more: the program itself takes/,
     ],
     ['changed on resume', ['train', '--run', 'run', '--resume', '--seed', '3'], /--seed/],
     ['no model', ['generate', '--model', 'nowhere', 'x'], /nowhere/],

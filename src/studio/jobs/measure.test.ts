@@ -30,8 +30,8 @@ it('a pause ends the command without a failure, and what was paused may begin an
     log: path.join(folder, 'job.log'),
     args: () => {
       begun++;
-      // It does not end by itself.
-      return ['studio', '--port', '0', '--folder', path.join(folder, 'studio')];
+      // More than anybody waits for.
+      return ['data', 'faces', '-n', '1000000', '--out', path.join(folder, 'faces')];
     },
     onResult: () => expect.unreachable('a command that was ended has no result'),
   });
