@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config';
-import { overTheBuild } from './test/support/over-the-build.ts';
+import { BUILT, overTheBuild } from './test/support/over-the-build.ts';
 import { SlowFirst } from './test/support/slow-first.ts';
 
 /** What these check is true of a process that has done nothing else yet. */
@@ -20,7 +20,7 @@ export default defineConfig({
   test: {
     globalSetup: 'test/support/fresh-build.ts',
     setupFiles: ['test/support/property-seed.ts', 'test/support/equal-bytes.ts'],
-    server: { deps: { external: [/\/dist\/.*\.js$/] } },
+    server: { deps: { external: [BUILT] } },
     reporters: ['default', './test/support/skip-reporter.ts'],
     testTimeout: 300_000,
     hookTimeout: 300_000,

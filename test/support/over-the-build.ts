@@ -9,6 +9,9 @@ import type { Plugin } from 'vitest/config';
 
 const [SOURCES, BUILD] = ['src', 'dist'].map((folder) => path.resolve(folder) + path.sep) as [string, string];
 
+/** Files that Node loads as they are. */
+export const BUILT = /\/dist\/.*\.js$/;
+
 /** Resolves the import of a source to the file that was built of it.. */
 export const overTheBuild: Plugin = {
   name: 'over-the-build',
@@ -18,6 +21,6 @@ export const overTheBuild: Plugin = {
     const file = path.resolve(path.dirname(importer), imported);
     if (!file.startsWith(SOURCES) || !file.endsWith('.ts')) return undefined;
     const built = `${BUILD}${file.slice(SOURCES.length, -'.ts'.length)}.js`;
-    return fs.existsSync(built) ? built : undefined;
+    return fs.existsSync(built) ? built.replaceAll(path.sep, '/') : undefined;
   },
 };
