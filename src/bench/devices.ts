@@ -17,6 +17,7 @@ import type { Recipe } from '../recipe/schema.ts';
 import { makeEncoder } from '../vqgan/codec.ts';
 import { tokenizerParameters } from '../vqgan/model.ts';
 import { tokenizerStage } from '../vqgan/stage.ts';
+import { median } from './median.ts';
 import { TINY_TOKENIZER } from './peer/rows.ts';
 import { type BenchConfig, benchSampleStep, benchTrainStep } from './step-bench.ts';
 
@@ -133,7 +134,7 @@ async function encodeMs(
       await encoder.encode(images);
       times.push(performance.now() - start);
     }
-    return times.sort((a, b) => a - b)[Math.floor(rounds / 2)]!;
+    return median(times);
   } finally {
     await engine.close();
   }

@@ -8,7 +8,7 @@ import { isPairsFile, readPairs } from '../data/sources/pairs.ts';
 import { isToBeFetched } from '../embedding/sources/clip-source.ts';
 import { DEFAULT_CLIP } from '../embedding/sources/default-clip.ts';
 import { peakResidentBytes, sizeText } from '../engine/memory/resident.ts';
-import { lead, type Ranks } from '../mpi/ranks.ts';
+import { lead, onlyFirst, type Ranks } from '../mpi/ranks.ts';
 import { RunDirectory, type RunSettings } from '../run/directory.ts';
 import { isMadeFrom } from '../run/lineage.ts';
 import { createFrom } from '../run/origin.ts';
@@ -162,10 +162,7 @@ async function begun(
   ranks: Ranks,
 ): Promise<RunDirectory> {
   const begin = () => (source ? createFrom(source, folder, settings) : RunDirectory.create(folder, settings));
-  let own: RunDirectory | undefined;
-  await lead(ranks, () => {
-    own = resumed?.changed(settings) ?? begin();
-  });
+  const own = await onlyFirst(ranks, () => resumed?.changed(settings) ?? begin());
   return own ?? RunDirectory.joined(folder, settings);
 }
 

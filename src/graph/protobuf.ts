@@ -6,7 +6,10 @@
 import { joinedBytes } from '../base/ndarray.ts';
 
 const utf8 = new TextEncoder();
-/** Text whose characters are its bytes, as nearly all names are: ten times as fast as the encoder. */
+/**
+ * Text whose characters are its bytes, as nearly all names are: written without the encoder, which costs more than all
+ * else.
+ */
 const ASCII = /^[\0-\x7f]*$/;
 
 /** Bytes of a chunk from which on it is kept as it is; smaller ones are copied as messages nest. */

@@ -24,9 +24,8 @@ export type RuntimeFile = 'runtime.bin' | 'runtime-webgpu.bin';
 
 /** @throws UserError if it has not been built. */
 export function builtFile(name: BuiltFile): Buffer {
-  const root = packageRoot();
   const folder = name.endsWith('.bin') ? ['runtime'] : ['pages', 'site'];
-  const file = path.join(root, 'dist', ...folder, name);
+  const file = path.join(packageRoot(), 'dist', ...folder, name);
   if (!fs.existsSync(file))
     throw new UserError(`The page is not built (${file} is missing): run npm run setup in the clone, or install again`);
   return fs.readFileSync(file);

@@ -21,6 +21,6 @@ export const overTheBuild: Plugin = {
     const file = path.resolve(path.dirname(importer), imported);
     if (!file.startsWith(SOURCES) || !file.endsWith('.ts')) return undefined;
     const built = `${BUILD}${file.slice(SOURCES.length, -'.ts'.length)}.js`;
-    return fs.existsSync(built) ? built.replaceAll(path.sep, '/') : undefined;
+    return fs.existsSync(file) && fs.existsSync(built) ? built.replaceAll(path.sep, '/') : undefined;
   },
 };

@@ -24,10 +24,7 @@ export interface PageFile {
 }
 
 /** Where the build puts the page. */
-export const pageFolder = (): string => {
-  const root = packageRoot();
-  return path.join(root, 'dist', 'pages', 'studio');
-};
+export const pageFolder = (): string => path.join(packageRoot(), 'dist', 'pages', 'studio');
 
 /** The files of a folder, by the addresses that a browser asks for. */
 export class Pages {

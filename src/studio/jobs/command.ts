@@ -7,10 +7,7 @@ import { packageRoot } from '../../files/own-package.ts';
 import { readTail } from '../../files/regular-file.ts';
 import type { Progress } from '../protocol.ts';
 
-const program = (): string => {
-  const root = packageRoot();
-  return path.join(root, 'bin', 'clipvq.cjs');
-};
+const program = (): string => path.join(packageRoot(), 'bin', 'clipvq.cjs');
 
 /** That of this process, without the folder that npm has set, and without options that are for this process alone. */
 function environment(): NodeJS.ProcessEnv {
