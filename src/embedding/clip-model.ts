@@ -3,7 +3,7 @@
 import { UserError } from '../base/errors.ts';
 import { unitRows32 } from '../base/rows.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
-import type { ClipFacts, ClipWorkerOptions } from './clip-protocol.ts';
+import type { ClipFacts } from './clip-protocol.ts';
 import type { Knowledge } from './compact/knowledge.ts';
 
 /** A CLIP that is loaded. */
@@ -17,10 +17,9 @@ export interface ClipModel {
    */
   embedTexts(texts: readonly string[], truncate: boolean): Promise<Float32Array>;
   knowledge(texts: readonly string[]): readonly Knowledge[] | undefined;
+  /** Gives back its networks. It must not be used any more. */
+  release(): Promise<void>;
 }
-
-/** Which CLIP to load, and with how many threads. */
-export type ClipOpening = Pick<ClipWorkerOptions, 'source' | 'threads'>;
 
 /**
  * Check that a CLIP can embed a text.

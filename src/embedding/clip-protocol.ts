@@ -4,8 +4,8 @@ import type { RgbImage } from '../data/pictures/image.ts';
 import type { Knowledge } from './compact/knowledge.ts';
 import type { ClipSource } from './sources/clip-files.ts';
 
-/** What a worker is started with. */
-export interface ClipWorkerOptions {
+/** Which CLIP to load, and how it computes. */
+export interface ClipOpening {
   readonly source: ClipSource;
   /** Threads inside one operator; 0 for one on each core. */
   readonly threads: number;
@@ -18,9 +18,14 @@ export interface ClipFacts {
   readonly id: string;
 }
 
-/** What the worker does for the embedder. The model is loaded at the first call of any kind. */
+/** What the worker does for the embedder. It has at most one CLIP at a time, which all calls but `open` are about. */
 export interface ClipCalls {
-  facts(request: Readonly<Record<never, never>>): ClipFacts;
+  open(request: ClipOpening): ClipFacts;
+  /**
+   * Gives back what the CLIP holds, and what is left of one that could not be opened.
+   * @returns whether the worker is as it was before, for the next CLIP.
+   */
+  close(request: Readonly<Record<never, never>>): boolean;
   /** [images, dim] */
   images(request: { readonly images: readonly RgbImage[] }): Float32Array;
   /** For each text; undefined for a CLIP whose files do not say which tokens it has learned. */

@@ -4,10 +4,8 @@
  * `library-clip.ts`.
  */
 
-import { startThread, ThreadCaller } from '../base/worker-calls.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
-import { engineThreadsReady } from '../engine/thread-host.ts';
-import type { ClipCalls, ClipWorkerOptions } from './clip-protocol.ts';
+import { giveBackClipThread, takeClipThread } from './clip-threads.ts';
 import type { Knowledge } from './compact/knowledge.ts';
 import { resolveClip } from './sources/clip-source.ts';
 import type { HubOptions } from './sources/hub.ts';
@@ -32,7 +30,7 @@ export interface ClipEmbedder {
    * trained on nearly every word.
    */
   knowledge(texts: readonly string[]): Promise<readonly Knowledge[] | undefined>;
-  /** Stop the worker once the calls that are under way are answered; later calls are rejected. */
+  /** Gives the CLIP back once the calls that are under way are answered; later calls are rejected. */
   close(): Promise<void>;
   /** `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
@@ -54,22 +52,24 @@ const BATCH = 64;
  */
 export async function openEmbedder(model: string, options: EmbedderOptions = {}): Promise<ClipEmbedder> {
   const source = await resolveClip(model, options);
-  const workerOptions: ClipWorkerOptions = { source, threads: options.threads ?? 0 };
-  await engineThreadsReady();
-  const label = 'the CLIP';
-  const thread = startThread({ file: 'clip-vqdiffusion/workers/clip', label, options: workerOptions });
-  const worker = new ThreadCaller<ClipCalls>(thread, label);
-  const close = () => worker.close('answer');
+  const thread = await takeClipThread();
+  let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= giveBackClipThread(thread);
+    return closing;
+  };
+  const call: typeof thread.call = (...request) =>
+    closing ? Promise.reject(new Error('the CLIP was closed')) : thread.call(...request);
   try {
-    const { dim, contextLength, id } = await worker.call('facts', {});
+    const { dim, contextLength, id } = await call('open', { source, threads: options.threads ?? 0 });
     return {
       dim,
       contextLength,
       id,
-      embedImages: (images) => inBatches(images, dim, (some) => worker.call('images', { images: some.map(detached) })),
+      embedImages: (images) => inBatches(images, dim, (some) => call('images', { images: some.map(detached) })),
       embedTexts: (texts, { truncate = false } = {}) =>
-        inBatches(texts, dim, (some) => worker.call('texts', { texts: some, truncate })),
-      knowledge: (texts) => worker.call('knowledge', { texts }),
+        inBatches(texts, dim, (some) => call('texts', { texts: some, truncate })),
+      knowledge: (texts) => call('knowledge', { texts }),
       close,
       [Symbol.asyncDispose]: close,
     };

@@ -12,7 +12,8 @@ import {
 import { UserError } from '../base/errors.ts';
 import { recordIn } from '../base/record.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
-import { type ClipModel, type ClipOpening, checkText, embeddings } from './clip-model.ts';
+import { type ClipModel, checkText, embeddings } from './clip-model.ts';
+import type { ClipOpening } from './clip-protocol.ts';
 import { knowledgeOf, tokenRows } from './compact/knowledge.ts';
 import { type ClipSource, hashClip } from './sources/clip-files.ts';
 import { within } from './time-limit.ts';
@@ -55,6 +56,9 @@ export async function openLibraryClip(opening: ClipOpening): Promise<ClipModel> 
       const rows = tokenRows(source.folder);
       const encode = (text: string) => inputs.tokensOf(text, { add_special_tokens: false });
       return rows && texts.map((text) => knowledgeOf(text, rows, tokenizer.pad_token_id ?? -1, encode));
+    },
+    async release() {
+      await Promise.all([...new Set([loaded.text, loaded.image])].map((network) => network.dispose()));
     },
   };
 }

@@ -10,7 +10,8 @@ import type { RgbImage } from '../../data/pictures/image.ts';
 import { sharp } from '../../data/pictures/sharp.ts';
 import { type ModelFile, openModelFile } from '../../engine/ort/model-file.ts';
 import { MOST_TEXT, readText } from '../../files/regular-file.ts';
-import { type ClipModel, type ClipOpening, checkText, embeddings } from '../clip-model.ts';
+import { type ClipModel, checkText, embeddings } from '../clip-model.ts';
+import type { ClipOpening } from '../clip-protocol.ts';
 import { type ClipSource, hashClip, neededFiles } from '../sources/clip-files.ts';
 import { Bpe } from './bpe.ts';
 import { type CompactSettings, jsonFiles, pixelOf } from './compact-files.ts';
@@ -56,6 +57,9 @@ export async function openCompactClip(
       const rows = tokenRows(source.folder);
       const encode = (text: string) => bpe.encode(text).slice(1, -1);
       return rows && texts.map((text) => knowledgeOf(text, rows, bpe.pad, encode));
+    },
+    async release() {
+      await Promise.all([towers.text.release(), towers.image.release(), other?.then((clip) => clip.release())]);
     },
   };
 }
