@@ -25,9 +25,8 @@ export interface BenchConfig {
   readonly inPlace: boolean;
   /** Side of the squares of tokens that the network takes as one position; 1 by default. */
   readonly fold?: DiffusionSettings['fold'];
-  /** Measured steps, after those that warm up, of which there are two by default. */
+  /** Measured steps, after those that warm up. */
   readonly rounds: number;
-  readonly warmUp?: number;
 }
 
 export interface BenchResult {
@@ -47,6 +46,7 @@ export interface BenchResult {
 
 const CONDITION_DIM = 512;
 const TIMESTEPS = 100;
+const WARM_UP = 2;
 
 /** One training step of the diffusion stage: loss, backward pass, gradient clipping, AdamW, EMA. */
 export async function benchTrainStep(config: BenchConfig, engineOptions: EngineOptions): Promise<BenchResult> {
@@ -110,12 +110,12 @@ async function measure(
   flop: number,
   step: () => Promise<unknown>,
 ): Promise<BenchResult> {
-  const { rounds, warmUp = 2 } = config;
+  const { rounds } = config;
   const times: number[] = [];
-  for (let i = 0; i < warmUp + rounds; i++) {
+  for (let i = 0; i < WARM_UP + rounds; i++) {
     const start = performance.now();
     await step();
-    if (i >= warmUp) times.push(performance.now() - start);
+    if (i >= WARM_UP) times.push(performance.now() - start);
   }
   const medianMs = median(times);
   return {

@@ -1,13 +1,12 @@
 /**
- * The programs of the product on two devices: training steps of the diffusion model and of the tokenizer, and a chain
- * of reverse steps; what both devices computed, and what crossed between host and device.
+ * The work that `clipvq bench device --nodes` profiles, on two devices: training steps of the diffusion model and of
+ * the tokenizer, a chain of reverse steps, and encoding; what both devices computed, what crossed between host and
+ * device, and which operators fell back to the CPU.
  */
 
 import { flatten } from '../../dist/base/tree.js';
-import { drawWeights, jobFeeds, jobParameters, jobSchedule } from '../../dist/bench/peer/jobs.js';
-import { moreRows } from '../../dist/bench/peer/rows.js';
-import { prepareWork } from '../../dist/bench/peer/work.js';
-import { DenoiserPool } from '../../dist/diffusion/model.js';
+import { deviceFallbacks, profiledWork } from '../../dist/bench/devices.js';
+import { jobSchedule } from '../../dist/bench/peer/jobs.js';
 import { reverseProbabilities, reverseStep } from '../../dist/diffusion/process/reverse.js';
 import { ancestral, exactDraw } from '../../dist/diffusion/samplers/ancestral.js';
 import { exactPlan } from '../../dist/diffusion/samplers/chain.js';
@@ -15,25 +14,31 @@ import { Engine } from '../../dist/engine/engine.js';
 import { uniforms } from '../../dist/random/noise.js';
 
 /**
+ * All that is computed here has batches of 4: other kernels multiply the matrices of others. Narrow, but all channels
+ * are multiples of 4, as those of the presets are.
+ */
+const config = { layers: 1, dim: 16, heads: 2, grid: 4, codes: 64, batch: 4, rounds: 1, mlp: 'conv', inPlace: false };
+const works = profiledWork(config);
+/**
  * What 50 steps show, 2 show: the second loses what the first has made of the weights, and moves nothing but its batch
  * (docs/performance.md has the numbers of 50).
  */
 const STEPS = 2;
 const CHAIN = 3;
-/** All that is computed here has batches of 4: other kernels multiply the matrices of others. */
-const jobOf = (name) => ({ ...moreRows.find((row) => row.name === name).job, batch: 4 });
+
 const locations = async (engine) => Object.values(await engine.describe('')).map(({ location }) => location);
+const numbersOf = async (engine, path) =>
+  Object.fromEntries(Object.entries(flatten(await engine.read(path))).map(([name, { data }]) => [name, [...data]]));
 
 /**
- * Losses of a step of the diffusion model that is repeated, what a step moves once the first is done, and where the
- * state lies then. Learns faster than the job says.
+ * Losses of a step of the diffusion model that is repeated, what a step moves once the first is done, where the state
+ * lies then, and the average of the weights.
  */
 async function diffusion(engine) {
-  const job = jobOf('train-tiny');
-  const step = await prepareWork({ ...job, optimizer: { ...job.optimizer, lr: 2e-3, emaDecay: 0.9 } }, engine);
+  const work = await works['training step'](engine);
   const losses = [];
   for (let i = 0; i < STEPS; i++) {
-    losses.push(...(await step.run()));
+    losses.push(...(await work.run()));
     if (i === 0) await engine.transfers();
   }
   const transfers = await engine.transfers();
@@ -44,39 +49,33 @@ async function diffusion(engine) {
 }
 
 /**
- * One step of a tokenizer of two resolutions whose state lies on the device already: its loss, and every gradient, of
- * which Adam's first mean holds a tenth then. Further steps are trained by the command line (`webgpu.test.ts`).
+ * A step of the stage of a tokenizer of two resolutions, with all that its loss can hold, whose state lies on the
+ * device already: its metrics, and every gradient, of which Adam's first mean holds a part then. Further steps are
+ * trained by the command line (`webgpu.test.ts`).
  */
 async function tokenizer(engine) {
-  const step = await prepareWork(jobOf('tokenizer-tiny'), engine);
+  const work = await works['tokenizer stage'](engine);
   await engine.upload('');
   await engine.transfers();
-  const losses = await step.run();
-  const learned = { losses, transfers: await engine.transfers(), locations: await locations(engine) };
-  const means = flatten(await engine.read('adam.mean'));
-  await engine.drop('');
-  return {
-    ...learned,
-    gradients: Object.fromEntries(Object.entries(means).map(([name, { data }]) => [name, [...data]])),
-  };
+  const metrics = await work.run();
+  const learned = { metrics, transfers: await engine.transfers(), locations: await locations(engine) };
+  const gradients = await numbersOf(engine, 'adam.mean');
+  return { ...learned, gradients, discriminator: await numbersOf(engine, 'discriminator.adam.mean') };
 }
 
+/** Some pictures encoded. */
+const encode = async (engine) => [...(await (await works.encode(engine)).run())];
+
 /** A chain on the CPU, and what the device draws in each of its steps from the tokens and uniforms that the CPU had. */
-async function sampling([cpu, gpu]) {
-  const job = jobOf('reverse-tiny');
-  const { batch, guidanceScale, transformer } = job;
+async function sampling(cpu, gpu) {
+  const [here, there] = [await works['reverse step'](cpu), await works['reverse step'](gpu)];
+  const { batch, transformer } = here.job;
   const tokens = transformer.grid ** 2;
-  const schedule = jobSchedule(job);
-  const condition = Float32Array.from(jobFeeds(job).condition.data);
-  const denoisers = [];
-  for (const engine of [cpu, gpu]) {
-    const pool = await DenoiserPool.create(engine, transformer, drawWeights(jobParameters(job).model));
-    denoisers.push(await pool.denoiser(condition, guidanceScale));
-  }
+  const schedule = jobSchedule(here.job);
   const noise = { seed: 7, samples: Array.from({ length: batch }, (_, i) => i) };
   const visited = [];
   const recorded = async (x, t) => {
-    const logProbs = await denoisers[0](x, t);
+    const logProbs = await here.denoise(x, t);
     visited.push({ x: x.slice(), logProbs: logProbs.slice() });
     return logProbs;
   };
@@ -86,7 +85,7 @@ async function sampling([cpu, gpu]) {
   let [drawn, farthest] = [0, 0];
   for (const [index, { from, to }] of exactPlan(schedule.steps, CHAIN).entries()) {
     const { x, logProbs } = visited[index];
-    const other = await denoisers[1](x, from);
+    const other = await there.denoise(x, from);
     if (index === 0) await gpu.transfers();
     farthest = Math.max(farthest, ...logProbs.map((value, i) => Math.abs(value - other[i])));
     const step = reverseStep(schedule, to, from);
@@ -121,13 +120,18 @@ function edgeDistance(p, uniform) {
 }
 
 export async function programs() {
-  const engines = ['cpu', 'webgpu'].map((device) => Engine.start({ device, threads: 1 }));
-  const both = async (work) => ({ cpu: await work(engines[0]), webgpu: await work(engines[1]) });
-  const result = {
-    diffusion: await both(diffusion),
-    tokenizer: await both(tokenizer),
-    sampling: await sampling(engines),
+  const cpu = Engine.start({ device: 'cpu', threads: 1 });
+  const result = {};
+  const both = (work) => async (gpu) => ({ cpu: await work(cpu), webgpu: await work(gpu) });
+  /** As `deviceFallbacks` does it, which keeps no results. */
+  const kept = (name, work) => async (gpu) => ({ run: async () => (result[name] = await work(gpu)) });
+  const watched = {
+    'training step': kept('diffusion', both(diffusion)),
+    'reverse step': kept('sampling', (gpu) => sampling(cpu, gpu)),
+    encode: kept('encode', both(encode)),
+    'tokenizer stage': kept('tokenizer', both(tokenizer)),
   };
-  for (const engine of engines) await engine.close();
-  return { ...result, steps: STEPS, chain: CHAIN };
+  const fallbacks = await deviceFallbacks(watched, { device: 'webgpu', threads: 1 });
+  await cpu.close();
+  return { ...result, fallbacks, steps: STEPS, chain: CHAIN };
 }

@@ -8,11 +8,10 @@
 import { Engine } from '../../dist/engine/engine.js';
 import * as g from '../../dist/graph/index.js';
 import { command } from './command.mjs';
-import { fallbacks } from './fallbacks.mjs';
 import { programs } from './programs.mjs';
 import { upload } from './upload.mjs';
 
-const sections = { command, fallbacks, programs, upload };
+const sections = { command, programs, upload };
 
 // The kernels are kept for as long as any program of the process is.
 const keeper = Engine.start({ device: 'webgpu', threads: 1 });

@@ -20,7 +20,14 @@ const ENDS = [0.99999, 0.000009, 0.000009, 0.99999] as const;
 /** One of so many values is compared where whole tensors would be too much to send. */
 const STRIDE = 101;
 
-const transformer = (layers: number, dim: number, heads: number, grid: number, codes: number): TransformerConfig => ({
+/** A denoiser of these sizes, in whose blocks convolutions follow attention. */
+export const transformer = (
+  layers: number,
+  dim: number,
+  heads: number,
+  grid: number,
+  codes: number,
+): TransformerConfig => ({
   layers,
   dim,
   heads,
@@ -32,7 +39,8 @@ const transformer = (layers: number, dim: number, heads: number, grid: number, c
   conditionDim: 512,
 });
 
-function trainRow(name: string, sizes: TransformerConfig, batch: number, inPlace = false): Row {
+/** A training step of the diffusion model. */
+export function trainRow(name: string, sizes: TransformerConfig, batch: number, inPlace = false): Row {
   const { layers, dim, grid, codes, mlp } = sizes;
   const optimizer = { lr: 1e-4, beta1: 0.9, beta2: 0.96, weightDecay: 0.045, clipNorm: 0.5, emaDecay: 0.99 };
   return {
@@ -62,7 +70,8 @@ function tokenizerRow(name: string, { preset, imageSize, tokenizer }: TokenizerR
   };
 }
 
-function reverseRow(name: string, sizes: TransformerConfig, batch: number): Row {
+/** A guided reverse step. */
+export function reverseRow(name: string, sizes: TransformerConfig, batch: number): Row {
   const { layers, dim, grid, codes, mlp } = sizes;
   return {
     name,

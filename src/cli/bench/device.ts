@@ -1,7 +1,15 @@
 /** `clipvq bench device`: the CPU against the GPU of this machine. */
 
 import { Command, Option } from 'commander';
-import { deviceFallbacks, type Fallbacks, type Job, jobs, profiledJobs, timeDevice } from '../../bench/devices.ts';
+import {
+  deviceFallbacks,
+  type Fallbacks,
+  jobs,
+  profiledJobs,
+  profiledWork,
+  type TimedJob,
+  timeDevice,
+} from '../../bench/devices.ts';
 import { type ModelSizes, threadCount, withModelSizes } from '../options.ts';
 import { note, printResult } from '../output.ts';
 import { table } from '../table.ts';
@@ -15,7 +23,7 @@ interface DeviceOptions extends ModelSizes {
 
 interface DeviceResult {
   readonly device: string;
-  readonly ms: Readonly<Record<Job, number>>;
+  readonly ms: Readonly<Record<TimedJob, number>>;
   readonly fallbacks?: Fallbacks;
 }
 
@@ -42,7 +50,11 @@ async function compareDevices(options: DeviceOptions): Promise<void> {
     note(`Timing ${device}`);
     const ms = await timeDevice(config, { device, threads });
     const isProfiled = nodes && device !== 'cpu';
-    results.push({ device, ms, ...(isProfiled && { fallbacks: await deviceFallbacks(config, { device, threads }) }) });
+    results.push({
+      device,
+      ms,
+      ...(isProfiled && { fallbacks: await deviceFallbacks(profiledWork(config), { device, threads }) }),
+    });
   }
   const [other, cpu] = results as [DeviceResult, DeviceResult];
   const recommended = other.ms['training step'] < cpu.ms['training step'] ? other.device : cpu.device;
