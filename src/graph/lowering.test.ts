@@ -6,11 +6,11 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { interpret } from '../../test/support/interpreter.ts';
+import { startKeepingEngine } from '../../test/support/keeping-engine.ts';
 import { weighted, worstError } from '../../test/support/numeric.ts';
 import { type Trial, trials } from '../../test/support/trials.ts';
 import { float32, type NDArray, type Tree } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
-import { Engine } from '../engine/engine.ts';
 import * as g from './index.ts';
 import { shapeRules } from './shapes.ts';
 import type { Primitive, Tensor } from './tensor.ts';
@@ -19,7 +19,7 @@ const SETTINGS = { seed: 7, numRuns: 15 };
 const TOLERANCE = { float32: 1e-5, float64: 1e-12 };
 type Float = keyof typeof TOLERANCE;
 
-const engine = Engine.start({ threads: 1 });
+const engine = startKeepingEngine();
 afterAll(() => engine.close());
 
 const primitives = Object.keys(shapeRules) as Primitive[];

@@ -5,10 +5,10 @@
 
 import { afterAll, expect, it } from 'vitest';
 import { againstDefinition } from '../../test/support/convolutions.ts';
-import { Engine } from '../engine/engine.ts';
+import { startKeepingEngine } from '../../test/support/keeping-engine.ts';
 import { conv3x3Stride2 } from './patches.ts';
 
-const engine = Engine.start({ threads: 1 });
+const engine = startKeepingEngine();
 afterAll(() => engine.close());
 
 it.each([2, 4, 6, 10])('agrees with the definition at side %i', async (side) => {

@@ -5,11 +5,11 @@
 
 import { afterAll, expect, it } from 'vitest';
 import { againstDefinition, draw } from '../../test/support/convolutions.ts';
-import { Engine } from '../engine/engine.ts';
+import { startKeepingEngine } from '../../test/support/keeping-engine.ts';
 import * as g from '../graph/index.ts';
 import { conv3x3Twice, conv3x3Winograd } from './winograd.ts';
 
-const engine = Engine.start({ threads: 1 });
+const engine = startKeepingEngine();
 afterAll(() => engine.close());
 
 it.each([1, 2, 3, 4, 6, 8, 9])('agrees with the definition at side %i', async (side) => {

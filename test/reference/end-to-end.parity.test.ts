@@ -9,8 +9,8 @@ import { DenoiserPool } from '../../src/diffusion/model.ts';
 import { maskReplaceSchedule } from '../../src/diffusion/process/schedule.ts';
 import { exactPlan, reverseChain } from '../../src/diffusion/samplers/chain.ts';
 import { referenceDraw } from '../../src/diffusion/samplers/reference.ts';
-import { Engine } from '../../src/engine/engine.ts';
 import { onFixture } from '../support/fixtures.ts';
+import { startKeepingEngine } from '../support/keeping-engine.ts';
 import { compare, EXACT, NETWORK } from '../support/parity.ts';
 import { ReferenceSystem } from '../support/reference-system.ts';
 import { pairCosines } from './clip-score.ts';
@@ -18,7 +18,7 @@ import { pairCosines } from './clip-score.ts';
 onFixture(
   'end_to_end',
   (file) => {
-    const engine = Engine.start({ threads: 1 });
+    const engine = startKeepingEngine();
     const system = new ReferenceSystem(engine, file);
     const { config } = system;
     const guidanceScale = file.number('guidance_scale');
