@@ -4,9 +4,10 @@
  */
 
 import { afterAll, expect, it } from 'vitest';
+import { startKeepingEngine } from '../../test/support/keeping-engine.ts';
 import { float32, int32, type NDArray, scalar } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
-import { Engine, type Executable } from '../engine/engine.ts';
+import type { Executable } from '../engine/engine.ts';
 import { blank, initialize } from '../nn/parameters.ts';
 import { adamState } from '../optim/adamw.ts';
 import { GRADIENTS } from '../optim/micro-batches.ts';
@@ -27,7 +28,7 @@ const samples = Array.from({ length: batch }, (_, i) => i);
 const images = float32(normalBatch(key('images'), samples, 3 * imageSize ** 2), [batch, 3, imageSize, imageSize]);
 const ids = int32(Int32Array.from(integers(key('ids'), 0, captions * batch * length, 30)), [captions, batch, length]);
 
-const engine = Engine.start({ threads: 1 });
+const engine = startKeepingEngine();
 afterAll(() => engine.close());
 
 async function walk(parts: number, steps: number) {

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest';
+import { startKeepingEngine } from '../../test/support/keeping-engine.ts';
 import { float32, int32 } from '../base/ndarray.ts';
-import { Engine } from '../engine/engine.ts';
 import * as g from '../graph/index.ts';
 import { initialize } from '../nn/parameters.ts';
 import { makeRecipe } from '../recipe/recipe.ts';
@@ -11,7 +11,7 @@ const settings = { ...makeRecipe('nano').clip, dim: 8, imageSize: 32, imageChann
 const [known, pad] = [10, 19];
 const rows = Int32Array.from({ length: 20 }, (_, id) => Math.min(id, known));
 const params = initialize(clipParameters(settings, known), 3);
-const engine = Engine.start({ threads: 1 });
+const engine = startKeepingEngine();
 afterAll(() => engine.close());
 
 async function textRows(texts: readonly (readonly number[])[], length: number): Promise<number[][]> {

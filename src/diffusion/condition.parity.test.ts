@@ -1,14 +1,14 @@
 /** Pseudo text embeddings and condition dropout against the reference. */
 import { afterAll, it } from 'vitest';
 import { onFixture } from '../../test/support/fixtures.ts';
+import { startKeepingEngine } from '../../test/support/keeping-engine.ts';
 import { compare } from '../../test/support/parity.ts';
 import { float32 } from '../base/ndarray.ts';
-import { Engine } from '../engine/engine.ts';
 import * as g from '../graph/index.ts';
 import { perturb, pseudoText } from './condition.ts';
 import { seenConditions } from './programs.ts';
 
-const engine = Engine.start({ threads: 1 });
+const engine = startKeepingEngine();
 afterAll(() => engine.close());
 
 onFixture('sampling', (file) => {

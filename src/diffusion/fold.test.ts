@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
+import { startKeepingEngine } from '../../test/support/keeping-engine.ts';
 import { float32, int32, type NDArray } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
-import { Engine } from '../engine/engine.ts';
 import * as g from '../graph/index.ts';
 import { initialize, type Parameter } from '../nn/parameters.ts';
 import { integers, normals } from '../random/noise.ts';
@@ -9,7 +9,7 @@ import { makeRecipe } from '../recipe/recipe.ts';
 import { embedFolded, unfold } from './fold.ts';
 import { denoise, diffusionParameters, type TransformerConfig } from './transformer.ts';
 
-const engine = Engine.start({ threads: 1 });
+const engine = startKeepingEngine();
 afterAll(() => engine.close());
 
 const run = async (program: g.Program, feeds: Parameters<Awaited<ReturnType<typeof engine.compile>>['run']>[0]) =>

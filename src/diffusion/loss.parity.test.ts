@@ -3,14 +3,14 @@
 import { afterAll, it } from 'vitest';
 import { codesOf, eachToken } from '../../test/support/class-rows.ts';
 import { onFixture } from '../../test/support/fixtures.ts';
+import { startKeepingEngine } from '../../test/support/keeping-engine.ts';
 import { compare } from '../../test/support/parity.ts';
 import { float32, int32 } from '../base/ndarray.ts';
-import { Engine } from '../engine/engine.ts';
 import * as g from '../graph/index.ts';
 import { diffusionLoss, logPrediction } from './loss.ts';
 import { maskReplaceSchedule } from './process/schedule.ts';
 
-const engine = Engine.start({ threads: 1 });
+const engine = startKeepingEngine();
 afterAll(() => engine.close());
 
 interface Case {

@@ -1,14 +1,14 @@
 /** The denoiser that samplers get: passes in parts against one picture at a time. */
 
 import { afterAll, expect, it } from 'vitest';
+import { startKeepingEngine } from '../../test/support/keeping-engine.ts';
 import { float32 } from '../base/ndarray.ts';
-import { Engine } from '../engine/engine.ts';
 import { initializeEach } from '../nn/parameters.ts';
 import { integers, normals } from '../random/noise.ts';
 import { DenoiserPool } from './model.ts';
 import { diffusionParameters, type TransformerConfig } from './transformer.ts';
 
-const engine = Engine.start({ threads: 1 });
+const engine = startKeepingEngine();
 afterAll(() => engine.close());
 
 const config: TransformerConfig = {

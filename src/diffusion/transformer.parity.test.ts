@@ -3,13 +3,13 @@
 import { afterAll, expect, it } from 'vitest';
 import { onFixture } from '../../test/support/fixtures.ts';
 import { compareGradients } from '../../test/support/gradients.ts';
+import { startKeepingEngine } from '../../test/support/keeping-engine.ts';
 import { compare, NETWORK } from '../../test/support/parity.ts';
 import { referenceConfig, referenceWeights } from '../../test/support/reference-transformer.ts';
-import { Engine } from '../engine/engine.ts';
 import * as g from '../graph/index.ts';
 import { denoise, embedTokens, transformerBlock } from './transformer.ts';
 
-const engine = Engine.start({ threads: 1 });
+const engine = startKeepingEngine();
 afterAll(() => engine.close());
 
 onFixture('transformer', (file) => {

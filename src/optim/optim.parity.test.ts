@@ -2,16 +2,16 @@
 import { afterAll, expect, it } from 'vitest';
 import * as z from 'zod';
 import { type Fixture, onFixture, onJsonFixture } from '../../test/support/fixtures.ts';
+import { startKeepingEngine } from '../../test/support/keeping-engine.ts';
 import { compare, EXACT, type Tolerance } from '../../test/support/parity.ts';
 import { plateauConfig, plateauSettingsOf } from '../../test/support/published-plateau.ts';
 import { type NDArray, scalar, type Tree } from '../base/ndarray.ts';
-import { Engine } from '../engine/engine.ts';
 import * as g from '../graph/index.ts';
 import { adamState, adamw, clipByGlobalNorm } from './adamw.ts';
 import { updateEma } from './ema.ts';
 import { initialPlateau, nextPlateau } from './plateau.ts';
 
-const engine = Engine.start({ threads: 1 });
+const engine = startKeepingEngine();
 afterAll(() => engine.close());
 
 /** Elementwise arithmetic in float32: a few roundings. */

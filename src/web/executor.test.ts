@@ -5,9 +5,9 @@
 
 import * as ort from 'onnxruntime-web/wasm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startKeepingEngine } from '../../test/support/keeping-engine.ts';
 import { CONDITION, diffusionOf, tinyRecipe, tokenizerOf } from '../../test/support/tiny-model.ts';
 import { float32 } from '../base/ndarray.ts';
-import { Engine } from '../engine/engine.ts';
 import type { Executor } from '../engine/executor.ts';
 import { type Frame, PictureModel } from '../generation/draw.ts';
 import type { SamplingChoice } from '../generation/options.ts';
@@ -29,7 +29,7 @@ const conditions = Float32Array.from(normals({ seed: 1, stream: 'conditions', st
 const largest = (a: Float32Array, b: Float32Array) =>
   a.reduce((worst, x, i) => Math.max(worst, Math.abs(x - b[i]!)), Number(a.length !== b.length));
 
-const engine = Engine.start({ threads: 1 });
+const engine = startKeepingEngine();
 afterAll(() => engine.close());
 const web = new WebExecutor(ort);
 let models: { readonly node: PictureModel; readonly web: PictureModel };

@@ -19,13 +19,14 @@ import {
 } from '../../src/diffusion/programs.ts';
 import { initialTimesteps, probabilities, updateHistory } from '../../src/diffusion/timesteps.ts';
 import { diffusionParameters } from '../../src/diffusion/transformer.ts';
-import { Engine, type Executable } from '../../src/engine/engine.ts';
+import type { Executable } from '../../src/engine/engine.ts';
 import * as g from '../../src/graph/index.ts';
 import { adopt } from '../../src/nn/parameters.ts';
 import { initialPlateau, nextPlateau, type PlateauSettings } from '../../src/optim/plateau.ts';
 import { makeRecipe } from '../../src/recipe/recipe.ts';
 import { eachToken } from '../support/class-rows.ts';
 import { onFixture } from '../support/fixtures.ts';
+import { startKeepingEngine } from '../support/keeping-engine.ts';
 import { compare, EXACT, NETWORK } from '../support/parity.ts';
 import { ReferenceSystem, type SolverCheckpoint } from '../support/reference-system.ts';
 
@@ -39,7 +40,7 @@ const LOSS = { auxiliaryWeight: 5e-4, maskWeights: [1, 1] as [number, number] };
 onFixture(
   'train_step',
   (file) => {
-    const engine = Engine.start({ threads: 1 });
+    const engine = startKeepingEngine();
     const system = new ReferenceSystem(engine, file);
     const { config, checkpoint } = system;
     const steps = file.matching(/^step(\d+)\.x0$/).map(Number);

@@ -1,11 +1,11 @@
 /** The CLIP of the reference, its towers and its preprocessing, against the official program. */
 import { afterAll, expect, it } from 'vitest';
 import { float32 } from '../../src/base/ndarray.ts';
-import { Engine } from '../../src/engine/engine.ts';
 import * as g from '../../src/graph/index.ts';
 import { normalize } from '../../src/nn/layers.ts';
 import { adopt } from '../../src/nn/parameters.ts';
 import { onFixture } from '../support/fixtures.ts';
+import { startKeepingEngine } from '../support/keeping-engine.ts';
 import { compare, NETWORK } from '../support/parity.ts';
 import { clipConfig, type OfficialClip } from '../support/reference-clip.ts';
 import {
@@ -19,7 +19,7 @@ import {
   vitClipParameters,
 } from './vit.ts';
 
-const engine = Engine.start({ threads: 1 });
+const engine = startKeepingEngine();
 afterAll(() => engine.close());
 
 onFixture('clip', (file) => {

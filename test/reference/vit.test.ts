@@ -1,12 +1,12 @@
 /** What the vision-transformer CLIP must not see: the future, and what follows the end of a text. And its resizing. */
 import { afterAll, describe, expect, it } from 'vitest';
 import { float32, int32 } from '../../src/base/ndarray.ts';
-import { Engine } from '../../src/engine/engine.ts';
 import * as g from '../../src/graph/index.ts';
 import { countParameters, initialize } from '../../src/nn/parameters.ts';
+import { startKeepingEngine } from '../support/keeping-engine.ts';
 import { CLIP_MEAN, CLIP_STD, clipPixels, textFeatures, type VitClipConfig, vitClipParameters } from './vit.ts';
 
-const engine = Engine.start({ threads: 1 });
+const engine = startKeepingEngine();
 afterAll(() => engine.close());
 
 const config: VitClipConfig = {

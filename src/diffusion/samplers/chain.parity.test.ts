@@ -5,18 +5,18 @@
 import { afterAll, expect, it } from 'vitest';
 import * as z from 'zod';
 import { fixture, onFixture, onJsonFixture } from '../../../test/support/fixtures.ts';
+import { startKeepingEngine } from '../../../test/support/keeping-engine.ts';
 import { compare, EXACT } from '../../../test/support/parity.ts';
 import { referenceConfig, referenceModel } from '../../../test/support/reference-transformer.ts';
 import type { NDArray } from '../../base/ndarray.ts';
 import { leaves } from '../../base/tree.ts';
-import { Engine } from '../../engine/engine.ts';
 import { DenoiserPool } from '../model.ts';
 import { maskReplaceSchedule } from '../process/schedule.ts';
 import { type ChainStep, exactPlan, reverseChain } from './chain.ts';
 import { fastPlan } from './fast.ts';
 import { referenceDraw } from './reference.ts';
 
-const engine = Engine.start({ threads: 1 });
+const engine = startKeepingEngine();
 afterAll(() => engine.close());
 
 interface Settings {
