@@ -5,8 +5,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runClipvq } from '../../test/support/cli.ts';
+import { shareEngines } from '../../test/support/keeping-engine.ts';
 import { leanRecipe, writeTinyRun } from '../../test/support/tiny-model.ts';
 
+shareEngines();
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-evaluate-'));
 beforeAll(() => {
   writeTinyRun(path.join(folder, 'run'), leanRecipe);

@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { runClipvq } from '../../test/support/cli.ts';
+import { shareEngines } from '../../test/support/keeping-engine.ts';
 import { tinyRecipe, tokenizerOf } from '../../test/support/tiny-model.ts';
 import { unflatten } from '../base/tree.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { pairedRows } from './reconstruct.ts';
 
+shareEngines();
 it('needs a trained tokenizer, and neither a diffusion model nor a CLIP', async () => {
   const folder = fs.mkdtempSync(path.join(tmpdir(), 'clipvq-reconstruct-'));
   try {

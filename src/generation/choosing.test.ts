@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { shareEngines } from '../../test/support/keeping-engine.ts';
 import { diffusionOf, exportTinyClip, tinyRecipe, tokenizerOf } from '../../test/support/tiny-model.ts';
 import { UserError } from '../base/errors.ts';
 import { unflatten } from '../base/tree.ts';
@@ -12,6 +13,7 @@ import { RunDirectory } from '../run/directory.ts';
 import { type GeneratedImage, Generator } from './generator.ts';
 import { requestOf } from './options.ts';
 
+shareEngines();
 let folder: string;
 let generator: Generator;
 const recipe = { ...tinyRecipe, sampling: { ...tinyRecipe.sampling, steps: 3 } };

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { shareEngines } from '../../test/support/keeping-engine.ts';
 import { tinyRecipe, writeTinyRun } from '../../test/support/tiny-model.ts';
 import type { RgbImage } from '../data/pictures/image.ts';
 import { readPngText } from '../data/pictures/read-png-text.ts';
@@ -12,6 +13,7 @@ import { type GeneratedImage, Generator, type StreamFrame } from './generator.ts
 import { requestOf } from './options.ts';
 import { chainLength, redrawnCodes } from './start.ts';
 
+shareEngines();
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-editing-'));
 const { imageSize } = tinyRecipe;
 let generator: Generator;

@@ -4,11 +4,13 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { shareEngines } from '../../test/support/keeping-engine.ts';
 import { tinyRecipe, writeTinyRun } from '../../test/support/tiny-model.ts';
 import { UserError } from '../base/errors.ts';
 import { CARD_MARK, type CardFacts, modelCard } from './card.ts';
 import { cardFacts, writeCard } from './card-facts.ts';
 
+shareEngines();
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-card-'));
 afterAll(() => fs.rmSync(folder, { recursive: true }));
 

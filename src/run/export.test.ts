@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { shareEngines } from '../../test/support/keeping-engine.ts';
 import { diffusionOf, exportTinyClip, tinyRecipe, tokenizerOf } from '../../test/support/tiny-model.ts';
 import { unflatten } from '../base/tree.ts';
 import { readMetadata, readSafetensors } from '../checkpoint/safetensors.ts';
@@ -17,6 +18,7 @@ import { exportModel } from './export.ts';
 import { checkMadeFrom } from './lineage.ts';
 import { madeFromTexts } from './provenance.ts';
 
+shareEngines();
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-give-'));
 afterAll(() => fs.rmSync(folder, { recursive: true }));
 const at = (...parts: string[]) => path.join(folder, ...parts);

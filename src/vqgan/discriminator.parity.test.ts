@@ -7,10 +7,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { discriminateEvaluation } from '../../test/reference/discriminator.ts';
 import { onFixture } from '../../test/support/fixtures.ts';
 import { compareGradients } from '../../test/support/gradients.ts';
+import { startKeepingEngine } from '../../test/support/keeping-engine.ts';
 import { compare, EXACT, NETWORK } from '../../test/support/parity.ts';
 import { float32, type NDArray, scalar, type Tree } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
-import { Engine } from '../engine/engine.ts';
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
 import { BATCH_NORM_EPS, BATCH_NORM_MOMENTUM } from '../nn/batch-norm.ts';
@@ -63,7 +63,7 @@ onFixture('discriminator', (file) => {
   const params = adopt(wanted.params, part(wanted.params), 'fixtures/discriminator');
   const buffers = adopt(wanted.buffers, part(wanted.buffers), 'fixtures/discriminator');
 
-  const engine = Engine.start({ threads: 1 });
+  const engine = startKeepingEngine();
   afterAll(() => engine.close());
   beforeAll(() => engine.load({ params, buffers }));
 

@@ -21,14 +21,46 @@ interface Formula {
   M: number;
 }
 
-/** The angle whose sine is weight i of the k-th convolution tensor, and the gain of a tensor's sines. */
-const WEIGHTS: Readonly<Record<string, { angle(f: Formula, i: number, k: number): number; gain: number }>> = {
-  simple: { angle: ({ a, b }, i, k) => a * i + b * k, gain: 2 },
-  chirp: { angle: ({ a, b, M }, i, k) => a * ((i * i) % M) + b * i + k, gain: 4 },
+/** `sine(k)` is the function whose value at i is weight i of the k-th convolution tensor, over the gain of the set. */
+const WEIGHTS: Readonly<Record<string, { sine(f: Formula, k: number): (i: number) => number; gain: number }>> = {
+  // sin(a i + b k)
+  simple: { sine: ({ a, b }, k) => sineOfLine(a, b * k), gain: 2 },
+  // sin(a (i² mod M) + b i + k)
+  chirp: {
+    sine({ a, b, M }, k) {
+      const squares = Array.from({ length: M }, (_, i) => (i * i) % M);
+      const [sines, cosines] = [Math.sin, Math.cos].map((f) => Float64Array.from(squares, (square) => f(a * square)));
+      const [sine, cosine] = [sineOfLine(b, k), sineOfLine(b, k + Math.PI / 2)];
+      return (i) => sines![i % M]! * cosine(i) + cosines![i % M]! * sine(i);
+    },
+    gain: 4,
+  },
 };
 
+/**
+ * sin(slope · i + start), for i upwards: a sum of angles within blocks, as good as Math.sin, which takes 100 ns for
+ * each of 29 million weights.
+ */
+function sineOfLine(slope: number, start: number): (i: number) => number {
+  const BLOCK = 256;
+  const [sines, cosines] = [Math.sin, Math.cos].map((f) =>
+    Float64Array.from({ length: BLOCK }, (_, i) => f(slope * i)),
+  );
+  let block = -1;
+  let [sine, cosine] = [0, 0];
+  return (i) => {
+    const at = i % BLOCK;
+    if (i - at !== block) {
+      block = i - at;
+      sine = Math.sin(slope * block + start);
+      cosine = Math.cos(slope * block + start);
+    }
+    return sine * cosines![at]! + cosine * sines![at]!;
+  };
+}
+
 function vggOf(name: string, formula: Formula): Lpips<NDArray<'float32'>> {
-  const { angle, gain } = WEIGHTS[name]!;
+  const { sine, gain } = WEIGHTS[name]!;
   let tensor = 0;
   const arrays = Object.entries(flatten<{ dtype: 'float32'; shape: readonly number[] }>(lpipsParameters('vgg'))).map(
     ([path, { shape }]): [string, NDArray] => {
@@ -39,8 +71,8 @@ function vggOf(name: string, formula: Formula): Lpips<NDArray<'float32'>> {
         return [path, float32(data, shape)];
       }
       const scale = path.endsWith('.bias') ? 0.01 : Math.sqrt(gain / sizeOf(shape.slice(1)));
-      const k = tensor++;
-      for (let i = 0; i < data.length; i++) data[i] = Math.sin(angle(formula, i, k)) * scale;
+      const at = sine(formula, tensor++);
+      for (let i = 0; i < data.length; i++) data[i] = at(i) * scale;
       return [path, float32(data, shape)];
     },
   );
@@ -62,7 +94,7 @@ onFixture('lpips', (file) => {
       compare('lpips', `${name}, weights`, weights[path]!.data.slice(0, expected.length), expected, { absolute: 1e-6 });
     }
 
-    await engine.load({ params });
+    await engine.give({ params });
     const program = g.trace({ state: { params }, ...feeds }, ({ state, in0, in1 }) => {
       const [first, second] = [lpipsFeatures('vgg', state.params, in0), lpipsFeatures('vgg', state.params, in1)];
       const layers = first.map((feature, layer) => {

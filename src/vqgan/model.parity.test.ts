@@ -3,10 +3,10 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Fixture, onFixture } from '../../test/support/fixtures.ts';
 import { compareGradients } from '../../test/support/gradients.ts';
+import { startKeepingEngine } from '../../test/support/keeping-engine.ts';
 import { compare, EXACT, NETWORK } from '../../test/support/parity.ts';
 import { float32, type NDArray, scalar, type Tree } from '../base/ndarray.ts';
 import { mapTree } from '../base/tree.ts';
-import { Engine } from '../engine/engine.ts';
 import type { Tensor } from '../graph/index.ts';
 import * as g from '../graph/index.ts';
 import { kernelLayout } from '../nn/kernel-layout.ts';
@@ -65,7 +65,7 @@ onFixture('vqgan', (file) => {
   const temperature = scalar(file.number('temperature'));
   const klWeight = file.number('kl_weight');
 
-  const engine = Engine.start({ threads: 1 });
+  const engine = startKeepingEngine();
   afterAll(() => engine.close());
   beforeAll(() => engine.load({ params }));
 

@@ -7,16 +7,17 @@ import { afterAll, expect, it, vi } from 'vitest';
 import type { NDArray } from '../../src/base/ndarray.ts';
 import { flatten } from '../../src/base/tree.ts';
 import { diffusionStage } from '../../src/diffusion/stage.ts';
-import { Engine } from '../../src/engine/engine.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import type { Ranks } from '../../src/mpi/ranks.ts';
 import { RunDirectory } from '../../src/run/directory.ts';
 import type { LocalSteps } from '../../src/stage/local-steps.ts';
 import type { Stage } from '../../src/stage/stage.ts';
 import { trainStage } from '../../src/training/loop/trainer.ts';
+import { startKeepingEngine } from '../support/keeping-engine.ts';
 import { localRanks } from '../support/local-ranks.ts';
 import { randomLatents, tinyDiffusionRecipe } from '../support/tiny-latents.ts';
 
-const engines = [0, 1].map(() => Engine.start({ threads: 1 }));
+const engines = [0, 1].map(() => startKeepingEngine());
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-local-'));
 afterAll(async () => {
   await Promise.all(engines.map((engine) => engine.close()));

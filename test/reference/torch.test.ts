@@ -11,7 +11,6 @@ import { float32, int32, type NDArray } from '../../src/base/ndarray.ts';
 import { exportDiffusion, exportTokenizer } from '../../src/convert/export.ts';
 import { scheduleOf, transformerConfig } from '../../src/diffusion/model.ts';
 import { denoise, diffusionParameters } from '../../src/diffusion/transformer.ts';
-import { Engine } from '../../src/engine/engine.ts';
 import * as g from '../../src/graph/index.ts';
 import { toEngineLayout } from '../../src/nn/kernel-layout.ts';
 import { initialize } from '../../src/nn/parameters.ts';
@@ -20,13 +19,14 @@ import type { Recipe } from '../../src/recipe/schema.ts';
 import { RunDirectory } from '../../src/run/directory.ts';
 import { decodeCodes, encodeCodes } from '../../src/vqgan/codec.ts';
 import { tokenizerParameters } from '../../src/vqgan/model.ts';
+import { startKeepingEngine } from '../support/keeping-engine.ts';
 import { compare, EXACT, NETWORK } from '../support/parity.ts';
 import { pythonWithTorch } from '../support/python.ts';
 import { CONDITION, tinyRecipe } from '../support/tiny-model.ts';
 
 const python = pythonWithTorch('what PyTorch makes of exported checkpoints');
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-torch-'));
-const engine = Engine.start({ threads: 1 });
+const engine = startKeepingEngine();
 afterAll(async () => {
   await engine.close();
   fs.rmSync(folder, { recursive: true });

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { AutoTokenizer, env, type PreTrainedTokenizer } from '@huggingface/transformers';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { anyText } from '../../../test/support/any-text.ts';
 import { type Bpe, END, END_OF_WORD, PAD, START, trainBpe } from './bpe.ts';
 import { tokenizerFiles } from './tokenizer-files.ts';
 
@@ -110,7 +111,7 @@ describe('the tokenizer files', () => {
     for (const text of [...corpus, ...hard]) expect([text, theirs(text)]).toEqual([text, bpe.encode(text)]);
     const words = fc.constantFrom('a', 'red', 'hat', 'Hats', 'photograph', ' ', ', ', "'s", '7', '-', '😀', 'é', 'ž');
     const mixed = fc.oneof(
-      fc.string({ unit: 'binary' }),
+      anyText,
       fc.array(words).map((parts) => parts.join('')),
     );
     fc.assert(

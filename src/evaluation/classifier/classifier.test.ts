@@ -7,7 +7,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Engine } from '../../engine/engine.ts';
+import { startKeepingEngine } from '../../../test/support/keeping-engine.ts';
+import type { Engine } from '../../engine/engine.ts';
 import { integers } from '../../random/noise.ts';
 import { confusionMatrix, heldOutAccuracy } from './accuracy.ts';
 import { Classifier, mostLikely } from './classifier.ts';
@@ -48,7 +49,7 @@ function bars(count: number, stream: string): LabelledPictures {
 }
 
 beforeAll(async () => {
-  engine = Engine.start({ threads: 1 });
+  engine = startKeepingEngine();
   classifier = await trainClassifier(engine, bars(240, 'train'), config, training);
 });
 afterAll(async () => {

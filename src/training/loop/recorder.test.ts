@@ -4,8 +4,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { startKeepingEngine } from '../../../test/support/keeping-engine.ts';
 import { TINY_STEPS, tinyStage, tinyStages } from '../../../test/support/tiny-stages.ts';
-import { Engine } from '../../engine/engine.ts';
 import { RunDirectory } from '../../run/directory.ts';
 import { EVENTS_FOLDER } from '../../run/tensorboard.ts';
 import { trainStage } from './trainer.ts';
@@ -36,7 +36,7 @@ async function trained(name: string, options: { stopAfter?: number; resume?: boo
   const place = path.join(folder, name);
   const settings = { seed: 7, data: 'faces', clip: 'compact', recipe: tinyStages };
   const run = resume ? RunDirectory.open(place) : RunDirectory.create(place, settings);
-  const engine = Engine.start({ threads: 1 });
+  const engine = startKeepingEngine();
   const stop = new AbortController();
   const recipe = {
     ...tinyStages,
