@@ -54,7 +54,7 @@ describe('estimateTraining', () => {
 
   it('counts reading and embedding of the pictures, and gives a range', () => {
     const recipe = makeRecipe('nano', { ...lean, 'pictures.views': '2', 'pictures.flip': 'true' });
-    const options = { stages: ['tokenizer', 'diffusion'], speed: 0.5, conditionDim: 512 } as const;
+    const options = { stages: ['diffusion'], speed: 0.5, conditionDim: 512 } as const;
     const without = estimateTraining(recipe, options);
     const of = (count: number, megapixels?: number) =>
       estimateTraining(recipe, { ...options, pictures: { count, megapixels } });

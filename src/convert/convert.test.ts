@@ -7,6 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { shareEngines } from '../../test/support/keeping-engine.ts';
 import {
   diffusionOf,
   discriminatorOf,
@@ -32,6 +33,7 @@ import { referenceBuffers } from './buffers.ts';
 import { exportDiffusion, exportTokenizer } from './export.ts';
 import { type ImportOptions, importCheckpoints } from './import.ts';
 
+shareEngines();
 const small = tinyRecipe;
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-import-'));

@@ -10,6 +10,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { shareEngines } from '../../test/support/keeping-engine.ts';
 import { diffusionOf, tinyRecipe, tokenizerOf, writeTinyRun } from '../../test/support/tiny-model.ts';
 import { unflatten } from '../base/tree.ts';
 import type { Sampler } from '../diffusion/samplers/sampler.ts';
@@ -19,6 +20,7 @@ import { parseRecipe } from '../recipe/recipe.ts';
 import { RunDirectory } from '../run/directory.ts';
 import { exportOnnx } from './onnx.ts';
 
+shareEngines();
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'onnx-'));
 const at = (...parts: string[]) => path.join(folder, ...parts);
 const PROMPT = 'a red face';

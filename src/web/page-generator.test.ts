@@ -6,6 +6,7 @@ import path from 'node:path';
 import * as ort from 'onnxruntime-web/wasm';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { shareEngines } from '../../test/support/keeping-engine.ts';
 import { tinyRecipe, writeTinyRun } from '../../test/support/tiny-model.ts';
 import { readPngText } from '../data/pictures/read-png-text.ts';
 import { type GeneratedImage, Generator } from '../generation/generator.ts';
@@ -14,6 +15,7 @@ import { WebExecutor } from './executor.ts';
 import { type PageFrame, PageGenerator } from './page-generator.ts';
 import { encodePageModel, type PageModel, readPageModel } from './page-model.ts';
 
+shareEngines();
 ort.env.wasm.numThreads = 1;
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'page-'));
 const PROMPT = 'a red face, ünd more';
