@@ -9,7 +9,12 @@ export interface ClipOpening {
   readonly source: ClipSource;
   /** Threads inside one operator; 0 for one on each core. */
   readonly threads: number;
+  /** Milliseconds that the tokens of a call may take; a batch of texts takes a few. */
+  readonly mostTokenizing: number;
 }
+
+/** The time that a tokenizer has by default. */
+export const MOST_TOKENIZING = 5_000;
 
 /** What is known of a CLIP once its files are read. */
 export interface ClipFacts {

@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, expect, it, vi } from 'vitest';
 import { writeTinyClip } from '../../test/support/tiny-clip.ts';
+import { MOST_TOKENIZING } from './clip-protocol.ts';
 import { giveBackClipThread, REST, takeClipThread } from './clip-threads.ts';
 import { resolveClip } from './sources/clip-source.ts';
 
@@ -17,7 +18,7 @@ afterEach(() => {
 const opening = async (kind: 'clip' | 'joint') => {
   const place = path.join(folder, kind);
   if (!fs.existsSync(place)) writeTinyClip(place, kind, { keepWeights: true });
-  return { source: await resolveClip(place), threads: 1 };
+  return { source: await resolveClip(place), threads: 1, mostTokenizing: MOST_TOKENIZING };
 };
 const texts = { texts: ['a red hat'], truncate: false };
 

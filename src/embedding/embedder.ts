@@ -5,6 +5,7 @@
  */
 
 import type { RgbImage } from '../data/pictures/image.ts';
+import { MOST_TOKENIZING } from './clip-protocol.ts';
 import { giveBackClipThread, takeClipThread } from './clip-threads.ts';
 import type { Knowledge } from './compact/knowledge.ts';
 import { resolveClip } from './sources/clip-source.ts';
@@ -52,6 +53,7 @@ const BATCH = 64;
  */
 export async function openEmbedder(model: string, options: EmbedderOptions = {}): Promise<ClipEmbedder> {
   const source = await resolveClip(model, options);
+  const opening = { source, threads: options.threads ?? 0, mostTokenizing: MOST_TOKENIZING };
   const thread = await takeClipThread();
   let closing: Promise<void> | undefined;
   const close = () => {
@@ -61,7 +63,7 @@ export async function openEmbedder(model: string, options: EmbedderOptions = {})
   const call: typeof thread.call = (...request) =>
     closing ? Promise.reject(new Error('the CLIP was closed')) : thread.call(...request);
   try {
-    const { dim, contextLength, id } = await call('open', { source, threads: options.threads ?? 0 });
+    const { dim, contextLength, id } = await call('open', opening);
     return {
       dim,
       contextLength,

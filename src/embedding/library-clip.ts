@@ -29,8 +29,6 @@ type Feeds = Readonly<Record<string, unknown>>;
 
 /** Beyond this a tokenizer's limit only says that it has none. */
 const NO_LIMIT = 1e6;
-/** Milliseconds; a batch of texts takes a few. */
-const MOST_TOKENIZING = 5_000;
 
 /**
  * Open any CLIP. @throws UserError for a folder that holds no dual encoder; what the library throws for files that it
@@ -41,7 +39,7 @@ export async function openLibraryClip(opening: ClipOpening): Promise<ClipModel> 
   const loaded = await load(opening);
   const { tokenizer } = loaded;
   const contextLength = contextOf(source, tokenizer.model_max_length, loaded.text.config);
-  const inputs = new Inputs(source, loaded, contextLength);
+  const inputs = new Inputs(opening, loaded, contextLength);
   const { embed, dim } = await embedding(source, loaded, inputs);
   return {
     facts: { dim, contextLength, id: hashClip(source) },
@@ -95,7 +93,7 @@ class Inputs {
   readonly #padding: { readonly padding: true | 'max_length'; readonly truncation: true; readonly max_length: number };
 
   constructor(
-    private readonly source: ClipSource,
+    private readonly opening: ClipOpening,
     private readonly loaded: Pick<Loaded, 'tokenizer' | 'processor' | 'text'>,
     contextLength: number,
   ) {
@@ -119,7 +117,7 @@ class Inputs {
 
   /** A tokenizer's regular expressions come with the model, and some never end on some texts. */
   #inTime<T>(job: () => T): T {
-    return within(MOST_TOKENIZING, job, () => endless(this.source));
+    return within(this.opening.mostTokenizing, job, () => endless(this.opening.source));
   }
 }
 

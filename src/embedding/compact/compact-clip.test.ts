@@ -6,6 +6,7 @@ import { TINY_CLIP, writeTinyClip } from '../../../test/support/tiny-clip.ts';
 import type { RgbImage } from '../../data/pictures/image.ts';
 import { integers } from '../../random/noise.ts';
 import type { ClipModel } from '../clip-model.ts';
+import { type ClipOpening, MOST_TOKENIZING } from '../clip-protocol.ts';
 import { openLibraryClip } from '../library-clip.ts';
 import { resolveClip } from '../sources/clip-source.ts';
 import { openCompactClip } from './compact-clip.ts';
@@ -18,8 +19,14 @@ let loads = 0;
 let compact: ClipModel;
 let library: ClipModel;
 
+const openingOf = async (folder: string): Promise<ClipOpening> => ({
+  source: await resolveClip(folder),
+  threads: 1,
+  mostTokenizing: MOST_TOKENIZING,
+});
+
 async function open(folder: string): Promise<ClipModel | undefined> {
-  const opening = { source: await resolveClip(folder), threads: 1 };
+  const opening = await openingOf(folder);
   return openCompactClip(opening, () => {
     loads++;
     return openLibraryClip(opening);
@@ -30,7 +37,7 @@ beforeAll(async () => {
   const folder = path.join(root, 'clip');
   writeTinyClip(folder, 'clip', { keepWeights: true });
   compact = (await open(folder))!;
-  library = await openLibraryClip({ source: await resolveClip(folder), threads: 1 });
+  library = await openLibraryClip(await openingOf(folder));
 });
 
 const texts = ['a red hat', 'A  blue\nHAT!', 'red 😀', 'é <|pad|> <|endoftext|>'];
