@@ -29,11 +29,16 @@ const WITHOUT_FEATURES = [
 
 /**
  * Opens one, by default without a GPU and its emulation. It compiles WebAssembly once and quickly: by default Chromium
- * compiles the functions of ONNX Runtime that a page runs often once more, which takes longer than all that tests
- * compute with it. Results are the same bits.
+ * compiles the functions of ONNX Runtime that a page runs often once more, and validates those too that none calls,
+ * which takes longer than all that tests compute with it. Results are the same bits.
  */
 export const openBrowser = (gpu: readonly string[] = WITHOUT_GPU): Promise<Browser> =>
   chromium.launch({
     executablePath: CHROMIUM,
-    args: ['--no-sandbox', '--js-flags=--liftoff-only', `--disable-features=${WITHOUT_FEATURES.join(',')}`, ...gpu],
+    args: [
+      '--no-sandbox',
+      '--js-flags=--liftoff-only,--wasm-lazy-validation',
+      `--disable-features=${WITHOUT_FEATURES.join(',')}`,
+      ...gpu,
+    ],
   });
