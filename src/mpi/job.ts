@@ -3,7 +3,8 @@
 import os from 'node:os';
 import { UserError } from '../base/errors.ts';
 import { endLauncherIn } from './launcher.ts';
-import { loadMpi, type MpiLibrary } from './library.ts';
+import { check, loadMpi, type MpiLibrary } from './library.ts';
+import { meet } from './meeting.ts';
 import type { Ranks, RankTimes } from './ranks.ts';
 import { removeSharedMemory } from './shared-memory.ts';
 import { BEAT_BYTES, isLast, lastBeat, packBeat, patienceOf, unpackBeat, Watch } from './watch.ts';
@@ -84,7 +85,7 @@ export class MpiJob implements Ranks {
 
   sum(data: Float32Array): Promise<void> {
     const { allreduce, inPlace, float, sum, world } = this.mpi;
-    return this.call('communicating', (done) => allreduce.async(inPlace, data, data.length, float, sum, world, done));
+    return this.call((done) => allreduce.async(inPlace, data, data.length, float, sum, world, done));
   }
 
   sumGradients(data: Float32Array): Promise<void> {
@@ -94,7 +95,7 @@ export class MpiJob implements Ranks {
   async max(values: readonly number[]): Promise<number[]> {
     const data = Float64Array.from(values);
     const { allreduce, inPlace, double, max, world } = this.mpi;
-    await this.call('waiting', (done) => allreduce.async(inPlace, data, data.length, double, max, world, done));
+    await this.callTogether((done) => allreduce.async(inPlace, data, data.length, double, max, world, done));
     return [...data];
   }
 
@@ -102,16 +103,14 @@ export class MpiJob implements Ranks {
     const { allgather, allgatherv, byte, world } = this.mpi;
     const own = Float64Array.of(bytes.length);
     const lengths = new Float64Array(this.size);
-    await this.call('waiting', (done) => allgather.async(own, 8, byte, lengths, 8, byte, world, done));
+    await this.callTogether((done) => allgather.async(own, 8, byte, lengths, 8, byte, world, done));
     const counts = Int32Array.from(lengths);
     const places = new Int32Array(this.size);
     for (let i = 1; i < this.size; i++) places[i] = places[i - 1]! + counts[i - 1]!;
     // An array without an element has no address.
     const all = new Uint8Array(Math.max(1, places.at(-1)! + counts.at(-1)!));
     const sent = bytes.length > 0 ? bytes : new Uint8Array(1);
-    await this.call('communicating', (done) =>
-      allgatherv.async(sent, bytes.length, byte, all, counts, places, byte, world, done),
-    );
+    await this.call((done) => allgatherv.async(sent, bytes.length, byte, all, counts, places, byte, world, done));
     return Array.from(places, (at, i) => all.subarray(at, at + counts[i]!));
   }
 
@@ -120,18 +119,18 @@ export class MpiJob implements Ranks {
     const length = parts[0]!.length;
     const [sent, received] = [new Uint8Array(this.size * length), new Uint8Array(this.size * length)];
     for (const [i, part] of parts.entries()) sent.set(part, i * length);
-    await this.call('communicating', (done) => allToAll.async(sent, length, byte, received, length, byte, world, done));
+    await this.call((done) => allToAll.async(sent, length, byte, received, length, byte, world, done));
     return parts.map((_, i) => received.subarray(i * length, (i + 1) * length));
   }
 
   broadcast(bytes: Uint8Array): Promise<void> {
     const { broadcast, byte, world } = this.mpi;
     if (bytes.length === 0) return Promise.resolve();
-    return this.call('communicating', (done) => broadcast.async(bytes, bytes.length, byte, 0, world, done));
+    return this.callTogether((done) => broadcast.async(bytes, bytes.length, byte, 0, world, done));
   }
 
   barrier(): Promise<void> {
-    return this.call('waiting', (done) => this.mpi.barrier.async(this.mpi.world, done));
+    return this.inTurn(() => this.meet());
   }
 
   /** Leave the job, which has done its work, and the process. */
@@ -160,7 +159,7 @@ export class MpiJob implements Ranks {
 
   /** Resolves once every rank has come to its end. */
   private allEnd(): Promise<void> {
-    return promised((done) => this.mpi.barrier.async(this.ending, done));
+    return meet(this.mpi, this.ending);
   }
 
   private end(code: number): never {
@@ -202,17 +201,41 @@ export class MpiJob implements Ranks {
     setTimeout(() => this.mpi.exit(1), OTHERS_MS);
   }
 
-  private async call(kind: keyof RankTimes, begin: (done: Done) => void): Promise<void> {
-    const before = this.last;
-    const now = before.then(async () => {
-      const start = performance.now();
+  /** A collective call of the library, of ranks that have met a moment ago: it keeps a core busy until it ends. */
+  private call(begin: (done: Done) => void): Promise<void> {
+    return this.inTurn(() => this.timed('communicating', promised(begin)));
+  }
+
+  /** The same of ranks that meet for it, whenever they come. */
+  private callTogether(begin: (done: Done) => void): Promise<void> {
+    return this.inTurn(async () => {
+      await this.meet();
+      await this.timed('communicating', promised(begin));
+    });
+  }
+
+  private meet(): Promise<void> {
+    return this.timed('waiting', meet(this.mpi, this.mpi.world));
+  }
+
+  private async timed(kind: keyof RankTimes, work: Promise<void>): Promise<void> {
+    const start = performance.now();
+    try {
+      await work;
+    } finally {
+      this.times[kind] += performance.now() - start;
+    }
+  }
+
+  /** What all ranks do together, after all that they have begun before. */
+  private inTurn(task: () => Promise<void>): Promise<void> {
+    const now = this.last.then(async () => {
       this.calls++;
-      this.waitingSince = start / 1000;
+      this.waitingSince = performance.now() / 1000;
       try {
-        await promised(begin);
+        await task();
       } finally {
         this.waitingSince = undefined;
-        this.times[kind] += performance.now() - start;
       }
     });
     this.last = now.catch(() => {});
@@ -277,7 +300,3 @@ const promised = (begin: (done: Done) => void): Promise<void> =>
       else resolve();
     });
   });
-
-function check(code: number, call: string): void {
-  if (code !== 0) throw new Error(`${call} has failed with code ${code}`);
-}

@@ -6,8 +6,10 @@
 import type { KoffiFunc, LibraryHandle } from 'koffi';
 import { UserError } from '../base/errors.ts';
 
-/** A communicator, data type or operation: an address, or a number. */
-type Handle = unknown;
+/** A communicator, data type, operation or request: an address, or a number. */
+export type Handle = unknown;
+/** Where the library writes a handle. */
+type Cell = BigUint64Array | Int32Array;
 type Pointer = ArrayBufferView | bigint | null;
 
 type Transfer = KoffiFunc<
@@ -29,7 +31,11 @@ export interface MpiLibrary {
   readonly size: KoffiFunc<(comm: Handle, size: Int32Array) => number>;
   /** A communicator of the same ranks whose calls meet none of the other's. */
   readonly duplicate: (comm: Handle) => Handle;
-  readonly barrier: KoffiFunc<(comm: Handle) => number>;
+  /** Room for a handle. */
+  readonly cell: () => Cell;
+  readonly beginBarrier: KoffiFunc<(comm: Handle, request: Cell) => number>;
+  /** Whether what was begun has come to its end. */
+  readonly test: KoffiFunc<(request: Cell, flag: Int32Array, status: Uint8Array) => number>;
   readonly allreduce: KoffiFunc<
     (from: Pointer, to: Pointer, count: number, type: Handle, op: Handle, comm: Handle) => number
   >;
@@ -117,7 +123,8 @@ function bind(name: string, lib: LibraryHandle, libc: LibraryHandle): MpiLibrary
   const H = isOpen ? 'void *' : 'int';
   const handle = (symbol: string, number: number): Handle => (isOpen ? lib.symbol(symbol) : number);
   const f = (called: string, ...types: string[]) => lib.func(called, 'int', types);
-  const duplicate: KoffiFunc<(comm: Handle, made: ArrayBufferView) => number> = f('MPI_Comm_dup', H, 'void *');
+  const cell = (): Cell => (isOpen ? new BigUint64Array(1) : new Int32Array(1));
+  const duplicate: KoffiFunc<(comm: Handle, made: Cell) => number> = f('MPI_Comm_dup', H, 'void *');
   const transfer = ['void *', 'int', H, 'void *', 'int', H, H];
   return {
     name: `${name} (${isOpen ? 'Open MPI' : 'MPICH'})`,
@@ -132,11 +139,13 @@ function bind(name: string, lib: LibraryHandle, libc: LibraryHandle): MpiLibrary
     rank: f('MPI_Comm_rank', H, 'void *'),
     size: f('MPI_Comm_size', H, 'void *'),
     duplicate(comm) {
-      const made = isOpen ? new BigUint64Array(1) : new Int32Array(1);
-      if (duplicate(comm, made) !== 0) throw new Error('MPI_Comm_dup has failed');
+      const made = cell();
+      check(duplicate(comm, made), 'MPI_Comm_dup');
       return made[0];
     },
-    barrier: f('MPI_Barrier', H),
+    cell,
+    beginBarrier: f('MPI_Ibarrier', H, 'void *'),
+    test: f('MPI_Test', 'void *', 'void *', 'void *'),
     allreduce: f('MPI_Allreduce', 'void *', 'void *', 'int', H, H, H),
     broadcast: f('MPI_Bcast', 'void *', 'int', H, 'int', H),
     allgather: f('MPI_Allgather', ...transfer),
@@ -150,6 +159,11 @@ function bind(name: string, lib: LibraryHandle, libc: LibraryHandle): MpiLibrary
     anySource: isOpen ? -1 : -2,
     exit: libc.func('_exit', 'void', ['int']),
   };
+}
+
+/** @throws Error if a call of the library has failed. */
+export function check(code: number, call: string): void {
+  if (code !== 0) throw new Error(`${call} has failed with code ${code}`);
 }
 
 function hasSymbol(lib: LibraryHandle, name: string): boolean {

@@ -87,6 +87,16 @@ describe.skipIf(!hasMpi)(
         });
     });
 
+    it('leaves the core to others while it waits', async () => {
+      const { code, stdout, stderr } = await mpirun(2, ['wait']);
+      expect(code, stderr).toBe(0);
+      const [, json] = /^result (\{"rank":1.*)$/m.exec(stdout)!;
+      const { waited, busy } = JSON.parse(json!) as { readonly waited: number; readonly busy: number };
+      expect(waited).toBeGreaterThan(1000);
+      // All of it before, of a core that nobody else wants.
+      expect(busy).toBeLessThan(waited / 3);
+    });
+
     it('ends, with a line that names the rank, when one is killed', async () => {
       const { code, stderr } = await mpirun(2, ['die']);
       expect(code).not.toBe(0);

@@ -14,9 +14,10 @@ const job = await MpiJob.start({
 });
 const { rank, size } = job;
 
-/** Work that never ends by itself. */
-async function work() {
+/** Work that never ends by itself; ranks meet before their sums, as in training. */
+async function work({ meeting = true } = {}) {
   for (let i = 0; ; i++) {
+    if (meeting) await job.barrier();
     await job.sum(new Float32Array(1000).fill(i));
     if (i === 3) console.log('working');
     await sleep(5);
@@ -53,9 +54,17 @@ const cases = {
   },
   async hang() {
     if (rank === 1) setTimeout(() => process.kill(process.pid, 'SIGSTOP'), 300);
-    return work();
+    // The other waits in the library, which keeps its thread.
+    return work({ meeting: false });
   },
   work,
+  async wait() {
+    if (rank === 0) await sleep(2000);
+    const [start, before] = [performance.now(), process.cpuUsage()];
+    await job.barrier();
+    const { user, system } = process.cpuUsage(before);
+    return { rank, waited: performance.now() - start, busy: (user + system) / 1000 };
+  },
   async failAlone() {
     if (rank !== 1) return work();
     return job.fail(2, (name) => console.error(`${name}: the disk is full`));
