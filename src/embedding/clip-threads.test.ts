@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { writeTinyClip } from '../../test/support/tiny-clip.ts';
 import { MOST_TOKENIZING } from './clip-protocol.ts';
 import { giveBackClipThread, REST, takeClipThread } from './clip-threads.ts';
@@ -11,6 +11,10 @@ import { resolveClip } from './sources/clip-source.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-threads-'));
 afterAll(() => fs.rmSync(folder, { recursive: true }));
+// A rest is as long as a test lets it be.
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+});
 afterEach(() => {
   vi.useRealTimers();
 });
@@ -42,7 +46,6 @@ it('is taken again after its CLIP was closed, by one CLIP at a time, and embeds 
 
 it('ends after its rest', async () => {
   const thread = await takeClipThread();
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   await giveBackClipThread(thread);
   vi.advanceTimersByTime(REST - 1);
   expect(thread.isOpen).toBe(true);
