@@ -16,8 +16,8 @@ const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'clipvq-pac
 afterAll(() => fs.rmSync(folder, { recursive: true }));
 const at = (...parts: string[]) => path.join(folder, ...parts);
 
-/** The files of this folder by their names alone: npm compresses all that it packs, to list it too. */
-function emptied(folder: string): string {
+/** Writes the files of this folder by their names alone: npm compresses all that it packs, to list it too. */
+function writeEmptied(place: string): void {
   const parts = fs.readdirSync(root).filter((name) => name !== 'node_modules' && name !== '.git');
   const isFile = (name: string) => fs.statSync(name).isFile();
   const within = (part: string) =>
@@ -25,19 +25,19 @@ function emptied(folder: string): string {
       ? [part]
       : fs.readdirSync(part, { encoding: 'utf8', recursive: true }).map((name) => path.join(part, name));
   for (const name of parts.flatMap(within).filter(isFile)) {
-    fs.mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
-    fs.writeFileSync(path.join(folder, name), '');
+    fs.mkdirSync(path.dirname(path.join(place, name)), { recursive: true });
+    fs.writeFileSync(path.join(place, name), '');
   }
-  fs.copyFileSync('package.json', path.join(folder, 'package.json'));
-  return folder;
+  fs.copyFileSync('package.json', path.join(place, 'package.json'));
 }
 
 describe('npm pack', () => {
   let names: readonly string[];
   beforeAll(() => {
     // Without prepack: what it builds, the tests have built already.
+    writeEmptied(at('emptied'));
     const pack = ['pack', '--dry-run', '--json', '--ignore-scripts'];
-    const options = { cwd: emptied(at('emptied')), encoding: 'utf8', shell: process.platform === 'win32' } as const;
+    const options = { cwd: at('emptied'), encoding: 'utf8', shell: process.platform === 'win32' } as const;
     const [{ files }] = JSON.parse(spawnSync('npm', pack, options).stdout) as [{ files: { path: string }[] }];
     names = files.map((file) => file.path);
   });

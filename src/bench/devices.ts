@@ -7,7 +7,6 @@ import type { NDArray } from '../base/ndarray.ts';
 import { flatten } from '../base/tree.ts';
 import { towerDistance } from '../clip/tower-distance.ts';
 import { clipParameters } from '../clip/towers.ts';
-import { DenoiserPool } from '../diffusion/model.ts';
 import { Engine, type EngineOptions } from '../engine/engine.ts';
 import { type OperatorTime, operatorTimes } from '../engine/profile/operators.ts';
 import { Profiler } from '../engine/profile/profiler.ts';
@@ -20,9 +19,8 @@ import { makeEncoder } from '../vqgan/codec.ts';
 import { tokenizerParameters } from '../vqgan/model.ts';
 import { tokenizerStage } from '../vqgan/stage.ts';
 import { median } from './median.ts';
-import { drawWeights, type Job, jobFeeds, jobParameters } from './peer/jobs.ts';
 import { reverseRow, TINY_TOKENIZER, trainRow, transformer } from './peer/rows.ts';
-import { prepareWork } from './peer/work.ts';
+import { denoising, prepareWork } from './peer/work.ts';
 import { type BenchConfig, benchSampleStep, benchTrainStep } from './step-bench.ts';
 
 export const jobs = ['training step', 'reverse step', 'encode'] as const;
@@ -86,7 +84,11 @@ export function profiledWork(config: BenchConfig) {
   const sizes = { ...transformer(layers, dim, heads, grid, codes), mlp };
   return {
     'training step': (engine: Engine) => prepareWork(trainRow('', sizes, batch, inPlace).job, engine),
-    'reverse step': (engine: Engine) => denoising(reverseRow('', sizes, batch).job, engine),
+    'reverse step': async (engine: Engine) => {
+      const { job } = reverseRow('', sizes, batch);
+      const { start, denoise } = await denoising(job, engine);
+      return { job, denoise, run: () => denoise(start, job.from) };
+    },
     encode: async (engine: Engine) => {
       const { encoder, images } = randomEncoder(engine, { ...presets.nano, ...TINY_TOKENIZER }, batch);
       return { run: () => encoder.encode(images) };
@@ -97,16 +99,6 @@ export function profiledWork(config: BenchConfig) {
       return { run: () => stage.run(0) };
     },
   } satisfies ProfiledWork;
-}
-
-/** A denoiser, and what is given to it. */
-async function denoising(job: Job, engine: Engine) {
-  if (job.kind !== 'reverse') throw new Error(`A ${job.kind} does not denoise`);
-  const pool = await DenoiserPool.create(engine, job.transformer, drawWeights(jobParameters(job).model!));
-  const { condition, tokens } = jobFeeds(job);
-  const denoise = await pool.denoiser(Float32Array.from(condition!.data), job.guidanceScale);
-  const start = Int32Array.from(tokens!.data);
-  return { job, denoise, run: () => denoise(start, job.from) };
 }
 
 /**

@@ -12,7 +12,7 @@ const [SOURCES, BUILD] = ['src', 'dist'].map((folder) => path.resolve(folder) + 
 /** Files that Node loads as they are. */
 export const BUILT = /\/dist\/.*\.js$/;
 
-/** Resolves the import of a source to the file that was built of it.. */
+/** Resolves the import of a source to the file that was built of it. */
 export const overTheBuild: Plugin = {
   name: 'over-the-build',
   enforce: 'pre',

@@ -4,18 +4,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { skipped } from './skip.ts';
 
-/** The Pythons of this machine: the first of the path, and Debian's. */
+const DEBIANS = '/usr/bin/python3';
+
+/** Whatever `python3` finds, and Debian's where that is another. */
 function pythons(): readonly string[] {
-  const ofPath = (process.env.PATH ?? '').split(path.delimiter).map((folder) => path.join(folder, 'python3'));
-  const there = [...ofPath, '/usr/bin/python3'].filter((file) => fs.existsSync(file));
-  return [
-    ...new Set(
-      there
-        .slice(0, 1)
-        .concat(there.slice(-1))
-        .map((file) => fs.realpathSync(file)),
-    ),
-  ];
+  const places = (process.env.PATH ?? '').split(path.delimiter).map((folder) => path.join(folder, 'python3'));
+  return places.find((file) => fs.existsSync(file)) === DEBIANS ? [DEBIANS] : ['python3', DEBIANS];
 }
 
 /** Its command; undefined, with a note, where there is none that has the modules. */

@@ -66,6 +66,9 @@ export type Job =
       readonly stride: number;
     });
 
+/** A job of one kind. */
+export type JobOf<K extends Job['kind']> = Extract<Job, { kind: K }>;
+
 /** Of every job here; the published number. */
 export const TIMESTEPS = 100;
 

@@ -5,7 +5,7 @@ import { exactPlan } from '../../diffusion/samplers/chain.ts';
 import type { TransformerConfig } from '../../diffusion/transformer.ts';
 import { presets } from '../../recipe/recipe.ts';
 import type { Recipe } from '../../recipe/schema.ts';
-import { type Job, TIMESTEPS } from './jobs.ts';
+import { type Job, type JobOf, TIMESTEPS } from './jobs.ts';
 
 export interface Row {
   readonly name: string;
@@ -71,7 +71,11 @@ function tokenizerRow(name: string, { preset, imageSize, tokenizer }: TokenizerR
 }
 
 /** A guided reverse step. */
-export function reverseRow(name: string, sizes: TransformerConfig, batch: number): Row {
+export function reverseRow(
+  name: string,
+  sizes: TransformerConfig,
+  batch: number,
+): Row & { readonly job: JobOf<'reverse'> } {
   const { layers, dim, grid, codes, mlp } = sizes;
   return {
     name,

@@ -13,7 +13,7 @@ import type { Parameter } from '../../nn/parameters.ts';
 import { adamState } from '../../optim/adamw.ts';
 import { makeDecoder } from '../../vqgan/codec.ts';
 import { trainingProgram } from '../../vqgan/programs.ts';
-import { drawWeights, type Job, jobFeeds, jobParameters, jobSchedule, jobSettings } from './jobs.ts';
+import { drawWeights, type Job, type JobOf, jobFeeds, jobParameters, jobSchedule, jobSettings } from './jobs.ts';
 
 /** A job made ready. */
 export interface Work {
@@ -22,8 +22,6 @@ export interface Work {
   /** What is compared, where that is not what three steps give. */
   check?(): Promise<readonly number[]>;
 }
-
-type JobOf<K extends Job['kind']> = Extract<Job, { kind: K }>;
 
 async function training(job: JobOf<'train'>, engine: Engine): Promise<Work> {
   const { lr, emaDecay } = job.optimizer;
@@ -46,11 +44,16 @@ async function tokenizer(job: JobOf<'tokenizer'>, engine: Engine): Promise<Work>
   return { run: async () => [(await step.run(feeds)).loss!.data[0]!] };
 }
 
-async function reverse(job: JobOf<'reverse'>, engine: Engine): Promise<Work> {
+/** The denoiser of a reverse step, and the tokens that it is given. */
+export async function denoising(job: JobOf<'reverse'>, engine: Engine) {
   const pool = await DenoiserPool.create(engine, job.transformer, drawWeights(jobParameters(job).model!));
   const { condition, tokens } = jobFeeds(job) as { condition: NDArray<'float32'>; tokens: NDArray<'int32'> };
   const start = Int32Array.from(tokens.data);
-  const denoise = await pool.denoiser(Float32Array.from(condition.data), job.guidanceScale);
+  return { start, denoise: await pool.denoiser(Float32Array.from(condition.data), job.guidanceScale) };
+}
+
+async function reverse(job: JobOf<'reverse'>, engine: Engine): Promise<Work> {
+  const { start, denoise } = await denoising(job, engine);
   const options = samplerOptions(job, job.batch, 1);
   const plan = [{ time: job.from, from: job.from, to: job.to }];
   return {
